@@ -1,0 +1,17 @@
+import { defineConfig } from "vitest/config";
+
+// Pulumi's runtime store is process-global: every file gets a process of its own.
+const project = (name: string, include: string[], extra = {}) => ({
+  test: { name, include, pool: "forks" as const, isolate: true, ...extra },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit", ["test/unit/**/*.test.ts", "test/program/**/*.test.ts"], { testTimeout: 60_000 }),
+      project("dataplane", ["test/dataplane/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 600_000 }),
+      project("cluster", ["test/cluster/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 1_800_000 }),
+      project("engine", ["test/engine/**/*.test.ts"], { testTimeout: 900_000, hookTimeout: 900_000 }),
+    ],
+  },
+});
