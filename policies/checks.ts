@@ -1,0 +1,130 @@
+import { type Catalogue, type CatalogueAction, isReadOnly, loadCatalogue, servicesOf } from "./catalogue.js";
+import { PolicyShapeError, parsePolicy } from "./parse.js";
+import { reviewedActions } from "./reviewed.js";
+import { sensitiveEntry } from "./sensitiveReads.js";
+import { allowedActions } from "./simulate.js";
+import { listOf, type PolicyDocument, type Statement } from "./types.js";
+
+export type FindingKind = "shape" | "notAction" | "everything" | "unknownAction" | "notReadOnly" | "sensitive";
+
+/** One thing about a policy that somebody should know before it is attached. */
+export interface Finding {
+  kind: FindingKind;
+  /** What is wrong, and where. */
+  message: string;
+  /** What to do about it. */
+  fix: string;
+}
+
+/** How many actions a message names before it only counts them. */
+const NAMED = 5;
+
+/**
+ * Holds a user's own permission policy to what the default policy is held to: a form that IAM takes, no Allow with
+ * NotAction, no Allow of everything, no pattern that covers nothing, and every allowed action Read or List or
+ * reviewed. Size is checked where the policy is placed (permissionPolicies).
+ *
+ * @param document parsed JSON.
+ * @param options.sensitiveReads with `deny`, patterns that are wholly denied by it are findings: they have no effect.
+ * @param options.catalogue the services the document names are loaded when left out.
+ */
+export async function checkPolicy(
+  document: unknown,
+  options: { sensitiveReads?: "deny" | "allow"; catalogue?: Catalogue } = {},
+): Promise<Finding[]> {
+  let policy: PolicyDocument;
+  try {
+    policy = parsePolicy(document);
+  } catch (error) {
+    if (!(error instanceof PolicyShapeError)) throw error;
+    return error.problems.map((message) => ({ kind: "shape", message, fix: "Correct the document: IAM refuses it." }));
+  }
+  const patterns = policy.Statement.flatMap(({ Action, NotAction }) => [...listOf(Action), ...listOf(NotAction)]);
+  const catalogue = options.catalogue ?? (await loadCatalogue(servicesOf(patterns)));
+  const findings = policy.Statement.flatMap((statement, index) =>
+    statementFindings(statement, `Statement[${index}]${statement.Sid ? ` (${statement.Sid})` : ""}`, catalogue),
+  );
+  if ((options.sensitiveReads ?? "deny") === "deny") findings.push(...withoutEffect(policy, catalogue));
+  return [...findings, ...writes(policy, catalogue)];
+}
+
+/** The same for a list of action patterns to allow in addition to the default policy. */
+export function checkAdditionalActions(
+  actions: readonly string[],
+  options: { sensitiveReads?: "deny" | "allow"; catalogue?: Catalogue } = {},
+): Promise<Finding[]> {
+  const statement: Statement = { Sid: "AdditionalActions", Effect: "Allow", Action: [...actions], Resource: "*" };
+  return checkPolicy({ Version: "2012-10-17", Statement: [statement] }, options);
+}
+
+function statementFindings({ Effect, Action, NotAction }: Statement, at: string, catalogue: Catalogue): Finding[] {
+  const findings: Finding[] = [];
+  if (Effect === "Allow" && NotAction !== undefined) {
+    findings.push({
+      kind: "notAction",
+      message: `${at} allows everything but a list (NotAction)`,
+      fix: "List what is allowed in Action: new services would be open from their first day.",
+    });
+  }
+  for (const pattern of listOf(Action)) {
+    if (Effect === "Allow" && /^(\*|[^:]+:\*+)$/.test(pattern)) {
+      findings.push({
+        kind: "everything",
+        message: `${at} allows "${pattern}": ${pattern === "*" ? "every action" : "every action of a service"}`,
+        fix: "Name the reading verbs: Describe*, Get*, List*.",
+      });
+    }
+    if (pattern !== "*" && catalogue.matching(pattern).length === 0) {
+      findings.push({
+        kind: "unknownAction",
+        message: `${at}: "${pattern}" covers no action that AWS has (catalogue ${catalogue.version})`,
+        fix: "Correct the service prefix or the name, or remove it.",
+      });
+    }
+  }
+  return findings;
+}
+
+function writes(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
+  const reviewed = new Set(reviewedActions.map(({ action }) => action));
+  const offending = allowedActions([policy], catalogue.actions).filter(
+    (action) => !isReadOnly(action) && !reviewed.has(action.action),
+  );
+  const byPattern = new Map<string, CatalogueAction[]>();
+  for (const { Effect, Action } of policy.Statement) {
+    if (Effect !== "Allow") continue;
+    for (const pattern of listOf(Action)) {
+      const covered = new Set(catalogue.matching(pattern).map(({ action }) => action));
+      const through = offending.filter(({ action }) => covered.has(action));
+      if (through.length > 0) byPattern.set(pattern, through);
+    }
+  }
+  return [...byPattern].map(([pattern, actions]) => ({
+    kind: "notReadOnly",
+    message: `"${pattern}" allows ${actions.length} action${actions.length === 1 ? "" : "s"} that do more than read: ${named(actions)}`,
+    fix: "Use a narrower pattern, or deny these actions in the same document.",
+  }));
+}
+
+function withoutEffect(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
+  const findings: Finding[] = [];
+  for (const pattern of policy.Statement.filter(({ Effect }) => Effect === "Allow").flatMap(({ Action }) =>
+    listOf(Action),
+  )) {
+    const covered = catalogue.matching(pattern);
+    const entries = covered.map(({ action }) => sensitiveEntry(action));
+    if (covered.length > 0 && entries.every((entry) => entry !== undefined && entry.resources === undefined)) {
+      findings.push({
+        kind: "sensitive",
+        message: `"${pattern}" has no effect: iam.sensitiveReads denies it (${entries[0]!.category}: ${entries[0]!.reason})`,
+        fix: 'Remove it, or set iam.sensitiveReads to "allow".',
+      });
+    }
+  }
+  return findings;
+}
+
+function named(actions: CatalogueAction[]): string {
+  const names = actions.slice(0, NAMED).map(({ action }) => action);
+  return names.join(", ") + (actions.length > NAMED ? ` and ${actions.length - NAMED} more` : "");
+}

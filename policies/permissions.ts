@@ -1,0 +1,179 @@
+import { groups } from "./groups.js";
+import { hostedActions } from "./hosted.js";
+import { parsePolicy } from "./parse.js";
+import { sensitiveReadsDeny } from "./sensitiveReads.js";
+import { INLINE_POLICIES_LIMIT, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_LIMIT, policySize } from "./size.js";
+import type { PolicyDocument, Statement } from "./types.js";
+
+export interface PermissionOptions {
+  /** Name of the first policy; further ones are `<policyName>-2`, `-3`, … */
+  policyName: string;
+  /** `aws`, `aws-cn`, `aws-us-gov`, … */
+  partition: string;
+  /** Ids of service groups to leave out of the default policy. */
+  groups?: { disabled: string[] };
+  /** Further action patterns to allow on every resource. Default: none. */
+  additionalActions?: string[];
+  /** Whether what hands out credentials, secrets or customers' data is denied explicitly. Default: `deny`. */
+  sensitiveReads?: "deny" | "allow";
+  /** Regions that may be asked; every other one is denied explicitly, global services exempt. Empty: all. */
+  allowedRegions?: string[];
+  /** Adds what the hosted AWS MCP server needs from its callers. Default: false. */
+  hosted?: boolean;
+  /** The user's own document in place of the service groups; the denials above still come first. */
+  replacement?: PolicyDocument;
+}
+
+export interface PermissionPolicy {
+  name: string;
+  document: PolicyDocument;
+  /** Characters that are not white space. */
+  size: number;
+  limit: number;
+}
+
+export interface PermissionPlan {
+  /** One inline policy, or managed policies to attach. */
+  placement: "inline" | "managed";
+  policies: PermissionPolicy[];
+}
+
+/** Permissions that fit neither inline nor into the managed policies of a role. */
+export class PolicySizeError extends Error {
+  override readonly name = "PolicySizeError";
+  constructor(
+    readonly policy: string,
+    readonly size: number,
+    readonly limit: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Services whose calls go to one region whatever the caller names, and calls without which nobody finds the way:
+ * exempt from `allowedRegions`. CloudTrail's LookupEvents is among them because the events of global services (IAM,
+ * Route 53, CloudFront) are recorded in one region only.
+ * Source: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_examples_general.html
+ */
+export const globalActions: readonly string[] = [
+  "account:*",
+  "acm:*",
+  "aws-mcp:*",
+  "billing:*",
+  "budgets:*",
+  "ce:*",
+  "cloudfront:*",
+  "cloudtrail:LookupEvents",
+  "cost-optimization-hub:*",
+  "cur:*",
+  "ec2:DescribeRegions",
+  "globalaccelerator:*",
+  "health:*",
+  "iam:*",
+  "networkmanager:*",
+  "organizations:*",
+  "pricing:*",
+  "route53:*",
+  "route53domains:*",
+  "s3:GetAccountPublicAccessBlock",
+  "s3:ListAllMyBuckets",
+  "savingsplans:*",
+  "shield:*",
+  "sts:*",
+  "support:*",
+  "trustedadvisor:*",
+  "wafv2:*",
+];
+
+/**
+ * The permission policies of a role: one inline policy when all of it fits, else managed policies, filled in order
+ * with whole service groups. The explicit denials are in the first policy, which is always there. The same options
+ * give the same plan.
+ *
+ * @throws PolicySizeError when a single group or statement exceeds a managed policy, or more than 10 are needed.
+ * @throws PolicyShapeError when the replacement is not a policy document.
+ */
+export function permissionPolicies(options: PermissionOptions): PermissionPlan {
+  const { policyName } = options;
+  const statements = [...denials(options), ...allowances(options)];
+
+  const whole = documentOf(statements);
+  const size = policySize(whole);
+  if (size <= INLINE_POLICIES_LIMIT) {
+    return {
+      placement: "inline",
+      policies: [{ name: policyName, document: whole, size, limit: INLINE_POLICIES_LIMIT }],
+    };
+  }
+
+  const parts: Statement[][] = [[]];
+  for (const statement of statements) {
+    const alone = policySize(documentOf([statement]));
+    if (alone > MANAGED_POLICY_LIMIT) {
+      throw new PolicySizeError(
+        policyName,
+        alone,
+        MANAGED_POLICY_LIMIT,
+        `statement "${statement.Sid ?? "without Sid"}" alone has ${alone} characters, a managed policy holds ` +
+          `${MANAGED_POLICY_LIMIT}: write it with wildcards or as several statements.`,
+      );
+    }
+    const last = parts.at(-1)!;
+    if (policySize(documentOf([...last, statement])) > MANAGED_POLICY_LIMIT) parts.push([statement]);
+    else last.push(statement);
+  }
+  if (parts.length > MANAGED_POLICIES_PER_ROLE) {
+    throw new PolicySizeError(
+      policyName,
+      size,
+      MANAGED_POLICIES_PER_ROLE * MANAGED_POLICY_LIMIT,
+      `the permissions have ${size} characters and need ${parts.length} managed policies, a role takes ` +
+        `${MANAGED_POLICIES_PER_ROLE}: disable service groups (iam.disabledPolicyGroups) or use wildcards.`,
+    );
+  }
+  return {
+    placement: "managed",
+    policies: parts.map((part, index) => {
+      const document = documentOf(part);
+      const name = index === 0 ? policyName : `${policyName}-${index + 1}`;
+      return { name, document, size: policySize(document), limit: MANAGED_POLICY_LIMIT };
+    }),
+  };
+}
+
+function documentOf(statements: Statement[]): PolicyDocument {
+  return { Version: "2012-10-17", Statement: statements };
+}
+
+function denials({ partition, sensitiveReads = "deny", allowedRegions = [] }: PermissionOptions): Statement[] {
+  const regions: Statement[] =
+    allowedRegions.length === 0
+      ? []
+      : [
+          {
+            Sid: "DenyOtherRegions",
+            Effect: "Deny",
+            NotAction: [...globalActions],
+            Resource: "*",
+            Condition: { StringNotEquals: { "aws:RequestedRegion": [...allowedRegions].sort() } },
+          },
+        ];
+  return [...(sensitiveReads === "deny" ? sensitiveReadsDeny(partition) : []), ...regions];
+}
+
+function allowances(options: PermissionOptions): Statement[] {
+  const allow = (Sid: string, actions: readonly string[]): Statement[] =>
+    actions.length === 0 ? [] : [{ Sid, Effect: "Allow", Action: [...actions], Resource: "*" }];
+  const disabled = new Set(options.groups?.disabled ?? []);
+  const main =
+    options.replacement === undefined
+      ? groups.filter(({ id }) => !disabled.has(id)).flatMap(({ sid, actions }) => allow(sid, actions))
+      : parsePolicy(options.replacement).Statement;
+  return [
+    ...main,
+    ...allow("HostedMcpServer", options.hosted === true ? hostedActions : []),
+    ...allow("AdditionalActions", options.additionalActions ?? []),
+  ];
+}

@@ -1,0 +1,351 @@
+import { matchesAction } from "./match.js";
+import type { Statement } from "./types.js";
+
+/**
+ * Reads that hand out more than an investigation should see. AWS calls all but a few of them Read or List, so the
+ * access level protects nobody from them. With `iam.sensitiveReads: deny` (the default) the first permission policy
+ * denies them explicitly: a policy that somebody attaches to the role later, AWS's ReadOnlyAccess for one, cannot open
+ * them. The list holds what the default policy's own patterns would cover, and the stores of data and secrets of other
+ * services that an attached read-only policy usually brings.
+ *
+ * `kms:Decrypt` is not on it: Performance Insights needs it from the caller even for AWS's own key, and without the
+ * reads below there is nothing to decrypt.
+ */
+export type SensitiveCategory = "credentials" | "secrets" | "customer data";
+
+export interface SensitiveRead {
+  category: SensitiveCategory;
+  /** Action patterns for the Deny; each covers at least one action. */
+  actions: string[];
+  /** Denied on these resources only, each an ARN without `arn:<partition>:`; on all when left out. */
+  resources?: string[];
+  reason: string;
+}
+
+export const sensitiveReads: readonly SensitiveRead[] = [
+  // Credentials: the answer opens something else.
+  {
+    category: "credentials",
+    actions: ["ecr:GetAuthorizationToken", "sts:Get*Token"],
+    reason: "Tokens for image and package registries, and for AWS itself.",
+  },
+  {
+    category: "credentials",
+    actions: ["eks-auth:AssumeRoleForPodIdentity"],
+    reason: "Credentials of any pod's role for a service account's token.",
+  },
+  {
+    category: "credentials",
+    actions: ["ec2:GetPasswordData"],
+    reason: "Administrator password of a Windows instance.",
+  },
+  {
+    category: "credentials",
+    actions: ["s3:GetDataAccess", "lakeformation:GetDataAccess", "lakeformation:GetTemporary*"],
+    reason: "Temporary credentials for buckets and tables.",
+  },
+  {
+    category: "credentials",
+    actions: ["ssm:GetAccessToken", "cloudwatch:GetSpaceCredentials*"],
+    reason: "Temporary credentials for just-in-time access to instances and for CloudWatch spaces.",
+  },
+  {
+    category: "credentials",
+    actions: [
+      "redshift:GetClusterCredentials*",
+      "redshift:GetIdentityCenterAuthToken",
+      "redshift-serverless:GetCredentials",
+    ],
+    reason: "Database passwords and sign-in tokens.",
+  },
+  {
+    category: "credentials",
+    actions: ["codepipeline:Get*JobDetails"],
+    reason: "Credentials for the bucket of a pipeline's artifacts come with the job.",
+  },
+  {
+    category: "credentials",
+    actions: ["acm:ExportCertificate", "acm:Get*Credentials"],
+    reason: "Private keys of certificates, and keys that may order new ones.",
+  },
+  {
+    category: "credentials",
+    actions: ["wafv2:GetDecryptedAPIKey", "appsync:ListApiKeys"],
+    reason: "API keys in clear text.",
+  },
+  {
+    category: "credentials",
+    actions: ["apigateway:GET"],
+    resources: ["apigateway:*::/apikeys*", "apigateway:*::/usageplans/*/keys*"],
+    reason: "API keys in clear text; the action is the same for everything in API Gateway, so the resource decides.",
+  },
+  // Secrets: values that people store as secret, or put where they are shown in clear text.
+  {
+    category: "secrets",
+    actions: ["secretsmanager:*GetSecretValue"],
+    reason: "Values of secrets; their metadata stays readable.",
+  },
+  {
+    category: "secrets",
+    actions: ["ssm:GetParameter*"],
+    reason: "Values of parameters, SecureString included; DescribeParameters stays.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "appconfig:GetConfiguration",
+      "appconfig:GetHostedConfigurationVersion",
+      "appconfig:GetLatestConfiguration",
+    ],
+    reason: "Configuration of applications, in which passwords are found.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "lambda:GetFunction",
+      "lambda:GetFunctionConfiguration",
+      "lambda:GetLayerVersion",
+      "lambda:GetMicrovm*",
+      "lambda:ListFunctions",
+      "lambda:ListVersionsByFunction",
+    ],
+    reason: "Environment variables, and links to the code.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "apprunner:DescribeService",
+      "batch:DescribeJobDefinitions",
+      "batch:DescribeJobs",
+      "codebuild:BatchGetBuild*",
+      "codebuild:BatchGetCommandExecutions",
+      "codebuild:BatchGetProjects",
+      "codebuild:BatchGetSandboxes",
+      "ecs:Describe*TaskDefinition",
+      "ecs:DescribeExpressGatewayService",
+      "elasticbeanstalk:DescribeConfigurationSettings",
+    ],
+    reason: "Environment variables of containers, jobs and builds in clear text.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "autoscaling:DescribeLaunchConfigurations",
+      "ec2:DescribeInstanceAttribute",
+      "ec2:DescribeLaunchTemplateVersions",
+      "ec2:DescribeSpot*Requests",
+      "ec2:GetLaunchTemplateData",
+    ],
+    reason: "User data: start-up scripts, in which join tokens and passwords are found.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "directconnect:DescribeRouterConfiguration",
+      "directconnect:DescribeVirtualInterfaces",
+      "ec2:DescribeVpnConnections",
+      "ec2:GetVpnConnectionDeviceSampleConfiguration",
+    ],
+    reason:
+      "Pre-shared keys of VPN tunnels and BGP keys; tunnel state stays readable by ec2:GetActiveVpnTunnelStatus and metrics.",
+  },
+  {
+    category: "secrets",
+    actions: ["ec2:DescribeVerifiedAccessTrustProviders", "cognito-idp:DescribeUserPoolClient", "glue:GetConnection*"],
+    reason: "Client secrets of identity providers and passwords of connections.",
+  },
+  {
+    category: "secrets",
+    actions: ["cloudformation:*ResourceDrifts", "cloudformation:Get*Template"],
+    reason:
+      "Templates and property values, with whatever secrets were written into them; stacks, events and outputs stay.",
+  },
+  {
+    category: "secrets",
+    actions: ["config:*Get*ResourceConfig*", "config:Select*"],
+    reason:
+      "Recorded copies of what is denied above (environment variables, templates); compliance and inventory stay, and CloudTrail says what changed.",
+  },
+  {
+    category: "secrets",
+    actions: ["states:RevealSecrets"],
+    reason: "Shows the secrets of a state under test.",
+  },
+  // Customers' data: rows, objects, messages, code and personal data.
+  {
+    category: "customer data",
+    actions: [
+      "s3:GetObject",
+      "s3:GetObject*Annotation*",
+      "s3:GetObject*Torrent",
+      "s3:GetObjectVersion",
+      "s3:GetObjectVersionForReplication",
+    ],
+    reason: "Contents of objects; names, sizes, ACLs and bucket settings stay.",
+  },
+  {
+    category: "customer data",
+    actions: ["ebs:GetSnapshotBlock", "ec2:GetConsole*", "ec2:GetInstanceUefiData"],
+    reason: "Contents of disks, and what an instance shows on its console.",
+  },
+  {
+    category: "customer data",
+    actions: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+    reason: "Images with the code in them; tags, digests, sizes and scan results stay.",
+  },
+  {
+    category: "customer data",
+    actions: [
+      "cassandra:Select*",
+      "dynamodb:*GetItem",
+      "dynamodb:GetRecords",
+      "dynamodb:PartiQLSelect",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+      "es:ESHttpGet",
+    ],
+    reason: "Rows and documents of databases.",
+  },
+  {
+    category: "customer data",
+    actions: ["athena:GetQueryResults*", "redshift:FetchResults", "redshift-data:GetStatementResult*"],
+    reason: "Results of queries.",
+  },
+  {
+    category: "customer data",
+    actions: ["kinesis:GetRecords", "kinesis:SubscribeToShard", "sqs:ReceiveMessage"],
+    reason: "Records and messages; taking a message also hides it from its consumers.",
+  },
+  {
+    category: "customer data",
+    actions: ["lambda:GetDurableExecution*", "states:DescribeExecution", "states:GetExecutionHistory"],
+    reason: "Inputs and outputs of executions; ListExecutions and the state machine's logs stay.",
+  },
+  {
+    category: "customer data",
+    actions: ["ssm:GetCommandInvocation", "ssm:ListCommandInvocations"],
+    reason: "Output of commands that ran on instances.",
+  },
+  {
+    category: "customer data",
+    actions: ["logs:Unmask"],
+    reason: "Undoes the masking of a log group's data protection policy.",
+  },
+  {
+    category: "customer data",
+    actions: ["rum:GetAppMonitorData", "wafv2:GetSampledRequests"],
+    reason: "Sessions and requests of end users, cookies and authorization headers included.",
+  },
+  {
+    category: "customer data",
+    actions: ["cloudfront:Get*Function", "inspector2:BatchGetCodeSnippet"],
+    reason: "Code.",
+  },
+  {
+    category: "customer data",
+    actions: [
+      "sns:GetEndpointAttributes",
+      "sns:ListEndpointsByPlatformApplication",
+      "sns:ListPhoneNumbersOptedOut",
+      "sns:ListSMSSandboxPhoneNumbers",
+    ],
+    reason: "Phone numbers and device tokens of end users.",
+  },
+  {
+    category: "customer data",
+    actions: ["account:Get*Contact*", "support:DescribeAttachment"],
+    reason: "Addresses and phone numbers of the account's owners, and files sent to AWS Support.",
+  },
+];
+
+/** Reads that can carry data or sound like secrets, and stay allowed on purpose. */
+export interface KeptRead {
+  actions: string[];
+  reason: string;
+}
+
+export const keptReads: readonly KeptRead[] = [
+  {
+    actions: [
+      "logs:FilterLogEvents",
+      "logs:GetLogEvents",
+      "logs:GetLogRecord",
+      "logs:GetQueryResults",
+      "cloudwatch:GetRecords",
+    ],
+    reason:
+      "Log events are what an investigation reads; mask them with a data protection policy where they carry secrets.",
+  },
+  {
+    actions: ["rds:DownloadDBLogFilePortion", "pi:GetDimensionKeyDetails", "pi:DescribeDimensionKeys"],
+    reason: "Database logs and the text of slow statements: without them no RDS investigation.",
+  },
+  {
+    actions: ["xray:BatchGetTraces", "cloudtrail:LookupEvents", "cloudtrail:GetQueryResults"],
+    reason: "Traces and audit events: what happened, and who changed what.",
+  },
+  {
+    actions: [
+      "cloudformation:DescribeStacks",
+      "ecs:DescribeTasks",
+      "glue:GetJobRun",
+      "glue:GetJobRuns",
+      "ssm:ListCommands",
+    ],
+    reason:
+      "Parameters and arguments of one run; NoEcho parameters are masked. Why a stack, task or job failed is nowhere else.",
+  },
+  {
+    actions: ["cloudfront:GetDistribution", "cloudfront:GetDistributionConfig", "cloudfront:ListDistributions"],
+    reason:
+      "Headers for the origin can hold a shared secret; no CDN investigation is possible without the distribution.",
+  },
+  {
+    actions: ["iam:GetCredentialReport", "iam:ListServiceSpecificCredentials", "iam:GetAccountPasswordPolicy"],
+    reason: "Dates and states of credentials, never the credentials.",
+  },
+  {
+    actions: [
+      "secretsmanager:DescribeSecret",
+      "secretsmanager:ListSecrets",
+      "secretsmanager:ListSecretVersionIds",
+      "kafka:ListScramSecrets",
+    ],
+    reason: "Names, dates and rotation of secrets, never their values.",
+  },
+  {
+    actions: ["codebuild:ListSourceCredentials", "codedeploy:ListGitHubAccountTokenNames"],
+    reason: "Names of tokens, never the tokens.",
+  },
+  {
+    actions: ["wafv2:ListAPIKeys", "ec2:DescribeIpamExternalResourceVerificationTokens"],
+    reason: "Encrypted keys that are made for a browser's eyes, and tokens that are made to be published in DNS.",
+  },
+];
+
+/** The list's entries for an action (as a whole, or on some resources). */
+export function sensitiveEntry(action: string): SensitiveRead | undefined {
+  return sensitiveReads.find(({ actions }) => actions.some((pattern) => matchesAction(pattern, action)));
+}
+
+/** The explicit Deny: one statement for all resources, and one for the actions where the resource decides. */
+export function sensitiveReadsDeny(partition: string): Statement[] {
+  const everywhere = sensitiveReads.filter(({ resources }) => resources === undefined);
+  const somewhere = sensitiveReads.filter(({ resources }) => resources !== undefined);
+  return [
+    {
+      Sid: "DenySensitiveReads",
+      Effect: "Deny",
+      Action: everywhere.flatMap(({ actions }) => actions).sort(),
+      Resource: "*",
+    },
+    ...somewhere.map(
+      ({ actions, resources }, index): Statement => ({
+        Sid: `DenySensitiveResources${index === 0 ? "" : index + 1}`,
+        Effect: "Deny",
+        Action: actions,
+        Resource: resources!.map((resource) => `arn:${partition}:${resource}`),
+      }),
+    ),
+  ];
+}
