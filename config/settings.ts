@@ -1,0 +1,56 @@
+/** What the program works with: the config, checked, with every default filled in and every derived value in place. */
+import type { PermissionPlan } from "../policies/permissions.js";
+import type { Subject } from "../policies/trust.js";
+import { dnsSuffixOf } from "./limits.js";
+import type { ClusterConfig, Config, TargetAccountConfig } from "./schema.js";
+
+export interface ClusterSettings extends Omit<ClusterConfig, "oidcIssuerId" | "oidcIssuerUrl"> {
+  /** `https://…`; undefined: looked up from EKS. */
+  readonly issuerUrl: string | undefined;
+  /** True when the workload goes there. */
+  readonly deploy: boolean;
+}
+
+export interface TargetAccountSettings extends Omit<TargetAccountConfig, "adopt" | "region" | "permissionsBoundary"> {
+  readonly region: string;
+  readonly partition: string;
+  /** What is taken over from the old script: cluster names, role, inline policy. */
+  readonly adopt: { readonly oidcProviders: readonly string[]; readonly role: boolean; readonly policy: boolean };
+  readonly permissionsBoundaryArn: string | undefined;
+  /** Permission policies of the role, sizes included. */
+  readonly permissions: PermissionPlan;
+}
+
+export type BuildSettings = NonNullable<NonNullable<Config["image"]>["build"]>;
+
+export type ImageSettings =
+  | { readonly kind: "prebuilt"; readonly reference: string }
+  | { readonly kind: "build"; readonly build: BuildSettings }
+  | { readonly kind: "none" };
+
+export interface Settings extends Omit<Config, "clusters" | "targetAccounts" | "image" | "defaultProfile"> {
+  readonly stack: string;
+  readonly clusters: readonly ClusterSettings[];
+  readonly targetAccounts: readonly TargetAccountSettings[];
+  readonly image: ImageSettings;
+  readonly defaultProfile: string;
+  /** Service accounts that every role trusts: the workload's own first. */
+  readonly subjects: readonly Subject[];
+  /** What is allowed but should be known, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** Issuer URL of an EKS cluster, `https://oidc.eks.<region>.<dns suffix>/id/<ID>`. */
+export function issuerUrl(region: string, id: string): string {
+  return `https://oidc.eks.${region}.${dnsSuffixOf(region)}/id/${id}`;
+}
+
+/** Host and path of an issuer: how IAM names the provider and its condition keys. */
+export function issuerPath(url: string): string {
+  return url.replace(/^https:\/\//, "");
+}
+
+/** The issuer of a cluster before it has been looked up: as long as the real one, so sizes are exact. */
+export function unknownIssuer(region: string): string {
+  return issuerUrl(region, "0".repeat(32));
+}

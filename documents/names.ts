@@ -1,0 +1,46 @@
+/** Names that several documents share. */
+import type { Settings } from "../config/settings.js";
+
+/** Port of the container and of the Service, as the readme of the old resources has it. */
+export const port = 8000;
+
+/** Name of the container in every pod; the EKS webhook is kept out of it by name. */
+export const container = "mcp";
+
+/** Where Holmes finds the server: path by transport. */
+const paths = { sse: "/sse", "streamable-http": "/mcp" } as const;
+
+/** Labels by which the pods are found. `app` is what the readme's troubleshooting asks for. */
+export function selectors(serviceName: string) {
+  const instance = { "app.kubernetes.io/instance": serviceName };
+  return {
+    /** The server's pods and those that verify it. */
+    instance,
+    server: { app: "aws-api-mcp-server", ...instance },
+    verification: { app: "aws-api-mcp-verification", ...instance },
+  };
+}
+
+/** Labels of every object. */
+export function labels(serviceName: string, app: "server" | "verification" = "server"): Record<string, string> {
+  return {
+    ...selectors(serviceName)[app],
+    "app.kubernetes.io/name": "aws-api-mcp-server",
+    "app.kubernetes.io/component": app,
+    "app.kubernetes.io/part-of": "holmes",
+    "app.kubernetes.io/managed-by": "pulumi",
+  };
+}
+
+type Place = Pick<Settings, "mcp" | "kubernetes">;
+
+/** The Service's names inside the cluster, the short ones first. */
+export function serviceHosts({ mcp, kubernetes }: Place): string[] {
+  const base = `${mcp.serviceName}.${kubernetes.namespace}`;
+  return [mcp.serviceName, base, `${base}.svc`, `${base}.svc.cluster.local`];
+}
+
+/** Address of the server for Holmes, in the same cluster. */
+export function endpoint(settings: Place): string {
+  return `http://${serviceHosts(settings).at(-1)}:${port}${paths[settings.mcp.transport]}`;
+}

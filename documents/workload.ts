@@ -1,0 +1,328 @@
+/** The Kubernetes objects of one cluster's MCP server, as documents; components/mcpDeployment.ts places them. */
+import { createHash } from "node:crypto";
+import type { types } from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { readmeImage } from "../config/checks.js";
+import type { Settings } from "../config/settings.js";
+import { AUDIENCE } from "../policies/trust.js";
+import { awsConfigFile, type Profile, tokenDirectory } from "./awsConfigFile.js";
+import { container, labels, port, selectors, serviceHosts } from "./names.js";
+
+type PodSpec = types.input.core.v1.PodSpec;
+type Container = types.input.core.v1.Container;
+type Volume = types.input.core.v1.Volume;
+type VolumeMount = types.input.core.v1.VolumeMount;
+
+/** What a pod of the workload is made for. */
+export interface Workload {
+  readonly settings: Settings;
+  readonly cluster: string;
+  readonly profiles: readonly Profile[];
+  readonly image: pulumi.Input<string>;
+}
+
+/** Paths inside the image (image/Dockerfile) and inside the pod. */
+export const paths = {
+  server: "/opt/venv/bin/awslabs.aws-api-mcp-server",
+  python: "/opt/venv/bin/python3",
+  gateway: "/opt/gateway/node_modules/.bin/supergateway",
+  home: "/home/mcp",
+  tmp: "/tmp",
+  awsConfig: "/etc/holmes-aws-mcp/aws",
+} as const;
+
+const user = 10001;
+const denyListFile = "mcp-security-policy.json";
+
+/** A short hash that changes when the text does. */
+export const hashOf = (...texts: string[]) => createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
+
+/** ConfigMap data: the accounts, and the server's deny list when there is one. */
+export function configData({ settings, cluster, profiles }: Workload): Record<string, string> {
+  const { denyList } = settings.mcp;
+  return {
+    config: awsConfigFile(cluster, profiles),
+    ...(denyList.length === 0
+      ? {}
+      : { [denyListFile]: `${JSON.stringify({ policy: { denyList, elicitList: [] } }, null, 2)}\n` }),
+  };
+}
+
+/** Environment of the server: guards on, no default identity, every account by its own profile. */
+export function environment({ settings, profiles }: Workload): Record<string, string> {
+  const { mcp, defaultProfile } = settings;
+  const region = profiles.find(({ name }) => name === defaultProfile)?.region ?? profiles[0]!.region;
+  const transport: Record<string, string> =
+    mcp.transport === "sse"
+      ? { AWS_API_MCP_TRANSPORT: "stdio" }
+      : {
+          AWS_API_MCP_TRANSPORT: "streamable-http",
+          AWS_API_MCP_HOST: mcp.listenAddress,
+          AWS_API_MCP_PORT: String(port),
+          AUTH_TYPE: "no-auth",
+          // Unset, a call by the Service's name would get 421; localhost is for kubectl port-forward.
+          AWS_API_MCP_ALLOWED_HOSTS: [...serviceHosts(settings), "localhost", "127.0.0.1"].join(","),
+          AWS_API_MCP_ALLOWED_ORIGINS: [...serviceHosts(settings), "localhost", "127.0.0.1"].join(","),
+        };
+  return {
+    HOME: paths.home,
+    TMPDIR: paths.tmp,
+    AWS_CONFIG_FILE: `${paths.awsConfig}/config`,
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+    AWS_DEFAULT_REGION: region,
+    // Without it the node's role answers when a profile is missing.
+    AWS_EC2_METADATA_DISABLED: "true",
+    READ_OPERATIONS_ONLY: "true",
+    AWS_API_MCP_TELEMETRY: "false",
+    AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
+    // Or every tool description carries a notice that the model repeats.
+    AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
+    FASTMCP_LOG_LEVEL: "WARNING",
+    ...transport,
+    // A closed port: the tool would send users' texts out of the cluster.
+    ...(mcp.suggestCommands ? {} : { ENDPOINT_SUGGEST_AWS_COMMANDS: "http://127.0.0.1:9/" }),
+    ...mcp.env,
+  };
+}
+
+/** Command of the container; undefined for the readme's prebuilt image, which has its own paths. */
+function command({ mcp, image }: Settings): { command?: string[]; args?: string[] } {
+  if (image.kind === "prebuilt" && readmeImage.test(image.reference)) return {};
+  if (mcp.transport === "streamable-http") return { command: [paths.server] };
+  return {
+    command: [paths.gateway],
+    args: [
+      ...["--stdio", `exec ${paths.server}`],
+      ...["--outputTransport", "sse", "--host", mcp.listenAddress, "--port", String(port)],
+      ...["--ssePath", "/sse", "--messagePath", "/message", "--healthEndpoint", "/healthz"],
+      // info prints every answer, AWS data included.
+      ...["--logLevel", "none"],
+    ],
+  };
+}
+
+/** /healthz is the patched gateway's; the native server answers HTTP as slowly as its busiest call, so only the port counts. */
+function probes(settings: Settings): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
+  const gateway = settings.mcp.transport === "sse" && command(settings).command !== undefined;
+  const check = gateway ? { httpGet: { path: "/healthz", port: "http" } } : { tcpSocket: { port: "http" } };
+  return {
+    startupProbe: { ...check, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 60 },
+    readinessProbe: { ...check, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
+    livenessProbe: { ...check, periodSeconds: 20, timeoutSeconds: 10, failureThreshold: 6 },
+  };
+}
+
+/** Pod Security `restricted`, and a root file system that nobody writes to. */
+const containerSecurity: types.input.core.v1.SecurityContext = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  runAsNonRoot: true,
+  runAsUser: user,
+  runAsGroup: user,
+  capabilities: { drop: ["ALL"] },
+  seccompProfile: { type: "RuntimeDefault" },
+};
+
+interface Mounted {
+  readonly volumes: Volume[];
+  readonly volumeMounts: VolumeMount[];
+}
+
+/** Writable places, the token and the accounts: the same for the server and for the pod that verifies it. */
+function mounts({ settings }: Workload, configMap: pulumi.Input<string>): Mounted {
+  const emptyDir = (name: string, sizeLimit: string, medium?: string): Volume => ({
+    name,
+    emptyDir: { sizeLimit, ...(medium === undefined ? {} : { medium }) },
+  });
+  const base: Mounted = {
+    volumes: [
+      // In memory: the AWS CLI may cache session keys there.
+      emptyDir("home", "64Mi", "Memory"),
+      emptyDir("tmp", "256Mi"),
+      { name: "aws-config", configMap: { name: configMap, items: [{ key: "config", path: "config" }] } },
+      {
+        name: "aws-token",
+        projected: {
+          sources: [{ serviceAccountToken: { audience: AUDIENCE, expirationSeconds: 3600, path: "token" } }],
+        },
+      },
+    ],
+    volumeMounts: [
+      { name: "home", mountPath: paths.home },
+      { name: "tmp", mountPath: paths.tmp },
+      { name: "aws-config", mountPath: paths.awsConfig, readOnly: true },
+      { name: "aws-token", mountPath: tokenDirectory, readOnly: true },
+    ],
+  };
+  return {
+    volumes: [...base.volumes, ...settings.mcp.extraVolumes] as Volume[],
+    volumeMounts: [...base.volumeMounts, ...settings.mcp.extraVolumeMounts] as VolumeMount[],
+  };
+}
+
+/**
+ * The deny list lies where the server reads it, inside two directories that it writes to. A file mounted into a home
+ * that is one volume would leave those directories to root, so each is a volume of its own.
+ */
+function denyListMounts({ settings }: Workload, configMap: pulumi.Input<string>): Mounted {
+  if (settings.mcp.denyList.length === 0) return { volumes: [], volumeMounts: [] };
+  const memory = { emptyDir: { medium: "Memory", sizeLimit: "64Mi" } };
+  const log = `${paths.home}/.aws/aws-api-mcp`;
+  return {
+    volumes: [
+      { name: "home-aws", ...memory },
+      { name: "home-aws-log", ...memory },
+      { name: "deny-list", configMap: { name: configMap, items: [{ key: denyListFile, path: denyListFile }] } },
+    ],
+    volumeMounts: [
+      { name: "home-aws", mountPath: `${paths.home}/.aws` },
+      { name: "home-aws-log", mountPath: log },
+      { name: "deny-list", mountPath: `${log}/${denyListFile}`, subPath: denyListFile, readOnly: true },
+    ],
+  };
+}
+
+/** What both kinds of pod share: identity, security, placement. */
+function podBase({ settings }: Workload): PodSpec {
+  const { mcp, kubernetes } = settings;
+  const platform: Record<string, string> =
+    settings.image.kind === "build" ? { "kubernetes.io/arch": settings.image.build.platform.split("/")[1]! } : {};
+  const optional = <K extends keyof PodSpec>(key: K, value: PodSpec[K] | undefined) =>
+    value === undefined ? {} : { [key]: value };
+  return {
+    serviceAccountName: kubernetes.serviceAccount,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: user,
+      runAsGroup: user,
+      fsGroup: user,
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    nodeSelector: { ...platform, ...mcp.nodeSelector },
+    tolerations: mcp.tolerations,
+    ...optional("affinity", mcp.affinity as PodSpec["affinity"]),
+    ...optional("priorityClassName", mcp.priorityClassName),
+    imagePullSecrets: mcp.imagePullSecrets.map((name) => ({ name })),
+    containers: [],
+  };
+}
+
+const environmentList = (values: Record<string, string>) =>
+  Object.entries(values).map(([name, value]) => ({ name, value }));
+
+/** Annotation that keeps the EKS webhook, and the AWS_REGION that it injects, out of our container. */
+const skipWebhook = { "eks.amazonaws.com/skip-containers": container };
+
+export function deploymentSpec(
+  workload: Workload,
+  configMap: pulumi.Input<string>,
+): types.input.apps.v1.DeploymentSpec {
+  const { settings, image } = workload;
+  const { mcp } = settings;
+  const base = mounts(workload, configMap);
+  const denyList = denyListMounts(workload, configMap);
+  const { server } = selectors(mcp.serviceName);
+  const spread =
+    mcp.topologySpreadConstraints ??
+    (mcp.replicas > 1
+      ? [
+          {
+            maxSkew: 1,
+            topologyKey: "kubernetes.io/hostname",
+            whenUnsatisfiable: "ScheduleAnyway",
+            labelSelector: { matchLabels: server },
+          },
+        ]
+      : []);
+  return {
+    replicas: mcp.replicas,
+    // An SSE session lives in one process: two at once would split Holmes' calls between them.
+    strategy:
+      mcp.transport === "sse"
+        ? { type: "Recreate" }
+        : { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+    selector: { matchLabels: server },
+    template: {
+      metadata: {
+        labels: { ...mcp.podLabels, ...labels(mcp.serviceName) },
+        annotations: {
+          ...mcp.podAnnotations,
+          ...skipWebhook,
+          "holmes-aws-mcp/config-hash": hashOf(JSON.stringify(configData(workload))),
+        },
+      },
+      spec: {
+        ...podBase(workload),
+        terminationGracePeriodSeconds: 30,
+        topologySpreadConstraints: spread as types.input.core.v1.TopologySpreadConstraint[],
+        volumes: [...base.volumes, ...denyList.volumes],
+        containers: [
+          {
+            name: container,
+            image,
+            ...command(settings),
+            ports: [{ name: "http", containerPort: port }],
+            env: environmentList(environment(workload)),
+            resources: mcp.resources,
+            ...probes(settings),
+            securityContext: containerSecurity,
+            volumeMounts: [...base.volumeMounts, ...denyList.volumeMounts],
+          },
+        ],
+      },
+    },
+  };
+}
+
+export function serviceSpec({ mcp }: Settings): types.input.core.v1.ServiceSpec {
+  return {
+    type: "ClusterIP",
+    selector: selectors(mcp.serviceName).server,
+    ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],
+    // A client of the native HTTP transport has its session in one of the pods.
+    ...(mcp.replicas > 1 ? { sessionAffinity: "ClientIP" } : {}),
+  };
+}
+
+/** Where the verification's script and its list of accounts are in the pod. */
+export const verificationDirectory = "/etc/holmes-aws-mcp/verify";
+
+/** The Job that asks for every account from inside the cluster, as the server would, and then through the server. */
+export function verificationJobSpec(
+  workload: Workload,
+  configMap: pulumi.Input<string>,
+  verificationMap: pulumi.Input<string>,
+  changes: pulumi.Input<string>,
+): types.input.batch.v1.JobSpec {
+  const { settings, image } = workload;
+  const base = mounts(workload, configMap);
+  return {
+    backoffLimit: 0,
+    activeDeadlineSeconds: settings.verify.timeoutSeconds,
+    template: {
+      metadata: {
+        labels: labels(settings.mcp.serviceName, "verification"),
+        annotations: { ...skipWebhook, "holmes-aws-mcp/verifies": changes },
+      },
+      spec: {
+        ...podBase(workload),
+        restartPolicy: "Never",
+        volumes: [...base.volumes, { name: "verify", configMap: { name: verificationMap } }],
+        containers: [
+          {
+            name: container,
+            image,
+            command: [paths.python, `${verificationDirectory}/verify.py`, `${verificationDirectory}/accounts.json`],
+            env: environmentList(environment(workload)),
+            resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+            terminationMessagePolicy: "FallbackToLogsOnError",
+            securityContext: containerSecurity,
+            volumeMounts: [...base.volumeMounts, { name: "verify", mountPath: verificationDirectory, readOnly: true }],
+          },
+        ],
+      },
+    },
+  };
+}

@@ -1,0 +1,236 @@
+/** Evaluates the real index.ts without an engine: Pulumi's own mocks take every registration down. */
+import { createHash } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { dnsSuffixOf, partitionOf } from "../../config/limits.js";
+import { issuerUrl } from "../../config/settings.js";
+import type { StackConfig } from "./stackFile.js";
+
+/** One registered resource. */
+export interface Registered {
+  readonly urn: string;
+  readonly type: string;
+  readonly name: string;
+  /** URN of the parent; undefined at the top. */
+  readonly parent: string | undefined;
+  /** Name of the explicit provider; undefined for components and providers, empty for a default provider. */
+  readonly provider: string | undefined;
+  readonly custom: boolean;
+  /** Inputs as registered; a secret is `{ secret: true }` with its value left out. */
+  readonly inputs: Record<string, unknown>;
+  /** Inputs with the secrets in them, for those who act on the registration. */
+  readonly open: Record<string, unknown>;
+  readonly dependencies: readonly string[];
+  /** Id under which an existing resource is taken over. */
+  readonly importId: string | undefined;
+  readonly retainOnDelete: boolean;
+}
+
+export interface Evaluation {
+  readonly stack: string;
+  readonly resources: readonly Registered[];
+  readonly outputs: Record<string, unknown>;
+  readonly warnings: readonly string[];
+}
+
+/** What a registration answers beyond its inputs, such as a role's ARN. */
+export type Register = (resource: Registered, answer: Record<string, unknown>) => Promise<void> | void;
+
+let evaluations = 0;
+
+/**
+ * @param onResource sees every custom resource before it is answered; what it throws fails the evaluation
+ * @throws what the program throws: `pulumi.RunError` for a bad config
+ */
+export async function evaluate(
+  stack: string,
+  config: StackConfig,
+  onResource: Register = () => {},
+): Promise<Evaluation> {
+  const resources: Registered[] = [];
+  const failures: unknown[] = [];
+  const warnings: string[] = [];
+  pulumi.runtime.setAllConfig(config.values, config.secretKeys);
+  const places = new Map<string, Place>();
+  await pulumi.runtime.setMocks(
+    {
+      call: ({ token, inputs, provider }) => answerCall(token, inputs, placeOf(places, nameOf(provider))),
+      newResource: ({ inputs }) => ({ id: "unused", state: inputs }),
+    },
+    "holmes-aws-mcp",
+    stack,
+    false,
+  );
+  const monitor = pulumi.runtime.getMonitor() as unknown as MockMonitor;
+  const known = new Map<string, Registered>();
+  monitor.mocks.newResource = async ({ type, name, inputs }) => {
+    // The request's own record (below) is made just before.
+    const resource = known.get(`${type} ${name}`)!;
+    if (type === "pulumi:providers:aws") {
+      places.set(name, { account: String(parseList(inputs.allowedAccountIds)[0]), region: String(inputs.region) });
+    }
+    const answer = { ...inputs, ...computed(resource, places) };
+    try {
+      if (resource.custom) await onResource(resource, answer);
+    } catch (error) {
+      failures.push(error);
+    }
+    return { id: resource.importId ?? String(answer.id ?? name), state: answer };
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = async (request, callback) => {
+    const object = request.getObject()?.toJavaScript() ?? {};
+    const type = request.getType();
+    const name = request.getName();
+    const parent = request.getParent() || undefined;
+    const resource: Registered = {
+      urn: monitor.newUrn(parent, type, name),
+      type,
+      name,
+      parent: parent?.endsWith(`::pulumi:pulumi:Stack::holmes-aws-mcp-${stack}`) ? undefined : parent,
+      provider: request.getCustom() && !type.startsWith("pulumi:") ? (nameOf(request.getProvider()) ?? "") : undefined,
+      custom: request.getCustom(),
+      inputs: masked(object) as Record<string, unknown>,
+      open: opened(object) as Record<string, unknown>,
+      dependencies: [...request.getDependenciesList()].sort(),
+      importId: request.getImportid() || undefined,
+      retainOnDelete: request.getRetainondelete() ?? false,
+    };
+    if (type !== "pulumi:pulumi:Stack") resources.push(resource);
+    known.set(`${type} ${name}`, resource);
+    await register(request, callback);
+  };
+
+  const warn = pulumi.log.warn;
+  (pulumi.log as { warn: typeof warn }).warn = async (message: string) => void warnings.push(message);
+  let program: Record<string, unknown>;
+  try {
+    // A query makes Node evaluate the program anew.
+    program = { ...(await import(`../../index.js?evaluation=${evaluations++}`)) };
+    await pulumi.runtime.disconnect();
+  } finally {
+    (pulumi.log as { warn: typeof warn }).warn = warn;
+  }
+  if (failures.length > 0) throw failures[0];
+  const outputs = await new Promise<Record<string, unknown>>((resolve) => {
+    pulumi.output(program).apply((value) => resolve(value as Record<string, unknown>));
+  });
+  return { stack, resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, warnings };
+}
+
+/** What of Pulumi's mock monitor is used here; its types do not show the request. */
+interface MockMonitor {
+  mocks: {
+    newResource: (args: {
+      type: string;
+      name: string;
+      inputs: Record<string, unknown>;
+    }) => Promise<{ id: string; state: Record<string, unknown> }>;
+  };
+  newUrn(parent: string | undefined, type: string, name: string): string;
+  registerResource(request: RegisterRequest, callback: unknown): Promise<void>;
+}
+
+interface RegisterRequest {
+  getType(): string;
+  getName(): string;
+  getParent(): string;
+  getCustom(): boolean;
+  getProvider(): string;
+  getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
+  getDependenciesList(): string[];
+  getImportid(): string;
+  getRetainondelete(): boolean | undefined;
+}
+
+/** `urn:pulumi:dev::p::pulumi:providers:aws::dev/aws::id` gives `dev/aws`. */
+const nameOf = (reference: string | undefined) => reference?.split("::").at(-2);
+
+const parseList = (value: unknown): unknown[] =>
+  typeof value === "string" ? JSON.parse(value) : Array.isArray(value) ? value : [];
+
+/** Signatures of values on the wire: pulumi/pulumi sdk/nodejs/runtime/rpc.ts. */
+const signature = "4dabf18193072939515e22adb298388d";
+const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
+
+const isSecret = (value: object) => (value as Record<string, unknown>)[signature] === secretSignature;
+
+function masked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(masked);
+  if (typeof value !== "object" || value === null) return value;
+  if (isSecret(value)) return { secret: true };
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
+}
+
+function opened(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(opened);
+  if (typeof value !== "object" || value === null) return value;
+  if (isSecret(value)) return opened((value as { value?: unknown }).value);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, opened(inner)]));
+}
+
+/** Stands for the digest of an image that is not built here. */
+const digest = (name: string) => `sha256:${createHash("sha256").update(name).digest("hex")}`;
+
+/** Where a provider works. */
+interface Place {
+  readonly account: string;
+  readonly region: string;
+}
+
+function placeOf(places: ReadonlyMap<string, Place>, provider: string | undefined): Place {
+  const place = places.get(provider ?? "");
+  if (place === undefined) throw new Error(`no explicit AWS provider is called ${JSON.stringify(provider)}`);
+  return place;
+}
+
+const ecrHost = ({ account, region }: Place) => `${account}.dkr.ecr.${region}.${dnsSuffixOf(region)}`;
+
+/** What the provider would compute and the program goes on with. */
+function computed({ type, open, provider }: Registered, places: ReadonlyMap<string, Place>): Record<string, unknown> {
+  if (type === "docker:index/image:Image") {
+    const name = String(open.imageName);
+    return { repoDigest: `${name.slice(0, name.lastIndexOf(":"))}@${digest(name)}` };
+  }
+  if (!type.startsWith("aws:")) return {};
+  const place = placeOf(places, provider);
+  const arn = (service: string, region: string, rest: string) => ({
+    arn: `arn:${partitionOf(place.region)}:${service}:${region}:${place.account}:${rest}`,
+  });
+  switch (type) {
+    case "aws:iam/role:Role":
+      return { id: open.name, ...arn("iam", "", `role${open.path ?? "/"}${open.name}`) };
+    case "aws:iam/policy:Policy":
+      return arn("iam", "", `policy${open.path ?? "/"}${open.name}`);
+    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
+      return arn("iam", "", `oidc-provider/${String(open.url).replace("https://", "")}`);
+    case "aws:ecr/repository:Repository":
+      return {
+        ...arn("ecr", place.region, `repository/${open.name}`),
+        repositoryUrl: `${ecrHost(place)}/${open.name}`,
+      };
+    default:
+      return {};
+  }
+}
+
+function answerCall(token: string, inputs: Record<string, unknown>, place: Place): Record<string, unknown> {
+  switch (token) {
+    case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
+      return { userName: "AWS", password: "[secret]", proxyEndpoint: `https://${ecrHost(place)}` };
+    case "aws:ecr/getRepository:getRepository":
+      return { repositoryUrl: `${ecrHost(place)}/${inputs.name}` };
+    case "aws:eks/getCluster:getCluster": {
+      const suffix = dnsSuffixOf(place.region);
+      return {
+        endpoint: `https://${placeholderId(String(inputs.name))}.gr7.${place.region}.eks.${suffix}`,
+        identities: [{ oidcs: [{ issuer: issuerUrl(place.region, placeholderId(String(inputs.name))) }] }],
+        certificateAuthorities: [{ data: "" }],
+      };
+    }
+    default:
+      throw new Error(`the program asked for ${token}, which the plan cannot answer`);
+  }
+}
+
+/** Stands for an issuer id that only EKS knows. */
+const placeholderId = (name: string) => createHash("sha256").update(name).digest("hex").slice(0, 32).toUpperCase();
