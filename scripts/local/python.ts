@@ -62,20 +62,24 @@ async function ensureVenv(name: string, what: string, lockFile: string, progress
     run: async (dir, say) => {
       const python = await findPython();
       await runStep(`${what}: making a virtual environment with ${python}`, python, ["-m", "venv", dir]);
-      let seen = 0;
-      const arguments_ = ["-m", "pip", "install", "--no-input", "--progress-bar=off", "--require-hashes"];
-      await runStep(what, path.join(dir, "bin/python"), [...arguments_, "--only-binary=:all:", "-r", file], {
-        advice: "it needs the Python package index (or pip configured for a mirror of it)",
-        env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1", PYTHONDONTWRITEBYTECODE: "" },
-        onOutput: (text) => {
-          seen += text.match(/^Collecting /gm)?.length ?? 0;
-          say(
-            text.includes("Installing collected packages")
-              ? "unpacking"
-              : `${Math.min(seen, total)} of ${total} fetched`,
-          );
+      let fetched = 0;
+      let unpacking = false;
+      // Not compiled now: Python does that at the first start, for the tenth of the files that are ever imported.
+      const arguments_ = ["-m", "pip", "install", "--no-input", "--progress-bar=off", "--no-compile"];
+      await runStep(
+        what,
+        path.join(dir, "bin/python"),
+        [...arguments_, "--require-hashes", "--only-binary=:all:", "-r", file],
+        {
+          advice: "it needs the Python package index (or pip configured for a mirror of it)",
+          env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" },
+          onOutput: (text) => {
+            fetched += text.match(/^Collecting /gm)?.length ?? 0;
+            unpacking ||= text.includes("Installing collected packages");
+            say(unpacking ? "unpacking" : `${fetched} of ${total} fetched`);
+          },
         },
-      });
+      );
     },
   });
 }

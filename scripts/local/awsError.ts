@@ -1,0 +1,36 @@
+import { randomUUID } from "node:crypto";
+
+/** An answer of AWS's query protocol that refuses a request. */
+export class AwsError extends Error {
+  override readonly name = "AwsError";
+
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly status = 400,
+  ) {
+    super(message);
+  }
+}
+
+const NAMESPACES = {
+  sts: "https://sts.amazonaws.com/doc/2011-06-15/",
+  iam: "https://iam.amazonaws.com/doc/2010-05-08/",
+};
+
+/** The error as IAM or STS writes it. */
+export function errorBody(service: keyof typeof NAMESPACES, { code, message }: AwsError): string {
+  return [
+    `<ErrorResponse xmlns="${NAMESPACES[service]}">`,
+    "  <Error>",
+    "    <Type>Sender</Type>",
+    `    <Code>${escapeXml(code)}</Code>`,
+    `    <Message>${escapeXml(message)}</Message>`,
+    "  </Error>",
+    `  <RequestId>${randomUUID()}</RequestId>`,
+    "</ErrorResponse>\n",
+  ].join("\n");
+}
+
+const escapeXml = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");

@@ -1,0 +1,91 @@
+import {
+  GetRolePolicyCommand,
+  type IAMClient,
+  ListOpenIDConnectProvidersCommand,
+  ListRolePoliciesCommand,
+} from "@aws-sdk/client-iam";
+import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT } from "../../policies/size.js";
+import { AwsError } from "./awsError.js";
+
+/**
+ * IAM OIDC providers in one account; not adjustable.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+export const OIDC_PROVIDERS_PER_ACCOUNT = 100;
+
+/** Actions that IAM bounds and moto does not. */
+export const BOUNDED_ACTIONS = [
+  "CreateRole",
+  "UpdateAssumeRolePolicy",
+  "PutRolePolicy",
+  "CreatePolicy",
+  "CreatePolicyVersion",
+  "CreateOpenIDConnectProvider",
+];
+
+/**
+ * Refuses a request of IAM's query protocol that IAM itself would refuse for its size.
+ *
+ * @param iam acts in the account of the caller.
+ * @param trustPolicyLimit the account's quota for trust policies, in characters that are not white space.
+ * @throws AwsError LimitExceeded, in IAM's words.
+ */
+export async function checkIamQuotas(
+  parameters: URLSearchParams,
+  iam: IAMClient,
+  trustPolicyLimit: number,
+): Promise<void> {
+  const text = (name: string) => parameters.get(name) ?? "";
+  switch (parameters.get("Action")) {
+    case "CreateRole":
+      return atMost(size(text("AssumeRolePolicyDocument")), trustPolicyLimit, "ACLSizePerRole");
+    case "UpdateAssumeRolePolicy":
+      return atMost(size(text("PolicyDocument")), trustPolicyLimit, "ACLSizePerRole");
+    case "CreatePolicy":
+    case "CreatePolicyVersion":
+      return atMost(size(text("PolicyDocument")), MANAGED_POLICY_LIMIT, "PolicySize");
+    case "PutRolePolicy": {
+      const role = text("RoleName");
+      const others = await inlinePolicySizes(iam, role, text("PolicyName"));
+      if (others + size(text("PolicyDocument")) > INLINE_POLICIES_LIMIT) {
+        throw limitExceeded(`Maximum policy size of ${INLINE_POLICIES_LIMIT} bytes exceeded for role ${role}`);
+      }
+      return;
+    }
+    case "CreateOpenIDConnectProvider": {
+      const { OpenIDConnectProviderList: list = [] } = await iam.send(new ListOpenIDConnectProvidersCommand({}));
+      const issuer = text("Url").replace("https://", "");
+      // One that is there already is a conflict, not one too many: moto says so itself.
+      if (list.some(({ Arn }) => Arn?.endsWith(`:oidc-provider/${issuer}`))) return;
+      return atMost(list.length + 1, OIDC_PROVIDERS_PER_ACCOUNT, "OpenIdConnectProvidersPerAccount");
+    }
+  }
+}
+
+/** Sum over the role's inline policies but the named one, which is about to be replaced; 0 when there is no such role. */
+async function inlinePolicySizes(iam: IAMClient, role: string, replaced: string): Promise<number> {
+  try {
+    const { PolicyNames: names = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName: role }));
+    const sizes = await Promise.all(
+      names
+        .filter((name) => name !== replaced)
+        .map(async (name) => {
+          const answer = await iam.send(new GetRolePolicyCommand({ RoleName: role, PolicyName: name }));
+          return size(decodeURIComponent(answer.PolicyDocument ?? ""));
+        }),
+    );
+    return sizes.reduce((sum, one) => sum + one, 0);
+  } catch (error) {
+    if ((error as Error).name === "NoSuchEntityException") return 0;
+    throw error;
+  }
+}
+
+/** Characters that are not white space, which is what IAM counts. */
+const size = (document: string): number => [...document.replace(/\s/g, "")].length;
+
+function atMost(found: number, limit: number, quota: string): void {
+  if (found > limit) throw limitExceeded(`Cannot exceed quota for ${quota}: ${limit}`);
+}
+
+const limitExceeded = (message: string) => new AwsError("LimitExceeded", message, 409);

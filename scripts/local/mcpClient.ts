@@ -1,0 +1,54 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+
+/** Where an MCP server answers, as Holmes is told it. */
+export interface McpEndpoint {
+  transport: "sse" | "streamable-http";
+  /** Ends in `/sse` or `/mcp`. */
+  url: string;
+}
+
+export interface ToolAnswer {
+  /** The text of all content blocks. The AWS server puts its errors here too, and leaves `isError` false. */
+  text: string;
+  isError: boolean;
+}
+
+/**
+ * Opens a connection, initializes, does one thing and closes, as Holmes does for every call.
+ *
+ * @throws Error when the server cannot be reached or answers with a protocol error.
+ */
+export async function withMcp<T>(endpoint: McpEndpoint, work: (client: Client) => Promise<T>): Promise<T> {
+  const url = new URL(endpoint.url);
+  const client = new Client({ name: "holmes-aws-mcp", version: "1.0.0" });
+  const http = endpoint.transport === "sse" ? undefined : new StreamableHTTPClientTransport(url);
+  try {
+    await client.connect(http ?? new SSEClientTransport(url));
+    return await work(client);
+  } finally {
+    // Over HTTP closing the connection leaves the session behind: it has to be ended by name.
+    await http?.terminateSession().catch(() => {});
+    await client.close();
+  }
+}
+
+/** Calls one tool over a connection of its own. `timeoutMs`: default 120,000, Holmes' own read time-out. */
+export function callTool(
+  endpoint: McpEndpoint,
+  name: string,
+  args: Record<string, unknown>,
+  timeoutMs = 120_000,
+): Promise<ToolAnswer> {
+  return withMcp(endpoint, async (client) => {
+    const answer = await client.callTool({ name, arguments: args }, undefined, { timeout: timeoutMs });
+    const content = answer.content as { type: string; text?: string }[];
+    return { text: content.map((block) => block.text ?? "").join(""), isError: answer.isError === true };
+  });
+}
+
+/** Names of the server's tools, over a connection of its own. */
+export function listTools(endpoint: McpEndpoint): Promise<string[]> {
+  return withMcp(endpoint, async (client) => (await client.listTools()).tools.map(({ name }) => name));
+}

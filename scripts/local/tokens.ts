@@ -1,0 +1,64 @@
+import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
+import { exportJWK, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload, SignJWT } from "jose";
+
+/** What a service account's token says; anything beside the first four replaces a claim of the same name. */
+export interface TokenArgs extends JWTPayload {
+  namespace: string;
+  serviceAccount: string;
+  /** Default `sts.amazonaws.com`, as a projected volume for IRSA asks for. */
+  audience?: string;
+  /** From now; negative makes a token that has run out. Default 3600, the least EKS mounts being 600. */
+  expiresInSeconds?: number;
+}
+
+/** A cluster's token issuer with a key pair of its own: what EKS keeps behind `https://oidc.eks.…/id/<ID>`. */
+export class ClusterIssuer {
+  private readonly key;
+  private readonly publicKey;
+  /** Key id as the API server makes it: SHA-256 of the public key's DER form. */
+  readonly keyId: string;
+
+  /** @param issuerUrl with `https://`. */
+  constructor(readonly issuerUrl: string) {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    this.key = privateKey;
+    this.publicKey = createPublicKey(privateKey);
+    this.keyId = createHash("sha256")
+      .update(this.publicKey.export({ type: "spki", format: "der" }))
+      .digest("base64url");
+  }
+
+  /** The key set that the issuer serves at `/keys`. */
+  async jwks(): Promise<JSONWebKeySet> {
+    return { keys: [{ ...(await exportJWK(this.publicKey)), kid: this.keyId, alg: "RS256", use: "sig" }] };
+  }
+
+  /** A projected service-account token: RS256, with the claims that EKS writes. */
+  token({ namespace, serviceAccount, audience, expiresInSeconds, ...claims }: TokenArgs): Promise<string> {
+    const now = Math.floor(Date.now() / 1000);
+    const expires = now + (expiresInSeconds ?? 3600);
+    // A token that has run out was issued before it did.
+    const issued = Math.min(now, expires - 600);
+    return this.sign({
+      aud: [audience ?? "sts.amazonaws.com"],
+      exp: expires,
+      iat: issued,
+      iss: this.issuerUrl,
+      jti: randomUUID(),
+      "kubernetes.io": {
+        namespace,
+        node: { name: "ip-10-0-0-1.ec2.internal", uid: randomUUID() },
+        pod: { name: `${serviceAccount}-0`, uid: randomUUID() },
+        serviceaccount: { name: serviceAccount, uid: randomUUID() },
+      },
+      nbf: issued,
+      sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
+      ...claims,
+    });
+  }
+
+  /** Signs any claims with this issuer's key; `header` replaces what the header would say. */
+  sign(claims: JWTPayload, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
+    return new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: this.keyId, ...header }).sign(this.key);
+  }
+}

@@ -1,0 +1,214 @@
+import { GetOpenIDConnectProviderCommand, GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import type { PolicyDocument } from "../../policies/types.js";
+import { AwsError } from "./awsError.js";
+import { homeRegion } from "./moto.js";
+import { evaluateTrust } from "./trustEvaluation.js";
+
+/** Gives the key set that an issuer (with `https://`) serves, or undefined when nobody serves one there. */
+export type KeyResolver = (issuer: string) => JSONWebKeySet | undefined | Promise<JSONWebKeySet | undefined>;
+
+/** One AssumeRoleWithWebIdentity call as it was decided. */
+export interface Decision {
+  roleArn: string;
+  /** `iss` and `sub` as the token says them, empty when it is not readable; believed only when allowed. */
+  issuer: string;
+  subject: string;
+  allowed: boolean;
+  /** STS's error code, when refused. */
+  code?: string;
+  /** More than STS would tell: the statement or condition that decided. */
+  reason: string;
+}
+
+/** What STS accepts for OIDC: no shared secrets, no `none`. */
+const ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
+const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/(?:[\u0021-\u007e]+\/)?([\w+=,.@-]+)$/;
+
+const NOT_AUTHORIZED = new AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403);
+const NO_KEY = new AwsError(
+  "InvalidIdentityToken",
+  "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
+);
+
+/** Decides AssumeRoleWithWebIdentity by what moto has stored at that moment in the role's account. */
+export class WebIdentityCheck {
+  private readonly clients = new Map<string, IAMClient>();
+
+  constructor(
+    private readonly motoUrl: string,
+    private readonly keys: KeyResolver,
+  ) {}
+
+  /**
+   * @param parameters of the request, as in the query protocol.
+   * @returns the decision, with the error to answer when it is a refusal. Its order is STS's: request, token and
+   * provider, signature, time, audience, then the role.
+   */
+  async decide(parameters: URLSearchParams): Promise<{ decision: Decision; error?: AwsError }> {
+    const roleArn = parameters.get("RoleArn") ?? "";
+    let claims: JWTPayload = {};
+    const told = () => ({ roleArn, issuer: claims.iss ?? "", subject: claims.sub ?? "" });
+    try {
+      checkRequest(parameters);
+      const token = parameters.get("WebIdentityToken") ?? "";
+      claims = readable(token);
+      const reason = await this.check(roleArn, token, claims.iss ?? "", Number(parameters.get("DurationSeconds")));
+      return { decision: { ...told(), allowed: true, reason } };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { code, message } = error.answer;
+      const reason = error.message === "" ? message : error.message;
+      return { decision: { ...told(), allowed: false, code, reason }, error: error.answer };
+    }
+  }
+
+  private async check(roleArn: string, token: string, issuer: string, duration: number): Promise<string> {
+    const [, partition, accountId, roleName] = ROLE_ARN.exec(roleArn)!;
+    const iam = this.client(partition!);
+    const providerArn = `arn:${partition}:iam::${accountId}:oidc-provider/${issuer.replace(/^https:\/\//, "")}`;
+    const [provider, answer] = await Promise.all([
+      issuer.startsWith("https://")
+        ? found(
+            iam.send(
+              inAccount(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: providerArn }), accountId!),
+            ),
+          )
+        : undefined,
+      found(iam.send(inAccount(new GetRoleCommand({ RoleName: roleName! }), accountId!))),
+    ]);
+    if (provider === undefined) {
+      throw new Refusal(invalid(`No OpenIDConnect provider found in your account for ${issuer}`));
+    }
+    const claims = await verified(token, await this.keys(issuer));
+    const audiences = claims.azp === undefined ? [claims.aud].flat() : [claims.azp];
+    if (!audiences.some((audience) => provider.ClientIDList?.includes(String(audience)))) {
+      throw new Refusal(
+        invalid("Incorrect token audience"),
+        `audience ${audiences.join(", ")} is not a client of ${providerArn}`,
+      );
+    }
+    const role = answer?.Role;
+    if (role === undefined || role.Arn !== roleArn) throw new Refusal(NOT_AUTHORIZED, `there is no role ${roleArn}`);
+    const document = JSON.parse(decodeURIComponent(role.AssumeRolePolicyDocument!)) as PolicyDocument;
+    const verdict = evaluateTrust(document, { providerArn, claims });
+    if (!verdict.allowed) throw new Refusal(NOT_AUTHORIZED, verdict.reason);
+    if (duration > (role.MaxSessionDuration ?? 3600)) {
+      throw new Refusal(
+        new AwsError(
+          "ValidationError",
+          "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        ),
+      );
+    }
+    return verdict.reason;
+  }
+
+  private client(partition: string): IAMClient {
+    let client = this.clients.get(partition);
+    if (client === undefined) {
+      const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+      client = new IAMClient({ endpoint: this.motoUrl, region: homeRegion(partition), credentials });
+      this.clients.set(partition, client);
+    }
+    return client;
+  }
+
+  /** Closes the connections to moto. */
+  close(): void {
+    for (const client of this.clients.values()) client.destroy();
+  }
+}
+
+/** A refusal on its way out: STS's answer, and in the message what STS keeps to itself. */
+class Refusal extends Error {
+  constructor(
+    readonly answer: AwsError,
+    reason = "",
+  ) {
+    super(reason);
+  }
+}
+
+const invalid = (message: string) => new AwsError("InvalidIdentityToken", message);
+
+function checkRequest(parameters: URLSearchParams): void {
+  const roleArn = parameters.get("RoleArn") ?? "";
+  if (!ROLE_ARN.test(roleArn)) throw new Refusal(new AwsError("ValidationError", `${roleArn} is invalid`));
+  const session = parameters.get("RoleSessionName") ?? "";
+  if (!/^[\w+=,.@-]{2,64}$/.test(session)) {
+    throw constraint(session, "roleSessionName", "Member must have 2 to 64 characters of [\\w+=,.@-]");
+  }
+  const duration = parameters.get("DurationSeconds");
+  if (duration !== null && !(/^\d+$/.test(duration) && Number(duration) >= 900 && Number(duration) <= 43_200)) {
+    throw constraint(duration, "durationSeconds", "Member must have value between 900 and 43200");
+  }
+}
+
+const constraint = (value: string, name: string, rule: string) =>
+  new Refusal(
+    new AwsError(
+      "ValidationError",
+      `1 validation error detected: Value '${value}' at '${name}' failed to satisfy constraint: ${rule}`,
+    ),
+  );
+
+function readable(token: string): JWTPayload {
+  try {
+    return decodeJwt(token);
+  } catch {
+    throw new Refusal(
+      invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"),
+    );
+  }
+}
+
+/** The claims of a token whose signature and times hold. */
+async function verified(token: string, keys: JSONWebKeySet | undefined): Promise<JWTPayload> {
+  if (keys === undefined) throw new Refusal(NO_KEY, "nobody serves keys for this issuer");
+  try {
+    const requiredClaims = ["exp", "iat", "sub", "aud"];
+    return (await jwtVerify(token, createLocalJWKSet(keys), { algorithms: ALGORITHMS, requiredClaims })).payload;
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) {
+      const now = Math.floor(Date.now() / 1000);
+      throw new Refusal(
+        new AwsError(
+          "ExpiredTokenException",
+          `Token expired: current date/time ${now} must be before the expiration date/time ${error.payload.exp}`,
+        ),
+      );
+    }
+    if (error instanceof errors.JWKSNoMatchingKey) throw new Refusal(NO_KEY, "the issuer has no key of this id");
+    if (error instanceof errors.JOSEError) {
+      throw new Refusal(
+        invalid("The web identity token that was passed could not be validated by AWS."),
+        error.message,
+      );
+    }
+    throw error;
+  }
+}
+
+/** moto takes the account from this header before it looks at the keys; no session has to be made there. */
+function inAccount<T extends { middlewareStack: { add(middleware: never, options: never): void } }>(
+  command: T,
+  accountId: string,
+): T {
+  const middleware = (next: (args: unknown) => unknown) => (args: { request: { headers: Record<string, string> } }) => {
+    args.request.headers["x-moto-account-id"] = accountId;
+    return next(args);
+  };
+  command.middlewareStack.add(middleware as never, { step: "build" } as never);
+  return command;
+}
+
+/** An answer of IAM, or undefined when there is no such entity. */
+async function found<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if ((error as Error).name === "NoSuchEntityException") return undefined;
+    throw error;
+  }
+}
