@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { dnsSuffixOf, partitionOf } from "../../config/limits.js";
-import { issuerUrl } from "../../config/settings.js";
+import { loadSettings } from "../../config/load.js";
+import { issuerUrl, type Settings } from "../../config/settings.js";
 import type { StackConfig } from "./stackFile.js";
 
 /** One registered resource. */
@@ -27,6 +28,7 @@ export interface Registered {
 
 export interface Evaluation {
   readonly stack: string;
+  readonly settings: Settings;
   readonly resources: readonly Registered[];
   readonly outputs: Record<string, unknown>;
   readonly warnings: readonly string[];
@@ -103,7 +105,9 @@ export async function evaluate(
   const warn = pulumi.log.warn;
   (pulumi.log as { warn: typeof warn }).warn = async (message: string) => void warnings.push(message);
   let program: Record<string, unknown>;
+  let settings: Settings;
   try {
+    settings = await loadSettings();
     // A query makes Node evaluate the program anew.
     program = { ...(await import(`../../index.js?evaluation=${evaluations++}`)) };
     await pulumi.runtime.disconnect();
@@ -114,7 +118,7 @@ export async function evaluate(
   const outputs = await new Promise<Record<string, unknown>>((resolve) => {
     pulumi.output(program).apply((value) => resolve(value as Record<string, unknown>));
   });
-  return { stack, resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, warnings };
+  return { stack, settings, resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, warnings };
 }
 
 /** What of Pulumi's mock monitor is used here; its types do not show the request. */

@@ -1,0 +1,93 @@
+/** The plan as a tree to read: components, what is in them, and where each thing goes. */
+import { policySize } from "../../policies/size.js";
+import type { Evaluation, Registered } from "./evaluate.js";
+
+/** Lines of the tree, warnings and totals. */
+export function planTree(evaluation: Evaluation): string {
+  const { resources, settings, stack, warnings } = evaluation;
+  const components = resources.filter(({ type, parent }) => parent === undefined && type.startsWith("holmes-aws-mcp:"));
+  const order = ["SourceCluster", "TargetAccount", "Organization", "McpImage", "McpDeployment"];
+  const rank = ({ type }: Registered) => order.indexOf(type.split(":").at(-1)!);
+  const sorted = [...components].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, "en"));
+  const unmanaged = settings.targetAccounts.filter(({ manage }) => !manage);
+  return [
+    `${stack}: what pulumi up would make from nothing (nothing was contacted)`,
+    ...sorted.flatMap((component, index) => branch(evaluation, component, "", index === sorted.length - 1)),
+    ...unmanaged.map(
+      ({ profile, accountId }) =>
+        `   ${profile}: account ${accountId} is managed elsewhere; its role's ARN follows from the names`,
+    ),
+    "",
+    ...warnings.map((warning) => `warning: ${warning}`),
+    totals(resources),
+  ].join("\n");
+}
+
+function branch(evaluation: Evaluation, resource: Registered, indent: string, last: boolean): string[] {
+  const children = evaluation.resources
+    .filter(({ parent, type }) => parent === resource.urn && !type.startsWith("pulumi:providers:"))
+    .sort(
+      (a, b) =>
+        Number(a.custom) - Number(b.custom) || kindOf(a).localeCompare(kindOf(b), "en") || (a.name < b.name ? -1 : 1),
+    );
+  const line = `${indent}${last ? "└─" : "├─"} ${describe(evaluation, resource)}`;
+  const inner = `${indent}${last ? "   " : "│  "}`;
+  return [line, ...children.flatMap((child, index) => branch(evaluation, child, inner, index === children.length - 1))];
+}
+
+const kindOf = ({ type }: Registered) => type.split(":").at(-1)!;
+
+function describe(evaluation: Evaluation, resource: Registered): string {
+  const { settings } = evaluation;
+  const { open, name, importId } = resource;
+  const taken = importId === undefined ? "" : "  (taken over)";
+  switch (kindOf(resource)) {
+    case "SourceCluster": {
+      const cluster = settings.clusters.find((item) => item.name === name)!;
+      const issuer = cluster.issuerUrl ?? "issuer looked up from EKS at up";
+      return `cluster ${name}  ${cluster.region}, account ${cluster.accountId}${cluster.deploy ? "" : ", trusted only"}  ${issuer}`;
+    }
+    case "TargetAccount": {
+      const account = settings.targetAccounts.find(({ profile }) => profile === name)!;
+      const access = account.assumeRole === undefined ? `profile ${name}` : `role ${account.assumeRole.roleArn}`;
+      const existing = account.existingOidcProviders
+        .map((cluster) => `; provider of ${cluster} is there already, not ours`)
+        .join("");
+      return `account ${name}  ${account.accountId}, ${account.region}, through ${access}${existing}`;
+    }
+    case "OpenIdConnectProvider":
+      return `OIDC provider ${String(open.url).replace("https://", "")}${taken}${resource.retainOnDelete ? "  (kept at destroy)" : ""}`;
+    case "Role": {
+      const trust = JSON.parse(String(open.assumeRolePolicy));
+      return `role ${open.name}  trust policy ${policySize(trust)} of ${settings.iam.trustPolicyLimit} characters${taken}`;
+    }
+    case "RolePolicy":
+      return `inline policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of 10240 characters${taken}`;
+    case "Policy":
+      return `managed policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of 6144 characters`;
+    case "McpImage":
+      return settings.image.kind === "build"
+        ? "image, built from image/"
+        : `image ${settings.image.kind === "prebuilt" ? settings.image.reference : "(none)"}`;
+    case "McpDeployment":
+      return `MCP server  ${settings.mcp.transport}, ${settings.mcp.replicas} replica${settings.mcp.replicas === 1 ? "" : "s"}  [${name.replace(/\/mcp$/, "")}]`;
+    default:
+      return `${kindOf(resource)}  ${nameOf(open) ?? name}${resource.provider === undefined ? "" : `  [${resource.provider}]`}`;
+  }
+}
+
+function nameOf(open: Record<string, unknown>): string | undefined {
+  const metadata = open.metadata as { name?: string; namespace?: string } | undefined;
+  if (metadata?.name !== undefined)
+    return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+  return [open.name, open.imageName, open.role].find((value) => typeof value === "string") as string | undefined;
+}
+
+function totals(resources: readonly Registered[]): string {
+  const count = (test: (resource: Registered) => boolean) => resources.filter(test).length;
+  const of = (prefix: string) => count(({ type }) => type.startsWith(prefix));
+  return [
+    `${resources.length} resources: ${of("aws:")} AWS, ${of("kubernetes:")} Kubernetes, ${of("docker:")} Docker`,
+    `${of("holmes-aws-mcp:")} components, ${of("pulumi:providers:")} providers (${of("pulumi:providers:aws")} AWS provider processes)`,
+  ].join("; ");
+}
