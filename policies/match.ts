@@ -7,13 +7,25 @@ function wildcard(pattern: string, flags: string): RegExp {
   return new RegExp(`^${source}$`, flags);
 }
 
-const actionPatterns = new Map<string, RegExp>();
+interface ActionPattern {
+  /** `ec2:` when the service is spelled out: most comparisons end there, which proofs over every action need. */
+  prefix: string;
+  expression: RegExp;
+}
+
+const actionPatterns = new Map<string, ActionPattern>();
+
+function actionPattern(pattern: string): ActionPattern {
+  const prefix = /^[^:*?]+:/.exec(pattern)?.[0].toLowerCase() ?? "";
+  return { prefix, expression: wildcard(pattern, "is") };
+}
 
 /** Whether an action pattern covers an action (`ec2:Describe*`, `*`). Case does not matter, as in IAM. */
 export function matchesAction(pattern: string, action: string): boolean {
-  const compiled = actionPatterns.get(pattern) ?? wildcard(pattern, "is");
+  const compiled = actionPatterns.get(pattern) ?? actionPattern(pattern);
   actionPatterns.set(pattern, compiled);
-  return compiled.test(action);
+  const { prefix, expression } = compiled;
+  return action.slice(0, prefix.length).toLowerCase() === prefix && expression.test(action);
 }
 
 /** Whether a text with wildcards covers another one, as in resources and StringLike. Case matters. */

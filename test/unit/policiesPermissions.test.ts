@@ -1,0 +1,269 @@
+import { describe, expect, it } from "vitest";
+import { groupIds, groups } from "../../policies/groups.js";
+import { PolicyShapeError } from "../../policies/parse.js";
+import { type PermissionOptions, PolicySizeError, permissionPolicies } from "../../policies/permissions.js";
+import { sensitiveReads } from "../../policies/sensitiveReads.js";
+import { evaluate } from "../../policies/simulate.js";
+import { minify, policySize } from "../../policies/size.js";
+import type { PolicyDocument, Statement } from "../../policies/types.js";
+
+const plan = (options: Partial<PermissionOptions> = {}) =>
+  permissionPolicies({ policyName: "MCPReadOnlyPolicy", partition: "aws", ...options });
+const documents = (options: Partial<PermissionOptions> = {}) => plan(options).policies.map(({ document }) => document);
+const sids = (document: PolicyDocument) => document.Statement.map(({ Sid }) => Sid);
+/** Action names as long as they get, which no two statements share. */
+const many = (count: number, tag: string) =>
+  Array.from({ length: count }, (_, n) => `ec2:Describe${tag}${"x".repeat(40)}${n}`);
+const replacement = (...Statement: Statement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
+
+describe("permissionPolicies", () => {
+  it("is one inline policy by default, with the denials first and a statement for each group", () => {
+    const { placement, policies } = plan();
+    expect(placement).toBe("inline");
+    expect(policies.map(({ name }) => name)).toEqual(["MCPReadOnlyPolicy"]);
+    expect(sids(policies[0]!.document)).toEqual([
+      "DenySensitiveReads",
+      "DenySensitiveResources",
+      ...groups.map(({ sid }) => sid),
+    ]);
+    expect(policies[0]!.size).toBe(policySize(policies[0]!.document));
+    expect(policies[0]!.limit).toBe(10240);
+  });
+
+  it("is inline too with the actions for the hosted server and a few of the user's", () => {
+    const options = { hosted: true, additionalActions: ["sagemaker:Describe*", "sagemaker:List*"] };
+    expect(plan(options).placement).toBe("inline");
+    expect(sids(documents(options)[0]!).slice(-2)).toEqual(["HostedMcpServer", "AdditionalActions"]);
+  });
+
+  it("never allows the hosted server's writing tool", () => {
+    expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:InvokeMcp" }).decision).toBe("allowed");
+    expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:CallReadOnlyTool" }).decision).toBe("allowed");
+    expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:CallReadWriteTool" }).decision).toBe(
+      "implicitDeny",
+    );
+    expect(evaluate(documents(), { action: "aws-mcp:InvokeMcp" }).decision).toBe("implicitDeny");
+  });
+
+  it("gives the same text for the same options", () => {
+    const options = { allowedRegions: ["eu-west-1", "eu-central-1"], additionalActions: ["sagemaker:List*"] };
+    expect(documents(options).map(minify)).toEqual(documents(options).map(minify));
+  });
+
+  it.each(groupIds)("leaves out the group %s when it is disabled, and nothing else", (id) => {
+    const rest = groups.filter((group) => group.id !== id).map(({ sid }) => sid);
+    expect(
+      documents({ groups: { disabled: [id] } })
+        .flatMap(sids)
+        .slice(2),
+    ).toEqual(rest);
+  });
+
+  it("describes every group in one sentence, under its own id and Sid", () => {
+    expect(new Set(groups.map(({ id }) => id)).size).toBe(groups.length);
+    expect(new Set(groups.map(({ sid }) => sid)).size).toBe(groups.length);
+    for (const { id, sid, description } of groups) {
+      expect(id).toMatch(/^[a-z]+$/);
+      expect(sid).toMatch(/^[A-Za-z0-9]+$/);
+      expect(description).toMatch(/^[A-Z][^.]*\.$/);
+    }
+  });
+
+  describe("sensitive reads", () => {
+    const attached: PolicyDocument = replacement({ Effect: "Allow", Action: "*", Resource: "*" });
+    const examples = sensitiveReads.flatMap(({ actions, resources }) =>
+      (resources === undefined ? actions : []).map((pattern) => pattern.replaceAll("*", "X")),
+    );
+
+    it.each(examples)("%s stays denied when somebody attaches a policy that allows everything", (action) => {
+      expect(evaluate([...documents(), attached], { action })).toMatchObject({
+        decision: "explicitDeny",
+        sid: "DenySensitiveReads",
+      });
+      expect(evaluate([...documents({ sensitiveReads: "allow" }), attached], { action }).decision).toBe("allowed");
+    });
+
+    it.each(["aws", "aws-cn", "aws-us-gov"])(
+      "API keys are denied by resource in %s, the rest of API Gateway is not",
+      (partition) => {
+        const get = (resource: string) =>
+          evaluate(documents({ partition }), {
+            action: "apigateway:GET",
+            resource: `arn:${partition}:apigateway:${resource}`,
+          }).decision;
+        expect(get("eu-west-1::/apikeys")).toBe("explicitDeny");
+        expect(get("eu-west-1::/apikeys/abc")).toBe("explicitDeny");
+        expect(get("eu-west-1::/usageplans/abc/keys")).toBe("explicitDeny");
+        expect(get("eu-west-1::/usageplans/abc/keys/def")).toBe("explicitDeny");
+        expect(get("eu-west-1::/restapis/abc/stages")).toBe("allowed");
+        expect(get("eu-west-1::/usageplans/abc")).toBe("allowed");
+      },
+    );
+
+    it("are in the first policy when there are several, and stay there whatever group is disabled", () => {
+      const disabled = groupIds.slice(0, 5);
+      const { placement, policies } = plan({ groups: { disabled }, additionalActions: many(80, "A") });
+      expect(placement).toBe("managed");
+      expect(sids(policies[0]!.document).slice(0, 2)).toEqual(["DenySensitiveReads", "DenySensitiveResources"]);
+    });
+
+    it("are denied to a replacement as well, unless they are allowed", () => {
+      const own = replacement({ Sid: "Own", Effect: "Allow", Action: ["s3:Get*"], Resource: "*" });
+      const request = { action: "s3:GetObject", resource: "arn:aws:s3:::bucket/key" };
+      expect(evaluate(documents({ replacement: own }), request).decision).toBe("explicitDeny");
+      expect(evaluate(documents({ replacement: own, sensitiveReads: "allow" }), request).decision).toBe("allowed");
+      expect(sids(documents({ replacement: own, sensitiveReads: "allow" })[0]!)).toEqual(["Own"]);
+    });
+  });
+
+  describe("allowed regions", () => {
+    const allowedRegions = ["eu-west-1", "eu-central-1"];
+    const decide = (action: string, region: string, extra: PolicyDocument[] = []) =>
+      evaluate([...documents({ allowedRegions }), ...extra], { action, context: { "aws:RequestedRegion": region } })
+        .decision;
+
+    it("denies regional calls elsewhere, even to attached policies", () => {
+      const attached = replacement({ Effect: "Allow", Action: "*", Resource: "*" });
+      expect(decide("ec2:DescribeInstances", "eu-west-1")).toBe("allowed");
+      expect(decide("ec2:DescribeInstances", "us-east-1")).toBe("explicitDeny");
+      expect(decide("ec2:DescribeInstances", "us-east-1", [attached])).toBe("explicitDeny");
+    });
+
+    it.each([
+      "iam:GetRole",
+      "ce:GetCostAndUsage",
+      "route53:ListHostedZones",
+      "cloudfront:ListDistributions",
+      "s3:ListAllMyBuckets",
+      "ec2:DescribeRegions",
+      "sts:GetCallerIdentity",
+      "health:DescribeEvents",
+      "cloudtrail:LookupEvents",
+      "organizations:ListAccounts",
+    ])("leaves %s alone, which is global", (action) => {
+      expect(decide(action, "us-east-1")).toBe("allowed");
+    });
+
+    it("is not there when every region is allowed", () => {
+      expect(documents().flatMap(sids)).not.toContain("DenyOtherRegions");
+      expect(documents({ allowedRegions: [] }).flatMap(sids)).not.toContain("DenyOtherRegions");
+    });
+  });
+
+  describe("sizes", () => {
+    it("splits by whole groups when inline is too small, each policy within 6144, names numbered", () => {
+      const { placement, policies } = plan({ additionalActions: many(40, "A") });
+      expect(placement).toBe("managed");
+      expect(policies.map(({ name }) => name)).toEqual(
+        policies.map((_, index) => (index === 0 ? "MCPReadOnlyPolicy" : `MCPReadOnlyPolicy-${index + 1}`)),
+      );
+      for (const { document, size, limit } of policies) {
+        expect(size).toBe(policySize(document));
+        expect(size).toBeLessThanOrEqual(6144);
+        expect(limit).toBe(6144);
+      }
+      const all = policies.flatMap(({ document }) => document.Statement);
+      expect(all.map(({ Sid }) => Sid)).toEqual([
+        "DenySensitiveReads",
+        "DenySensitiveResources",
+        ...groups.map(({ sid }) => sid),
+        "AdditionalActions",
+      ]);
+      for (const { sid, actions } of groups) expect(all.find(({ Sid }) => Sid === sid)?.Action).toEqual(actions);
+    });
+
+    it("says which statement is too large for any policy", () => {
+      const run = () => plan({ additionalActions: many(200, "A") });
+      expect(run).toThrow(PolicySizeError);
+      expect(run).toThrow(/statement "AdditionalActions" alone has \d+ characters, a managed policy holds 6144/);
+    });
+
+    it("says when the policies are too many for a role", () => {
+      const statements = Array.from(
+        { length: 11 },
+        (_, n): Statement => ({
+          Sid: `Part${n}`,
+          Effect: "Allow",
+          Action: many(85, `S${n}`),
+          Resource: "*",
+        }),
+      );
+      const run = () => plan({ replacement: replacement(...statements) });
+      expect(run).toThrow(PolicySizeError);
+      expect(run).toThrow(/need \d+ managed policies, a role takes 10/);
+    });
+  });
+
+  it("takes a replacement as it is, one statement or several, and refuses what is no policy", () => {
+    const single = { Version: "2012-10-17", Statement: { Effect: "Allow", Action: "ec2:Describe*", Resource: "*" } };
+    expect(documents({ replacement: single as unknown as PolicyDocument, sensitiveReads: "allow" })).toEqual([
+      { Version: "2012-10-17", Statement: [single.Statement] },
+    ]);
+    expect(() => plan({ replacement: { hello: 1 } as unknown as PolicyDocument })).toThrow(PolicyShapeError);
+  });
+});
+
+describe("evaluate", () => {
+  const allow = (Action: string[], extra: Partial<Statement> = {}) =>
+    replacement({ Sid: "A", Effect: "Allow", Action, Resource: "*", ...extra });
+
+  it("lets an explicit Deny win, and denies what nobody allows", () => {
+    const deny = replacement({ Sid: "D", Effect: "Deny", Action: "ec2:*", Resource: "*" });
+    expect(evaluate([allow(["ec2:Describe*"])], { action: "ec2:DescribeVpcs" })).toEqual({
+      decision: "allowed",
+      sid: "A",
+    });
+    expect(evaluate([allow(["ec2:Describe*"]), deny], { action: "ec2:DescribeVpcs" })).toEqual({
+      decision: "explicitDeny",
+      sid: "D",
+    });
+    expect(evaluate([allow(["ec2:Describe*"])], { action: "ec2:RunInstances" })).toEqual({ decision: "implicitDeny" });
+  });
+
+  it("compares actions regardless of case, resources not", () => {
+    const document = allow(["EC2:describe?pcs"], { Resource: "arn:aws:ec2:*:*:vpc/A*" });
+    const decide = (resource: string) => evaluate([document], { action: "ec2:DescribeVpcs", resource }).decision;
+    expect(decide("arn:aws:ec2:eu-west-1:1:vpc/Abc")).toBe("allowed");
+    expect(decide("arn:aws:ec2:eu-west-1:1:vpc/abc")).toBe("implicitDeny");
+  });
+
+  it("takes the characters of patterns other than wildcards as they are", () => {
+    expect(evaluate([allow(["s3:Get.bject"])], { action: "s3:GetObject" }).decision).toBe("implicitDeny");
+    expect(evaluate([allow(["s3:Get*"])], { action: "xs3:GetObject" }).decision).toBe("implicitDeny");
+  });
+
+  it("honours NotAction and NotResource", () => {
+    const document = replacement({ Effect: "Deny", NotAction: "iam:*", NotResource: "arn:aws:s3:::open/*" });
+    const decide = (action: string, resource: string) => evaluate([document], { action, resource }).decision;
+    expect(decide("s3:GetObject", "arn:aws:s3:::shut/a")).toBe("explicitDeny");
+    expect(decide("s3:GetObject", "arn:aws:s3:::open/a")).toBe("implicitDeny");
+    expect(decide("iam:GetRole", "arn:aws:s3:::shut/a")).toBe("implicitDeny");
+  });
+
+  it.each([
+    ["StringEquals", "eu-*", "eu-west-1", false],
+    ["StringEquals", "eu-west-1", "eu-west-1", true],
+    ["StringEquals", "eu-west-1", undefined, false],
+    ["StringNotEquals", "eu-west-1", "eu-west-1", false],
+    ["StringNotEquals", "eu-west-1", undefined, true],
+    ["StringLike", "eu-*", "eu-west-1", true],
+    ["StringLike", "eu-*", undefined, false],
+    ["StringNotLike", "eu-*", "eu-west-1", false],
+    ["StringNotLike", "eu-*", "us-east-1", true],
+  ])("%s %s against %s: %s", (operator, pattern, region, holds) => {
+    const document = allow(["ec2:*"], { Condition: { [operator]: { "aws:requestedregion": [pattern] } } });
+    const context: Record<string, string> = region === undefined ? {} : { "aws:RequestedRegion": region };
+    expect(evaluate([document], { action: "ec2:DescribeVpcs", context }).decision).toBe(
+      holds ? "allowed" : "implicitDeny",
+    );
+  });
+
+  it("refuses to guess", () => {
+    const numeric = allow(["ec2:*"], { Condition: { NumericLessThan: { "s3:max-keys": "10" } } });
+    expect(() => evaluate([numeric], { action: "ec2:DescribeVpcs" })).toThrow("NumericLessThan");
+    const variable = allow(["s3:*"], { Resource: "arn:aws:s3:::bucket/${aws:username}" });
+    expect(() => evaluate([variable], { action: "s3:GetObject", resource: "arn:aws:s3:::bucket/a" })).toThrow(
+      "variable",
+    );
+  });
+});
