@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { dnsSuffixOf, partitionOf } from "../../config/limits.js";
 import { loadSettings } from "../../config/load.js";
-import { issuerUrl, type Settings } from "../../config/settings.js";
+import { type ClusterSettings, issuerUrl, type Settings } from "../../config/settings.js";
+import type { TrustedCluster } from "../../documents/profiles.js";
 import type { StackConfig } from "./stackFile.js";
 
 /** One registered resource. */
@@ -29,6 +30,8 @@ export interface Registered {
 export interface Evaluation {
   readonly stack: string;
   readonly settings: Settings;
+  /** The clusters with their issuers; what EKS alone knows is a stand-in. */
+  readonly clusters: readonly (ClusterSettings & TrustedCluster)[];
   readonly resources: readonly Registered[];
   readonly outputs: Record<string, unknown>;
   readonly warnings: readonly string[];
@@ -118,7 +121,18 @@ export async function evaluate(
   const outputs = await new Promise<Record<string, unknown>>((resolve) => {
     pulumi.output(program).apply((value) => resolve(value as Record<string, unknown>));
   });
-  return { stack, settings, resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, warnings };
+  const clusters = settings.clusters.map((cluster) => ({
+    ...cluster,
+    issuerUrl: cluster.issuerUrl ?? issuerUrl(cluster.region, placeholderId(cluster.name)),
+  }));
+  return {
+    stack,
+    settings,
+    clusters,
+    resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)),
+    outputs,
+    warnings,
+  };
 }
 
 /** What of Pulumi's mock monitor is used here; its types do not show the request. */
