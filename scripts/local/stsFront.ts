@@ -59,6 +59,7 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
     const body = mayBeForm(request) ? await readAll(request) : undefined;
     const parameters = new URLSearchParams([...query, ...new URLSearchParams(body?.toString("utf8"))]);
     const actions = parameters.getAll("Action");
+    refuseDisguises(request, body);
     if (actions.includes(WEB_IDENTITY)) {
       // What is checked must be what moto reads: of two values it might take the other.
       refuseDuplicates(parameters);
@@ -112,6 +113,15 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
+}
+
+/** STS speaks forms only; moto would take the action from a header or a body of another type too, past the check. */
+function refuseDisguises({ headers }: IncomingMessage, body: Buffer | undefined): void {
+  const type = headers["content-type"] ?? "application/x-www-form-urlencoded";
+  const hidden = !/x-www-form-urlencoded/i.test(type) && body?.includes(WEB_IDENTITY);
+  if (hidden || String(headers["x-amz-target"]).endsWith(WEB_IDENTITY)) {
+    throw new AwsError("MalformedQueryString", `${WEB_IDENTITY} is sent as a form`);
+  }
 }
 
 function refuseDuplicates(parameters: URLSearchParams): void {

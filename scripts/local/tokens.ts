@@ -1,14 +1,22 @@
 import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
 import { exportJWK, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload, SignJWT } from "jose";
 
-/** What a service account's token says; anything beside the first four replaces a claim of the same name. */
-export interface TokenArgs extends JWTPayload {
+/** What a service account's token says; a claim that is given replaces the right one, undefined leaves it out. */
+export interface TokenArgs {
   namespace: string;
   serviceAccount: string;
   /** Default `sts.amazonaws.com`, as a projected volume for IRSA asks for. */
   audience?: string;
-  /** From now; negative makes a token that has run out. Default 3600, the least EKS mounts being 600. */
+  /** From now; negative makes a token that has run out. Default 3600. */
   expiresInSeconds?: number;
+  iss?: string;
+  sub?: string;
+  aud?: string | string[];
+  azp?: string;
+  exp?: number;
+  nbf?: number;
+  iat?: number;
+  jti?: string;
 }
 
 /** A cluster's token issuer with a key pair of its own: what EKS keeps behind `https://oidc.eks.…/id/<ID>`. */

@@ -168,7 +168,9 @@ async function verified(token: string, keys: JSONWebKeySet | undefined): Promise
   if (keys === undefined) throw new Refusal(NO_KEY, "nobody serves keys for this issuer");
   try {
     const requiredClaims = ["exp", "iat", "sub", "aud"];
-    return (await jwtVerify(token, createLocalJWKSet(keys), { algorithms: ALGORITHMS, requiredClaims })).payload;
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), { algorithms: ALGORITHMS, requiredClaims });
+    if (typeof payload.sub !== "string") throw new errors.JWTInvalid("the sub claim is not a text");
+    return payload;
   } catch (error) {
     if (error instanceof errors.JWTExpired) {
       const now = Math.floor(Date.now() / 1000);
