@@ -2,7 +2,7 @@
  * A small evaluator of identity policies: explicit Deny wins, then Allow, else implicitly denied. It knows what the
  * documents of this program use, and refuses to guess about anything else.
  */
-import { matchesAction, matchesText } from "./match.js";
+import { actionMatcher, matchesText } from "./match.js";
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export interface Request {
@@ -39,14 +39,12 @@ export function evaluate(documents: PolicyDocument[], request: Request): Decisio
  */
 export function allowedActions<T extends { action: string }>(documents: PolicyDocument[], actions: T[]): T[] {
   const statements = documents.flatMap(({ Statement }) => Statement);
-  const allows = statements.filter(({ Effect }) => Effect === "Allow");
-  const denies = statements.filter(
-    ({ Effect, Resource, Condition }) => Effect === "Deny" && listOf(Resource).includes("*") && Condition === undefined,
-  );
+  const allows = statements.filter(({ Effect }) => Effect === "Allow").map(actionsCovered);
+  const denies = statements
+    .filter(({ Effect, Resource, Condition }) => Effect === "Deny" && listOf(Resource).includes("*") && !Condition)
+    .map(actionsCovered);
   return actions.filter(
-    ({ action }) =>
-      allows.some((statement) => coversAction(statement, action)) &&
-      !denies.some((statement) => coversAction(statement, action)),
+    ({ action }) => allows.some((covers) => covers(action)) && !denies.some((covers) => covers(action)),
   );
 }
 
@@ -55,12 +53,12 @@ function decided(decision: Decision["decision"], { Sid }: Statement): Decision {
 }
 
 function applies(statement: Statement, { action, resource = "*", context = {} }: Request): boolean {
-  return coversAction(statement, action) && coversResource(statement, resource) && conditionsHold(statement, context);
+  return actionsCovered(statement)(action) && coversResource(statement, resource) && conditionsHold(statement, context);
 }
 
-function coversAction({ Action, NotAction }: Statement, action: string): boolean {
-  if (NotAction !== undefined) return !listOf(NotAction).some((pattern) => matchesAction(pattern, action));
-  return listOf(Action).some((pattern) => matchesAction(pattern, action));
+function actionsCovered({ Action, NotAction }: Statement): (action: string) => boolean {
+  const matches = actionMatcher(listOf(NotAction ?? Action));
+  return NotAction === undefined ? matches : (action) => !matches(action);
 }
 
 function coversResource({ Resource, NotResource }: Statement, resource: string): boolean {
