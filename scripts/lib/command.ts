@@ -9,6 +9,9 @@ import { UserError } from "../local/errors.js";
 /** The project's folder: where the stack files are. */
 export const projectFolder = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
+// The SDK's word about the Node versions of next year would stand in every command's output.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /** Arguments of a command; a wrong one is a UserError with the usage. */
