@@ -1,6 +1,6 @@
 import { type Catalogue, type CatalogueAction, isReadOnly, loadCatalogue, servicesOf } from "./catalogue.js";
 import { PolicyShapeError, parsePolicy } from "./parse.js";
-import { reviewedActions } from "./reviewed.js";
+import { isReviewed } from "./reviewed.js";
 import { sensitiveEntry } from "./sensitiveReads.js";
 import { allowedActions } from "./simulate.js";
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
@@ -86,9 +86,8 @@ function statementFindings({ Effect, Action, NotAction }: Statement, at: string,
 }
 
 function writes(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
-  const reviewed = new Set(reviewedActions.map(({ action }) => action));
   const offending = allowedActions([policy], catalogue.actions).filter(
-    (action) => !isReadOnly(action) && !reviewed.has(action.action),
+    (action) => !isReadOnly(action) && !isReviewed(action.action),
   );
   const byPattern = new Map<string, CatalogueAction[]>();
   for (const { Effect, Action } of policy.Statement) {

@@ -260,7 +260,7 @@ export const groups: readonly ServiceGroup[] = [
     sid: "ServerlessAndMessaging",
     title: "Serverless and messaging",
     description:
-      "Lambda settings and event sources, Step Functions, API Gateway, queues, topics, streams, brokers and event buses; no messages.",
+      "Lambda event sources, aliases and concurrency, Step Functions, API Gateway, queues, topics, streams, brokers and event buses; no messages.",
     actions: [
       "lambda:Get*",
       "lambda:List*",
@@ -295,7 +295,7 @@ export const groups: readonly ServiceGroup[] = [
     sid: "DeliveryAndConfiguration",
     title: "Delivery and configuration",
     description:
-      "CloudFormation stacks and their events, builds, pipelines and deployments, Systems Manager, AppConfig and the metadata of secrets.",
+      "CloudFormation stacks and their events, pipelines, deployments and lists of builds, Systems Manager, AppConfig and the metadata of secrets.",
     actions: [
       "cloudformation:Describe*",
       "cloudformation:Get*",
@@ -354,7 +354,7 @@ export const groups: readonly ServiceGroup[] = [
     sid: "AuditAndSecurity",
     title: "Audit and security",
     description:
-      "Who changed what (CloudTrail), compliance and history (Config), and the findings of GuardDuty, Security Hub and Inspector.",
+      "Who changed what (CloudTrail), compliance and inventory (Config), and the findings of GuardDuty, Security Hub and Inspector.",
     actions: [
       "cloudtrail:Describe*",
       "cloudtrail:Get*",

@@ -1,5 +1,5 @@
-import type { Catalogue } from "./catalogue.js";
-import { isReadOnly } from "./catalogue.js";
+import { type Catalogue, isReadOnly } from "./catalogue.js";
+import { isReviewed } from "./reviewed.js";
 import { allowedActions } from "./simulate.js";
 import type { PolicyDocument } from "./types.js";
 
@@ -10,11 +10,11 @@ import type { PolicyDocument } from "./types.js";
 export const hostedActions: readonly string[] = ["aws-mcp:CallReadOnlyTool", "aws-mcp:InvokeMcp"];
 
 /**
- * The writes that policies allow (denied ones left out), in the catalogue's order. The hosted server can write as
+ * The writes that policies allow (denied and reviewed ones left out), in the catalogue's order. The hosted server can write as
  * well, so with it these policies are the only guard: an empty list is what makes it read-only.
  */
 export function writesAllowed(documents: PolicyDocument[], catalogue: Catalogue): string[] {
   return allowedActions(documents, catalogue.actions)
-    .filter((action) => !isReadOnly(action))
+    .filter((action) => !isReadOnly(action) && !isReviewed(action.action))
     .map(({ action }) => action);
 }

@@ -76,3 +76,8 @@ export function hasReadingVerb(action: string): boolean {
   const name = action.slice(action.indexOf(":") + 1).toLowerCase();
   return readingVerbs.some((verb) => name.startsWith(verb.toLowerCase()));
 }
+
+const reviewed = new Set(reviewedActions.map(({ action }) => action));
+
+/** Whether a person has looked at the action (in the catalogue's spelling) and found that it changes nothing. */
+export const isReviewed = (action: string): boolean => reviewed.has(action);

@@ -1,0 +1,173 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
+import { checkAdditionalActions, checkPolicy, type FindingKind } from "../../policies/checks.js";
+import { hostedActions, writesAllowed } from "../../policies/hosted.js";
+import { permissionPolicies } from "../../policies/permissions.js";
+import type { PolicyDocument } from "../../policies/types.js";
+
+let catalogue: Catalogue;
+beforeAll(async () => {
+  catalogue = await loadCatalogue();
+});
+
+const good = { Sid: "Own", Effect: "Allow", Action: ["ec2:Describe*", "logs:StartQuery"], Resource: "*" };
+const policy = (...Statement: unknown[]) => ({ Version: "2012-10-17", Statement });
+const findings = (document: unknown, sensitiveReads: "deny" | "allow" = "deny") =>
+  checkPolicy(document, { catalogue, sensitiveReads });
+const kinds = async (document: unknown): Promise<FindingKind[]> => (await findings(document)).map(({ kind }) => kind);
+
+describe("checkPolicy", () => {
+  it("has nothing to say about a policy that only reads", async () => {
+    expect(await findings(policy(good))).toEqual([]);
+    expect(await findings({ Version: "2012-10-17", Statement: good })).toEqual([]);
+    expect(await findings({ Version: "2012-10-17", Id: "own", Statement: [{ ...good, Sid: undefined }] })).toEqual([]);
+  });
+
+  it("has nothing to say about the default policy", async () => {
+    for (const { document } of permissionPolicies({ policyName: "P", partition: "aws", hosted: true }).policies) {
+      const own = document.Statement.filter(({ Effect }) => Effect === "Allow");
+      expect(await findings({ ...document, Statement: own }, "allow")).toEqual([]);
+    }
+  });
+
+  it.each([
+    ["a text", "hello", "not a JSON object"],
+    ["null", null, "not a JSON object"],
+    ["a list", [good], "not a JSON object"],
+    ["no Version", { Statement: [good] }, "Version is undefined"],
+    ["the old Version", { ...policy(good), Version: "2008-10-17" }, '"2008-10-17"'],
+    ["no Statement", { Version: "2012-10-17" }, "Statement is missing"],
+    ["an empty Statement", policy(), "Statement is missing or empty"],
+    ["an unknown key", { ...policy(good), Statements: [] }, "unknown key Statements"],
+    ["a statement that is a text", policy("allow"), "Statement[0] is not an object"],
+    ["a misspelt key", policy({ ...good, Actions: [] }), "Statement[0] has an unknown key Actions"],
+    ["a Principal", policy({ ...good, Principal: "*" }), "trust and resource policies"],
+    ["a wrong Effect", policy({ ...good, Effect: "allow" }), 'Statement[0].Effect is "allow"'],
+    ["no Action", policy({ Effect: "Allow", Resource: "*" }), "needs Action or NotAction"],
+    ["Action and NotAction", policy({ ...good, NotAction: "iam:*" }), "needs Action or NotAction, and not both"],
+    ["no Resource", policy({ Effect: "Allow", Action: "ec2:Describe*" }), "needs Resource or NotResource"],
+    ["an empty list of actions", policy({ ...good, Action: [] }), "Statement[0].Action is not a text or a list"],
+    ["a number among the actions", policy({ ...good, Action: ["ec2:Describe*", 7] }), "Statement[0].Action"],
+    [
+      "an action without service",
+      policy({ ...good, Action: "DescribeInstances" }),
+      '"DescribeInstances" is not of the form',
+    ],
+    ["a wildcard in the service", policy({ ...good, Action: "e*:Describe*" }), '"e*:Describe*" is not of the form'],
+    ["a Sid with a blank", policy({ ...good, Sid: "My own" }), "only letters and digits"],
+    ["a Sid twice", policy(good, good), 'Sid "Own" is there twice'],
+    ["a wrong Condition", policy({ ...good, Condition: { StringEquals: "x" } }), "Statement[0].Condition"],
+    [
+      "a Condition on an object",
+      policy({ ...good, Condition: { StringEquals: { key: {} } } }),
+      "Statement[0].Condition",
+    ],
+  ])("refuses %s", async (_, document, message) => {
+    const found = await findings(document);
+    expect(found.map(({ kind }) => kind)).toContain("shape");
+    expect(found.map((finding) => finding.message).join("\n")).toContain(message);
+  });
+
+  it("names every fault of form at once", async () => {
+    expect(await kinds({ Version: 1, Statement: [{ Effect: "No" }, 3] })).toEqual(Array(5).fill("shape"));
+  });
+
+  it.each([
+    ["everything", "*", ["everything", "notReadOnly"]],
+    ["everything of a service", "ec2:*", ["everything", "notReadOnly"]],
+    ["a write", "ec2:TerminateInstances", ["notReadOnly"]],
+    ["a pattern with writes in it", "glue:Get*", ["notReadOnly"]],
+    ["tagging", "ec2:CreateTags", ["notReadOnly"]],
+    ["permissions management", "iam:PutRolePolicy", ["notReadOnly"]],
+    ["an action that is not there", "efs:Describe*", ["unknownAction"]],
+    ["a misspelt action", "ec2:DescribeInstancess", ["unknownAction"]],
+    ["what sensitiveReads denies anyway", "secretsmanager:GetSecretValue", ["sensitive"]],
+  ])("finds %s", async (_, action, expected) => {
+    expect(await kinds(policy({ ...good, Action: action }))).toEqual(expected);
+  });
+
+  it("finds an Allow of everything but a list", async () => {
+    const found = await findings(policy({ Effect: "Allow", NotAction: "iam:*", Resource: "*" }));
+    expect(found.map(({ kind }) => kind)).toContain("notAction");
+  });
+
+  it("names the pattern, some of the actions, the place and the way out", async () => {
+    const [finding] = await findings(policy(good, { ...good, Sid: "Glue", Action: "glue:Get*" }));
+    expect(finding?.message).toMatch(
+      /^"glue:Get\*" allows \d+ actions that do more than read: glue:Get\w+, .* and \d+ more$/,
+    );
+    expect(finding?.fix).toContain("narrower");
+    const [unknown] = await findings(policy(good, { ...good, Sid: "Efs", Action: "efs:Describe*" }));
+    expect(unknown?.message).toContain('Statement[1] (Efs): "efs:Describe*" covers no action that AWS has');
+  });
+
+  it("accepts writes that the same document denies", async () => {
+    const deny = { Effect: "Deny", Action: ["ec2:R*", "ec2:T*"], Resource: "*" };
+    expect(await kinds(policy({ ...good, Action: ["ec2:DescribeVpcs", "ec2:RunInstances"] }, deny))).toEqual([]);
+    const partly = { ...deny, Resource: "arn:aws:ec2:*:*:instance/i-1" };
+    expect(await kinds(policy({ ...good, Action: "ec2:RunInstances" }, partly))).toEqual(["notReadOnly"]);
+    const conditional = { ...deny, Condition: { StringEquals: { "aws:RequestedRegion": "eu-west-1" } } };
+    expect(await kinds(policy({ ...good, Action: "ec2:RunInstances" }, conditional))).toEqual(["notReadOnly"]);
+  });
+
+  it("does not call a wide pattern useless because some of it is denied", async () => {
+    expect(await kinds(policy({ ...good, Action: "s3:Get*" }))).toEqual([]);
+    expect(await kinds(policy({ ...good, Action: "apigateway:GET" }))).toEqual([]);
+  });
+
+  it("has nothing against sensitive reads when they are allowed", async () => {
+    expect(await findings(policy({ ...good, Action: "secretsmanager:GetSecretValue" }), "allow")).toEqual([]);
+  });
+
+  it("loads the services it needs itself", async () => {
+    expect(await checkPolicy(policy(good))).toEqual([]);
+    expect((await checkPolicy(policy({ ...good, Action: "ec2:RunInstances" }))).map(({ kind }) => kind)).toEqual([
+      "notReadOnly",
+    ]);
+  });
+
+  it("reports the faults of the old script's policy", async () => {
+    const old = ["efs:Describe*", "docdb:List*", "apigatewayv2:Get*", "states:Get*", "cloudtrail:SearchTrails"];
+    const found = await findings(policy({ ...good, Action: old }));
+    expect(found.filter(({ kind }) => kind === "unknownAction")).toHaveLength(4);
+    expect(found.find(({ kind }) => kind === "notReadOnly")?.message).toContain("states:GetActivityTask");
+  });
+});
+
+describe("checkAdditionalActions", () => {
+  it("holds single actions to the same", async () => {
+    expect(await checkAdditionalActions(["sagemaker:Describe*", "sagemaker:List*"], { catalogue })).toEqual([]);
+    const found = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*", "x"], { catalogue });
+    expect(found.map(({ kind }) => kind)).toEqual(["shape"]);
+    const further = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*"], { catalogue });
+    expect(further.map(({ kind }) => kind)).toEqual(["unknownAction", "notReadOnly"]);
+  });
+});
+
+describe("writesAllowed", () => {
+  const documents = (options = {}) =>
+    permissionPolicies({ policyName: "P", partition: "aws", hosted: true, ...options }).policies.map(
+      ({ document }) => document,
+    );
+
+  it("names none for the default policy: reviewed actions change nothing, whatever the catalogue calls them", () => {
+    expect(writesAllowed(documents(), catalogue)).toEqual([]);
+    expect(writesAllowed(documents({ sensitiveReads: "allow" }), catalogue)).toEqual([]);
+  });
+
+  it("names the writes of a policy that has some", () => {
+    const replacement: PolicyDocument = {
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Action: ["ec2:*Tags", "aws-mcp:*"], Resource: "*" }],
+    };
+    expect(writesAllowed(documents({ replacement }), catalogue)).toEqual([
+      "ec2:CreateTags",
+      "ec2:DeleteTags",
+      "aws-mcp:CallReadWriteTool",
+    ]);
+  });
+
+  it("knows the server's own actions, none of which writes", () => {
+    for (const action of hostedActions) expect(catalogue.matching(action)[0]?.level).toMatch(/^(Read|List)$/);
+  });
+});
