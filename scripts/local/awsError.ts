@@ -19,11 +19,11 @@ const NAMESPACES = {
 };
 
 /** The error as IAM or STS writes it. */
-export function errorBody(service: keyof typeof NAMESPACES, { code, message }: AwsError): string {
+export function errorBody(service: keyof typeof NAMESPACES, { code, message, status }: AwsError): string {
   return [
     `<ErrorResponse xmlns="${NAMESPACES[service]}">`,
     "  <Error>",
-    "    <Type>Sender</Type>",
+    `    <Type>${status < 500 ? "Sender" : "Receiver"}</Type>`,
     `    <Code>${escapeXml(code)}</Code>`,
     `    <Message>${escapeXml(message)}</Message>`,
     "  </Error>",

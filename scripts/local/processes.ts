@@ -108,7 +108,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
  * this process is ended by SIGKILL and can run no handler.
  */
 function startGuard(pid: number): ChildProcess {
-  const guard = spawn("/bin/sh", ["-c", 'read -r _; kill -KILL -- "-$0"', String(pid)], {
+  const guard = spawn("/bin/sh", ["-c", 'read -r _; kill -KILL "-$0"', String(pid)], {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });
