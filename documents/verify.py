@@ -37,7 +37,7 @@ from botocore.config import Config
 from mcp import ClientSession, McpError
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult
+from mcp.types import INVALID_PARAMS, CallToolResult
 
 # Part of the time given that the script uses: the rest is for the pod's start and for the last words.
 BUSY = 0.85
@@ -368,15 +368,17 @@ def connection_failure(error: BaseException, task: Task) -> Failure:
     if isinstance(error, Failure):
         return error
     status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+    code = error.error.code if isinstance(error, McpError) else None
     if status in (400, 404, 405, 406):
         return Failure(
             f"it does not speak {task.transport} at this address (HTTP {status})",
             "mcp.transport, the pods and the url and mode in Holmes' configuration have to agree; after a change of"
             f" mcp.transport {UPDATE}",
         )
-    if status == 421 or "Host header" in str(error):
+    # The server's own check answers initialize with "invalid params", the transport's with 421.
+    if status == 421 or code == INVALID_PARAMS:
         return Failure(
-            "it refuses its own Service name (HTTP 421)",
+            "it refuses the name that it is called by",
             "AWS_API_MCP_ALLOWED_HOSTS of the Deployment has to name the Service; do not set it in mcp.env",
         )
     if status in (502, 503, 504) or isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
@@ -387,9 +389,7 @@ def connection_failure(error: BaseException, task: Task) -> Failure:
         )
     if status is not None:
         return Failure(f"it answers HTTP {status}", "see what stands in front of it, such as a service mesh")
-    if isinstance(error, (httpx.TimeoutException, TimeoutError)) or (
-        isinstance(error, McpError) and error.error.code == httpx.codes.REQUEST_TIMEOUT
-    ):
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)) or code == httpx.codes.REQUEST_TIMEOUT:
         return Failure(f"no answer within {CALL} s", "`kubectl logs -l app=aws-api-mcp-server` in its namespace")
     return Failure(
         f"the MCP connection breaks ({type(error).__name__}: {clip(str(error))})",
