@@ -6,9 +6,29 @@
 export interface TextRule {
   readonly pattern: RegExp;
   readonly expected: string;
+  /** What to do about a text that breaks the rule, where that can be told. */
+  readonly fix?: (text: string) => string | undefined;
 }
 
-const rule = (pattern: RegExp, expected: string): TextRule => ({ pattern, expected });
+const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRule => ({
+  pattern,
+  expected,
+  ...(fix === undefined ? {} : { fix }),
+});
+
+/** Names the form that would do: the text in lower case, with what is not allowed replaced by `-`. */
+const asLabel =
+  (pattern: RegExp): TextRule["fix"] =>
+  (text) => {
+    const label = text.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
+    return pattern.test(label) ? `Use ${JSON.stringify(label)}.` : tooLong(text, 63);
+  };
+
+const tooLong = (text: string, most: number) => (text.length > most ? `It has ${text.length} characters.` : undefined);
+
+/** The characters of a text that a rule does not take, each once. */
+const strangers = (text: string, taken: RegExp) =>
+  [...new Set(text)].filter((letter) => !taken.test(letter)).map((letter) => JSON.stringify(letter));
 
 /** Partition names by the prefix of their regions (AWS General Reference, "AWS partitions"). */
 const partitions: ReadonlyArray<readonly [prefix: string, partition: string]> = [
@@ -39,25 +59,48 @@ export function dnsSuffixOf(region: string): string {
   return suffixes[partitionOf(region)] ?? "amazonaws.com";
 }
 
+/** Words that people use in place of a region's name. */
+const regionHint = (text: string) =>
+  text === "global"
+    ? "Global services answer in us-east-1."
+    : /[A-Z_ ]/.test(text)
+      ? "Use its code, in lower case."
+      : undefined;
+
 export const rules = {
   /** AWS Account Management: an account id has 12 digits. */
-  accountId: rule(/^\d{12}$/, 'an AWS account id: 12 digits in quotes, such as "111111111111"'),
-  /** AWS General Reference, "Regions": area, optional partition part, direction, number. */
+  accountId: rule(/^\d{12}$/, 'an AWS account id: 12 digits in quotes, such as "111111111111"', (text) =>
+    /^\d+$/.test(text)
+      ? `It has ${text.length} digits.`
+      : /^[\d -]+$/.test(text) && text.replace(/\D/g, "").length === 12
+        ? `Write ${JSON.stringify(text.replace(/\D/g, ""))}.`
+        : undefined,
+  ),
+  /** AWS General Reference, "Regions": area, part of the partition where it is another one, direction, number. */
   region: rule(
-    /^(af|ap|ca|cn|eu|eusc|il|me|mx|sa|us)(-gov|-iso[a-z]?|-de)?-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$/,
+    /^(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov|us-iso[bf]?|eu-isoe|eusc-[a-z]{2})-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$/,
     'an AWS region, such as "us-east-1"',
+    (text) =>
+      /^[a-z-]+-\d[a-z]$/.test(text)
+        ? `${text} is an availability zone; its region is ${text.slice(0, -1)}.`
+        : regionHint(text),
   ),
   /** EKS CreateCluster: 1 to 100 of letters, digits, `-` and `_`, a letter or digit first. */
   clusterName: rule(/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/, "an EKS cluster name: letters, digits, - and _, at most 100"),
   /** EKS issuers in the wild: 32 hexadecimal characters, upper case. */
   oidcIssuerId: rule(
     /^[0-9A-F]{32}$/,
-    "the last part of the cluster's issuer URL: 32 hexadecimal characters, upper case (aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer)",
+    "the last part of the cluster's issuer URL: 32 hexadecimal characters, upper case",
+    (text) =>
+      /^[0-9a-f]{32}$/i.test(text)
+        ? `Write ${text.toUpperCase()}.`
+        : `${/^https:\/\//.test(text) ? "A whole URL goes to oidcIssuerUrl" : `It has ${text.length} characters`}: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`,
   ),
   /** IAM CreateOpenIDConnectProvider: https, no port, no query, at most 255 characters. */
   oidcIssuerUrl: rule(
     /^(?=.{12,255}$)https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(\/[A-Za-z0-9._~-]+)*$/,
     "an issuer URL: https://, a host in lower case, a path, no port, query or slash at the end, at most 255 characters",
+    (text) => (text.endsWith("/") ? "Remove the slash at the end." : tooLong(text, 255)),
   ),
   /** AWS CLI profile names; narrower than the CLI, because it names files, resources and command arguments here. */
   profile: rule(
@@ -68,16 +111,19 @@ export const rules = {
   dnsLabel: rule(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     "an RFC 1123 label: lower-case letters, digits and -, at most 63, a letter or digit at both ends",
+    asLabel(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
   ),
-  /** RFC 1035 label, as Kubernetes wants it for Service names. */
+  /** RFC 1035 label, as Kubernetes wants it for Services; 24 of its 63 are kept for `-verify-<hash>`, the Job's name. */
   serviceName: rule(
-    /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    "an RFC 1035 label: lower-case letters, digits and -, at most 63, a letter first",
+    /^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/,
+    "an RFC 1035 label: lower-case letters, digits and -, at most 39 (63 less the end of the verification Job's name), a letter first",
+    asLabel(/^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/),
   ),
   /** RFC 1123 subdomain, as Kubernetes wants it for service accounts, Secrets, priority classes. */
   dnsSubdomain: rule(
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
     "an RFC 1123 subdomain: lower-case letters, digits, - and ., at most 253, a letter or digit at both ends",
+    asLabel(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/),
   ),
   subject: rule(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
@@ -95,31 +141,40 @@ export const rules = {
   environmentName: rule(/^[A-Za-z_][A-Za-z0-9_]*$/, "an environment variable name: letters, digits and _"),
   /** Kubernetes resource.Quantity. */
   quantity: rule(
-    /^(\d+(\.\d+)?|\.\d+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE]\d+)?$/,
-    'a Kubernetes quantity, such as "250m" or "256Mi"',
+    /^(\d+(\.\d+)?|\.\d+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
+    'a Kubernetes quantity, such as "250m" or "1"',
   ),
-  /** IAM CreateRole: 64 of these; two characters are kept for the number of a further role. */
+  /** The same for bytes, without thousandths of them. */
+  memory: rule(
+    /^(?!0+(\.0+)?([kA-Z]|$))\d{1,19}(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
+    'an amount of memory as Kubernetes writes it, such as "256Mi"',
+    (text) => (/^\d+ ?[kmgt]i?b$/i.test(text) ? `Write ${text.replace(/[ b]/gi, "")}i or the like.` : undefined),
+  ),
+  /** IAM CreateRole: 64 of these; four are kept for the number of a further role, `-100` at most. */
   roleName: rule(
-    /^[\w+=,.@-]{1,61}$/,
-    "an IAM role name: letters, digits and _ + = , . @ -, at most 61 (64 less the number of a further role)",
+    /^[\w+=,.@-]{1,60}$/,
+    "an IAM role name: letters, digits and _ + = , . @ -, at most 60 (64 less the number of a further role)",
+    (text) => tooLong(text, 60),
   ),
   /** IAM CreatePolicy: 128 of these, less the number of a further policy. */
   policyName: rule(
     /^[\w+=,.@-]{1,125}$/,
     "an IAM policy name: letters, digits and _ + = , . @ -, at most 125 (128 less the number of a further policy)",
+    (text) => tooLong(text, 125),
   ),
   /** IAM: `/` or `/…/`, at most 512. */
   path: rule(
     /^(\/|\/(?=.{1,510}\/$)[!-.0-~]+(\/[!-.0-~]+)*\/)$/,
     "an IAM path: / at both ends, no empty parts, at most 512",
+    (text) => (/^\/?[^/]+\/?$/.test(text) ? `Write /${text.replaceAll("/", "")}/.` : tooLong(text, 512)),
   ),
   roleArn: rule(
-    /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/,
+    /^arn:aws(-[a-z-]+)?:iam::\d{12}:role\/(?=.{1,576}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/,
     'a role ARN, such as "arn:aws:iam::111111111111:role/Provisioner"',
   ),
   permissionsBoundary: rule(
-    /^(arn:aws[a-z-]*:iam::(aws|\d{12}):policy\/[\w+=,.@/-]{1,640}|[\w+=,.@-][\w+=,.@/-]{0,639})$/,
-    "the name (with its path, if any) of a managed policy that is in each account, or a policy ARN",
+    /^(arn:aws(-[a-z-]+)?:iam::(aws|\d{12}):policy\/)?(?=.{1,639}$)([\w+=,.@-]+\/)*[\w+=,.@-]{1,128}$/,
+    "the name (with its path, if any, without / in front) of a managed policy that is in each account, or a policy ARN",
   ),
   /** STS AssumeRole: 2 to 1224. */
   externalId: rule(/^[\w+=,.@:/-]{2,1224}$/, "an external id: letters, digits and _ + = , . @ : / -, 2 to 1224"),
@@ -136,16 +191,27 @@ export const rules = {
   description: rule(
     /^[\t\n\r -~¡-ÿ]{0,1000}$/,
     "a description: at most 1000 characters that IAM takes (Latin-1: no typographic quotes or dashes)",
+    (text) =>
+      tooLong(text, 1000) ??
+      `It contains ${strangers(text, /^[\t\n\r -~¡-ÿ]$/)
+        .slice(0, 5)
+        .join(", ")}.`,
   ),
   iamAction: rule(/^[a-z0-9-]+:[A-Za-z0-9*?]+$/, 'an IAM action or pattern, such as "glue:GetJob*"'),
   /** Docker reference grammar: optional host and port, path, tag and/or digest. */
   imageReference: rule(
     /^(?=.{1,500}$)([a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
-    'an image reference, such as "registry.example.com/aws-api-mcp-server@sha256:…"',
+    'an image reference, such as "registry.example.com/aws-api-mcp-server@sha256:…" with 64 hexadecimal characters',
+    (text) => {
+      const digest = text.match(/@sha256:(.*)$/)?.[1];
+      if (digest !== undefined && digest.length !== 64) return `Its digest has ${digest.length} characters.`;
+      return /^https?:\/\//.test(text) ? "Remove https://." : undefined;
+    },
   ),
   repository: rule(
     /^(?=.{1,255}$)([a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
     'an image repository without tag, such as "registry.example.com/team/aws-api-mcp-server"',
+    (text) => (/:[^/:]+$/.test(text) ? "The tag goes to image.build.tag." : undefined),
   ),
   /** ECR CreateRepository: 2 to 256, lower case. */
   ecrRepository: rule(
@@ -153,10 +219,22 @@ export const rules = {
     'an ECR repository name without the registry, such as "holmes/aws-api-mcp-server"',
   ),
   tag: rule(/^\w[\w.-]{0,127}$/, "an image tag: letters, digits and _ . -, at most 128"),
-  /** RFC 4632; the API server parses it again. */
+  /** RFC 4632, RFC 4291: as the API server takes it. */
   cidr: rule(
-    /^(\d{1,3}(\.\d{1,3}){3}\/([0-9]|[12]\d|3[0-2])|[0-9a-fA-F:]+\/\d{1,3})$/,
-    'a CIDR block, such as "10.0.0.0/16"',
+    /^(((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|(?=\/))){4}\/(\d|[12]\d|3[0-2])|(?=[^/]*:)[0-9a-fA-F:]{2,39}\/(\d{1,2}|1[01]\d|12[0-8]))$/,
+    'a CIDR block, such as "10.0.0.0/16" or "fd00::/8"',
+    (text) => (/^[\d.]+$/.test(text) ? `For one address, write ${text}/32.` : undefined),
+  ),
+  /** IANA service name, as Kubernetes wants it for a port. */
+  portName: rule(
+    /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/,
+    "a port's name: lower-case letters, digits and -, at most 15",
+  ),
+  mountPath: rule(/^\/[^:\0\n]{0,4095}$/, "an absolute path without colons"),
+  registryHost: rule(
+    /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:\d{1,5})?(\/v1\/)?$/,
+    'a registry host, such as "ghcr.io"',
+    (text) => (/^https?:\/\//.test(text) ? "Remove https://." : undefined),
   ),
   organizationalUnit: rule(
     /^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$/,

@@ -5,13 +5,13 @@ export type Path = ReadonlyArray<string | number>;
 
 export interface Problem {
   readonly path: Path;
-  /** Left out where there is no value to show: a missing key, or a fault between keys. */
-  readonly found?: unknown;
+  /** In words; values are quoted as JSON, secret ones are not shown. */
+  readonly found: string;
   readonly expected: string;
   readonly fix?: string;
 }
 
-/** `["clusters", 0, "tags", "a b"]` gives `clusters[0].tags["a b"]`. */
+/** `["iam", "tags", "a b", 0]` gives `iam.tags["a b"][0]`. */
 export function pathText(path: Path): string {
   return path
     .map((part, index) => {
@@ -22,20 +22,50 @@ export function pathText(path: Path): string {
     .join("");
 }
 
-const secretKeys = new Set(["password", "kubeconfig"]);
+/** Keys whose value may be a secret, or a map that holds one. */
+const hiddenKeys = new Set(["password", "kubeconfig", "registry", "env"]);
+const hidden = "a value that is not shown";
 
-function valueText(path: Path, value: unknown): string {
-  if (secretKeys.has(String(path.at(-1)))) return "(not shown)";
-  const text = JSON.stringify(value, (key, inner) => (secretKeys.has(key) ? "(not shown)" : inner)) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+/** Collects the problems of one config. */
+export class Problems {
+  /** By text, because several checks may see the same fault. */
+  private readonly byText = new Map<string, Problem>();
+
+  /** @param isSecret whether a top-level key holds a Pulumi secret; which of its parts it is, is not known */
+  constructor(private readonly isSecret: (key: string) => boolean) {}
+
+  get all(): readonly Problem[] {
+    return [...this.byText.values()];
+  }
+
+  /** A value that is not as it should be; undefined is a missing key. */
+  add(path: Path, value: unknown, expected: string, fix?: string): void {
+    this.say(path, this.valueText(path, value), expected, fix);
+  }
+
+  /** The same with what was found in words. */
+  say(path: Path, found: string, expected: string, fix?: string): void {
+    const problem: Problem = { path, found, expected, ...(fix === undefined ? {} : { fix }) };
+    this.byText.set(problemText(problem), problem);
+  }
+
+  private valueText(path: Path, value: unknown): string {
+    if (value === undefined) return "nothing";
+    if (value === null || typeof value === "boolean") return String(value);
+    const key = path.findLast((part) => typeof part === "string") ?? "";
+    if (hiddenKeys.has(key) || this.isSecret(String(path[0]))) return hidden;
+    // JSON has no NaN and no Infinity.
+    if (typeof value === "number") return String(value);
+    const text = JSON.stringify(value, (inner, part) => (hiddenKeys.has(inner) ? hidden : part)) ?? typeof value;
+    return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+  }
 }
 
 export function problemText({ path, found, expected, fix }: Problem): string {
-  const seen = found === undefined ? "" : `found ${valueText(path, found)}; `;
-  return `${pathText(path)}: ${seen}expected ${expected}${fix === undefined ? "" : `. ${fix}`}`;
+  return `${pathText(path)}: found ${found}; expected ${expected}${fix === undefined ? "" : `. ${fix}`}`;
 }
 
-/** All problems as one message, in the order of their keys as the file has them. */
+/** All problems as one message. */
 export function problemsText(stack: string, problems: readonly Problem[]): string {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   return [
@@ -52,7 +82,9 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     .map((candidate) => ({ candidate, away: distance(plain(name), plain(candidate)) }))
     .sort((a, b) => a.away - b.away);
   const best = ranked[0];
-  return best !== undefined && best.away <= Math.max(2, Math.floor(best.candidate.length / 3))
-    ? best.candidate
-    : undefined;
+  if (best === undefined) return undefined;
+  const { candidate, away } = best;
+  // Two letters may be wrong in a short name, but not half of them.
+  const near = away <= Math.max(2, Math.floor(candidate.length / 3)) && away * 2 <= candidate.length;
+  return near ? candidate : undefined;
 }

@@ -1,18 +1,15 @@
 /**
- * The shape of the stack config: every key with its type, default, limits and an example.
+ * The shape of the stack config: every key with its type, limits, default, meaning and an example.
  * The reader (load.ts) parses with it, docs/config.md is generated from it.
  */
 import { z } from "zod";
 import { limits, rules, type TextRule } from "./limits.js";
 
-/** Text that keeps one rule; a number in its place gets told about quotes, because YAML drops leading zeros. */
-const text = ({ pattern, expected }: TextRule) =>
-  z
-    .string({
-      error: ({ input }) =>
-        typeof input === "number" ? `${expected}; put it in quotes, or YAML reads a number` : expected,
-    })
-    .regex(pattern, { error: expected });
+/** Gives a key its line in docs/config.md. */
+const doc = <T extends z.ZodType>(schema: T, description: string, example: z.input<T>): T =>
+  schema.meta({ description, examples: [example] }) as T;
+
+const text = ({ pattern, expected }: TextRule) => z.string({ error: expected }).regex(pattern, { error: expected });
 
 const flag = () => z.boolean({ error: "true or false" });
 
@@ -26,363 +23,657 @@ const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
 
 const list = <T extends z.ZodType>(item: T, of: string) => z.array(item, { error: `a list of ${of}` });
 
+/** A list without repetitions: AWS and Kubernetes drop or refuse them. */
+const set = <T extends z.ZodType<string | number>>(item: T, of: string) =>
+  list(item, of).superRefine((values, context) => {
+    for (const [index, value] of values.entries()) {
+      if (values.indexOf(value) === index) continue;
+      context.addIssue({ code: "custom", path: [index], message: "each entry once", input: value });
+    }
+  });
+
 const object = <T extends z.ZodRawShape>(shape: T) =>
   z.strictObject(shape, { error: `an object with ${Object.keys(shape).join(", ")}` });
-
-/** A part of a Kubernetes object, handed on as it is: the API server checks it at preview (server-side dry run). */
-const kubernetesObject = (kind: string) =>
-  z
-    .record(z.string(), z.json(), { error: `a Kubernetes ${kind}` })
-    .refine((value) => Object.keys(value).length > 0, { error: `a Kubernetes ${kind} that is not empty` });
 
 const textMap = (key: TextRule, value: TextRule) =>
   z.record(
     z.string().superRefine((name, context) => {
-      if (!key.pattern.test(name)) context.addIssue({ code: "custom", message: key.expected });
+      if (!key.pattern.test(name)) context.addIssue({ code: "custom", message: key.expected, input: name });
     }),
     text(value),
     { error: `a map of ${key.expected}, to ${value.expected}` },
   );
 
-const anyText: TextRule = { pattern: /^[\s\S]+$/, expected: "a text that is not empty" };
+const line: TextRule = {
+  pattern: /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u,
+  expected: "a text of one line that is not empty",
+};
 const envValue: TextRule = { pattern: /^[^\0]*$/, expected: "a text" };
-const filePath: TextRule = { pattern: /^[^\0\n]+$/, expected: "the path of a file, relative to the project's folder" };
+const filePath: TextRule = { pattern: line.pattern, expected: "the path of a file, relative to the project's folder" };
+
+/** A part of a Kubernetes object that is handed on as it is: the API server checks it at preview (server-side dry run). */
+const kubernetesObject = (kind: string) =>
+  z
+    .record(z.string(), z.json({ error: `a Kubernetes ${kind}` }), { error: `a Kubernetes ${kind}` })
+    .refine((value) => Object.keys(value).length > 0, { error: `a Kubernetes ${kind} that is not empty` });
+
+const labelSelector = z.strictObject(
+  {
+    matchLabels: textMap(rules.labelKey, rules.labelValue).optional(),
+    matchExpressions: list(
+      object({
+        key: text(rules.labelKey),
+        operator: oneOf("In", "NotIn", "Exists", "DoesNotExist"),
+        values: list(text(rules.labelValue), "label values").optional(),
+      }),
+      "label expressions",
+    ).optional(),
+  },
+  { error: "a label selector with matchLabels or matchExpressions" },
+);
+
+const networkPolicyPeer = z
+  .strictObject(
+    {
+      podSelector: labelSelector.optional(),
+      namespaceSelector: labelSelector.optional(),
+      ipBlock: object({ cidr: text(rules.cidr), except: set(text(rules.cidr), "CIDR blocks").optional() }).optional(),
+    },
+    { error: "a NetworkPolicyPeer with podSelector, namespaceSelector or ipBlock" },
+  )
+  .refine(
+    ({ podSelector, namespaceSelector, ipBlock }) =>
+      (ipBlock === undefined) !== (podSelector === undefined && namespaceSelector === undefined),
+    { error: "a NetworkPolicyPeer with either podSelector and namespaceSelector (one or both) or ipBlock" },
+  );
+
+const networkPolicyEgressRule = z.strictObject(
+  {
+    to: list(networkPolicyPeer, "NetworkPolicyPeers").min(1, {
+      error: "at least one peer: none would mean everywhere",
+    }),
+    ports: list(
+      object({
+        protocol: oneOf("TCP", "UDP", "SCTP").optional(),
+        port: z.union([integer(1, 65535), text(rules.portName)], { error: "a port's number or name" }).optional(),
+        endPort: integer(1, 65535).optional(),
+      }),
+      "NetworkPolicyPorts",
+    ).optional(),
+  },
+  { error: "a NetworkPolicyEgressRule with to, ports" },
+);
+
+const toleration = object({
+  key: text(rules.labelKey).optional(),
+  operator: oneOf("Exists", "Equal").optional(),
+  value: text(rules.labelValue).optional(),
+  effect: oneOf("NoSchedule", "PreferNoSchedule", "NoExecute").optional(),
+  tolerationSeconds: integer(0, 2 ** 31 - 1, " of seconds").optional(),
+});
+
+const volumeMount = object({
+  name: text(rules.dnsLabel),
+  mountPath: text(rules.mountPath),
+  subPath: text(line).optional(),
+  readOnly: flag().optional(),
+});
 
 const cluster = object({
-  name: text(rules.clusterName).describe("Name of the EKS cluster. Example: `prod-us-east-1`."),
-  region: text(rules.region).describe("Region of the cluster. Example: `us-east-1`."),
-  accountId: text(rules.accountId).describe("Account of the cluster: 12 digits, in quotes."),
-  oidcIssuerId: text(rules.oidcIssuerId)
-    .optional()
-    .describe(
-      "Last part of the issuer URL: 32 hexadecimal characters. This or `oidcIssuerUrl`; both must agree; neither: looked up from EKS with `profile`.",
-    ),
-  oidcIssuerUrl: text(rules.oidcIssuerUrl)
-    .optional()
-    .describe("The whole issuer URL; the way to name a self-hosted issuer."),
-  previousIssuers: list(text(rules.oidcIssuerUrl), "issuer URLs")
-    .default([])
-    .describe("Issuer URLs that are trusted as well, while a re-created cluster takes over. Empty it afterwards."),
-  profile: text(rules.profile)
-    .optional()
-    .describe("AWS profile of the cluster's account, for look-ups from EKS and for the kubeconfig made from them."),
-  kubeconfig: z
-    .string({ error: "the path of a kubeconfig file, or its content" })
-    .min(1, { error: "the path of a kubeconfig file, or its content" })
-    .optional()
-    .describe(
-      "Path of a kubeconfig file, or its content (then set it as a secret). Neither this nor `context`: made from EKS with an exec credential.",
-    ),
-  context: text(anyText)
-    .optional()
-    .describe("Context of the kubeconfig; alone, of the kubeconfig that kubectl would use."),
-  deploy: flag()
-    .default(true)
-    .describe("Whether the MCP server is deployed to this cluster; false: it is only trusted."),
-  roleNumber: integer(1, 20)
-    .optional()
-    .describe(
-      "Pins the cluster to a numbered role where the clusters need several (see docs/limits.md). Default: filled in the order of the list.",
-    ),
+  name: doc(text(rules.clusterName), "Name of the EKS cluster.", "prod-us-east-1"),
+  region: doc(text(rules.region), "Region of the cluster.", "us-east-1"),
+  accountId: doc(text(rules.accountId), "Account of the cluster, in quotes.", "111111111111"),
+  oidcIssuerId: doc(
+    text(rules.oidcIssuerId).optional(),
+    "Last part of the issuer URL. This or `oidcIssuerUrl`; both must agree; neither: looked up from EKS with `profile`.",
+    "0A1B2C3D4E5F60718293A4B5C6D7E8F9",
+  ),
+  oidcIssuerUrl: doc(
+    text(rules.oidcIssuerUrl).optional(),
+    "The whole issuer URL; the way to name a self-hosted issuer.",
+    "https://oidc.eks.us-east-1.amazonaws.com/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9",
+  ),
+  previousIssuers: doc(
+    set(text(rules.oidcIssuerUrl), "issuer URLs").default([]),
+    "Issuer URLs that are trusted as well, while a re-created cluster takes over. Empty it afterwards.",
+    ["https://oidc.eks.us-east-1.amazonaws.com/id/9F8E7D6C5B4A39281706F5E4D3C2B1A0"],
+  ),
+  profile: doc(
+    text(rules.profile).optional(),
+    "AWS profile of the cluster's account, for look-ups from EKS and for the kubeconfig made from them.",
+    "clusters",
+  ),
+  kubeconfig: doc(
+    z
+      .string({ error: "the path of a kubeconfig file, or its content as a text" })
+      .regex(/\S/, { error: "the path of a kubeconfig file, or its content as a text" })
+      .optional(),
+    "Path of a kubeconfig file, or its content (set that as a secret when a credential is in it). Neither this nor `context`: made from EKS with an exec credential.",
+    "~/.kube/prod",
+  ),
+  context: doc(
+    text(line).optional(),
+    "Context of the kubeconfig; alone, of the kubeconfig that kubectl would use.",
+    "prod-us-east-1",
+  ),
+  deploy: doc(
+    flag().default(true),
+    "Whether the MCP server is deployed to this cluster; false: it is only trusted.",
+    false,
+  ),
+  roleNumber: doc(
+    integer(1, 20).optional(),
+    "Pins the cluster to a numbered role where the clusters need several (docs/limits.md). Default: filled in the order of the list.",
+    2,
+  ),
 });
 
 const kubernetes = object({
-  namespace: text(rules.dnsLabel)
-    .default("holmes-aws-mcp")
-    .describe("Namespace of the MCP server, the same in every cluster."),
-  createNamespace: flag()
-    .default(true)
-    .describe(
-      "Whether the program makes the namespace, with Pod Security `restricted` enforced; false: it is there already.",
-    ),
-  serviceAccount: text(rules.dnsSubdomain)
-    .default("aws-api-mcp-sa")
-    .describe("Service account of the MCP server: the one that the roles trust."),
-  createServiceAccount: flag()
-    .default(true)
-    .describe("Whether the program makes the service account; false: it is there already."),
-  additionalSubjects: list(text(rules.subject), "namespace:serviceAccount")
-    .default([])
-    .describe("More `namespace:serviceAccount` pairs that the roles trust, such as Holmes' own."),
+  namespace: doc(
+    text(rules.dnsLabel).default("holmes-aws-mcp"),
+    "Namespace of the MCP server, the same in every cluster.",
+    "holmes-aws-mcp",
+  ),
+  createNamespace: doc(
+    flag().default(true),
+    "Whether the program makes the namespace, with Pod Security `restricted` enforced; false: it is there already.",
+    false,
+  ),
+  serviceAccount: doc(
+    text(rules.dnsSubdomain).default("aws-api-mcp-sa"),
+    "Service account of the MCP server: the one that the roles trust.",
+    "multi-account-mcp-sa",
+  ),
+  createServiceAccount: doc(
+    flag().default(true),
+    "Whether the program makes the service account; false: it is there already.",
+    false,
+  ),
+  additionalSubjects: doc(
+    list(text(rules.subject), "namespace:serviceAccount").default([]),
+    "More `namespace:serviceAccount` pairs that the roles trust, such as Holmes' own.",
+    ["robusta:robusta-holmes-service-account"],
+  ),
 });
 
 const iam = object({
-  roleName: text(rules.roleName)
-    .default("EKSMultiAccountMCPRole")
-    .describe("Name of the role in every target account; further roles get `-2`, `-3`."),
-  policyName: text(rules.policyName)
-    .default("MCPReadOnlyPolicy")
-    .describe("Name of the permission policy; further policies get `-2`, `-3`."),
-  sessionDuration: integer(limits.sessionDuration.min, limits.sessionDuration.max, " of seconds")
-    .default(3600)
-    .describe(
-      "Longest session that the role allows, in seconds. The MCP server's own sessions always last 3600 s and are renewed by the SDK.",
-    ),
-  path: text(rules.path).default("/").describe("IAM path of role and policies. Example: `/holmes/`."),
-  permissionsBoundary: text(rules.permissionsBoundary)
-    .optional()
-    .describe("Managed policy that bounds the role: its name (with path) in each account, or an ARN."),
-  tags: textMap(rules.tagKey, rules.tagValue).default({}).describe("Tags of every IAM resource: at most 50."),
-  trustPolicyLimit: integer(256, limits.trustPolicy.max, " of characters")
-    .default(limits.trustPolicy.default)
-    .describe("Characters that are not white space that a trust policy may have: IAM's quota in your accounts."),
-  sensitiveReads: oneOf("deny", "allow")
-    .default("deny")
-    .describe(
-      "`deny`: an explicit Deny on what hands out credentials or returns secrets or customers' data. `allow`: the breadth of the old policy.",
-    ),
-  disabledPolicyGroups: list(text(anyText), "names of service groups")
-    .default([])
-    .describe("Service groups of the default policy to leave out (docs/permissions.md lists them). Example: `[cost]`."),
-  additionalActions: list(text(rules.iamAction), "IAM actions")
-    .default([])
-    .describe("More actions to allow; held to the same checks as the default."),
-  allowedRegions: list(text(rules.region), "regions")
-    .default([])
-    .describe("Regions that may be read; global services are exempt. Default: all."),
-  policyFile: text(filePath)
-    .optional()
-    .describe("JSON file with a permission policy of your own, in place of the default."),
-  policyChecks: oneOf("error", "warn")
-    .default("error")
-    .describe("What a finding in a policy of your own (writes, secrets, patterns that match nothing) is."),
-  retainOidcProviders: flag()
-    .default(false)
-    .describe("Keeps the OIDC providers at destroy. Default: those that the stack made are removed."),
+  roleName: doc(
+    text(rules.roleName).default("EKSMultiAccountMCPRole"),
+    "Name of the role in every target account; further roles get `-2`, `-3`.",
+    "EKSMultiAccountMCPRole",
+  ),
+  policyName: doc(
+    text(rules.policyName).default("MCPReadOnlyPolicy"),
+    "Name of the permission policy; further policies get `-2`, `-3`.",
+    "MCPReadOnlyPolicy",
+  ),
+  sessionDuration: doc(
+    integer(limits.sessionDuration.min, limits.sessionDuration.max, " of seconds").default(3600),
+    "Longest session that the role allows, in seconds. The MCP server's own sessions always last 3600 s and are renewed by the SDK.",
+    7200,
+  ),
+  path: doc(text(rules.path).default("/"), "IAM path of role and policies.", "/holmes/"),
+  permissionsBoundary: doc(
+    text(rules.permissionsBoundary).optional(),
+    "Managed policy that bounds the role: its name (with path) in each account, or an ARN.",
+    "holmes/ReadOnlyBoundary",
+  ),
+  tags: doc(
+    textMap(rules.tagKey, rules.tagValue).default({}),
+    `Tags of every AWS resource that the program makes: at most ${limits.tags}.`,
+    { team: "platform" },
+  ),
+  trustPolicyLimit: doc(
+    integer(256, limits.trustPolicy.max, " of characters").default(limits.trustPolicy.default),
+    "Characters that are not white space that a trust policy may have: IAM's quota in your accounts.",
+    4096,
+  ),
+  sensitiveReads: doc(
+    oneOf("deny", "allow").default("deny"),
+    "`deny`: an explicit Deny on what hands out credentials or returns secrets or customers' data. `allow`: the breadth of the old policy.",
+    "deny",
+  ),
+  disabledPolicyGroups: doc(
+    set(text(line), "names of service groups").default([]),
+    "Service groups of the default policy to leave out (docs/permissions.md lists them).",
+    ["cost"],
+  ),
+  additionalActions: doc(
+    set(text(rules.iamAction), "IAM actions").default([]),
+    "More actions to allow; held to the same checks as the default.",
+    ["kendra:DescribeIndex"],
+  ),
+  allowedRegions: doc(
+    set(text(rules.region), "regions").default([]),
+    "Regions that may be read; global services are exempt. Default: all.",
+    ["us-east-1", "eu-west-1"],
+  ),
+  policyFile: doc(
+    text(filePath).optional(),
+    "JSON file with a permission policy of your own, in place of the default.",
+    "policies.prod.json",
+  ),
+  policyChecks: doc(
+    oneOf("error", "warn").default("error"),
+    "What a finding in a policy of your own (writes, secrets, patterns that match nothing) is. A file that is no permission policy is always an error.",
+    "warn",
+  ),
+  retainOidcProviders: doc(
+    flag().default(false),
+    "Whether OIDC providers stay at destroy. Default: those that the stack made are removed.",
+    true,
+  ),
 });
 
 const assumeRole = object({
-  roleArn: text(rules.roleArn).describe("Role in the target account that provisions."),
-  externalId: text(rules.externalId).optional().describe("External id that the role's trust policy asks for."),
-  sourceProfile: text(rules.profile)
-    .optional()
-    .describe("AWS profile that assumes the role. Default: the SDK's default credentials."),
+  roleArn: doc(
+    text(rules.roleArn),
+    "Role in the target account that provisions.",
+    "arn:aws:iam::111111111111:role/Provisioner",
+  ),
+  externalId: doc(
+    text(rules.externalId).optional(),
+    "External id that the role's trust policy asks for.",
+    "holmes-aws-mcp",
+  ),
+  sourceProfile: doc(
+    text(rules.profile).optional(),
+    "AWS profile that assumes the role. Default: the SDK's default credentials.",
+    "management",
+  ),
 });
 
 const adoption = object({
-  oidcProviders: z
-    .union([flag(), list(text(rules.clusterName), "cluster names")], {
-      error: "true, false or a list of cluster names",
-    })
-    .default(false)
-    .describe("Providers to take over: all, or those of the named clusters."),
-  role: flag().default(false).describe("Whether the role is taken over."),
-  policy: flag().default(false).describe("Whether the inline policy is taken over."),
+  oidcProviders: doc(
+    z
+      .union([flag(), set(text(rules.clusterName), "cluster names")], {
+        error: "true, false or a list of cluster names",
+      })
+      .default(false),
+    "Providers to take over: all, or those of the named clusters.",
+    ["prod-us-east-1"],
+  ),
+  role: doc(flag().default(false), "Whether the role is taken over.", true),
+  policy: doc(flag().default(false), "Whether the inline policy is taken over.", true),
 });
 
 const targetAccount = object({
-  profile: text(rules.profile).describe(
+  profile: doc(
+    text(rules.profile),
     "Name of the account for Holmes (`--profile`), and the AWS profile that provisions it.",
+    "prod",
   ),
-  accountId: text(rules.accountId).describe(
-    "Account id: 12 digits, in quotes. The provider refuses any other account.",
+  accountId: doc(
+    text(rules.accountId),
+    "Account id, in quotes. The provider refuses any other account.",
+    "111111111111",
   ),
-  description: text(rules.description).default("").describe("What Holmes is told about the account."),
-  region: text(rules.region).optional().describe("Default region of the profile. Default: the first cluster's region."),
-  assumeRole: assumeRole.optional().describe("Role to assume for provisioning, in place of the profile."),
-  existingOidcProviders: list(text(rules.clusterName), "cluster names")
-    .default([])
-    .describe("Clusters whose OIDC provider the account has already: used, never changed, never deleted."),
-  adopt: z
-    .union([flag(), adoption], { error: "true, false or an object with oidcProviders, role, policy" })
-    .default(false)
-    .describe("Takes over what the old shell script made: all of it, or the named parts. It can stay in the file."),
-  manage: flag()
-    .default(true)
-    .describe("false: the role is made elsewhere (another stack, a StackSet); its ARN follows from the names."),
-  permissionsBoundary: text(rules.permissionsBoundary)
-    .optional()
-    .describe("In place of `iam.permissionsBoundary` for this account."),
-  policyFile: text(filePath).optional().describe("In place of `iam.policyFile` for this account."),
+  description: doc(
+    text(rules.description).default(""),
+    "What Holmes is told about the account; also the role's description.",
+    "Production: workloads and databases",
+  ),
+  region: doc(
+    text(rules.region).optional(),
+    "Default region of the profile. Default: the first cluster's region.",
+    "eu-west-1",
+  ),
+  assumeRole: doc(assumeRole.optional(), "Role to assume for provisioning, in place of the profile.", {
+    roleArn: "arn:aws:iam::111111111111:role/Provisioner",
+  }),
+  existingOidcProviders: doc(
+    set(text(rules.clusterName), "cluster names").default([]),
+    "Clusters whose OIDC provider the account has already: used, never changed, never deleted.",
+    ["prod-us-east-1"],
+  ),
+  adopt: doc(
+    z.union([flag(), adoption], { error: "true, false or an object with oidcProviders, role, policy" }).default(false),
+    "Takes over what the old shell script made: all of it, or the named parts. It can stay in the file.",
+    true,
+  ),
+  manage: doc(
+    flag().default(true),
+    "false: the role is made elsewhere (another stack, a StackSet); its ARN follows from the names.",
+    false,
+  ),
+  permissionsBoundary: doc(
+    text(rules.permissionsBoundary).optional(),
+    "In place of `iam.permissionsBoundary` for this account.",
+    "ReadOnlyBoundary",
+  ),
+  policyFile: doc(text(filePath).optional(), "In place of `iam.policyFile` for this account.", "policies.billing.json"),
 });
 
 const ecr = object({
-  profile: text(rules.profile).describe(
-    "Profile of the account that holds the repository: of a target account or of a cluster.",
+  profile: doc(
+    text(rules.profile),
+    "Profile of the account that holds the repository: of a managed target account or of a cluster.",
+    "dev",
   ),
-  region: text(rules.region).optional().describe("Region of the repository. Default: that of the account or cluster."),
-  create: flag()
-    .default(true)
-    .describe("Whether the program makes the repository (scan on push, immutable tags, lifecycle policy)."),
-  keepImages: integer(1, 1000).default(20).describe("Images that the lifecycle policy keeps."),
-  forceDelete: flag()
-    .default(false)
-    .describe(
-      "Whether destroy removes the repository with the images in it. Default: destroy stops there, because another stack may run one of them.",
-    ),
-  pullAccounts: list(text(rules.accountId), "account ids")
-    .default([])
-    .describe("Accounts that may pull, such as those of other clusters."),
+  region: doc(
+    text(rules.region).optional(),
+    "Region of the repository. Default: that of the account or cluster.",
+    "us-east-1",
+  ),
+  create: doc(
+    flag().default(true),
+    "Whether the program makes the repository (scan on push, immutable tags, lifecycle policy).",
+    false,
+  ),
+  keepImages: doc(integer(1, 1000).default(20), "Images that the lifecycle policy keeps.", 50),
+  forceDelete: doc(
+    flag().default(false),
+    "Whether destroy removes the repository with the images in it. Default: destroy stops there, because another stack may run one of them.",
+    true,
+  ),
+  pullAccounts: doc(
+    set(text(rules.accountId), "account ids").default([]),
+    "Accounts that may pull, such as those of other clusters.",
+    ["333333333333"],
+  ),
 });
 
 const registry = object({
-  server: text(anyText).optional().describe("Registry host. Default: that of the repository."),
-  username: text(anyText).describe("User name."),
-  password: text(anyText).describe(
+  server: doc(text(rules.registryHost).optional(), "Registry host. Default: that of the repository.", "ghcr.io"),
+  username: doc(text(line), "User name.", "robot"),
+  password: doc(
+    text(line),
     "Password or token: `pulumi config set --path --secret 'image.build.registry.password'`.",
+    "…",
   ),
 });
 
 const build = object({
-  repository: z
-    .string({ error: rules.repository.expected })
-    .describe("Repository to push to, with its registry; with `ecr`, the name of the repository alone.")
-    .regex(rules.repository.pattern, { error: rules.repository.expected }),
-  tag: text(rules.tag)
-    .optional()
-    .describe("Image tag. Default: a hash of the folder image/, so that a changed image never meets an immutable tag."),
-  platform: oneOf("linux/amd64", "linux/arm64")
-    .default("linux/amd64")
-    .describe("Platform of the nodes that run the pod."),
-  baseImage: text(rules.imageReference)
-    .optional()
-    .describe("Base image, for instance in a mirror. Default: the one in image/Dockerfile."),
-  ecr: ecr.optional().describe("For a repository in ECR; the credentials come from the provider."),
-  registry: registry.optional().describe("Credentials of any other registry. Default: those of the Docker client."),
+  repository: doc(
+    text(rules.repository),
+    "Repository to push to, with its registry; with `ecr`, the name of the repository alone.",
+    "ghcr.io/example/aws-api-mcp-server",
+  ),
+  tag: doc(
+    text(rules.tag).optional(),
+    "Image tag. Default: a hash of the folder image/, so that a changed image never meets an immutable tag.",
+    "1.2.0",
+  ),
+  platform: doc(
+    oneOf("linux/amd64", "linux/arm64").default("linux/amd64"),
+    "Platform of the nodes that run the pod.",
+    "linux/arm64",
+  ),
+  baseImage: doc(
+    text(rules.imageReference).optional(),
+    "Base image, for instance in a mirror. Default: the one in image/Dockerfile.",
+    "mirror.example.com/supercorp/supergateway:4.0.0",
+  ),
+  ecr: doc(ecr.optional(), "For a repository in ECR; the credentials come from the provider.", { profile: "dev" }),
+  registry: doc(registry.optional(), "Credentials of any other registry. Default: those of the Docker client.", {
+    username: "robot",
+    password: "…",
+  }),
 });
 
 const image = object({
-  prebuilt: text(rules.imageReference).optional().describe("Reference of an image to deploy; a digest is best."),
-  build: build
-    .optional()
-    .describe("Builds the folder image/ and pushes it; needs a Docker engine, for preview as well."),
-});
-
-const quantities = object({
-  cpu: text(rules.quantity).optional().describe("CPU. Example: `250m`."),
-  memory: text(rules.quantity).optional().describe("Memory. Example: `256Mi`."),
+  prebuilt: doc(
+    text(rules.imageReference).optional(),
+    "Reference of an image to deploy; a digest is best.",
+    `111111111111.dkr.ecr.us-east-1.amazonaws.com/holmes/aws-api-mcp-server@sha256:${"0f1e2d3c4b5a6978".repeat(4)}`,
+  ),
+  build: doc(build.optional(), "Builds the folder image/ and pushes it; needs a Docker engine, for preview as well.", {
+    repository: "ghcr.io/example/aws-api-mcp-server",
+  }),
 });
 
 const resources = object({
-  requests: quantities.default({ cpu: "100m", memory: "256Mi" }).describe("What the scheduler sets aside."),
-  limits: quantities
-    .default({ memory: "768Mi" })
-    .describe("What the container may use; 50 clients at once peaked at 317 MiB."),
+  requests: doc(
+    object({
+      cpu: doc(text(rules.quantity).default("100m"), "CPU that the scheduler sets aside.", "250m"),
+      memory: doc(text(rules.memory).default("256Mi"), "Memory that the scheduler sets aside.", "256Mi"),
+    }).prefault({}),
+    "What the scheduler sets aside.",
+    { cpu: "200m" },
+  ),
+  limits: doc(
+    object({
+      cpu: doc(text(rules.quantity).optional(), "CPU that the container may use. Default: no limit.", "1"),
+      memory: doc(
+        text(rules.memory).default("768Mi"),
+        "Memory that the container may use; 50 clients at once peaked at 317 MiB.",
+        "1Gi",
+      ),
+    }).prefault({}),
+    "What the container may use.",
+    { memory: "1Gi" },
+  ),
 });
 
 const networkPolicy = object({
-  enabled: flag().default(true).describe("The only guard inside the cluster: neither transport authenticates."),
-  additionalPeers: list(kubernetesObject("NetworkPolicyPeer"), "NetworkPolicyPeers")
-    .default([])
-    .describe("More peers that may call the server."),
-  egressPorts: list(integer(1, 65535), "TCP ports")
-    .default([443])
-    .describe("TCP ports that the pod may reach anywhere but at link-local (metadata) addresses."),
-  additionalEgress: list(kubernetesObject("NetworkPolicyEgressRule"), "NetworkPolicyEgressRules")
-    .default([])
-    .describe("More egress rules, such as one to a proxy in the cluster."),
-  dnsNamespace: text(rules.dnsLabel).default("kube-system").describe("Namespace of the cluster's DNS."),
+  enabled: doc(flag().default(true), "The only guard inside the cluster: neither transport authenticates.", false),
+  additionalPeers: doc(
+    list(networkPolicyPeer, "NetworkPolicyPeers").default([]),
+    "More peers that may call the server, as in a NetworkPolicy.",
+    [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "debug" } } }],
+  ),
+  egressPorts: doc(
+    set(integer(1, 65535), "TCP ports")
+      .min(1, { error: "at least one TCP port: none would mean every port" })
+      .default([443]),
+    "TCP ports that the pod may reach anywhere but at link-local (metadata) addresses.",
+    [443, 3128],
+  ),
+  additionalEgress: doc(
+    list(networkPolicyEgressRule, "NetworkPolicyEgressRules").default([]),
+    "More egress rules, such as one to a proxy in the cluster, as in a NetworkPolicy.",
+    [{ to: [{ ipBlock: { cidr: "10.0.0.0/16" } }], ports: [{ protocol: "TCP", port: 3128 }] }],
+  ),
+  dnsNamespace: doc(text(rules.dnsLabel).default("kube-system"), "Namespace of the cluster's DNS.", "kube-system"),
 });
 
 const mcp = object({
-  enabled: flag().default(true).describe("false: IAM only; the outputs then carry the values for Holmes' own chart."),
-  transport: oneOf("sse", "streamable-http")
-    .default("sse")
-    .describe("How Holmes talks to the server: `sse` through Supergateway, or the server's native HTTP."),
-  serviceName: text(rules.serviceName)
-    .default("holmes-aws-mcp")
-    .describe("Name of Deployment and Service. Never `aws-api-mcp`: its service links stop the server."),
-  listenAddress: oneOf("0.0.0.0", "::")
-    .default("0.0.0.0")
-    .describe("Addresses that the pod listens on; `::` in IPv6 clusters."),
-  replicas: integer(1, 20).default(1).describe("Pods: 1 with `sse`, because a session lives in one process."),
-  resources: resources.prefault({}).describe("Resources of the container."),
-  nodeSelector: textMap(rules.labelKey, rules.labelValue)
-    .default({})
-    .describe("Labels of the nodes to run on. Default for a built image: its architecture."),
-  tolerations: list(kubernetesObject("Toleration"), "Tolerations").default([]).describe("Tolerations of the pod."),
-  affinity: kubernetesObject("Affinity").optional().describe("Affinity of the pod."),
-  topologySpreadConstraints: list(kubernetesObject("TopologySpreadConstraint"), "TopologySpreadConstraints")
-    .optional()
-    .describe("Default with several replicas: spread over nodes where possible."),
-  priorityClassName: text(rules.dnsSubdomain).optional().describe("Priority class of the pod."),
-  imagePullSecrets: list(text(rules.dnsSubdomain), "names of Secrets")
-    .default([])
-    .describe("Secrets for the registry, by name."),
-  podLabels: textMap(rules.labelKey, rules.labelValue).default({}).describe("More labels of the pod."),
-  podAnnotations: textMap(rules.labelKey, envValue).default({}).describe("More annotations of the pod."),
-  env: textMap(rules.environmentName, envValue)
-    .default({})
-    .describe("More environment, such as `HTTPS_PROXY`. What would break credentials or guards is refused."),
-  extraVolumes: list(kubernetesObject("Volume"), "Volumes")
-    .default([])
-    .describe("More volumes of the pod, such as a CA bundle."),
-  extraVolumeMounts: list(kubernetesObject("VolumeMount"), "VolumeMounts").default([]).describe("Their mounts."),
-  denyList: list(
-    text({
-      pattern: /^aws [a-z0-9-]+( [a-z0-9-]+)*$/,
-      expected: 'a command without options, such as "aws secretsmanager get-secret-value"',
-    }),
-    "AWS CLI commands",
-  )
-    .default([])
-    .describe("Commands that the server refuses, in addition to IAM. Example: `[aws logs start-query]`."),
-  suggestCommands: flag()
-    .default(false)
-    .describe("Whether `suggest_aws_commands` may send users' texts to AWS's endpoint."),
-  networkPolicy: networkPolicy.prefault({}).describe("Who may call the server, and what it may call."),
+  enabled: doc(
+    flag().default(true),
+    "false: IAM only; the outputs then carry the values for Holmes' own chart.",
+    false,
+  ),
+  transport: doc(
+    oneOf("sse", "streamable-http").default("sse"),
+    "How Holmes talks to the server: `sse` through Supergateway, or the server's native HTTP.",
+    "streamable-http",
+  ),
+  serviceName: doc(
+    text(rules.serviceName).default("holmes-aws-mcp"),
+    "Name of Deployment and Service. Never `aws-api-mcp`: its service links stop the server.",
+    "holmes-aws-mcp",
+  ),
+  listenAddress: doc(
+    oneOf("0.0.0.0", "::").default("0.0.0.0"),
+    "Addresses that the pod listens on; `::` in IPv6 clusters.",
+    "::",
+  ),
+  replicas: doc(integer(1, 20).default(1), "Pods: 1 with `sse`, because a session lives in one process.", 2),
+  resources: doc(resources.prefault({}), "Resources of the container.", { limits: { memory: "1Gi" } }),
+  nodeSelector: doc(
+    textMap(rules.labelKey, rules.labelValue).default({}),
+    "Labels of the nodes to run on. Default for a built image: its architecture.",
+    { "karpenter.sh/nodepool": "tools" },
+  ),
+  tolerations: doc(list(toleration, "Tolerations").default([]), "Tolerations of the pod.", [
+    { key: "dedicated", operator: "Equal", value: "tools", effect: "NoSchedule" },
+  ]),
+  affinity: doc(
+    object({
+      nodeAffinity: kubernetesObject("NodeAffinity").optional(),
+      podAffinity: kubernetesObject("PodAffinity").optional(),
+      podAntiAffinity: kubernetesObject("PodAntiAffinity").optional(),
+    }).optional(),
+    "Affinity of the pod.",
+    {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: "topology.kubernetes.io/zone", operator: "In", values: ["us-east-1a"] }] },
+          ],
+        },
+      },
+    },
+  ),
+  topologySpreadConstraints: doc(
+    list(kubernetesObject("TopologySpreadConstraint"), "TopologySpreadConstraints").optional(),
+    "Default with several replicas: spread over nodes where possible.",
+    [
+      {
+        maxSkew: 1,
+        topologyKey: "topology.kubernetes.io/zone",
+        whenUnsatisfiable: "ScheduleAnyway",
+        labelSelector: { matchLabels: { app: "aws-api-mcp-server" } },
+      },
+    ],
+  ),
+  priorityClassName: doc(text(rules.dnsSubdomain).optional(), "Priority class of the pod.", "tools"),
+  imagePullSecrets: doc(
+    set(text(rules.dnsSubdomain), "names of Secrets").default([]),
+    "Secrets for the registry, by name.",
+    ["registry-credentials"],
+  ),
+  podLabels: doc(textMap(rules.labelKey, rules.labelValue).default({}), "More labels of the pod.", {
+    team: "platform",
+  }),
+  podAnnotations: doc(textMap(rules.labelKey, envValue).default({}), "More annotations of the pod.", {
+    "karpenter.sh/do-not-disrupt": "true",
+  }),
+  env: doc(
+    textMap(rules.environmentName, envValue).default({}),
+    "More environment, such as a proxy. What would break credentials or guards is refused.",
+    { HTTPS_PROXY: "http://proxy.example.com:3128" },
+  ),
+  extraVolumes: doc(
+    list(kubernetesObject("Volume"), "Volumes").default([]),
+    "More volumes of the pod, such as a CA bundle.",
+    [{ name: "ca", configMap: { name: "company-ca" } }],
+  ),
+  extraVolumeMounts: doc(list(volumeMount, "VolumeMounts").default([]), "Their mounts.", [
+    { name: "ca", mountPath: "/etc/company-ca", readOnly: true },
+  ]),
+  denyList: doc(
+    set(
+      text({
+        pattern: /^aws [a-z0-9-]+( [a-z0-9-]+)*$/,
+        expected: 'a command without options, such as "aws secretsmanager get-secret-value"',
+      }),
+      "AWS CLI commands",
+    ).default([]),
+    "Commands that the server refuses, in addition to IAM.",
+    ["aws logs start-query"],
+  ),
+  suggestCommands: doc(
+    flag().default(false),
+    "Whether `suggest_aws_commands` may send users' texts to AWS's endpoint.",
+    true,
+  ),
+  networkPolicy: doc(networkPolicy.prefault({}), "Who may call the server, and what it may call.", {
+    egressPorts: [443, 3128],
+  }),
 });
 
 const holmes = object({
-  namespace: text(rules.dnsLabel).default("default").describe("Namespace of Holmes."),
-  podLabels: textMap(rules.labelKey, rules.labelValue).default({ app: "holmes" }).describe("Labels of Holmes' pods."),
-  serverName: text(rules.dnsLabel).default("aws").describe("Name of the entry in Holmes' `mcp_servers`."),
-  hosted: flag()
-    .default(false)
-    .describe(
-      "With `mcp.enabled: false`: Holmes uses the hosted AWS MCP server and signs itself; the roles then trust `serviceAccount`.",
-    ),
-  serviceAccount: text(rules.dnsSubdomain)
-    .default("robusta-holmes-service-account")
-    .describe("Holmes' own service account; used by the hosted mode."),
+  namespace: doc(text(rules.dnsLabel).default("default"), "Namespace of Holmes.", "robusta"),
+  podLabels: doc(
+    textMap(rules.labelKey, rules.labelValue)
+      .refine((labels) => Object.keys(labels).length > 0, {
+        error: "at least one label: none would let every pod of the namespace call the server",
+      })
+      .default({ app: "holmes" }),
+    "Labels of Holmes' pods: all of them together.",
+    { app: "holmes" },
+  ),
+  serverName: doc(text(rules.dnsLabel).default("aws"), "Name of the entry in Holmes' `mcp_servers`.", "aws"),
+  hosted: doc(
+    flag().default(false),
+    "With `mcp.enabled: false`: Holmes uses the hosted AWS MCP server and signs itself; the roles then trust `serviceAccount`.",
+    true,
+  ),
+  serviceAccount: doc(
+    text(rules.dnsSubdomain).default("robusta-holmes-service-account"),
+    "Holmes' own service account; used by the hosted mode.",
+    "holmes-holmes-service-account",
+  ),
 });
 
 const verify = object({
-  enabled: flag()
-    .default(true)
-    .describe("Whether `up` ends with a Job per cluster that asks for every account through the server."),
-  timeoutSeconds: integer(60, 1800, " of seconds").default(300).describe("How long the Job may take, in seconds."),
-  skipProfiles: list(text(rules.profile), "profiles")
-    .default([])
-    .describe("Profiles that the Job leaves out, for instance while an account is sick."),
+  enabled: doc(
+    flag().default(true),
+    "Whether `up` ends with a Job per cluster that asks for every account through the server.",
+    false,
+  ),
+  timeoutSeconds: doc(integer(60, 1800, " of seconds").default(300), "How long the Job may take, in seconds.", 600),
+  skipProfiles: doc(
+    set(text(rules.profile), "profiles").default([]),
+    "Profiles that the Job leaves out, for instance while an account is sick.",
+    ["sandbox"],
+  ),
 });
 
 const organization = object({
-  profile: text(rules.profile).describe("AWS profile of the management or delegated administrator account."),
-  accountId: text(rules.accountId).describe("Its account id."),
-  region: text(rules.region).describe("Region that holds the StackSet, and the one region that it deploys to."),
-  organizationalUnits: list(text(rules.organizationalUnit), "organizational unit ids")
-    .min(1, { error: "at least one organizational unit" })
-    .describe("Where the StackSet makes providers, roles and policies."),
-  autoDeployment: flag().default(true).describe("Whether new accounts get them by themselves."),
-  callAs: oneOf("SELF", "DELEGATED_ADMIN")
-    .default("SELF")
-    .describe("`DELEGATED_ADMIN` from a delegated administrator account."),
-  accountsFile: text(filePath)
-    .optional()
-    .describe(
-      "YAML or JSON file with a list of `{profile, accountId, description, region}`: the profiles of the workload, as `targetAccounts` with `manage: false`.",
-    ),
+  profile: doc(text(rules.profile), "AWS profile of the management or delegated administrator account.", "management"),
+  accountId: doc(text(rules.accountId), "Its account id, in quotes.", "111111111111"),
+  region: doc(
+    text(rules.region),
+    "Region that holds the StackSet, and the one region that it deploys to.",
+    "us-east-1",
+  ),
+  organizationalUnits: doc(
+    set(text(rules.organizationalUnit), "organizational unit ids").min(1, {
+      error: "at least one organizational unit",
+    }),
+    "Where the StackSet makes providers, roles and policies.",
+    ["ou-abcd-11112222"],
+  ),
+  autoDeployment: doc(flag().default(true), "Whether new accounts get them by themselves.", false),
+  callAs: doc(
+    oneOf("SELF", "DELEGATED_ADMIN").default("SELF"),
+    "`DELEGATED_ADMIN` from a delegated administrator account.",
+    "DELEGATED_ADMIN",
+  ),
+  accountsFile: doc(
+    text(filePath).optional(),
+    "YAML or JSON file with a list of `{profile, accountId, description, region}`: the profiles of the workload, as `targetAccounts` with `manage: false`.",
+    "accounts.yaml",
+  ),
 });
+
+/** An account of `organization.accountsFile`: one that the program does not manage. */
+export const accountsFileSchema = list(
+  targetAccount.pick({ profile: true, accountId: true, description: true, region: true }),
+  "accounts: profile, accountId, description, region",
+);
 
 /** Stack config, one entry per key under `holmes-aws-mcp:`. */
 export const configSchema = object({
-  clusters: list(cluster, "source clusters")
-    .min(1, { error: "at least one cluster" })
-    .describe("The source clusters: whose service account the roles trust, and where the server runs."),
-  kubernetes: kubernetes.prefault({}).describe("Names in the clusters."),
-  iam: iam.prefault({}).describe("The role in every target account."),
-  targetAccounts: list(targetAccount, "target accounts").default([]).describe("The accounts that Holmes may read."),
-  defaultProfile: text(rules.profile)
-    .optional()
-    .describe("Target account whose role the service account's annotation names. Default: the first."),
-  image: image.optional().describe("Either `prebuilt` or `build`; not needed when nothing is deployed."),
-  mcp: mcp.prefault({}).describe("The MCP server."),
-  holmes: holmes.prefault({}).describe("Where Holmes is, and what it calls the server."),
-  verify: verify.prefault({}).describe("The check at the end of `up`."),
-  organization: organization
-    .optional()
-    .describe("A CloudFormation StackSet for hundreds of accounts (docs/accounts.md)."),
+  clusters: doc(
+    list(cluster, "source clusters").min(1, { error: "at least one cluster" }),
+    "The source clusters: whose service account the roles trust, and where the server runs.",
+    [{ name: "prod-us-east-1", region: "us-east-1", accountId: "111111111111", profile: "clusters" }],
+  ),
+  kubernetes: doc(kubernetes.prefault({}), "Names in the clusters.", { namespace: "holmes-aws-mcp" }),
+  iam: doc(iam.prefault({}), "The role in every target account.", { path: "/holmes/" }),
+  targetAccounts: doc(list(targetAccount, "target accounts").default([]), "The accounts that Holmes may read.", [
+    { profile: "prod", accountId: "111111111111", description: "Production" },
+  ]),
+  defaultProfile: doc(
+    text(rules.profile).optional(),
+    "Target account whose role the service account's annotation names. Default: the first.",
+    "prod",
+  ),
+  image: doc(image.optional(), "Either `prebuilt` or `build`; not needed when nothing is deployed.", {
+    build: { repository: "ghcr.io/example/aws-api-mcp-server" },
+  }),
+  mcp: doc(mcp.prefault({}), "The MCP server.", { transport: "streamable-http", replicas: 2 }),
+  holmes: doc(holmes.prefault({}), "Where Holmes is, and what it calls the server.", { namespace: "robusta" }),
+  verify: doc(verify.prefault({}), "The check at the end of `up`.", { timeoutSeconds: 600 }),
+  organization: doc(organization.optional(), "A CloudFormation StackSet for hundreds of accounts (docs/accounts.md).", {
+    profile: "management",
+    accountId: "111111111111",
+    region: "us-east-1",
+    organizationalUnits: ["ou-abcd-11112222"],
+  }),
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,100 @@
+/** Permission policies of the accounts: the program's own, or a file of the stack or of the account. */
+import { readFileSync } from "node:fs";
+import { checkAdditionalActions, checkPolicy, type Finding } from "../policies/checks.js";
+import { PolicyShapeError } from "../policies/parse.js";
+import { type PermissionPlan, PolicySizeError, permissionPolicies } from "../policies/permissions.js";
+import type { PolicyDocument } from "../policies/types.js";
+import { type Path, type Problems, pathText } from "./problems.js";
+import type { Config, TargetAccountConfig } from "./schema.js";
+
+const expected: Record<Finding["kind"], string> = {
+  shape: "a permission policy",
+  notAction: "actions by name",
+  everything: "actions that only read",
+  notReadOnly: "actions that only read",
+  unknownAction: "actions that AWS has",
+  sensitive: "actions that iam.sensitiveReads leaves open",
+};
+
+/** Reads and checks every policy file once, however many accounts share it. */
+export class PolicySource {
+  private readonly plans = new Map<string, Promise<PermissionPlan>>();
+
+  constructor(
+    private readonly config: Config,
+    private readonly problems: Problems,
+    private readonly warnings: string[],
+  ) {}
+
+  /** Holds `iam.additionalActions` to what the default policy is held to. */
+  async checkAdditionalActions(): Promise<void> {
+    const { additionalActions, sensitiveReads } = this.config.iam;
+    if (additionalActions.length === 0) return;
+    this.report(
+      ["iam", "additionalActions"],
+      undefined,
+      await checkAdditionalActions(additionalActions, { sensitiveReads }),
+    );
+  }
+
+  /** The plan of the account at a place in the list; one that has problems is empty. */
+  of(account: TargetAccountConfig, index: number, partition: string): Promise<PermissionPlan> {
+    const file = account.policyFile ?? this.config.iam.policyFile;
+    const path: Path =
+      account.policyFile === undefined
+        ? ["iam", file === undefined ? "policyName" : "policyFile"]
+        : ["targetAccounts", index, "policyFile"];
+    const key = `${partition} ${file ?? ""}`;
+    const plan = this.plans.get(key) ?? this.plan(path, file, partition);
+    this.plans.set(key, plan);
+    return plan;
+  }
+
+  private async plan(path: Path, file: string | undefined, partition: string): Promise<PermissionPlan> {
+    const none: PermissionPlan = { placement: "inline", policies: [] };
+    const { iam, holmes } = this.config;
+    let replacement: PolicyDocument | undefined;
+    if (file !== undefined) {
+      replacement = this.read(path, file);
+      if (replacement === undefined) return none;
+      this.report(path, file, await checkPolicy(replacement, { sensitiveReads: iam.sensitiveReads }));
+    }
+    try {
+      return permissionPolicies({
+        policyName: iam.policyName,
+        partition,
+        groups: { disabled: iam.disabledPolicyGroups },
+        additionalActions: iam.additionalActions,
+        sensitiveReads: iam.sensitiveReads,
+        allowedRegions: iam.allowedRegions,
+        hosted: holmes.hosted,
+        ...(replacement === undefined ? {} : { replacement }),
+      });
+    } catch (error) {
+      // The faults of form are reported already.
+      if (error instanceof PolicyShapeError) return none;
+      if (!(error instanceof PolicySizeError)) throw error;
+      this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, IAM's limit`, error.message);
+      return none;
+    }
+  }
+
+  private read(path: Path, file: string): PolicyDocument | undefined {
+    try {
+      return JSON.parse(readFileSync(file, "utf8")) as PolicyDocument;
+    } catch (error) {
+      const why = (error as Error).message.split("\n")[0];
+      this.problems.add(path, file, "a file with an IAM policy as JSON, relative to the project's folder", why);
+      return undefined;
+    }
+  }
+
+  private report(path: Path, file: string | undefined, findings: readonly Finding[]): void {
+    for (const { kind, message, fix } of findings) {
+      const found = file === undefined ? message : `${file}: ${message}`;
+      if (this.config.iam.policyChecks === "error" || kind === "shape") {
+        this.problems.say(path, found, expected[kind], fix);
+      } else this.warnings.push(`${pathText(path)}: ${found}`);
+    }
+  }
+}

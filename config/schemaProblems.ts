@@ -1,0 +1,120 @@
+/** What the schema says about a raw config, as problems with the way out; and where a key stands in the schema. */
+import { z } from "zod";
+import { rules, type TextRule } from "./limits.js";
+import { nearest, type Path, type Problem, type Problems } from "./problems.js";
+import { configSchema } from "./schema.js";
+
+/**
+ * Adds one issue of a schema; unknown keys each by itself, with the nearest known key.
+ *
+ * @param root the schema that was parsed with
+ * @param prefix where its value stands
+ */
+export function addIssue(
+  issue: z.core.$ZodIssue,
+  problems: Problems,
+  root: z.ZodType = configSchema,
+  prefix: Path = [],
+): void {
+  const path = [...prefix, ...(issue.path as Path)];
+  switch (issue.code) {
+    case "unrecognized_keys":
+      for (const key of issue.keys) addUnknownKey([...path, key], key, keysAt(issue.path as Path, root), problems);
+      return;
+    case "invalid_union": {
+      // The branch that got furthest tells best what is wrong.
+      const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [];
+      if (depth(best) === 0) break;
+      for (const inner of best) addIssue({ ...inner, path: [...issue.path, ...inner.path] }, problems, root, prefix);
+      return;
+    }
+    case "invalid_key":
+      for (const { message } of issue.issues) problems.say(path, `the key ${JSON.stringify(path.at(-1))}`, message);
+      return;
+  }
+  problems.add(path, issue.input, issue.message, fixOf(issue));
+}
+
+function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
+  const near = nearest(key, known);
+  const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  problems.say(
+    path,
+    "a key that does not exist",
+    near === undefined ? `one of ${known.join(", ")}` : near,
+    renamed ? "The old script's files are taken over by: npm run convert -- FILE --stack NAME" : undefined,
+  );
+}
+
+const depth = (issues: readonly z.core.$ZodIssue[]) =>
+  Math.max(0, ...issues.map(({ path, code }) => path.length + (code === "unrecognized_keys" ? 1 : 0)));
+
+const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: TextRule) => [rule.expected, rule]));
+
+/** The way out where the value itself shows it. */
+function fixOf({ code, input, message, ...issue }: z.core.$ZodIssue): string | undefined {
+  if (input === null) return "YAML reads a key without a value as null: give it one, or remove the key.";
+  const type = code === "invalid_type" ? (issue as { expected?: string }).expected : undefined;
+  const wantsText = type === "string" || ruleByText.has(message);
+  if (wantsText && (typeof input === "number" || typeof input === "boolean")) return quotesFix(input, message);
+  if (typeof input !== "string") return undefined;
+  if ((type === "number" || type === "int") && /^\d+$/.test(input)) return "Remove the quotes.";
+  if (type === "boolean" && /^(true|false|yes|no|on|off)$/i.test(input)) return "Write true or false, without quotes.";
+  if (type === "array") return "Write it as a list, [ … ] or one - for each entry.";
+  return ruleByText.get(message)?.fix?.(input);
+}
+
+function quotesFix(input: number | boolean, message: string): string {
+  if (message === rules.accountId.expected && Number.isInteger(input) && String(input).length < 12) {
+    return `Put it in quotes: without them YAML drops zeros at the front (was it "${String(input).padStart(12, "0")}"?), or reads them as an octal number.`;
+  }
+  return `Put it in quotes: "${input}".`;
+}
+
+/** The schema behind optional, default and the like. */
+export function unwrap(schema: z.ZodType): z.ZodType {
+  const inner = (schema as { def?: { innerType?: z.ZodType } }).def?.innerType;
+  return inner === undefined ? schema : unwrap(inner);
+}
+
+/** The schema of an object, also where true or false may stand in its place. */
+export function objectIn(schema: z.ZodType): z.ZodObject | undefined {
+  const plain = unwrap(schema);
+  if (plain instanceof z.ZodObject) return plain;
+  if (!(plain instanceof z.ZodUnion)) return undefined;
+  return (plain.options as z.ZodType[]).map(objectIn).find((option) => option !== undefined);
+}
+
+function child(schema: z.ZodType | undefined, part: string | number): z.ZodType | undefined {
+  if (schema === undefined) return undefined;
+  const plain = unwrap(schema);
+  if (plain instanceof z.ZodArray) return plain.element as z.ZodType;
+  const shape = objectIn(plain)?.shape ?? {};
+  return Object.hasOwn(shape, part) ? (shape[part] as z.ZodType) : undefined;
+}
+
+function keysAt(path: Path, root: z.ZodType): string[] {
+  const schema = path.reduce<z.ZodType | undefined>(child, root);
+  return Object.keys((schema === undefined ? undefined : objectIn(schema))?.shape ?? {});
+}
+
+/** Places of a path's parts in the schema and in lists: sorts problems as the documentation has the keys. */
+function ranks(path: Path): number[] {
+  let schema: z.ZodType | undefined = configSchema;
+  return path.map((part) => {
+    const keys: string[] = Object.keys((schema === undefined ? undefined : objectIn(schema))?.shape ?? {});
+    schema = child(schema, part);
+    if (typeof part === "number") return part;
+    return keys.includes(part) ? keys.indexOf(part) : keys.length;
+  });
+}
+
+/** Problems in the order of their keys in the documentation, lists in their own. */
+export function inOrder(problems: readonly Problem[]): Problem[] {
+  const ranked = problems.map((problem) => ({ problem, rank: ranks(problem.path) }));
+  ranked.sort((a, b) => {
+    const at = a.rank.findIndex((value, index) => value !== b.rank[index]);
+    return at < 0 ? a.rank.length - b.rank.length : a.rank[at]! - (b.rank[at] ?? -1);
+  });
+  return ranked.map(({ problem }) => problem);
+}

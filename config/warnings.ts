@@ -1,0 +1,45 @@
+/** What a stack may do but should know about. */
+import { readmeImage } from "./checks.js";
+import type { Settings } from "./settings.js";
+
+/** Each AWS provider is a process of some hundred MB, so that many of them fill a machine. */
+const manyAccounts = 25;
+
+/** One sentence each, in the order of the keys. */
+export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Settings): string[] {
+  const warnings: string[] = [];
+  const defaults = kubernetes.additionalSubjects.filter((subject) => subject.endsWith(":default"));
+  for (const subject of defaults) {
+    warnings.push(
+      `kubernetes.additionalSubjects: ${subject} is every pod of the namespace that names no service account.`,
+    );
+  }
+  if (iam.sensitiveReads === "allow") {
+    warnings.push("iam.sensitiveReads is allow: secrets, credentials and customers' data can be read.");
+  }
+  const managed = targetAccounts.filter(({ manage }) => manage).length;
+  if (managed > manyAccounts) {
+    warnings.push(
+      `targetAccounts: ${managed} managed accounts are as many provider processes, some hundred MB each. docs/accounts.md has the ways out (manage: false, organization).`,
+    );
+  }
+  if (image.kind === "prebuilt" && readmeImage.test(image.reference)) {
+    warnings.push(
+      `image.prebuilt: the gateway in ${image.reference} gives callers other callers' answers, another account's data included, as soon as two clients call. Build the image (image.build).`,
+    );
+  }
+  if (image.kind === "prebuilt" && !image.reference.includes("@sha256:")) {
+    warnings.push(`image.prebuilt: ${image.reference} has no digest, so what runs can change under the same name.`);
+  }
+  if (image.kind === "build" && image.build.tag !== undefined && image.build.ecr?.create === true) {
+    warnings.push(
+      `image.build.tag: the repository's tags are immutable, so ${image.build.tag} can be pushed once. Without the key the tag follows the image's content.`,
+    );
+  }
+  if (!mcp.networkPolicy.enabled && mcp.enabled) {
+    warnings.push(
+      "mcp.networkPolicy.enabled is false: every pod in the cluster can read the accounts through the server.",
+    );
+  }
+  return warnings;
+}
