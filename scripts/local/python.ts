@@ -84,13 +84,17 @@ async function ensureVenv(name: string, what: string, lockFile: string, progress
   });
 }
 
-/** @throws UserError when no fitting interpreter is on the PATH. */
-async function findPython(): Promise<string> {
+/**
+ * The first command on the PATH that is Python 3.11 to 3.13 and can make virtual environments.
+ *
+ * @throws UserError when there is none.
+ */
+export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const probe = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
   const missing: string[] = [];
   for (const command of [...VERSIONS.map((version) => `python${version}`), "python3", "python"]) {
     try {
-      const { stdout } = await exec(command, ["-c", probe]);
+      const { stdout } = await exec(command, ["-c", probe], { env });
       if (VERSIONS.includes(stdout.trim())) return command;
     } catch (error) {
       // A Python without venv is Debian's way: worth naming, because the remedy is a package and not a Python.

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, createConnection } from "node:net";
 import path from "node:path";
@@ -13,12 +14,18 @@ afterEach(() => processes.stopAll());
 
 const node = (script: string, options = {}) => processes.start("a script", process.execPath, ["-e", script], options);
 
+/** Whether a process runs; one that ended and that nobody has collected (no init in a container) does not. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    // No /proc, or it has just ended.
+    return !existsSync("/proc/self/stat");
   }
 }
 
