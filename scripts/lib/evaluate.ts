@@ -29,6 +29,8 @@ export interface Registered {
 
 export interface Evaluation {
   readonly stack: string;
+  /** The config as it was handed over, flat. */
+  readonly config: Readonly<Record<string, string>>;
   readonly settings: Settings;
   /** The clusters with their issuers; what EKS alone knows is a stand-in. */
   readonly clusters: readonly (ClusterSettings & TrustedCluster)[];
@@ -42,6 +44,12 @@ export type Register = (resource: Registered, answer: Record<string, unknown>) =
 
 let evaluations = 0;
 
+/** The program, evaluated anew: a query makes Node take it for another module. */
+const program: Load = () => import(`../../index.js?evaluation=${evaluations++}`);
+
+/** Gives the program's exports; a test runner with modules of its own has its own way to load it. */
+export type Load = () => Promise<object>;
+
 /**
  * @param onResource sees every custom resource before it is answered; what it throws fails the evaluation
  * @throws what the program throws: `pulumi.RunError` for a bad config
@@ -50,6 +58,7 @@ export async function evaluate(
   stack: string,
   config: StackConfig,
   onResource: Register = () => {},
+  load: Load = program,
 ): Promise<Evaluation> {
   const resources: Registered[] = [];
   const failures: unknown[] = [];
@@ -107,19 +116,18 @@ export async function evaluate(
 
   const warn = pulumi.log.warn;
   (pulumi.log as { warn: typeof warn }).warn = async (message: string) => void warnings.push(message);
-  let program: Record<string, unknown>;
+  let exported: Record<string, unknown>;
   let settings: Settings;
   try {
     settings = await loadSettings();
-    // A query makes Node evaluate the program anew.
-    program = { ...(await import(`../../index.js?evaluation=${evaluations++}`)) };
+    exported = { ...(await load()) };
     await pulumi.runtime.disconnect();
   } finally {
     (pulumi.log as { warn: typeof warn }).warn = warn;
   }
   if (failures.length > 0) throw failures[0];
   const outputs = await new Promise<Record<string, unknown>>((resolve) => {
-    pulumi.output(program).apply((value) => resolve(value as Record<string, unknown>));
+    pulumi.output(exported).apply((value) => resolve(value as Record<string, unknown>));
   });
   const clusters = settings.clusters.map((cluster) => ({
     ...cluster,
@@ -127,6 +135,7 @@ export async function evaluate(
   }));
   return {
     stack,
+    config: config.values,
     settings,
     clusters,
     resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)),

@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest";
+import { planTree } from "../../scripts/lib/tree.js";
+import { changed, envOf, object, ofType } from "./stacks.js";
+
+const trustOf = (role: { open: Record<string, unknown> }) => JSON.parse(String(role.open.assumeRolePolicy));
+
+describe("OIDC providers", () => {
+  test("that exist are used, not made", async () => {
+    const prod = await changed("prod");
+    const urls = ofType(prod, ":OpenIdConnectProvider")
+      .filter(({ provider }) => provider === "prod/aws")
+      .map(({ open }) => open.url);
+    expect(urls).toEqual(["https://oidc.eks.eu-west-1.amazonaws.com/id/2C3D4E5F60718293A4B5C6D7E8F90A1B"]);
+    const role = ofType(prod, ":Role").find(({ provider }) => provider === "prod/aws")!;
+    expect(trustOf(role).Statement).toHaveLength(2);
+  });
+
+  test("that are adopted are imported by ARN, the role by name, the policy by both", async () => {
+    const evaluation = await changed("dev", ({ targetAccounts }) => Object.assign(targetAccounts[0], { adopt: true }));
+    const imports = evaluation.resources
+      .filter(({ importId }) => importId !== undefined)
+      .map(({ importId }) => importId);
+    expect(imports.sort()).toEqual([
+      "EKSMultiAccountMCPRole",
+      "EKSMultiAccountMCPRole:MCPReadOnlyPolicy",
+      "arn:aws:iam::111111111111:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9",
+    ]);
+  });
+
+  test("are kept at destroy when asked for, and only they", async () => {
+    const evaluation = await changed("dev", (config) => Object.assign(config, { iam: { retainOidcProviders: true } }));
+    const kept = evaluation.resources.filter(({ retainOnDelete }) => retainOnDelete).map(({ type }) => type);
+    expect(new Set(kept)).toEqual(new Set(["aws:iam/openIdConnectProvider:OpenIdConnectProvider"]));
+  });
+
+  test("of a re-created cluster stand side by side for a time", async () => {
+    const old = "https://oidc.eks.us-east-1.amazonaws.com/id/FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF";
+    const evaluation = await changed("dev", ({ clusters }) => Object.assign(clusters[0], { previousIssuers: [old] }));
+    expect(ofType(evaluation, ":OpenIdConnectProvider")).toHaveLength(4);
+    expect(trustOf(ofType(evaluation, ":Role")[0]!).Statement).toHaveLength(2);
+  });
+});
+
+describe("roles", () => {
+  const many =
+    (count: number) =>
+    ({ clusters }: Record<string, any>) => {
+      clusters.splice(1);
+      for (let index = 1; index < count; index++) {
+        const id = index.toString(16).toUpperCase().padStart(32, "0");
+        clusters.push({ ...clusters[0], name: `cluster-${index}`, oidcIssuerId: id, deploy: index === count - 1 });
+      }
+    };
+
+  test("are as many as the trust policies need, and each cluster takes the one that trusts it", async () => {
+    const evaluation = await changed("dev", many(6));
+    expect(
+      ofType(evaluation, ":Role")
+        .map(({ open }) => open.name)
+        .sort(),
+    ).toEqual([
+      "EKSMultiAccountMCPRole",
+      "EKSMultiAccountMCPRole",
+      "EKSMultiAccountMCPRole-2",
+      "EKSMultiAccountMCPRole-2",
+    ]);
+    expect(object(evaluation, "ConfigMap", "dev-cluster").data.config).toContain("role/EKSMultiAccountMCPRole\n");
+    expect(object(evaluation, "ConfigMap", "cluster-5").data.config).toContain("role/EKSMultiAccountMCPRole-2\n");
+    expect(planTree(evaluation)).toMatch(/role EKSMultiAccountMCPRole-2 {2}trust policy \d+ of 2048/);
+  });
+
+  test("of earlier clusters stay as they are when one is added", async () => {
+    const roles = async (count: number) =>
+      new Map(ofType(await changed("dev", many(count)), ":Role").map(({ urn, open }) => [urn, open.assumeRolePolicy]));
+    const [five, six] = [await roles(5), await roles(6)];
+    const moved = [...five].filter(([urn, policy]) => six.get(urn) !== policy).map(([urn]) => urn.split("::").at(-1));
+    expect(moved.every((name) => name!.endsWith("-2"))).toBe(true);
+  });
+
+  test("that are managed elsewhere need no provider, and the workload knows their ARNs", async () => {
+    const evaluation = await changed("dev", ({ targetAccounts }) =>
+      Object.assign(targetAccounts[1], { manage: false }),
+    );
+    expect(evaluation.resources.filter(({ name }) => name.startsWith("sandbox"))).toEqual([]);
+    expect(object(evaluation, "ConfigMap").data.config).toContain(
+      "role_arn = arn:aws:iam::222222222222:role/EKSMultiAccountMCPRole",
+    );
+  });
+
+  test("trust further subjects, and Holmes alone where it signs itself", async () => {
+    const subjects = async (change: (config: Record<string, any>) => void) =>
+      Object.values(trustOf(ofType(await changed("dev", change), ":Role")[0]!).Statement[0].Condition.StringEquals)[1];
+    expect(
+      await subjects((config) => Object.assign(config.kubernetes, { additionalSubjects: ["robusta:holmes"] })),
+    ).toEqual(["system:serviceaccount:holmes-aws-mcp:aws-api-mcp-sa", "system:serviceaccount:robusta:holmes"]);
+    expect(
+      await subjects((config) =>
+        Object.assign(config, { mcp: { enabled: false }, holmes: { namespace: "robusta", hosted: true } }),
+      ),
+    ).toBe("system:serviceaccount:robusta:robusta-holmes-service-account");
+  });
+
+  test("follow the partition of the account's region", async () => {
+    const evaluation = await changed("dev", (config) => {
+      config.clusters[0].region = "cn-north-1";
+      for (const account of config.targetAccounts) account.region = "cn-northwest-1";
+    });
+    const role = ofType(evaluation, ":Role")[0]!;
+    expect(trustOf(role).Statement[0].Principal.Federated).toBe(
+      "arn:aws-cn:iam::111111111111:oidc-provider/oidc.eks.cn-north-1.amazonaws.com.cn/id/0A1B2C3D4E5F60718293A4B5C6D7E8F9",
+    );
+    expect(object(evaluation, "ConfigMap").data.config).toContain("role_arn = arn:aws-cn:iam::111111111111:role/");
+    expect(JSON.stringify(evaluation.resources.map(({ inputs }) => inputs))).not.toMatch(/arn:aws:/);
+  });
+
+  test("are bounded by a policy of each account", async () => {
+    const role = ofType(await changed("prod"), ":Role").find(({ provider }) => provider === "data/aws")!;
+    expect(role.open.permissionsBoundary).toBe("arn:aws:iam::444444444444:policy/holmes/ReadOnlyBoundary");
+    expect(role.open.forceDetachPolicies).toBe(true);
+  });
+
+  test("get managed policies when the inline one would not fit", async () => {
+    const evaluation = await changed("dev", (config) => {
+      const actions = [
+        "glue:GetCatalog",
+        "glue:GetCatalogs",
+        "glue:GetDatabase",
+        "glue:GetDatabases",
+        "glue:GetJob",
+        "glue:GetJobs",
+        "glue:GetTable",
+        "glue:GetTables",
+        "glue:GetTrigger",
+        "glue:GetTriggers",
+        "glue:GetWorkflow",
+        "glue:GetCrawler",
+        "glue:GetCrawlers",
+        "glue:GetJobRun",
+        "glue:GetJobRuns",
+        "glue:GetPartition",
+        "glue:GetPartitions",
+        "glue:GetClassifier",
+        "glue:GetClassifiers",
+        "glue:GetSchema",
+      ];
+      config.iam = { additionalActions: actions };
+    });
+    expect(ofType(evaluation, ":RolePolicy")).toEqual([]);
+    const policies = ofType(evaluation, ":Policy");
+    expect(policies.length).toBeGreaterThanOrEqual(4);
+    expect(ofType(evaluation, ":RolePolicyAttachment")).toHaveLength(policies.length);
+  });
+});
+
+describe("what the config leaves out is asked from EKS", () => {
+  test("issuer and kubeconfig, through a provider of the cluster's account", async () => {
+    const evaluation = await changed("dev", ({ clusters }) => {
+      delete clusters[0].oidcIssuerId;
+      delete clusters[0].context;
+      clusters[0].profile = "dev";
+    });
+    const provider = evaluation.resources.find(({ name }) => name === "dev-cluster/eks")!;
+    expect(JSON.parse(String(provider.open.allowedAccountIds))).toEqual(["111111111111"]);
+    const kubernetes = evaluation.resources.find(({ name }) => name === "dev-cluster/kubernetes")!;
+    expect(String(kubernetes.open.kubeconfig)).toContain("get-token");
+    expect(ofType(evaluation, ":OpenIdConnectProvider")[0]!.open.url).toMatch(
+      /^https:\/\/oidc\.eks\.us-east-1\.amazonaws\.com\/id\/[0-9A-F]{32}$/,
+    );
+    expect(envOf(object(evaluation, "Deployment")).AWS_REGION).toBeUndefined();
+  });
+});

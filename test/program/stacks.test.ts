@@ -1,0 +1,136 @@
+import { describe, expect, test } from "vitest";
+import { planFiles, planJson } from "../../scripts/lib/planFiles.js";
+import { planTree } from "../../scripts/lib/tree.js";
+import { changed, ofType } from "./stacks.js";
+
+describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack) => {
+  const evaluation = await changed(stack);
+  const { resources, settings } = evaluation;
+
+  test("has this topology", () => {
+    // Hashes of what the image and the verification contain are not part of it.
+    const tree = planTree(evaluation).replace(/(?<=server:)[0-9a-f]{12}|(?<=verify-)[0-9a-f]{16}/g, "<hash>");
+    expect(tree).toMatchSnapshot();
+  });
+
+  test("has unique URNs", () => {
+    expect(new Set(resources.map(({ urn }) => urn)).size).toBe(resources.length);
+    const names = resources.map(({ type, name }) => `${type}::${name}`);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("gives every resource an explicit provider", () => {
+    const providers = new Set(
+      ofType(evaluation, "")
+        .filter(({ type }) => type.startsWith("pulumi:providers:"))
+        .map(({ name }) => name),
+    );
+    const custom = resources.filter(({ type }) => /^(aws|kubernetes|docker):/.test(type));
+    expect(custom.length).toBeGreaterThan(10);
+    for (const { provider, urn } of custom) expect(providers, urn).toContain(provider);
+  });
+
+  test("makes each account's resources through the provider of that account alone", () => {
+    for (const { profile, accountId, assumeRole } of settings.targetAccounts) {
+      const provider = resources.find(
+        ({ name, type }) => name === `${profile}/aws` && type === "pulumi:providers:aws",
+      )!;
+      expect(JSON.parse(String(provider.open.allowedAccountIds))).toEqual([accountId]);
+      if (assumeRole === undefined) expect(provider.open.profile).toBe(profile);
+      else expect(String(provider.open.assumeRoles)).toContain(assumeRole.roleArn);
+      const own = resources.filter(
+        ({ parent, type }) => type.startsWith("aws:iam/") && parent?.endsWith(`::${profile}`),
+      );
+      expect(own.length).toBeGreaterThan(1);
+      for (const resource of own) {
+        expect(resource.provider).toBe(`${profile}/aws`);
+        const accounts = [...String(resource.open.assumeRolePolicy ?? "").matchAll(/::(\d{12}):/g)].map(([, id]) => id);
+        expect(new Set(accounts).size).toBeLessThanOrEqual(1);
+        for (const id of accounts) expect(id).toBe(accountId);
+      }
+    }
+  });
+
+  test("turns default providers off", () => {
+    // A resource that escaped its explicit provider is then an error of the engine.
+    expect(evaluation.config["pulumi:disable-default-providers"]).toBe('["aws","kubernetes","docker"]');
+  });
+
+  test("makes only resources that the provisioning of a target account is meant to make", () => {
+    const kinds = new Set(
+      resources.filter(({ type }) => type.startsWith("aws:iam/")).map(({ type }) => type.split(":").at(-1)),
+    );
+    expect([...kinds].sort()).toEqual(["OpenIdConnectProvider", "Role", "RolePolicy"]);
+  });
+
+  test("gives the same plan again, byte for byte", async () => {
+    const again = await changed(stack);
+    expect(planJson(again)).toBe(planJson(evaluation));
+    expect([...planFiles(again)]).toEqual([...planFiles(evaluation)]);
+  });
+
+  test("writes the documents that it registers", () => {
+    const files = planFiles(evaluation);
+    for (const role of ofType(evaluation, "role:Role")) {
+      const path = `accounts/${role.provider!.replace("/aws", "")}/${role.open.name}/trust-policy.json`;
+      expect(JSON.parse(files.get(path)!)).toEqual(JSON.parse(String(role.open.assumeRolePolicy)));
+    }
+    for (const { name } of settings.clusters) {
+      const manifests = files.get(`clusters/${name}/manifests.yaml`)!;
+      expect([...manifests.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind)).toEqual([
+        "Namespace",
+        "ServiceAccount",
+        "ConfigMap",
+        "ConfigMap",
+        "NetworkPolicy",
+        "Service",
+        "Deployment",
+        "Job",
+      ]);
+      expect(files.get(`holmes/${name}/helm-values.yaml`)).toContain("mcp_servers:");
+      expect(files.get(`holmes/${name}/robusta-values.yaml`)).toMatch(/^holmes:\n {2}mcp_servers:/);
+    }
+    expect(files.get("topology.svg")).toMatch(/^<svg .*<\/svg>\n$/s);
+  });
+});
+
+describe("secrets", () => {
+  const withRegistry = (config: Record<string, any>) => {
+    config.image = {
+      build: {
+        repository: "registry.example.com/aws-api-mcp-server",
+        registry: { username: "robot", password: "hunter2-hunter2" },
+      },
+    };
+  };
+
+  test("of the registry are in no file of the plan", async () => {
+    const evaluation = await changed("dev", withRegistry, ["image"]);
+    const image = ofType(evaluation, "image:Image")[0]!;
+    expect((image.inputs.registry as Record<string, unknown>).password).toEqual({ secret: true });
+    expect((image.open.registry as Record<string, unknown>).password).toBe("hunter2-hunter2");
+    for (const [path, content] of planFiles(evaluation)) expect(content, path).not.toContain("hunter2");
+    expect(planTree(evaluation)).not.toContain("hunter2");
+  });
+
+  test("in plain text are refused, without being shown", async () => {
+    await expect(changed("dev", withRegistry)).rejects.toThrow(
+      /image\.build\.registry\.password: found plain text; expected a Pulumi secret/,
+    );
+  });
+
+  test("of a kubeconfig stay secret", async () => {
+    const content = "apiVersion: v1\nkind: Config\nusers: [{name: a, user: {token: hunter2}}]\n";
+    const evaluation = await changed("dev", ({ clusters }) => Object.assign(clusters[0], { kubeconfig: content }), [
+      "clusters",
+    ]);
+    const provider = evaluation.resources.find(({ name }) => name === "dev-cluster/kubernetes")!;
+    expect(provider.inputs.kubeconfig).toEqual({ secret: true });
+    for (const [path, text] of planFiles(evaluation)) expect(text, path).not.toContain("hunter2");
+  });
+
+  test("of ECR come from the provider and stay secret", async () => {
+    const image = ofType(await changed("dev"), "image:Image")[0]!;
+    expect((image.inputs.registry as Record<string, unknown>).password).toEqual({ secret: true });
+  });
+});

@@ -1,0 +1,61 @@
+/** The checked-in stacks, and changes of them, as the program sees them. */
+
+import { vi } from "vitest";
+import { projectFolder } from "../../scripts/lib/command.js";
+import { type Evaluation, evaluate, type Registered } from "../../scripts/lib/evaluate.js";
+import { readStackFile } from "../../scripts/lib/stackFile.js";
+
+/** The program, evaluated anew as vitest does it. */
+const load = () => {
+  vi.resetModules();
+  return import("../../index.js");
+};
+
+type Change = (config: Record<string, any>) => void;
+
+/** Evaluates a checked-in stack after a change of its config, by top-level key. */
+export function changed(
+  stack: "dev" | "prod",
+  change: Change = () => {},
+  secretKeys: string[] = [],
+): Promise<Evaluation> {
+  const { values } = readStackFile(projectFolder, stack);
+  const own = Object.entries(values).filter(([key]) => key.startsWith("holmes-aws-mcp:"));
+  const config: Record<string, any> = Object.fromEntries(
+    own.map(([key, value]) => [key.replace("holmes-aws-mcp:", ""), /^[[{]/.test(value) ? JSON.parse(value) : value]),
+  );
+  change(config);
+  const others = Object.entries(values).filter(([key]) => !key.startsWith("holmes-aws-mcp:"));
+  const flat = Object.entries(config).map(([key, value]) => [
+    `holmes-aws-mcp:${key}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  return evaluate(
+    stack,
+    {
+      values: Object.fromEntries([...others, ...flat]),
+      secretKeys: secretKeys.map((key) => `holmes-aws-mcp:${key}`),
+    },
+    undefined,
+    load,
+  );
+}
+
+export const ofType = ({ resources }: Evaluation, type: string): Registered[] =>
+  resources.filter((resource) => resource.type.endsWith(type));
+
+/** The one object of a kind in a cluster (of the workload, not of its verification). */
+export function object(evaluation: Evaluation, type: string, cluster = "dev-cluster"): any {
+  const found = ofType(evaluation, `:${type}`).filter(
+    ({ provider, name }) => provider === `${cluster}/kubernetes` && (type === "Job" || !name.includes("verification")),
+  );
+  if (found.length !== 1) throw new Error(`${found.length} objects of type ${type} in ${cluster}`);
+  return found[0]!.open;
+}
+
+export const podOf = (workload: any) => workload.spec.template.spec;
+
+export const envOf = (workload: any): Record<string, string> =>
+  Object.fromEntries(
+    podOf(workload).containers[0].env.map(({ name, value }: { name: string; value: string }) => [name, value]),
+  );

@@ -1,0 +1,369 @@
+/** The traps of EKS, of the server and of the gateway, one test each, on what the program registers. */
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import type { HolmesConfig } from "../../documents/holmes.js";
+import { changed, envOf, object, ofType, podOf } from "./stacks.js";
+
+const dev = await changed("dev");
+const deployment = object(dev, "Deployment");
+const pod = podOf(deployment);
+const [container] = pod.containers;
+const volume = (name: string) => pod.volumes.find((item: { name: string }) => item.name === name);
+const withMcp = (mcp: object) => changed("dev", (config) => Object.assign(config, { mcp }));
+const http = await withMcp({ transport: "streamable-http" });
+
+describe("names and links", () => {
+  test("no Service injects AWS_API_MCP_PORT, and the pod takes no service links", () => {
+    expect(object(dev, "Service").metadata.name).not.toBe("aws-api-mcp");
+    expect(pod.enableServiceLinks).toBe(false);
+  });
+
+  test("the label of the readme's troubleshooting is on the pods, and the Service selects them alone", () => {
+    const { labels } = deployment.spec.template.metadata;
+    expect(labels.app).toBe("aws-api-mcp-server");
+    expect(labels).toMatchObject(object(dev, "Service").spec.selector);
+    expect(labels).toMatchObject(deployment.spec.selector.matchLabels);
+    const verification = object(dev, "Job").spec.template.metadata.labels;
+    expect(verification).not.toMatchObject(object(dev, "Service").spec.selector);
+  });
+});
+
+describe("identity", () => {
+  test("the service account names the default profile's role, as the readme's verification looks for", async () => {
+    const annotations = (evaluation: typeof dev) => object(evaluation, "ServiceAccount").metadata.annotations;
+    expect(annotations(dev)["eks.amazonaws.com/role-arn"]).toBe(
+      "arn:aws:iam::111111111111:role/EKSMultiAccountMCPRole",
+    );
+    const other = await changed("dev", (config) => Object.assign(config, { defaultProfile: "sandbox" }));
+    expect(annotations(other)["eks.amazonaws.com/role-arn"]).toBe(
+      "arn:aws:iam::222222222222:role/EKSMultiAccountMCPRole",
+    );
+  });
+
+  test("the EKS webhook, and the AWS_REGION that it injects, stay out of our containers", () => {
+    for (const workload of [deployment, object(dev, "Job")]) {
+      const skipped = workload.spec.template.metadata.annotations["eks.amazonaws.com/skip-containers"];
+      expect(skipped).toBe(podOf(workload).containers[0].name);
+    }
+  });
+
+  test("no identity but the profiles': no default region that wins, no node role, no credentials file", () => {
+    const env = envOf(deployment);
+    for (const name of ["AWS_REGION", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"])
+      expect(env).not.toHaveProperty(name);
+    expect(env).toMatchObject({
+      AWS_EC2_METADATA_DISABLED: "true",
+      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+      AWS_DEFAULT_REGION: "us-east-1",
+      AWS_CONFIG_FILE: "/etc/holmes-aws-mcp/aws/config",
+    });
+  });
+
+  test("the token is projected for STS, long enough, and mounted where the profiles look for it", () => {
+    const { audience, expirationSeconds, path } = volume("aws-token").projected.sources[0].serviceAccountToken;
+    expect(audience).toBe("sts.amazonaws.com");
+    expect(expirationSeconds).toBeGreaterThanOrEqual(600);
+    const mount = container.volumeMounts.find(({ name }: { name: string }) => name === "aws-token");
+    expect(object(dev, "ConfigMap").data.config).toContain(`web_identity_token_file = ${mount.mountPath}/${path}\n`);
+    expect(pod.securityContext.fsGroup).toBe(pod.securityContext.runAsUser);
+    expect(pod.automountServiceAccountToken).toBe(false);
+    expect(object(dev, "ServiceAccount").automountServiceAccountToken).toBe(false);
+  });
+
+  test("each account is a profile with its own region, and nothing that botocore ignores", () => {
+    const { config } = object(dev, "ConfigMap").data;
+    expect(config).toContain("[profile dev]\nrole_arn = arn:aws:iam::111111111111:role/EKSMultiAccountMCPRole\n");
+    expect(config).toMatch(/\[profile sandbox\][^[]*region = us-west-2\n/);
+    expect(config).not.toContain("duration_seconds");
+    for (const [, name] of config.matchAll(/role_session_name = (.*)/g)) expect(name).toMatch(/^[\w+=,.@-]{2,64}$/);
+  });
+
+  test("a changed list of accounts rolls the Deployment", async () => {
+    const hash = (evaluation: typeof dev) =>
+      object(evaluation, "Deployment").spec.template.metadata.annotations["holmes-aws-mcp/config-hash"];
+    const region = await changed("dev", ({ targetAccounts }) =>
+      Object.assign(targetAccounts[1], { region: "eu-west-1" }),
+    );
+    expect(hash(region)).not.toBe(hash(dev));
+    const description = await changed("dev", ({ targetAccounts }) =>
+      Object.assign(targetAccounts[1], { description: "Other words" }),
+    );
+    expect(hash(description)).toBe(hash(dev));
+  });
+});
+
+describe("the server", () => {
+  test("has its guards on", () => {
+    expect(envOf(deployment)).toMatchObject({
+      READ_OPERATIONS_ONLY: "true",
+      AWS_API_MCP_TELEMETRY: "false",
+      AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
+      AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
+      FASTMCP_LOG_LEVEL: "WARNING",
+      AWS_API_MCP_TRANSPORT: "stdio",
+    });
+  });
+
+  test("behind the gateway is exec'ed, and nothing of an answer is logged", () => {
+    expect(container.command[0]).toMatch(/supergateway$/);
+    const option = (name: string) => container.args[container.args.indexOf(name) + 1];
+    expect(option("--stdio")).toMatch(/^exec \/opt\/venv\//);
+    expect(option("--logLevel")).toBe("none");
+    expect([option("--host"), option("--port"), option("--ssePath")]).toEqual(["0.0.0.0", "8000", "/sse"]);
+    expect(container.startupProbe.httpGet.path).toBe(option("--healthEndpoint"));
+  });
+
+  test("over native HTTP knows its Service's names, says that it has no authentication, and is probed by its port", () => {
+    const server = podOf(object(http, "Deployment")).containers[0];
+    expect(server.command).toEqual(["/opt/venv/bin/awslabs.aws-api-mcp-server"]);
+    const env = envOf(object(http, "Deployment"));
+    expect(env).toMatchObject({
+      AWS_API_MCP_TRANSPORT: "streamable-http",
+      AWS_API_MCP_PORT: "8000",
+      AUTH_TYPE: "no-auth",
+    });
+    expect(env.AWS_API_MCP_ALLOWED_HOSTS!.split(",")).toContain("holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local");
+    expect(env.AWS_API_MCP_ALLOWED_HOSTS).not.toContain(":");
+    expect(server.livenessProbe.tcpSocket).toEqual({ port: "http" });
+    expect(server.livenessProbe.httpGet).toBeUndefined();
+  });
+
+  test("is one pod with SSE, several with HTTP, which then keep a client at its pod and stand apart", async () => {
+    expect(deployment.spec).toMatchObject({ replicas: 1, strategy: { type: "Recreate" } });
+    expect(ofType(dev, ":PodDisruptionBudget")).toEqual([]);
+    const three = await withMcp({ transport: "streamable-http", replicas: 3 });
+    expect(object(three, "Service").spec.sessionAffinity).toBe("ClientIP");
+    expect(object(three, "PodDisruptionBudget").spec.maxUnavailable).toBe(1);
+    expect(podOf(object(three, "Deployment")).topologySpreadConstraints).toHaveLength(1);
+    expect(object(three, "Deployment").spec.strategy.type).toBe("RollingUpdate");
+  });
+
+  test("gets a deny list where it reads one, in folders that it can write to", async () => {
+    const evaluation = await withMcp({ denyList: ["aws logs start-query"] });
+    const spec = podOf(object(evaluation, "Deployment"));
+    const mounts = spec.containers[0].volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
+    expect(mounts).toEqual(
+      expect.arrayContaining([
+        "/home/mcp",
+        "/home/mcp/.aws",
+        "/home/mcp/.aws/aws-api-mcp",
+        "/home/mcp/.aws/aws-api-mcp/mcp-security-policy.json",
+      ]),
+    );
+    for (const name of ["home", "home-aws", "home-aws-log"]) {
+      expect(spec.volumes.find((item: { name: string }) => item.name === name).emptyDir.medium).toBe("Memory");
+    }
+    const file = object(evaluation, "ConfigMap").data["mcp-security-policy.json"];
+    expect(JSON.parse(file)).toEqual({ policy: { denyList: ["aws logs start-query"], elicitList: [] } });
+  });
+
+  test("of the readme's prebuilt image keeps its own command, with a warning", async () => {
+    const reference = "registry.example.com/devel/aws-api-mcp-server:1.0.1";
+    const evaluation = await changed("dev", (config) => Object.assign(config, { image: { prebuilt: reference } }));
+    const own = podOf(object(evaluation, "Deployment")).containers[0];
+    expect(own.image).toBe(reference);
+    expect(own.command).toBeUndefined();
+    expect(own.livenessProbe.tcpSocket).toBeDefined();
+    expect(evaluation.warnings.join()).toContain("gives callers other callers' answers");
+  });
+});
+
+describe("the pod", () => {
+  test("keeps Pod Security restricted, on a root file system that nobody writes to", () => {
+    for (const workload of [deployment, object(dev, "Job")]) {
+      const { securityContext, containers } = podOf(workload);
+      expect(securityContext).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 10001,
+        seccompProfile: { type: "RuntimeDefault" },
+      });
+      expect(containers[0].securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      });
+    }
+    expect(object(dev, "Namespace").metadata.labels["pod-security.kubernetes.io/enforce"]).toBe("restricted");
+  });
+
+  test("keeps session keys in memory", () => {
+    expect(volume("home").emptyDir.medium).toBe("Memory");
+    expect(envOf(deployment).HOME).toBe("/home/mcp");
+  });
+
+  test("runs on nodes of the image's platform", async () => {
+    expect(pod.nodeSelector).toEqual({ "kubernetes.io/arch": "amd64" });
+    const arm = await changed("dev", ({ image }) => Object.assign(image.build, { platform: "linux/arm64" }));
+    expect(podOf(object(arm, "Deployment")).nodeSelector["kubernetes.io/arch"]).toBe("arm64");
+  });
+
+  test("takes what users of a chart expect to set", async () => {
+    const affinity = { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }] } };
+    const evaluation = await withMcp({
+      nodeSelector: { pool: "tools" },
+      tolerations: [{ key: "dedicated", operator: "Exists" }],
+      affinity,
+      priorityClassName: "high",
+      imagePullSecrets: ["registry"],
+      podLabels: { team: "platform" },
+      podAnnotations: { note: "x" },
+      env: { HTTPS_PROXY: "http://proxy:3128" },
+      extraVolumes: [{ name: "ca", configMap: { name: "ca" } }],
+      extraVolumeMounts: [{ name: "ca", mountPath: "/etc/ssl/own" }],
+      resources: { limits: { memory: "1Gi" } },
+    });
+    const workload = object(evaluation, "Deployment");
+    const spec = podOf(workload);
+    expect(spec).toMatchObject({
+      priorityClassName: "high",
+      imagePullSecrets: [{ name: "registry" }],
+      affinity,
+    });
+    expect(spec.nodeSelector.pool).toBe("tools");
+    expect(spec.tolerations).toHaveLength(1);
+    expect(workload.spec.template.metadata.labels).toMatchObject({ team: "platform", app: "aws-api-mcp-server" });
+    expect(workload.spec.template.metadata.annotations.note).toBe("x");
+    expect(envOf(workload).HTTPS_PROXY).toBe("http://proxy:3128");
+    expect(spec.containers[0].volumeMounts).toContainEqual({ name: "ca", mountPath: "/etc/ssl/own" });
+    expect(spec.containers[0].resources).toEqual({
+      requests: { cpu: "100m", memory: "256Mi" },
+      limits: { memory: "1Gi" },
+    });
+  });
+
+  test("goes into an existing namespace with an existing service account", async () => {
+    const evaluation = await changed("dev", ({ kubernetes }) =>
+      Object.assign(kubernetes, {
+        namespace: "default",
+        createNamespace: false,
+        createServiceAccount: false,
+        serviceAccount: "own",
+      }),
+    );
+    expect(ofType(evaluation, ":Namespace")).toEqual([]);
+    expect(ofType(evaluation, ":ServiceAccount")).toEqual([]);
+    expect(podOf(object(evaluation, "Deployment")).serviceAccountName).toBe("own");
+  });
+});
+
+describe("the image", () => {
+  test("that is built is deployed by its digest, from a repository with immutable tags", () => {
+    expect(container.image).toMatch(
+      /^111111111111\.dkr\.ecr\.us-east-1\.amazonaws\.com\/holmes\/aws-api-mcp-server@sha256:[0-9a-f]{64}$/,
+    );
+    expect(ofType(dev, ":Repository")[0]!.open).toMatchObject({
+      imageTagMutability: "IMMUTABLE",
+      imageScanningConfiguration: { scanOnPush: true },
+    });
+  });
+
+  test("that is given needs neither engine nor provider", async () => {
+    expect(ofType(await changed("prod"), "").filter(({ type }) => type.includes("docker"))).toEqual([]);
+  });
+});
+
+describe("the verification", () => {
+  const job = (evaluation: typeof dev) => object(evaluation, "Job");
+
+  test("runs in the image, identity and network of the server", () => {
+    const own = podOf(job(dev));
+    expect(own.serviceAccountName).toBe(pod.serviceAccountName);
+    expect(own.containers[0].image).toBe(container.image);
+    expect(envOf(job(dev))).toEqual(envOf(deployment));
+    expect(job(dev).spec.template.metadata.labels).toMatchObject(
+      object(dev, "NetworkPolicy").spec.podSelector.matchLabels,
+    );
+  });
+
+  test("asks again when what it verifies has changed, and only then", async () => {
+    const name = (evaluation: typeof dev) => job(evaluation).metadata.name;
+    expect(name(await changed("dev"))).toBe(name(dev));
+    const trust = await changed("dev", ({ kubernetes }) => Object.assign(kubernetes, { additionalSubjects: ["a:b"] }));
+    expect(name(trust)).not.toBe(name(dev));
+    const accounts = await changed("dev", ({ targetAccounts }) => targetAccounts.pop());
+    expect(name(accounts)).not.toBe(name(dev));
+    const words = await changed("dev", ({ targetAccounts }) =>
+      Object.assign(targetAccounts[1], { description: "Other words" }),
+    );
+    expect(name(words)).toBe(name(dev));
+  });
+
+  test("can be switched off, or leave an account out", async () => {
+    const off = await changed("dev", (config) => Object.assign(config, { verify: { enabled: false } }));
+    expect(ofType(off, ":Job")).toEqual([]);
+    const one = await changed("dev", (config) => Object.assign(config, { verify: { skipProfiles: ["sandbox"] } }));
+    const map = ofType(one, ":ConfigMap").find(({ name }) => name.includes("verification"))!;
+    const { accounts } = JSON.parse((map.open.data as Record<string, string>)["accounts.json"]!);
+    expect(accounts).toEqual([
+      { profile: "dev", accountId: "111111111111", roleArn: "arn:aws:iam::111111111111:role/EKSMultiAccountMCPRole" },
+    ]);
+  });
+});
+
+describe("what Holmes is given", () => {
+  const holmes = (evaluation: typeof dev, cluster = "dev-cluster") =>
+    (evaluation.outputs.holmes as Record<string, HolmesConfig>)[cluster]!;
+
+  test("has url and mode of the transport", () => {
+    const entry = (evaluation: typeof dev) => parse(holmes(evaluation).mcpServers!).mcp_servers.aws;
+    expect(entry(dev).config).toEqual({
+      mode: "sse",
+      url: "http://holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local:8000/sse",
+    });
+    expect(entry(http).config).toEqual({
+      mode: "streamable-http",
+      url: "http://holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local:8000/mcp",
+    });
+  });
+
+  test("tells the model each account's --profile, that an error field is a failure, and the Container Insights recipe", () => {
+    const { llm_instructions: text } = parse(holmes(dev).helmValues).mcp_servers.aws;
+    expect(text).toContain("--profile sandbox: account 222222222222");
+    expect(text).toMatch(/`error` field is a failure/);
+    for (const word of ["OOMKilled", "137", "container_memory_limit", "number_of_container_restarts"])
+      expect(text).toContain(word);
+  });
+
+  test("survives any description", async () => {
+    const description = `Colon: "quote" 'single' # hash {brace}`;
+    const evaluation = await changed("dev", ({ targetAccounts }) => Object.assign(targetAccounts[0], { description }));
+    expect(parse(holmes(evaluation).robustaValues).holmes.mcp_servers.aws.llm_instructions).toContain(
+      `(${description})`,
+    );
+  });
+
+  test("is the chart's own add-on where our server is switched off", async () => {
+    const evaluation = await withMcp({ enabled: false });
+    expect(ofType(evaluation, "").filter(({ type }) => type.startsWith("kubernetes:"))).toEqual([]);
+    expect(holmes(evaluation).mcpServers).toBeUndefined();
+    const { aws } = parse(holmes(evaluation).helmValues).mcpAddons;
+    expect(aws.hosted).toBeUndefined();
+    expect(aws.serviceAccount.name).toBe("aws-api-mcp-sa");
+    expect(aws.multiAccount.profiles.sandbox).toEqual({
+      account_id: "222222222222",
+      role_arn: "arn:aws:iam::222222222222:role/EKSMultiAccountMCPRole",
+      region: "us-west-2",
+      description: "Sandbox account",
+    });
+  });
+
+  test("is the hosted server's where that is used, with its own actions and no write among them", async () => {
+    const evaluation = await changed("dev", (config) =>
+      Object.assign(config, { mcp: { enabled: false }, holmes: { hosted: true } }),
+    );
+    expect(parse(holmes(evaluation).helmValues).mcpAddons.aws).toMatchObject({
+      hosted: { enabled: true },
+      config: { region: "us-east-1" },
+    });
+    expect(parse(holmes(evaluation).mcpServers!).mcp_servers.aws_sandbox.config).toEqual({
+      mode: "aws",
+      region: "us-west-2",
+      profile: "sandbox",
+    });
+    const policy = String(
+      ofType(evaluation, ":RolePolicy")[0]?.open.policy ?? ofType(evaluation, ":Policy").map(({ open }) => open.policy),
+    );
+    expect(policy).toContain("aws-mcp:CallReadOnlyTool");
+    expect(policy).not.toMatch(/CallReadWriteTool"|aws-mcp:\*/);
+  });
+});
