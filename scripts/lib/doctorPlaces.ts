@@ -1,0 +1,104 @@
+/** The AWS accounts that `pulumi up` gets into, and the credentials with which it does. */
+import type { STSClientConfig } from "@aws-sdk/client-sts";
+import { fromIni, fromNodeProviderChain, fromTemporaryCredentials } from "@aws-sdk/credential-providers";
+import { partitionOf } from "../../config/limits.js";
+import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
+
+/** How the program's provider gets in: a profile, or a role that it assumes. */
+export type Access = Pick<TargetAccountSettings, "profile" | "assumeRole">;
+
+/** One account behind one way in. */
+export interface Place {
+  readonly access: Access;
+  readonly accountId: string;
+  readonly region: string;
+  readonly partition: string;
+  /** The managed target account that it is, if it is one. */
+  readonly target: TargetAccountSettings | undefined;
+  /** Clusters that are looked up from EKS here. */
+  readonly clusters: readonly ClusterSettings[];
+  /** Whether the image's ECR repository is here. */
+  readonly registry: boolean;
+  /** Whether the StackSet is here. */
+  readonly organization: boolean;
+}
+
+/** Every place once: a target account that also holds a cluster or the repository is read once for all. */
+export function placesOf({ targetAccounts, clusters, image, organization }: Settings): Place[] {
+  const places = new Map<string, Place>();
+  const add = (place: Place) => {
+    const key = JSON.stringify([place.access.profile, place.access.assumeRole, place.accountId]);
+    const before = places.get(key);
+    places.set(
+      key,
+      before === undefined
+        ? place
+        : {
+            ...before,
+            clusters: [...before.clusters, ...place.clusters],
+            registry: before.registry || place.registry,
+            organization: before.organization || place.organization,
+          },
+    );
+  };
+  const place = (access: Access, accountId: string, region: string, purpose: Partial<Place>): Place => ({
+    access,
+    accountId,
+    region,
+    partition: partitionOf(region),
+    target: undefined,
+    clusters: [],
+    registry: false,
+    organization: false,
+    ...purpose,
+  });
+
+  for (const target of targetAccounts.filter(({ manage }) => manage)) {
+    add(place(accessOf(target), target.accountId, target.region, { target }));
+  }
+  for (const cluster of clusters) {
+    if (cluster.profile === undefined || !isLookedUp(cluster)) continue;
+    add(place({ profile: cluster.profile }, cluster.accountId, cluster.region, { clusters: [cluster] }));
+  }
+  const ecr = image.kind === "build" ? image.build.ecr : undefined;
+  if (ecr !== undefined) {
+    const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
+    // The reader has checked that an account or a cluster has the profile.
+    const cluster = clusters.find(({ profile }) => profile === ecr.profile);
+    const owner = account ?? cluster!;
+    const access = account === undefined ? { profile: ecr.profile } : accessOf(account);
+    add(place(access, owner.accountId, ecr.region ?? owner.region, { registry: true }));
+  }
+  if (organization !== undefined) {
+    add(place({ profile: organization.profile }, organization.accountId, organization.region, { organization: true }));
+  }
+  return [...places.values()];
+}
+
+const accessOf = ({ profile, assumeRole }: Access): Access => ({
+  profile,
+  ...(assumeRole === undefined ? {} : { assumeRole }),
+});
+
+/** Whether something about the cluster is looked up: its issuer, or what a kubeconfig is made from. */
+function isLookedUp({ issuerUrl, deploy, kubeconfig, context }: ClusterSettings): boolean {
+  return issuerUrl === undefined || (deploy && kubeconfig === undefined && context === undefined);
+}
+
+/** The same way in as the program's provider, read anew from the AWS files each time. */
+export function credentialsOf({ access, region }: Place): NonNullable<STSClientConfig["credentials"]> {
+  const clientConfig = { region };
+  const ofProfile = (profile: string) => fromIni({ profile, ignoreCache: true, clientConfig });
+  const { profile, assumeRole } = access;
+  if (assumeRole === undefined) return ofProfile(profile);
+  const { roleArn, externalId, sourceProfile } = assumeRole;
+  return fromTemporaryCredentials({
+    masterCredentials: sourceProfile === undefined ? fromNodeProviderChain({ clientConfig }) : ofProfile(sourceProfile),
+    params: {
+      RoleArn: roleArn,
+      RoleSessionName: "holmes-aws-mcp",
+      ...(externalId === undefined ? {} : { ExternalId: externalId }),
+    },
+    clientConfig,
+  });
+}
