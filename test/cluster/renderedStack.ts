@@ -1,0 +1,94 @@
+// A checked-in stack as the plan renders it, and its IAM half put into an emulated AWS.
+import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
+import { parseAllDocuments } from "yaml";
+import { projectFolder } from "../../scripts/lib/command.js";
+import { type Evaluation, evaluate } from "../../scripts/lib/evaluate.js";
+import { planFiles } from "../../scripts/lib/planFiles.js";
+import { readStackFile } from "../../scripts/lib/stackFile.js";
+import { type AccountClient, accountClient } from "../../scripts/local/moto.js";
+
+/** Any object of the Kubernetes API, as far as tests look into all of them. */
+export interface KubernetesObject {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    managedFields?: { manager: string; subresource?: string }[];
+    [field: string]: unknown;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: of any kind
+  [field: string]: any;
+}
+
+type Account = Record<string, unknown> & { profile: string };
+
+/** Evaluates a stack; `change` may edit its `targetAccounts` first. */
+export function renderStack(stack: string, change = (accounts: Account[]) => accounts): Promise<Evaluation> {
+  const { values, ...config } = readStackFile(projectFolder, stack);
+  const key = "holmes-aws-mcp:targetAccounts";
+  const targetAccounts = JSON.stringify(change(JSON.parse(values[key]!)));
+  return evaluate(stack, { ...config, values: { ...values, [key]: targetAccounts } });
+}
+
+/** `manifests.yaml` of one cluster, as the plan writes it. */
+export function manifests(evaluation: Evaluation, cluster: string): string {
+  const path = `clusters/${cluster}/manifests.yaml`;
+  const text = planFiles(evaluation).get(path);
+  if (text === undefined) throw new Error(`the plan of stack ${evaluation.stack} has no ${path}`);
+  return text;
+}
+
+export function objects(text: string): KubernetesObject[] {
+  return parseAllDocuments(text).map((document) => document.toJS());
+}
+
+/**
+ * Makes a stack's OIDC providers and roles in moto, each in the account that its own provider is bound to. Providers
+ * that the config calls existing are made as well, by their "owner".
+ */
+export async function provision({ resources, settings, clusters }: Evaluation, url: string): Promise<void> {
+  const accounts = new Map<string, Promise<AccountClient>>();
+  const account = (id: string) => {
+    const client = accounts.get(id) ?? accountClient(url, id);
+    accounts.set(id, client);
+    return client;
+  };
+  const accountOf = (provider: string | undefined): string => {
+    const allowed = resources.find(({ type, name }) => type === "pulumi:providers:aws" && name === provider)?.inputs
+      .allowedAccountIds;
+    const [id] = typeof allowed === "string" ? JSON.parse(allowed) : (allowed as string[]);
+    return id;
+  };
+  try {
+    for (const { accountId, existingOidcProviders } of settings.targetAccounts) {
+      for (const { issuerUrl } of clusters.filter(({ name }) => existingOidcProviders.includes(name))) {
+        const owner = await account(accountId);
+        await owner.iam.send(
+          new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }),
+        );
+      }
+    }
+    for (const { type, provider, open } of resources) {
+      if (type === "aws:iam/openIdConnectProvider:OpenIdConnectProvider") {
+        const { iam } = await account(accountOf(provider));
+        const ClientIDList = open.clientIdLists as string[];
+        await iam.send(new CreateOpenIDConnectProviderCommand({ Url: String(open.url), ClientIDList }));
+      } else if (type === "aws:iam/role:Role") {
+        const { iam } = await account(accountOf(provider));
+        await iam.send(
+          new CreateRoleCommand({
+            RoleName: String(open.name),
+            Path: String(open.path ?? "/"),
+            MaxSessionDuration: Number(open.maxSessionDuration),
+            AssumeRolePolicyDocument: String(open.assumeRolePolicy),
+          }),
+        );
+      }
+    }
+  } finally {
+    for (const client of accounts.values()) (await client).destroy();
+  }
+}
