@@ -23,8 +23,13 @@ export interface StartOptions {
 /** A running process, in a process group of its own so that what it starts ends with it. */
 export class Child {
   readonly pid: number;
-  /** Settles when the process has ended: its exit code, or 128 + the signal's number. Never rejects. */
+  /**
+   * Settles when the process has ended: its exit code, or 128 + the signal's number. Never rejects. Stays open when
+   * this program itself is being ended by a signal, so that nobody takes that for a failure of the process.
+   */
   readonly exited: Promise<number>;
+  /** The end itself, for this module. */
+  readonly gone: Promise<number>;
   private text = "";
   private readonly limit: number;
   private ended: number | undefined;
@@ -43,7 +48,7 @@ export class Child {
         onOutput?.(piece);
       });
     }
-    this.exited = new Promise((resolve) => {
+    this.gone = new Promise((resolve) => {
       process.once("exit", (code, signal) => {
         this.ended = code ?? 128 + (signal ? constants.signals[signal] : 0);
         signalGroup(this.pid, "SIGKILL");
@@ -53,6 +58,7 @@ export class Child {
       // "close" comes when the output has been read to its end: whoever awaits the exit sees all of it.
       process.once("close", () => resolve(this.ended!));
     });
+    this.exited = this.gone.then((code) => (interrupted() ? new Promise<never>(() => {}) : code));
   }
 
   /** The tail of standard output and error, mixed as they came. */
@@ -62,7 +68,7 @@ export class Child {
 
   /** Exit code when the process has ended, else undefined. */
   get exitCode(): number | undefined {
-    return this.ended;
+    return interrupted() ? undefined : this.ended;
   }
 
   /** Standard input, when it was started with `stdin: "pipe"`. */
@@ -80,7 +86,7 @@ export class Child {
     if (this.ended !== undefined) return;
     signalGroup(this.pid, "SIGTERM");
     const timer = setTimeout(() => signalGroup(this.pid, "SIGKILL"), GRACE);
-    await this.exited;
+    await this.gone;
     clearTimeout(timer);
   }
 
@@ -124,12 +130,19 @@ async function stopEverything(): Promise<void> {
   cleanups.clear();
 }
 
+let signalled = false;
+/** Whether a signal is ending this program: what fails from here on is no news. */
+export function interrupted(): boolean {
+  return signalled;
+}
+
 let watching = false;
 function watchForTheEnd(): void {
   if (watching) return;
   watching = true;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
+      signalled = true;
       stopEverything().finally(() => process.exit(128 + constants.signals[signal]));
     });
   }
@@ -161,7 +174,7 @@ export class Processes {
     const child = new Child(name, process_, startGuard(process_.pid), options);
     live.add(child);
     this.children.add(child);
-    void child.exited.then(() => this.children.delete(child));
+    void child.gone.then(() => this.children.delete(child));
     return child;
   }
 

@@ -61,6 +61,7 @@ async function ensureVenv(name: string, what: string, lockFile: string, progress
     intact: (dir) => existsSync(path.join(dir, "bin/python")),
     run: async (dir, say) => {
       const python = await findPython();
+      say(`virtual environment with ${python}`);
       await runStep(`${what}: making a virtual environment with ${python}`, python, ["-m", "venv", dir]);
       let fetched = 0;
       let unpacking = false;

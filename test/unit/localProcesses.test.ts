@@ -117,6 +117,7 @@ describe("when the Node process that started them ends", () => {
     processes.onStop(() => console.log("cleaned"));
     const child = processes.start("child", process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6)"]);
     console.log("child " + child.pid);
+    child.exited.then(() => console.log("taken for a failure"));
     if (process.argv.includes("exit")) process.exit(0);
     if (process.argv.includes("throw")) throw new Error("on purpose");
   `;
@@ -139,12 +140,13 @@ describe("when the Node process that started them ends", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
-  ] as const)("by %s: nothing stays, cleanups run, exit code %d", async (signal, code) => {
+  ] as const)("by %s: nothing stays, cleanups run, nobody is told of a failure, exit code %d", async (signal, code) => {
     const { started, pid, exited, output } = await startOwner();
     started.kill(signal);
     expect(await exited).toBe(code);
     expect(isRunning(pid)).toBe(false);
     expect(output()).toContain("cleaned");
+    expect(output()).not.toContain("taken for a failure");
   });
 
   it("by SIGKILL, when no handler can run: nothing stays", async () => {
