@@ -1,10 +1,8 @@
-// A checked-in stack as the plan renders it, and its IAM half put into an emulated AWS.
+// What the plan renders for the clusters of a stack, and the stack's IAM half put into an emulated AWS.
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
 import { parseAllDocuments } from "yaml";
-import { projectFolder } from "../../scripts/lib/command.js";
-import { type Evaluation, evaluate } from "../../scripts/lib/evaluate.js";
+import type { Evaluation } from "../../scripts/lib/evaluate.js";
 import { planFiles } from "../../scripts/lib/planFiles.js";
-import { readStackFile } from "../../scripts/lib/stackFile.js";
 import { type AccountClient, accountClient } from "../../scripts/local/moto.js";
 
 /** Any object of the Kubernetes API, as far as tests look into all of them. */
@@ -19,18 +17,7 @@ export interface KubernetesObject {
     managedFields?: { manager: string; subresource?: string }[];
     [field: string]: unknown;
   };
-  // biome-ignore lint/suspicious/noExplicitAny: of any kind
   [field: string]: any;
-}
-
-type Account = Record<string, unknown> & { profile: string };
-
-/** Evaluates a stack; `change` may edit its `targetAccounts` first. */
-export function renderStack(stack: string, change = (accounts: Account[]) => accounts): Promise<Evaluation> {
-  const { values, ...config } = readStackFile(projectFolder, stack);
-  const key = "holmes-aws-mcp:targetAccounts";
-  const targetAccounts = JSON.stringify(change(JSON.parse(values[key]!)));
-  return evaluate(stack, { ...config, values: { ...values, [key]: targetAccounts } });
 }
 
 /** `manifests.yaml` of one cluster, as the plan writes it. */
