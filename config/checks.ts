@@ -2,7 +2,7 @@
  * What no single key can tell: names that must be unique or must exist, keys that contradict each other.
  * The checks read the raw config, so that they speak even when some key's type is wrong.
  */
-import { dnsSuffixOf, limits, partitionOf, rules } from "./limits.js";
+import { dnsSuffixOf, limits, partitionOf, rules, type TextRule } from "./limits.js";
 import { nearest, type Path, type Problems, pathText } from "./problems.js";
 import { issuerUrl } from "./settings.js";
 
@@ -507,12 +507,12 @@ function checkPod(config: Row, problems: Problems): void {
     );
   }
   const { requests, limits: most } = row(mcp.resources);
-  for (const [key, defaults] of [
-    ["cpu", { request: "100m", limit: undefined }],
-    ["memory", { request: "256Mi", limit: "768Mi" }],
+  for (const [key, rule, defaults] of [
+    ["cpu", rules.quantity, { request: "100m", limit: undefined }],
+    ["memory", rules.memory, { request: "256Mi", limit: "768Mi" }],
   ] as const) {
-    const request = quantity(row(requests)[key] ?? defaults.request);
-    const limit = quantity(row(most)[key] ?? defaults.limit);
+    const request = quantity(row(requests)[key] ?? defaults.request, rule);
+    const limit = quantity(row(most)[key] ?? defaults.limit, rule);
     if (request !== undefined && limit !== undefined && request > limit) {
       problems.add(
         ["mcp", "resources", "limits", key],
@@ -524,10 +524,10 @@ function checkPod(config: Row, problems: Problems): void {
   checkVolumes(mcp, problems);
 }
 
-/** The number behind a Kubernetes quantity; undefined for what is none. */
-function quantity(value: unknown): number | undefined {
+/** The number behind a Kubernetes quantity; undefined for what breaks the rule. */
+function quantity(value: unknown, { pattern }: TextRule): number | undefined {
   const [, number, unit = ""] = text(value)?.match(/^([\d.]+)([a-zA-Z]*)$/) ?? [];
-  if (number === undefined) return undefined;
+  if (number === undefined || !pattern.test(String(value))) return undefined;
   const decimal = ["", "k", "M", "G", "T", "P", "E"].indexOf(unit);
   const binary = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"].indexOf(unit);
   if (unit === "m") return Number(number) / 1000;

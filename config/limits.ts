@@ -18,10 +18,10 @@ const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRul
 
 /** Names the form that would do: the text in lower case, with what is not allowed replaced by `-`. */
 const asLabel =
-  (pattern: RegExp): TextRule["fix"] =>
+  (pattern: RegExp, most: number): TextRule["fix"] =>
   (text) => {
     const label = text.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
-    return pattern.test(label) ? `Use ${JSON.stringify(label)}.` : tooLong(text, 63);
+    return pattern.test(label) ? `Use ${JSON.stringify(label)}.` : tooLong(text, most);
   };
 
 const tooLong = (text: string, most: number) => (text.length > most ? `It has ${text.length} characters.` : undefined);
@@ -111,19 +111,19 @@ export const rules = {
   dnsLabel: rule(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     "an RFC 1123 label: lower-case letters, digits and -, at most 63, a letter or digit at both ends",
-    asLabel(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+    asLabel(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 63),
   ),
   /** RFC 1035 label, as Kubernetes wants it for Services; 24 of its 63 are kept for `-verify-<hash>`, the Job's name. */
   serviceName: rule(
     /^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/,
     "an RFC 1035 label: lower-case letters, digits and -, at most 39 (63 less the end of the verification Job's name), a letter first",
-    asLabel(/^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/),
+    asLabel(/^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/, 39),
   ),
   /** RFC 1123 subdomain, as Kubernetes wants it for service accounts, Secrets, priority classes. */
   dnsSubdomain: rule(
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
     "an RFC 1123 subdomain: lower-case letters, digits, - and ., at most 253, a letter or digit at both ends",
-    asLabel(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/),
+    asLabel(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/, 253),
   ),
   subject: rule(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
@@ -200,7 +200,7 @@ export const rules = {
   iamAction: rule(/^[a-z0-9-]+:[A-Za-z0-9*?]+$/, 'an IAM action or pattern, such as "glue:GetJob*"'),
   /** Docker reference grammar: optional host and port, path, tag and/or digest. */
   imageReference: rule(
-    /^(?=.{1,500}$)([a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
+    /^(?=.{1,500}$)((?=[^/]*[.:]|localhost\/)[a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
     'an image reference, such as "registry.example.com/aws-api-mcp-server@sha256:…" with 64 hexadecimal characters',
     (text) => {
       const digest = text.match(/@sha256:(.*)$/)?.[1];
@@ -209,7 +209,7 @@ export const rules = {
     },
   ),
   repository: rule(
-    /^(?=.{1,255}$)([a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
+    /^(?=.{1,255}$)((?=[^/]*[.:]|localhost\/)[a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
     'an image repository without tag, such as "registry.example.com/team/aws-api-mcp-server"',
     (text) => (/:[^/:]+$/.test(text) ? "The tag goes to image.build.tag." : undefined),
   ),

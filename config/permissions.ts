@@ -30,11 +30,13 @@ export class PolicySource {
   async checkAdditionalActions(): Promise<void> {
     const { additionalActions, sensitiveReads } = this.config.iam;
     if (additionalActions.length === 0) return;
-    this.report(
-      ["iam", "additionalActions"],
-      undefined,
-      await checkAdditionalActions(additionalActions, { sensitiveReads }),
-    );
+    const findings = await checkAdditionalActions(additionalActions, { sensitiveReads });
+    // They are a list, not yet a statement, to whoever wrote them.
+    const plain = findings.map((finding) => ({
+      ...finding,
+      message: finding.message.replace(/^Statement\[0\] \(AdditionalActions\):? /, ""),
+    }));
+    this.report(["iam", "additionalActions"], undefined, plain);
   }
 
   /** The plan of the account at a place in the list; one that has problems is empty. */

@@ -555,7 +555,7 @@ const mcp = object({
   denyList: doc(
     set(
       text({
-        pattern: /^aws [a-z0-9-]+( [a-z0-9-]+)*$/,
+        pattern: /^aws [a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$/,
         expected: 'a command without options, such as "aws secretsmanager get-secret-value"',
       }),
       "AWS CLI commands",

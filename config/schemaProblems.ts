@@ -36,6 +36,8 @@ export function addIssue(
 }
 
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
+  // checks.ts tells of it wherever it stands.
+  if (key === "__proto__") return;
   const near = nearest(key, known);
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   problems.say(
