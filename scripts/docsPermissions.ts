@@ -1,17 +1,20 @@
-/** Renders docs/permissions.md: what the default permission policy allows and denies, from the policy itself. */
+/** Renders docs/permissions.md and docs/provisioning-policy.md from the policies themselves. */
 import type { Catalogue, CatalogueAction } from "../policies/catalogue.js";
 import { groups, type ServiceGroup } from "../policies/groups.js";
 import { globalActions, type PermissionOptions, permissionPolicies } from "../policies/permissions.js";
+import { ecrProvisioningPolicy, eksReadingPolicy, provisioningPolicy } from "../policies/provisioning.js";
 import { reviewedActions } from "../policies/reviewed.js";
 import { keptReads, type SensitiveCategory, sensitiveReads } from "../policies/sensitiveReads.js";
 import { allowedActions } from "../policies/simulate.js";
+import type { PolicyDocument } from "../policies/types.js";
 
-/** Where the document belongs, from the project's folder. */
+/** Where the documents belong, from the project's folder. */
 export const permissionsPath = "docs/permissions.md";
+export const provisioningPath = "docs/provisioning-policy.md";
 
 const LEVELS = ["List", "Read", "Write", "Tagging", "Permissions management"] as const;
 
-/** The whole document, with a line break at its end; the same for the same catalogue. */
+/** What the role may do: the whole document; the same for the same catalogue. */
 export function permissionsDocument(catalogue: Catalogue): string {
   return [
     ...introduction(catalogue),
@@ -249,4 +252,53 @@ function anchor(title: string): string {
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** What whoever runs `pulumi up` needs in each account: the whole document. */
+export function provisioningDocument(): string {
+  const partition = "aws";
+  const accountId = "111122223333";
+  const names = { partition, accountId, roleName: "EKSMultiAccountMCPRole", policyName: "MCPReadOnlyPolicy" };
+  const json = (document: PolicyDocument) => ["```json", JSON.stringify(document, null, 2), "```", ""];
+  return [
+    "# Least privileges for `pulumi up`",
+    "",
+    "<!-- Generated from policies/provisioning.ts by `npm run docs`. Do not edit. -->",
+    "",
+    "The policies below hold what the program's own resources and look-ups call, on the names that they have. Give them to",
+    "the person or pipeline behind each profile (or to the role in `assumeRole`). They are shown for account `111122223333`",
+    "and the default names; replace the account, the partition (`aws-cn`, `aws-us-gov`), and the names if `iam.roleName`,",
+    "`iam.policyName` or `iam.path` differ. The tests check every action against AWS's catalogue.",
+    "",
+    "Whoever may write the permissions of a role can give it any: without a permissions boundary, these privileges are as",
+    "good as an administrator's for somebody who can also take the role. Prefer the bounded form.",
+    "",
+    "## In a target account",
+    "",
+    "OIDC providers of EKS, the role(s) and their policies, and what `npm run doctor` reads. With `organization`, the",
+    "StackSet makes these resources and no profile of a target account is needed.",
+    "",
+    ...json(provisioningPolicy(names)),
+    "With `iam.permissionsBoundary`, one statement changes: roles can be made and given permissions only while they carry the",
+    "boundary, and it cannot be taken off.",
+    "",
+    ...json({
+      Version: "2012-10-17",
+      Statement: provisioningPolicy({
+        ...names,
+        permissionsBoundary: `arn:${partition}:iam::${accountId}:policy/Boundary`,
+      }).Statement.filter(({ Condition }) => Condition !== undefined),
+    }),
+    "## In the account of the image's ECR repository",
+    "",
+    "Only with `image.build` into ECR: the repository with its policies, and the push.",
+    "",
+    ...json(ecrProvisioningPolicy({ partition, accountId, region: "eu-west-1", repository: "holmes-aws-mcp" })),
+    "## In the account of a cluster",
+    "",
+    "Only where `profile` of a cluster is set, to look up its issuer, endpoint and authority. What may be done in the cluster",
+    "is decided by its access entries.",
+    "",
+    ...json(eksReadingPolicy({ partition, accountId, clusters: [{ name: "prod", region: "eu-west-1" }] })),
+  ].join("\n");
 }
