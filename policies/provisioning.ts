@@ -129,6 +129,7 @@ export function ecrProvisioningPolicy({
         "ecr:DeleteLifecyclePolicy",
         "ecr:DeleteRepository",
         "ecr:DeleteRepositoryPolicy",
+        "ecr:DescribeImages",
         "ecr:DescribeRepositories",
         "ecr:GetLifecyclePolicy",
         "ecr:GetRepositoryPolicy",
