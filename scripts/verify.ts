@@ -1,0 +1,52 @@
+/** `npm run verify`: asks for every account from inside the clusters, as `pulumi up` does at its end. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { profilesOf } from "../documents/profiles.js";
+import { projectFolder, run } from "./lib/command.js";
+import { evaluate } from "./lib/evaluate.js";
+import { readStackFile } from "./lib/stackFile.js";
+import { accessFlags, clustersToVerify, verifyArguments } from "./lib/verifyAccess.js";
+import { verifyInCluster } from "./lib/verifyJob.js";
+import { Kubectl } from "./lib/verifyKubectl.js";
+import { UserError } from "./local/errors.js";
+import { Processes } from "./local/processes.js";
+import { toStderr } from "./local/progress.js";
+
+await run(async () => {
+  const { stack, kubectl: command, given } = verifyArguments(process.argv.slice(2));
+  process.chdir(projectFolder);
+  const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
+  const { settings, clusters } = evaluation;
+  const script = readFileSync(join(projectFolder, "documents/verify.py"), "utf8");
+  const failed: string[] = [];
+  const wanted = clustersToVerify(evaluation, given);
+  for (const cluster of wanted) {
+    const processes = new Processes();
+    try {
+      const flags = accessFlags(cluster, given, processes);
+      const { namespace } = settings.kubernetes;
+      const right = await verifyInCluster({
+        kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
+        processes,
+        workload: { settings, cluster: cluster.name, profiles: profilesOf(settings, clusters, cluster.name) },
+        script,
+        show: (output) => process.stdout.write(output),
+        tell: toStderr,
+      });
+      if (!right) failed.push(cluster.name);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      // One cluster out of reach keeps nobody from the others.
+      toStderr(error.message);
+      failed.push(cluster.name);
+    } finally {
+      await processes.stopAll();
+    }
+  }
+  toStderr(
+    failed.length === 0
+      ? `verified: every account answers in ${wanted.map(({ name }) => name).join(", ")}`
+      : `not verified: ${failed.join(", ")} (docs/verify.md says how to read each line)`,
+  );
+  return failed.length === 0 ? 0 : 1;
+});
