@@ -44,7 +44,16 @@ export class SourceCluster extends pulumi.ComponentResource implements TrustedCl
     this.provider = settings.deploy
       ? new k8s.Provider(
           `${settings.name}/kubernetes`,
-          { ...access(settings, description), enableServerSideApply: true, clusterIdentifier: issuerUrl },
+          {
+            ...access(settings, description),
+            enableServerSideApply: true,
+            // Otherwise a changed ConfigMap is replaced, and the Deployment that reads it with it: an outage for each account
+            // that is added. The hash in the pod template rolls the pods.
+            enableConfigMapMutable: true,
+            // A re-created cluster is the same one to the provider: replacing the provider would delete through the old
+            // one, whose context may name the new cluster by now. `pulumi up --refresh` makes what is missing.
+            clusterIdentifier: settings.name,
+          },
           { parent: this },
         )
       : undefined;

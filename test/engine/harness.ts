@@ -118,6 +118,13 @@ export class Engine {
     writeFileSync(path, stringify(file));
   }
 
+  /** Writes a file beside the stack's, and gives its path. */
+  file(name: string, content: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
   /** Runs the CLI; a failure is a code, not an exception. */
   pulumi(...args: string[]): Promise<Outcome> {
     return this.killable(...args).outcome;
