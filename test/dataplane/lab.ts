@@ -1,0 +1,295 @@
+/** The image's own server and gateway on loopback, in front of an emulated AWS in which every call has an owner. */
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
+import { ensureGateway } from "../../scripts/local/gateway.js";
+import type { McpEndpoint } from "../../scripts/local/mcpClient.js";
+import { accountClient, startMoto } from "../../scripts/local/moto.js";
+import { type Child, freePort, Processes, waitForHttp } from "../../scripts/local/processes.js";
+import { type Progress, toStderr } from "../../scripts/local/progress.js";
+import { ensurePython } from "../../scripts/local/python.js";
+import { startServiceReferenceProxy } from "../../scripts/local/serviceReference.js";
+import { startStsFront } from "../../scripts/local/stsFront.js";
+import { ClusterIssuer } from "../../scripts/local/tokens.js";
+
+export type Transport = McpEndpoint["transport"];
+
+const ACCOUNTS = ["111111111111", "222222222222", "333333333333"];
+const ROLE = "HolmesReadOnly";
+const SUBJECT = { namespace: "holmes", serviceAccount: "aws-api-mcp-sa" };
+
+/** A call whose right answer nobody else can get: account and session name are this mark's alone. */
+export interface MarkedCall {
+  command: string;
+  /** Part of the right answer, and of no other. */
+  arn: string;
+}
+
+/** A running way to the server. */
+export interface Running {
+  endpoint: McpEndpoint;
+  /** Gateway (SSE) or server (streamable HTTP): what the kubelet would watch. */
+  child: Child;
+  /** Everything that it printed. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export interface Lab {
+  /** The mark's call, on one of three accounts; marks are numbers from 0 below the number of marks. */
+  marked(mark: number): MarkedCall;
+  parameters: ParameterStore;
+  start(transport: Transport): Promise<Running>;
+  /** The server over stdio with nothing around it; its stdin is open. */
+  startStdio(): Promise<Child>;
+  close(): Promise<void>;
+}
+
+export interface LabArgs {
+  /** How many marked calls there can be; default 512. */
+  marks?: number;
+  /** Command of the server and script of the gateway; default: those of the image's lists as they are installed. */
+  server?: string[];
+  gateway?: string;
+  progress?: Progress;
+}
+
+/**
+ * @throws UserError when Python, the registries or a port are missing
+ */
+export async function startLab(args: LabArgs = {}): Promise<Lab> {
+  const processes = new Processes();
+  try {
+    return await assemble(processes, args);
+  } catch (error) {
+    await processes.stopAll();
+    throw error;
+  }
+}
+
+async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
+  const { marks = 512, progress = toStderr } = args;
+  const server = args.server ?? [(await ensurePython(progress)).serverBin];
+  const gateway = args.gateway ?? (await ensureGateway(progress));
+  const folder = await mkdtemp(path.join(tmpdir(), "holmes-aws-mcp-dataplane-"));
+  processes.onStop(() => rm(folder, { recursive: true, force: true }));
+
+  const issuer = new ClusterIssuer("https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF");
+  const moto = await startMoto(processes, progress);
+  const front = await startStsFront({
+    motoUrl: moto.url,
+    keys: new Map([[issuer.issuerUrl, await issuer.jwks()]]),
+  });
+  processes.onStop(() => front.close());
+  for (const account of ACCOUNTS) await trust(front.url, account, issuer);
+  const parameters = new ParameterStore();
+  const parametersUrl = await parameters.listen();
+  processes.onStop(() => parameters.close());
+  const reference = await startServiceReferenceProxy(path.join(folder, "service-reference"), progress);
+  processes.onStop(() => reference.close());
+
+  const tokenFile = path.join(folder, "token");
+  await writeFile(tokenFile, await issuer.token(SUBJECT), { mode: 0o600 });
+  const configFile = path.join(folder, "config");
+  await writeFile(configFile, profiles(marks, tokenFile));
+
+  const environment = async (more: Record<string, string>) => {
+    // A home of its own for each: the AWS CLI keeps sessions there.
+    const home = await mkdtemp(path.join(folder, "home-"));
+    const temporary = path.join(home, "tmp");
+    await mkdir(temporary);
+    return {
+      PATH: process.env.PATH,
+      HOME: home,
+      TMPDIR: temporary,
+      AWS_CONFIG_FILE: configFile,
+      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+      AWS_DEFAULT_REGION: "us-east-1",
+      AWS_EC2_METADATA_DISABLED: "true",
+      READ_OPERATIONS_ONLY: "true",
+      AWS_API_MCP_TELEMETRY: "false",
+      AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
+      AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
+      FASTMCP_LOG_LEVEL: "WARNING",
+      AWS_ENDPOINT_URL: front.url,
+      AWS_ENDPOINT_URL_SSM: parametersUrl,
+      HTTPS_PROXY: reference.proxyUrl,
+      NO_PROXY: "127.0.0.1",
+      REQUESTS_CA_BUNDLE: reference.caBundle,
+      ...more,
+    };
+  };
+
+  const run = async (transport: Transport): Promise<Running> => {
+    const port = await freePort();
+    let log = "";
+    const onOutput = (text: string) => {
+      log += text;
+    };
+    const start = async () => {
+      if (transport === "sse") {
+        const options = {
+          "--stdio": `exec ${server.join(" ")}`,
+          "--outputTransport": "sse",
+          "--host": "127.0.0.1",
+          "--port": String(port),
+          "--ssePath": "/sse",
+          "--messagePath": "/message",
+          "--healthEndpoint": "/healthz",
+          "--logLevel": "none",
+        };
+        const args = [gateway, ...Object.entries(options).flat()];
+        return processes.start("gateway", process.execPath, args, { env: await environment({}), onOutput });
+      }
+      const env = await environment({
+        AWS_API_MCP_TRANSPORT: "streamable-http",
+        AWS_API_MCP_HOST: "127.0.0.1",
+        AWS_API_MCP_PORT: String(port),
+        AUTH_TYPE: "no-auth",
+        AWS_API_MCP_ALLOWED_HOSTS: "127.0.0.1",
+        AWS_API_MCP_ALLOWED_ORIGINS: "127.0.0.1",
+      });
+      return processes.start("MCP server", server[0]!, server.slice(1), { env, onOutput });
+    };
+    const child = await start();
+    await waitForHttp(`http://127.0.0.1:${port}/${transport === "sse" ? "healthz" : ""}`, {
+      child,
+      timeoutMs: 120_000,
+    });
+    const url = `http://127.0.0.1:${port}/${transport === "sse" ? "sse" : "mcp"}`;
+    return { endpoint: { transport, url }, child, log: () => log, stop: () => child.stop() };
+  };
+
+  return {
+    marked: (mark) => ({
+      command: `aws sts get-caller-identity --profile mark-${mark}`,
+      arn: `arn:aws:sts::${account(mark)}:assumed-role/${ROLE}/mark-${mark}"`,
+    }),
+    parameters,
+    start: run,
+    startStdio: async () =>
+      processes.start("MCP server over stdio", server[0]!, server.slice(1), {
+        env: await environment({}),
+        stdin: "pipe",
+      }),
+    close: () => processes.stopAll(),
+  };
+}
+
+const account = (mark: number) => ACCOUNTS[mark % ACCOUNTS.length]!;
+
+function profiles(marks: number, tokenFile: string): string {
+  const section = (mark: number) =>
+    [
+      `[profile mark-${mark}]`,
+      `role_arn = arn:aws:iam::${account(mark)}:role/${ROLE}`,
+      `web_identity_token_file = ${tokenFile}`,
+      `role_session_name = mark-${mark}`,
+      "region = us-east-1",
+      "",
+    ].join("\n");
+  return Array.from({ length: marks }, (_, mark) => section(mark)).join("\n");
+}
+
+async function trust(url: string, accountId: string, { issuerUrl }: ClusterIssuer): Promise<void> {
+  const { iam, destroy } = await accountClient(url, accountId);
+  const host = issuerUrl.replace("https://", "");
+  await iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }));
+  const { namespace, serviceAccount } = SUBJECT;
+  const document = {
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Effect: "Allow",
+        Principal: { Federated: `arn:aws:iam::${accountId}:oidc-provider/${host}` },
+        Action: "sts:AssumeRoleWithWebIdentity",
+        Condition: {
+          StringEquals: {
+            [`${host}:aud`]: "sts.amazonaws.com",
+            [`${host}:sub`]: `system:serviceaccount:${namespace}:${serviceAccount}`,
+          },
+        },
+      },
+    ],
+  };
+  await iam.send(new CreateRoleCommand({ RoleName: ROLE, AssumeRolePolicyDocument: JSON.stringify(document) }));
+  destroy();
+}
+
+/**
+ * SSM's GetParameter, with answers as long and as late as a test needs: `/size/N/MARK` has a value of N characters,
+ * `/hold/MARK` is answered when the test lets it go.
+ */
+export class ParameterStore {
+  private server: Server | undefined;
+  private readonly held = new Map<string, () => void>();
+  private readonly waiting = new Map<string, () => void>();
+
+  /** The value of a parameter: its mark, over and over. */
+  static value(name: string): string {
+    const [, kind, first, second] = name.split("/");
+    if (kind !== "size") return `value of ${name}`;
+    return `<${second}>`.repeat(Math.ceil(Number(first) / (second!.length + 2))).slice(0, Number(first));
+  }
+
+  /** Settles when the server has asked for the parameter, and so is in the middle of that call. */
+  asked(name: string): Promise<void> {
+    return this.held.has(name) ? Promise.resolve() : new Promise((resolve) => this.waiting.set(name, resolve));
+  }
+
+  release(name: string): void {
+    const go = this.held.get(name);
+    if (go === undefined) throw new Error(`nobody has asked for ${name}`);
+    this.held.delete(name);
+    go();
+  }
+
+  async listen(): Promise<string> {
+    this.server = createServer((request, response) => {
+      const pieces: Buffer[] = [];
+      request
+        .on("data", (piece) => pieces.push(piece))
+        .on("end", () => this.answer(JSON.parse(Buffer.concat(pieces).toString()).Name, response));
+    });
+    await new Promise<void>((resolve) => this.server!.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.server?.close();
+    this.server?.closeAllConnections();
+  }
+
+  private answer(name: string, response: ServerResponse): void {
+    const send = () =>
+      response
+        .writeHead(200, { "content-type": "application/x-amz-json-1.1" })
+        .end(JSON.stringify({ Parameter: { Name: name, Type: "String", Value: ParameterStore.value(name) } }));
+    if (!name.startsWith("/hold/")) return void send();
+    this.held.set(name, send);
+    this.waiting.get(name)?.();
+    this.waiting.delete(name);
+  }
+}
+
+/** Process ids of a process and of all below it, itself first (Linux). */
+export function family(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(family)];
+}
+
+/** Memory of a process and all below it, in bytes, what is shared counted in proportion (Linux). */
+export function memory(pid: number): number {
+  const pss = (id: number) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, "utf8"))![1]);
+  return family(pid).reduce((sum, id) => sum + pss(id), 0) * 1024;
+}
+
+/** Open descriptors of a process and all below it (Linux). */
+export const descriptors = (pid: number): number =>
+  family(pid).reduce((sum, id) => sum + readdirSync(`/proc/${id}/fd`).length, 0);

@@ -1,0 +1,236 @@
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type McpEndpoint, withMcp } from "../../scripts/local/mcpClient.js";
+import { descriptors, family, type Lab, memory, ParameterStore, type Running, startLab } from "./lab.js";
+import { RawSession } from "./rawSession.js";
+
+const MEGABYTE = 1_048_576;
+/** What a call may take before it counts as lost, in milliseconds: the server does them one by one. */
+const patience = 290_000;
+const onLinux = existsSync("/proc/self/smaps_rollup");
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await startLab();
+});
+afterAll(() => lab?.close());
+
+/** The text of a tool's result; the server puts AWS's answer into it as JSON inside JSON. */
+const textOf = (result: unknown) =>
+  (result as { content: { text: string }[] }).content.map(({ text }) => text.replaceAll('\\"', '"')).join("");
+const callAws = (command: string) => ({ name: "call_aws", arguments: { cli_command: command } });
+async function connect(endpoint: McpEndpoint): Promise<Client> {
+  const url = new URL(endpoint.url);
+  const client = new Client({ name: "test", version: "1" });
+  const transport = endpoint.transport === "sse" ? new SSEClientTransport(url) : new StreamableHTTPClientTransport(url);
+  await client.connect(transport, { timeout: patience });
+  return client;
+}
+/** One call over a connection of its own. */
+const ask = (endpoint: McpEndpoint, command: string) =>
+  withMcp(endpoint, async (client) =>
+    textOf(await client.callTool(callAws(command), undefined, { timeout: patience })),
+  );
+const parameter = (name: string) => `aws ssm get-parameter --name ${name} --profile mark-0`;
+
+describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
+  let running: Running;
+  beforeAll(async () => {
+    running = await lab.start(transport);
+  });
+  afterAll(() => running?.stop());
+  afterEach(async () => {
+    // Whatever one caller did: the process lives, and the next caller gets its own answer.
+    expect(running.child.exitCode).toBeUndefined();
+    const { command, arn } = lab.marked(500);
+    expect(await ask(running.endpoint, command)).toContain(arn);
+  });
+
+  it.each([1, 2, 10, 50])(
+    "%i clients at once: every call gets its own account's answer",
+    async (clients) => {
+      const calls = 2;
+      const lost: number[] = [];
+      const wrong: number[] = [];
+      // All sessions are open before the first call, so that every answer has every wrong way to go.
+      const sessions = await Promise.all(Array.from({ length: clients }, () => connect(running.endpoint)));
+      const call = async (session: Client, mark: number) => {
+        const { command, arn } = lab.marked(mark);
+        try {
+          const answer = await session.callTool(callAws(command), undefined, { timeout: patience });
+          if (!textOf(answer).includes(arn)) wrong.push(mark);
+        } catch {
+          lost.push(mark);
+        }
+      };
+      await Promise.all(
+        sessions.flatMap((session, index) =>
+          Array.from({ length: calls }, (_, number) => call(session, index * calls + number)),
+        ),
+      );
+      await Promise.all(sessions.map((session) => session.close()));
+      expect({ lost, wrong }).toEqual({ lost: [], wrong: [] });
+    },
+    600_000,
+  );
+
+  it("a client that leaves in mid-call harms nobody, and its late answer reaches nobody", async () => {
+    const name = `/hold/left-${transport}`;
+    const leaving = await RawSession.open(running.endpoint);
+    void leaving.request("tools/call", callAws(parameter(name)));
+    await lab.parameters.asked(name);
+    leaving.close();
+    const next = RawSession.open(running.endpoint);
+    lab.parameters.release(name);
+    const session = await next;
+    // Clients number alike: this call has the number of the one that was left.
+    const { command, arn } = lab.marked(1);
+    expect(textOf((await session.request("tools/call", callAws(command), 1)).result)).toContain(arn);
+    await sleep(200);
+    expect(JSON.stringify(session.received)).not.toContain(name);
+    session.close();
+  });
+
+  it("a cancellation in mid-call ends that call only", async () => {
+    const name = `/hold/cancelled-${transport}`;
+    await withMcp(running.endpoint, async (client) => {
+      const abort = new AbortController();
+      const cancelled = client.callTool(callAws(parameter(name)), undefined, {
+        signal: abort.signal,
+      });
+      const { command, arn } = lab.marked(2);
+      await lab.parameters.asked(name);
+      const other = ask(running.endpoint, command);
+      abort.abort("changed my mind");
+      await expect(cancelled).rejects.toThrow("changed my mind");
+      lab.parameters.release(name);
+      expect(await other).toContain(arn);
+      const again = await client.callTool(callAws(lab.marked(3).command));
+      expect(textOf(again)).toContain(lab.marked(3).arn);
+    });
+  });
+
+  it("messages that are no JSON, no JSON-RPC or no MCP harm only who sends them", async () => {
+    const bad = await RawSession.open(running.endpoint);
+    const good = await RawSession.open(running.endpoint);
+    const bodies = [
+      "",
+      "{",
+      "nonsense",
+      "[]",
+      "null",
+      "7",
+      '{"jsonrpc":"1.0","id":1,"method":"ping"}',
+      '{"jsonrpc":"2.0","id":{},"method":"ping"}',
+      '{"jsonrpc":"2.0","id":1.5,"method":"ping"}',
+      '{"jsonrpc":"2.0","id":null,"method":"ping"}',
+      '{"jsonrpc":"2.0","id":3,"result":{}}',
+      '{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":7}}',
+      '{"jsonrpc":"2.0","id":5,"method":"no/such"}',
+      '{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"call_aws","arguments":{"cli_command":"\\ud800"}}}',
+      '{"jsonrpc":"2.0","id":7,"method":"initialize","params":{"protocolVersion":7}}',
+      '{"jsonrpc":"2.0","method":"notifications/cancelled"}',
+      '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":{}}}',
+      '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}',
+      '{"jsonrpc":"2.0","method":"notifications/nonsense","params":{"x":1}}',
+      `{"jsonrpc":"2.0","id":8,"method":"ping","params":${"[".repeat(20_000)}${"]".repeat(20_000)}}`,
+    ];
+    for (const body of bodies) await bad.post(body);
+    await bad.post('{"jsonrpc":"2.0","id":9,"method":"ping"}', { "content-type": "text/plain" });
+    await bad.post('{"jsonrpc":"2.0","id":9,"method":"ping"}', { host: "[" });
+    const { command, arn } = lab.marked(4);
+    expect(textOf((await good.request("tools/call", callAws(command))).result)).toContain(arn);
+    bad.close();
+    good.close();
+  });
+
+  it("an answer of 5 MB arrives whole, beside small ones", async () => {
+    const name = `/size/${5 * MEGABYTE}/${transport}`;
+    const [large, ...small] = await Promise.all([
+      ask(running.endpoint, parameter(name)),
+      ...[5, 6].map((mark) => ask(running.endpoint, lab.marked(mark).command)),
+    ]);
+    expect(large.includes(ParameterStore.value(name))).toBe(true);
+    for (const [index, text] of small.entries()) expect(text).toContain(lab.marked(5 + index).arn);
+  });
+
+  it("a write is denied, and an unknown profile and a missing one are errors", async () => {
+    expect(
+      await ask(running.endpoint, "aws ec2 run-instances --image-id ami-00000000000000000 --profile mark-0"),
+    ).toContain("denied by security policy");
+    expect(await ask(running.endpoint, "aws sts get-caller-identity --profile nobody")).toMatch(/nobody.*not be found/);
+    expect(await ask(running.endpoint, "aws sts get-caller-identity")).toMatch(/No AWS credentials found/);
+  });
+
+  it.skipIf(!onLinux)("400 clients that come and go leave no memory and no descriptor behind", async () => {
+    const { pid } = running.child;
+    const visits = async (count: number) => {
+      const lists = 10;
+      for (let done = 0; done < count; done += lists) {
+        await Promise.all(
+          Array.from({ length: lists }, () => withMcp(running.endpoint, (client) => client.listTools())),
+        );
+      }
+    };
+    await visits(200);
+    const before = { memory: memory(pid), descriptors: descriptors(pid) };
+    await visits(400);
+    // Sockets are closed a moment after the clients have gone.
+    for (let wait = 0; wait < 50 && descriptors(pid) > before.descriptors; wait += 1) await sleep(100);
+    expect(descriptors(pid)).toBeLessThanOrEqual(before.descriptors);
+    const grown = (memory(pid) - before.memory) / MEGABYTE;
+    process.stderr.write(`${transport}: 400 reconnects, memory ${grown.toFixed(1)} MB more than after warm-up\n`);
+    expect(grown).toBeLessThan(12);
+  });
+
+  it("nothing of any answer is in what the process printed", () => {
+    const log = running.log();
+    for (const text of ["arn:aws", "assumed-role", "111111111111", "222222222222", "333333333333", "value of", "<"]) {
+      expect(log.includes(text), `"${text}" in the log`).toBe(false);
+    }
+  });
+});
+
+describe.each(["sse", "streamable-http"] as const)("the end of the %s process", (transport) => {
+  const within = async (milliseconds: number, child: Running["child"]) => {
+    const start = performance.now();
+    const code = await Promise.race([child.exited, sleep(10_000, "still running", { ref: false })]);
+    const took = performance.now() - start;
+    return { code, inTime: took < milliseconds };
+  };
+
+  it("comes within 1 s of SIGTERM, idle or with a session open", async () => {
+    for (const busy of [false, true]) {
+      const running = await lab.start(transport);
+      const session = busy ? await RawSession.open(running.endpoint) : undefined;
+      running.child.kill("SIGTERM");
+      // The server closes what is open and then lets the signal end it, as uvicorn does.
+      const code = transport === "sse" ? 0 : 128 + constants.signals.SIGTERM;
+      expect(await within(1000, running.child), busy ? "with a session" : "idle").toEqual({ code, inTime: true });
+      session?.close();
+    }
+  });
+
+  it("comes within 1 s of the server's own death, with an error code", async () => {
+    for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+      const running = await lab.start(transport);
+      const session = await RawSession.open(running.endpoint);
+      const server = onLinux ? family(running.child.pid).at(-1)! : running.child.pid;
+      // Over HTTP the process is the server: only a death that it does not choose is an error.
+      if (transport === "streamable-http" && signal === "SIGTERM") {
+        await running.stop();
+        continue;
+      }
+      process.kill(server, signal);
+      const end = await within(1000, running.child);
+      expect(end.inTime).toBe(true);
+      expect(end.code).not.toBe(0);
+      session.close();
+    }
+  });
+});

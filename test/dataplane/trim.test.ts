@@ -1,0 +1,85 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ensureGateway } from "../../scripts/local/gateway.js";
+import { cacheDir, projectDir } from "../../scripts/local/install.js";
+import { callTool } from "../../scripts/local/mcpClient.js";
+import { toStderr } from "../../scripts/local/progress.js";
+import { ensurePython } from "../../scripts/local/python.js";
+import { startLab } from "./lab.js";
+
+const exec = promisify(execFile);
+const run = async (command: string, ...args: string[]) =>
+  (await exec(command, args, { maxBuffer: 64 * 1_048_576, env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" } }))
+    .stdout;
+const megabytes = async (folder: string) => Number((await run("du", "-sm", folder)).split("\t")[0]);
+
+let folder: string;
+let venv: string;
+let original: string;
+let gateway: string;
+beforeAll(async () => {
+  const { serverPython } = await ensurePython(toStderr);
+  original = path.dirname(path.dirname(serverPython));
+  const installed = path.resolve(path.dirname(await ensureGateway(toStderr)), "../..");
+  // On the cache's own file system, and with its times, as the image's build has them.
+  folder = await mkdtemp(path.join(cacheDir, ".trim-"));
+  venv = path.join(folder, "venv");
+  gateway = path.join(folder, "gateway");
+  await run("cp", "-a", await realpath(original), venv);
+  await run("cp", "-a", await realpath(installed), gateway);
+  await run("sh", path.join(projectDir, "image/trim.sh"), venv, gateway);
+});
+afterAll(() => (folder ? rm(folder, { recursive: true, force: true }) : undefined));
+
+describe("what trim.sh leaves", () => {
+  it("has every command of the AWS CLI, with every operation and waiter, as before", async () => {
+    const script = path.join(projectDir, "test/dataplane/commands.py");
+    const before = JSON.parse(await run(path.join(original, "bin/python"), script)) as Record<string, string[]>;
+    const after = JSON.parse(await run(path.join(venv, "bin/python"), script));
+    expect(Object.keys(before).length).toBeGreaterThan(400);
+    expect(before.ec2).toContain("describe-instances");
+    expect(after).toEqual(before);
+  });
+
+  it("runs the aws command itself", async () => {
+    const python = path.join(venv, "bin/python");
+    expect(await run(python, "-m", "awscli", "--version")).toContain("aws-cli/1.");
+    const offline = ["--endpoint-url", "http://127.0.0.1:9", "--region", "us-east-1"];
+    const skeleton = ["ec2", "describe-instances", "--generate-cli-skeleton", "output"];
+    expect(await run(python, "-m", "awscli", ...skeleton, ...offline)).toContain("Reservations");
+  });
+
+  it("is smaller by more than 150 MB, and has no installer", async () => {
+    const [before, after] = await Promise.all([megabytes(await realpath(original)), megabytes(venv)]);
+    process.stderr.write(
+      `Python packages: ${before} MB, trimmed ${after} MB; gateway ${await megabytes(gateway)} MB\n`,
+    );
+    expect(before - after).toBeGreaterThan(150);
+    await expect(run(path.join(venv, "bin/python"), "-m", "pip", "--version")).rejects.toThrow("No module named pip");
+  });
+
+  it("answers over both transports, customisations of the CLI included", async () => {
+    const server = [path.join(venv, "bin/python"), path.join(venv, "bin/awslabs.aws-api-mcp-server")];
+    const lab = await startLab({ server, gateway: path.join(gateway, "node_modules/.bin/supergateway") });
+    try {
+      for (const transport of ["sse", "streamable-http"] as const) {
+        const { endpoint, stop } = await lab.start(transport);
+        const ask = async (command: string) =>
+          (await callTool(endpoint, "call_aws", { cli_command: command })).text.replaceAll('\\"', '"');
+        const { command, arn } = lab.marked(0);
+        expect(await ask(command)).toContain(arn);
+        for (const family of ["s3 ls", "s3api list-buckets", "ec2 describe-vpcs", "iam list-roles", "logs tail none"]) {
+          const answer = await ask(`aws ${family} --profile mark-0`);
+          expect(answer, family).toContain(family === "logs tail none" ? "ResourceNotFoundException" : `aws ${family}`);
+          if (family !== "logs tail none") expect(answer, family).not.toContain('"error":"');
+        }
+        await stop();
+      }
+    } finally {
+      await lab.close();
+    }
+  });
+});
