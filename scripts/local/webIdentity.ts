@@ -154,13 +154,16 @@ const constraint = (value: string, name: string, rule: string) =>
   );
 
 function readable(token: string): JWTPayload {
+  const notJwt = invalid(
+    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+  );
   try {
-    return decodeJwt(token);
+    const claims = decodeJwt(token);
+    if (typeof claims.iss === "string") return claims;
   } catch {
-    throw new Refusal(
-      invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"),
-    );
+    throw new Refusal(notJwt);
   }
+  throw new Refusal(notJwt, "the token names no issuer");
 }
 
 /** The claims of a token whose signature and times hold. */

@@ -134,6 +134,11 @@ describe("AssumeRoleWithWebIdentity", () => {
       { name: "InvalidIdentityTokenException", message: expect.stringContaining("is not a valid JWT") },
     ],
     [
+      "a token without an issuer",
+      async () => ({ WebIdentityToken: await cluster.sign({ sub: "x", aud: "sts.amazonaws.com" }) }),
+      { name: "InvalidIdentityTokenException", message: expect.stringContaining("is not a valid JWT") },
+    ],
+    [
       "wrong subject",
       async () => ({ WebIdentityToken: await cluster.token({ ...subject, namespace: "other" }) }),
       {
