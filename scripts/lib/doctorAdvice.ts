@@ -17,7 +17,7 @@ export interface Fix {
 
 /** One line of YAML: `existingOidcProviders: [prod-us, prod-eu]`. */
 export function configLine(key: string, value: unknown): string {
-  return `${key}: ${stringify(value, { collectionStyle: "flow", lineWidth: 0 }).trim()}`;
+  return `${key}: ${stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim()}`;
 }
 
 export const accountKey = ({ profile }: Pick<TargetAccountSettings, "profile">) => `targetAccounts, profile ${profile}`;

@@ -52,6 +52,7 @@ export function examine(examination: Examination): Finding[] {
   const lines = adviceLines(examination, clusters, roles);
   return [
     ...clusters.flatMap((cluster) => clusterFindings(examination, cluster, lines)),
+    ...sharingFindings(examination, clusters),
     ...roles.flatMap((role) => roleFindings(examination, role, lines)),
     ...managedPolicyFindings(examination),
     ...boundaryFindings(examination),
@@ -155,6 +156,13 @@ function clusterFindings(examination: Examination, cluster: JudgedCluster, lines
       ? absentProvider(examination, cluster, provider, lines)
       : presentProvider(examination, cluster, provider, provider.found.value, lines);
   });
+}
+
+/** Without the list of roles nobody can tell whether a provider has other users. */
+function sharingFindings({ facts }: Examination, clusters: readonly JudgedCluster[]): Finding[] {
+  const present = clusters.flatMap(({ providers }) => providers).some(({ verdict }) => verdict !== undefined);
+  if ("value" in facts.allRoles || !present) return [];
+  return [unread("who else trusts the OIDC providers", facts.allRoles.failure)];
 }
 
 const subjectOf = (cluster: JudgedCluster, provider: JudgedProvider) =>
