@@ -242,11 +242,11 @@ function checkAccounts(config: Row, problems: Problems): void {
     const path = ["targetAccounts", index];
     const existing = texts(account.existingOidcProviders);
     for (const [at, name] of existing.entries()) {
-      exists(problems, [...path, "existingOidcProviders", at], name, clusterNames, "the name of a cluster");
+      exists(problems, [...path, "existingOidcProviders", at], name, clusterNames, "a name in clusters");
     }
     for (const [at, name] of texts(row(account.adopt).oidcProviders).entries()) {
       const place = [...path, "adopt", "oidcProviders", at];
-      exists(problems, place, name, clusterNames, "the name of a cluster");
+      exists(problems, place, name, clusterNames, "a name in clusters");
       if (name !== undefined && existing.includes(name)) {
         problems.add(
           place,
@@ -285,7 +285,7 @@ function checkArns(config: Row, account: Row, path: Path, problems: Problems): v
     if (arn?.startsWith("arn:") !== true) return;
     const [, partition, , , owner] = arn.split(":");
     if (accountId !== undefined && owner !== accountId && owner !== "aws") {
-      problems.add(place, arn, `${kind} of account ${accountId}`, fix);
+      problems.add(place, arn, `${kind} of account ${accountId} (accountId)`, fix);
     }
     if (region !== undefined && partition !== partitionOf(region)) {
       problems.add(place, arn, `${kind} in partition ${partitionOf(region)}, where region ${region} is`, fix);
@@ -318,7 +318,7 @@ function checkProfiles(config: Row, problems: Problems): void {
       problems.add(
         [...path, "profile"],
         profile,
-        `a profile of account ${accountId}`,
+        `a profile of account ${accountId} (accountId)`,
         `${pathText(before[0])} has it for account ${before[1]}.`,
       );
     }
@@ -333,7 +333,7 @@ function checkProfiles(config: Row, problems: Problems): void {
 
 /** Keys that name a target account by its profile. */
 export function checkProfileNames(config: Row, profiles: readonly string[], problems: Problems): void {
-  const what = "the profile of a target account";
+  const what = "a profile in targetAccounts";
   exists(problems, ["defaultProfile"], text(config.defaultProfile), profiles, what);
   for (const [index, profile] of texts(row(config.verify).skipProfiles).entries()) {
     exists(problems, ["verify", "skipProfiles", index], profile, profiles, what);
@@ -420,7 +420,7 @@ function checkBuild(config: Row, build: Row, path: Path, problems: Problems): vo
     [...path, "ecr", "profile"],
     text(row(build.ecr).profile),
     [...new Set(owners.flatMap(({ profile }) => text(profile) ?? []))],
-    "the profile of a managed target account or of a cluster",
+    "a profile in clusters or in targetAccounts (where manage is true)",
   );
 }
 

@@ -593,7 +593,7 @@ describe("target accounts", () => {
       [
         "targetAccounts[0].existingOidcProviders[0]",
         '"prod-uk"',
-        "the name of a cluster: one of prod-us, prod-eu",
+        "a name in clusters: one of prod-us, prod-eu",
         "Did you mean prod-us?",
       ],
     ],
@@ -633,7 +633,7 @@ describe("target accounts", () => {
       [
         "targetAccounts[1].adopt.oidcProviders[0]",
         '"prod"',
-        "the name of a cluster: one of prod-us, prod-eu",
+        "a name in clusters: one of prod-us, prod-eu",
         "Did you mean",
       ],
     ],
@@ -674,12 +674,12 @@ describe("target accounts", () => {
     [
       "a default profile that names nothing",
       { defaultProfile: "prd" },
-      ["defaultProfile", '"prd"', "the profile of a target account: one of prod, data", "Did you mean prod?"],
+      ["defaultProfile", '"prd"', "a profile in targetAccounts: one of prod, data", "Did you mean prod?"],
     ],
     [
       "a skipped profile that names nothing",
       { "verify.skipProfiles": ["nosuch"] },
-      ["verify.skipProfiles[0]", '"nosuch"', "the profile of a target account: one of prod, data, network, billing"],
+      ["verify.skipProfiles[0]", '"nosuch"', "a profile in targetAccounts: one of prod, data, network, billing"],
     ],
   ]);
 });
@@ -755,7 +755,7 @@ describe("image", () => {
       [
         "image.build.ecr.profile",
         '"prod"',
-        "the profile of a managed target account or of a cluster: one of dev, sandbox",
+        "a profile in clusters or in targetAccounts (where manage is true): one of dev, sandbox",
       ],
     ],
     [
@@ -1085,7 +1085,7 @@ describe("an organization's accounts", () => {
     [
       "a default profile that is neither in the stack nor in the file",
       { organization: { ...organization, accountsFile: fine }, defaultProfile: "two" },
-      ["defaultProfile", '"two"', "the profile of a target account: one of dev, sandbox, one"],
+      ["defaultProfile", '"two"', "a profile in targetAccounts: one of dev, sandbox, one"],
     ],
   ]);
 });

@@ -9,9 +9,11 @@ export type Stack = "dev" | "prod";
 
 export const projectFolder = new URL("../..", import.meta.url).pathname;
 
+const stacks = { dev: readStackFile(projectFolder, "dev"), prod: readStackFile(projectFolder, "prod") };
+
 /** A fresh copy of a checked-in stack's raw config. */
 export function stackConfig(stack: Stack): Raw {
-  return rawConfig(readStackFile(projectFolder, stack).values);
+  return rawConfig(stacks[stack].values);
 }
 
 /** `clusters[0].tags["a b"]` gives `["clusters", 0, "tags", "a b"]`. */
