@@ -44,8 +44,8 @@ export interface Lab {
   marked(mark: number): MarkedCall;
   parameters: ParameterStore;
   start(transport: Transport): Promise<Running>;
-  /** The server over stdio with nothing around it; its stdin is open. */
-  startStdio(): Promise<Child>;
+  /** How to run the server over stdio, with nothing around it. */
+  stdio(): Promise<{ command: string; args: string[]; env: Record<string, string> }>;
   close(): Promise<void>;
 }
 
@@ -97,13 +97,13 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
   const configFile = path.join(folder, "config");
   await writeFile(configFile, profiles(marks, tokenFile));
 
-  const environment = async (more: Record<string, string>) => {
+  const environment = async (more: Record<string, string>): Promise<Record<string, string>> => {
     // A home of its own for each: the AWS CLI keeps sessions there.
     const home = await mkdtemp(path.join(folder, "home-"));
     const temporary = path.join(home, "tmp");
     await mkdir(temporary);
     return {
-      PATH: process.env.PATH,
+      PATH: process.env.PATH ?? "",
       HOME: home,
       TMPDIR: temporary,
       AWS_CONFIG_FILE: configFile,
@@ -171,11 +171,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
     }),
     parameters,
     start: run,
-    startStdio: async () =>
-      processes.start("MCP server over stdio", server[0]!, server.slice(1), {
-        env: await environment({}),
-        stdin: "pipe",
-      }),
+    stdio: async () => ({ command: server[0]!, args: server.slice(1), env: await environment({}) }),
     close: () => processes.stopAll(),
   };
 }

@@ -1,0 +1,135 @@
+import { execFile, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { projectDir } from "../../scripts/local/install.js";
+
+const exec = promisify(execFile);
+const docker = async (...args: string[]) => (await exec("docker", args, { maxBuffer: 64 * 1_048_576 })).stdout.trim();
+/** To reach, in bytes: 450 MB as `docker images` counts. */
+const SIZE_LIMIT = 450e6;
+/** Another base than the Dockerfile's, such as a mirror or a stand-in, and options for the build, such as `--network host`. */
+const { IMAGE_TEST_BASE: base, IMAGE_TEST_BUILD_OPTIONS: options = "" } = process.env;
+
+const missing = whatIsMissing();
+if (missing !== undefined) process.stderr.write(`Skipped: the image's build and run, because ${missing}\n`);
+
+function whatIsMissing(): string | undefined {
+  const version = spawnSync("docker", ["version", "--format", "{{.Server.Os}}"], { encoding: "utf8" });
+  if (version.error) return "there is no docker command";
+  if (version.status !== 0) return "no Docker engine answers";
+  return version.stdout.trim() === "linux" ? undefined : `the Docker engine is for ${version.stdout.trim()}`;
+}
+
+describe.skipIf(missing !== undefined)("the image", () => {
+  const tag = `holmes-aws-mcp-test:${randomBytes(4).toString("hex")}`;
+  const container = tag.replace(":", "-");
+  const build = (name: string) =>
+    docker(
+      "build",
+      ...["--no-cache", "--quiet", "--tag", name],
+      ...(base === undefined ? [] : ["--build-arg", `BASE_IMAGE=${base}`]),
+      ...options.split(" ").filter(Boolean),
+      path.join(projectDir, "image"),
+    );
+  const inside = (image: string, ...command: string[]) =>
+    docker("run", "--rm", "--network", "none", ...RESTRICTED, image, ...command);
+
+  beforeAll(async () => {
+    process.stderr.write("Building the image twice (some minutes)\n");
+    await build(tag);
+    await build(`${tag}-again`);
+  }, 1_800_000);
+  afterAll(async () => {
+    await docker("rm", "--force", container).catch(() => {});
+    await docker("rmi", "--force", tag, `${tag}-again`).catch(() => {});
+  });
+
+  it("is built to the same package set each time", async () => {
+    const packages = (image: string) => inside(image, "sh", "-c", LIST_PACKAGES);
+    const [first, second] = [await packages(tag), await packages(`${tag}-again`)];
+    expect(first).toContain("awslabs.aws-api-mcp-server==1.5.6");
+    expect(first).toContain("supergateway@4.0.0");
+    expect(first).toMatch(/^(musl|libc6) /m);
+    expect(second).toBe(first);
+  });
+
+  it("is at most 450 MB", async () => {
+    const size = Number(await docker("image", "inspect", tag, "--format", "{{.Size}}"));
+    process.stderr.write(`Image: ${(size / 1e6).toFixed(0)} MB on ${base ?? "its own base"}\n`);
+    expect(size).toBeLessThanOrEqual(SIZE_LIMIT);
+  });
+
+  it("says what it is, runs as nobody's root and exposes one port", async () => {
+    const config = JSON.parse(await docker("image", "inspect", tag, "--format", "{{json .Config}}"));
+    expect(config.User).toBe("10001:10001");
+    expect(Object.keys(config.ExposedPorts)).toEqual(["8000/tcp"]);
+    expect(config.Labels).toMatchObject({
+      "org.opencontainers.image.title": "aws-api-mcp-server",
+      "org.opencontainers.image.licenses": "Apache-2.0",
+      "org.opencontainers.image.base.name": base ?? "supercorp/supergateway:4.0.0",
+    });
+    expect(config.Env).toContain("READ_OPERATIONS_ONLY=true");
+  });
+
+  it("has no installer, no unpatched gateway, no cache and nothing setuid", async () => {
+    const found = await inside(tag, "sh", "-c", FIND_LEFTOVERS);
+    expect(found).toBe("");
+    const routing = "/opt/gateway/node_modules/supergateway/dist/lib/sessionRouting.js";
+    expect(await inside(tag, "sh", "-c", `ls ${routing}; id -u`)).toBe(`${routing}\n10001`);
+  });
+
+  it("answers on a read-only root without any capability, and stops at once", async () => {
+    // Without network the server refuses to start, so this is the gateway around a server of three lines.
+    const echo = [
+      "import sys, json",
+      "for line in sys.stdin:",
+      "    m = json.loads(line)",
+      "    'id' in m and print(json.dumps({'jsonrpc': '2.0', 'id': m['id'], 'result': {}}), flush=True)",
+    ].join("\n");
+    await docker(
+      ...["run", "--detach", "--name", container, "--network", "none", ...RESTRICTED, tag],
+      ...["node", "/opt/gateway/node_modules/.bin/supergateway", "--stdio", `exec /opt/venv/bin/python -c "${echo}"`],
+      ...["--outputTransport", "sse", "--host", "127.0.0.1", "--port", "8000", "--healthEndpoint", "/healthz"],
+    );
+    const health =
+      "fetch('http://127.0.0.1:8000/healthz').then(async (r) => console.log(r.status, await r.text()), () => console.log('not yet'))";
+    let answer = "";
+    for (let attempt = 0; attempt < 100 && answer !== "200 ok"; attempt += 1) {
+      await sleep(100);
+      answer = await docker("exec", container, "node", "-e", health);
+    }
+    expect(answer).toBe("200 ok");
+    await docker("stop", "--time", "5", container);
+    expect(await docker("inspect", container, "--format", "{{.State.ExitCode}}")).toBe("0");
+  });
+
+  it("starts the server by default, and tells why when it cannot", async () => {
+    const { status, stderr } = spawnSync("docker", ["run", "--rm", "--network", "none", ...RESTRICTED, tag], {
+      encoding: "utf8",
+    });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("The stdio server ended: code=1");
+    expect(stderr).toContain("Error retrieving the service reference document");
+  });
+});
+
+/** What Pod Security `restricted` and the Deployment ask for. */
+const RESTRICTED = [
+  ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "10001:10001"],
+  ...["--tmpfs", "/home/mcp:uid=10001,gid=10001,mode=700", "--tmpfs", "/tmp"],
+];
+const LIST_PACKAGES = `
+/opt/venv/bin/python -c "import importlib.metadata as m; print(*sorted(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
+node -e "const l = require('/opt/gateway/node_modules/.package-lock.json').packages; for (const [k, v] of Object.entries(l)) console.log(k.replace(/.*node_modules\\//, '') + '@' + v.version)"
+if command -v apk > /dev/null; then apk info -v 2> /dev/null | sed 's/-\\([0-9]\\)/ \\1/' | sort; else dpkg-query -W -f '\${Package} \${Version}\\n'; fi
+`;
+const FIND_LEFTOVERS = `
+find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -perm /6000 -type f -print 2> /dev/null
+ls -d /usr/local/lib/node_modules /usr/lib/node_modules /root/.npm /root/.cache /build /opt/venv/bin/pip 2> /dev/null
+ls /var/cache/apk 2> /dev/null
+command -v npm npx yarn supergateway pip
+true
+`;
