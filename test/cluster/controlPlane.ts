@@ -102,7 +102,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const directory = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-cluster-"));
   const processes = new Processes();
   const children = new Map<string, Child>();
-  processes.onStop(() => rmSync(directory, { recursive: true, force: true }));
+  // A test run that is broken off may end without a stop.
+  const removeFiles = () => rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+  process.once("exit", removeFiles);
+  processes.onStop(() => {
+    process.off("exit", removeFiles);
+    removeFiles();
+  });
   const stop = () => {
     // There is nothing to save, and an orderly end takes 5 s.
     for (const child of children.values()) child.killNow();
