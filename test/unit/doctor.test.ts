@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Settings } from "../../config/settings.js";
+import { projectFolder } from "../../scripts/lib/command.js";
 import { type AccountReport, type DoctorOptions, doctor, type Report } from "../../scripts/lib/doctor.js";
 import { AwsError } from "../../scripts/local/awsError.js";
 import { advice, audience, Emulation, type OldScript, providerArn, quick, settingsOf } from "./doctorSupport.js";
@@ -544,4 +546,57 @@ it("names every kind of call that it makes", async () => {
     "ListRolePolicies",
     "ListRoles",
   ]);
+});
+
+describe("the command", () => {
+  /** `npm run doctor -- …` on the checked-in stacks, from another folder. */
+  const command = (...args: string[]) =>
+    new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      const loader = `${projectFolder}/node_modules/tsx/dist/loader.mjs`;
+      execFile(
+        process.execPath,
+        ["--import", loader, `${projectFolder}/scripts/doctor.ts`, ...args],
+        { cwd: "/", env: process.env },
+        (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+      );
+    });
+
+  it("exits 0 when nothing is wrong, with a table", async () => {
+    await emulation.account("dev", undefined, "111111111111");
+    await emulation.account("sandbox", undefined, "222222222222");
+    const { code, stdout, stderr } = await command();
+    expect(stdout).toContain("│ sandbox │ 222222222222 │ ✓ credentials, OIDC provider of dev-cluster (to be made),");
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe(
+      "dev: no problem found; 2 accounts looked at, nothing was changed",
+    );
+    expect(stderr).toContain("2 of 2 accounts read");
+    expect(code).toBe(0);
+  });
+
+  it("exits 1 when something is, with JSON alone on standard output", async () => {
+    const { code, stdout } = await command("--stack", "prod", "--json", "--profile", "data", "--profile", "billing");
+    const report: Report = JSON.parse(stdout);
+    expect(report).toMatchObject({ stack: "prod", ok: false });
+    expect(report.accounts.map(({ profile, read: done }) => [profile, done])).toEqual([
+      ["data", false],
+      ["billing", false],
+    ]);
+    expect(report.upWithout).toBe(
+      "pulumi up --stack prod --continue-on-error --exclude '**::data' --exclude '**::data/**' --exclude '**::billing' --exclude '**::billing/**'",
+    );
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    [["--stack", "nowhere"], /^stack nowhere: there is no .*Pulumi\.nowhere\.yaml; stacks here: .*dev/m],
+    [["--profile", "sandbix"], /^--profile sandbix: stack dev has no such profile; did you mean sandbox\?/m],
+    [["--state", "/nowhere/state.json"], /^--state \/nowhere\/state.json: ENOENT/m],
+    [["--write"], /^usage: npm run doctor/m],
+  ])("says in a line what is wrong with %s", async (args, message) => {
+    const { code, stdout, stderr } = await command(...args);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain("    at ");
+    expect(stdout).toBe("");
+    expect(code).toBe(1);
+  });
 });

@@ -102,9 +102,8 @@ export class Emulation {
   async account(
     profile: string,
     fill: (script: OldScript, accountId: string) => Promise<void> = async () => {},
+    accountId = String(++this.last),
   ): Promise<{ profile: string; accountId: string }> {
-    this.last += 1;
-    const accountId = String(this.last);
     const client = await accountClient(this.motoUrl, accountId);
     const { accessKeyId, secretAccessKey, sessionToken } = client.credentials;
     this.keys.set(profile, accessKeyId);
