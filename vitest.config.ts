@@ -8,7 +8,11 @@ const project = (name: string, include: string[], extra = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["test/unit/**/*.test.ts", "test/program/**/*.test.ts"], { testTimeout: 60_000 }),
+      project("unit", ["test/unit/**/*.test.ts", "test/program/**/*.test.ts"], {
+        testTimeout: 120_000,
+        // On a fresh machine a hook may wait for the installs.
+        hookTimeout: 900_000,
+      }),
       project("dataplane", ["test/dataplane/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 600_000 }),
       project("cluster", ["test/cluster/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 1_800_000 }),
       project("engine", ["test/engine/**/*.test.ts"], { testTimeout: 900_000, hookTimeout: 900_000 }),

@@ -1,18 +1,18 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../config/settings.js";
+import type { Profile } from "../documents/awsConfigFile.js";
 import { endpoint, labels, selectors } from "../documents/names.js";
 import { networkPolicySpec } from "../documents/networkPolicy.js";
-import { profilesOf, type TrustedCluster } from "../documents/profiles.js";
-import { configData, deploymentSpec, serviceSpec, type Workload } from "../documents/workload.js";
+import { configData, deploymentSpec, serviceSpec, usesReadmeImage, type Workload } from "../documents/workload.js";
 import type { SourceCluster } from "./sourceCluster.js";
 import { Verification } from "./verification.js";
 
 export interface McpDeploymentArgs {
   readonly settings: Settings;
   readonly cluster: SourceCluster;
-  /** All clusters of the stack: which role trusts this one depends on the others. */
-  readonly clusters: readonly TrustedCluster[];
+  /** The accounts as this cluster's server sees them. */
+  readonly profiles: readonly Profile[];
   /** Reference of the image; the reader has made sure that there is one wherever the server is deployed. */
   readonly image: pulumi.Output<string | undefined>;
   /** What has to be there before the accounts can answer. */
@@ -24,9 +24,8 @@ export class McpDeployment extends pulumi.ComponentResource {
   /** Address for Holmes, inside the cluster. */
   readonly endpoint: string;
 
-  constructor({ settings, cluster, clusters, image, accounts }: McpDeploymentArgs) {
+  constructor({ settings, cluster, profiles, image, accounts }: McpDeploymentArgs) {
     super("holmes-aws-mcp:index:McpDeployment", `${cluster.name}/mcp`, {});
-    const profiles = profilesOf(settings, clusters, cluster.name);
     const workload: Workload = {
       settings,
       cluster: cluster.name,
@@ -81,7 +80,8 @@ export class McpDeployment extends pulumi.ComponentResource {
         inside,
       );
     }
-    if (settings.verify.enabled) {
+    // The readme's image has no place where the verification's script could run.
+    if (settings.verify.enabled && !usesReadmeImage(settings)) {
       new Verification({ workload, config: config.metadata.name, deployment, accounts }, options);
     }
     this.endpoint = endpoint(settings);

@@ -1,9 +1,9 @@
 /** One explicit AWS provider per place that the program touches; each refuses every account but its own. */
 import * as aws from "@pulumi/aws";
-import type { ClusterSettings, Settings, TargetAccountSettings } from "../config/settings.js";
+import type { ClusterSettings, OrganizationSettings, Settings, TargetAccountSettings } from "../config/settings.js";
 
 /** How to get into an account: its profile, or a role to assume. */
-type Access = Pick<TargetAccountSettings, "profile" | "accountId" | "assumeRole">;
+type Access = Pick<TargetAccountSettings, "profile" | "accountId"> & Partial<Pick<TargetAccountSettings, "assumeRole">>;
 
 function provider(name: string, { profile, accountId, assumeRole }: Access, region: string): aws.Provider {
   const credentials: aws.ProviderArgs =
@@ -52,7 +52,7 @@ export function ecrProvider({ image, targetAccounts, clusters }: Settings): aws.
   return provider("image/ecr", owner, region);
 }
 
-/** Provider of the organization's management or delegated administrator account. */
-export function organizationProvider({ organization }: Settings): aws.Provider | undefined {
-  return organization && provider("organization/stackset", organization, organization.region);
+/** Provider of an organization's management or delegated administrator account. */
+export function organizationProvider(organization: OrganizationSettings): aws.Provider {
+  return provider("organization/stackset", organization, organization.region);
 }

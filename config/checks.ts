@@ -26,7 +26,7 @@ export const readmeImage =
 /** Environment that the program sets or keeps out, and what goes wrong otherwise. */
 const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
   [
-    /^AWS_(DEFAULT_)?PROFILE$|^AWS_REGION$/,
+    /^AWS_(DEFAULT_)?(PROFILE|REGION)$/,
     "It would win over every account's profile; accounts and regions come from targetAccounts.",
   ],
   [
@@ -35,7 +35,7 @@ const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]
   ],
   [/^(READ_OPERATIONS_ONLY|AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*)$/, "The program sets the server's guards and transport."],
   [/^ENDPOINT_SUGGEST_AWS_COMMANDS$/, "mcp.suggestCommands decides about it."],
-  [/^(HOME|TMPDIR|PATH|AWS_DEFAULT_REGION)$/, "The program or the image sets it."],
+  [/^(HOME|TMPDIR|PATH)$/, "The program or the image sets it."],
 ];
 
 /** Labels and annotations of the pod that the program sets itself. */

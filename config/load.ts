@@ -113,6 +113,11 @@ export async function readSettings(
       permissions: await policies.of(account, index, partition),
     });
   }
+  const organization = config.organization && {
+    ...config.organization,
+    partition: partitionOf(config.organization.region),
+    permissions: await policies.ofStack(partitionOf(config.organization.region)),
+  };
   stop();
 
   const { clusters, image, ...rest } = config;
@@ -121,6 +126,7 @@ export async function readSettings(
     stack,
     subjects,
     targetAccounts,
+    organization,
     defaultProfile: config.defaultProfile ?? accounts[0]!.profile,
     clusters: clusters.map(({ oidcIssuerId, oidcIssuerUrl, ...cluster }) => ({
       ...cluster,

@@ -40,7 +40,7 @@ export class PolicySource {
   }
 
   /** The plan of the account at a place in the list; one that has problems is empty. */
-  of(account: TargetAccountConfig, index: number, partition: string): Promise<PermissionPlan> {
+  of(account: Pick<TargetAccountConfig, "policyFile">, index: number, partition: string): Promise<PermissionPlan> {
     const file = account.policyFile ?? this.config.iam.policyFile;
     const path: Path =
       account.policyFile === undefined
@@ -50,6 +50,11 @@ export class PolicySource {
     const plan = this.plans.get(key) ?? this.plan(path, file, partition);
     this.plans.set(key, plan);
     return plan;
+  }
+
+  /** The plan of accounts without a file of their own. */
+  ofStack(partition: string): Promise<PermissionPlan> {
+    return this.of({}, 0, partition);
   }
 
   private async plan(path: Path, file: string | undefined, partition: string): Promise<PermissionPlan> {

@@ -632,6 +632,14 @@ const organization = object({
     "`DELEGATED_ADMIN` from a delegated administrator account.",
     "DELEGATED_ADMIN",
   ),
+  existingOidcProviders: z
+    .record(
+      z.string().regex(rules.clusterName.pattern, { error: rules.clusterName.expected }),
+      list(text(rules.accountId), "account ids"),
+      { error: "a map of cluster names to lists of account ids" },
+    )
+    .default({})
+    .describe("By cluster: accounts that have its OIDC provider already; none is made there."),
   accountsFile: doc(
     text(filePath).optional(),
     "YAML or JSON file with a list of `{profile, accountId, description, region}`: the profiles of the workload, as `targetAccounts` with `manage: false`.",

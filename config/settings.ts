@@ -28,11 +28,19 @@ export type ImageSettings =
   | { readonly kind: "build"; readonly build: BuildSettings }
   | { readonly kind: "none" };
 
-export interface Settings extends Omit<Config, "clusters" | "targetAccounts" | "image" | "defaultProfile"> {
+export interface OrganizationSettings extends NonNullable<Config["organization"]> {
+  readonly partition: string;
+  /** Permission policies of the roles that the StackSet makes. */
+  readonly permissions: PermissionPlan;
+}
+
+export interface Settings
+  extends Omit<Config, "clusters" | "targetAccounts" | "image" | "defaultProfile" | "organization"> {
   readonly stack: string;
   readonly clusters: readonly ClusterSettings[];
   readonly targetAccounts: readonly TargetAccountSettings[];
   readonly image: ImageSettings;
+  readonly organization: OrganizationSettings | undefined;
   readonly defaultProfile: string;
   /** Service accounts that every role trusts: the workload's own first. */
   readonly subjects: readonly Subject[];

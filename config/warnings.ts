@@ -25,6 +25,9 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Sett
   }
   if (image.kind === "prebuilt" && readmeImage.test(image.reference)) {
     warnings.push(
+      "image.prebuilt: this image has no Python where the verification's script could run, so up is not verified.",
+    );
+    warnings.push(
       `image.prebuilt: the gateway in ${image.reference} gives callers other callers' answers, another account's data included, as soon as two clients call. Build the image (image.build).`,
     );
   }

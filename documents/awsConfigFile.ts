@@ -30,8 +30,12 @@ export function sessionName(cluster: string): string {
  * The file's text. The SDK assumes each role by itself when a command names the profile, and renews the session;
  * no credentials are in it, and one broken account harms only itself. There is no duration_seconds, because botocore
  * ignores it here (boto/botocore#3411).
+ *
+ * What names no profile gets a region from here and no credentials: AWS_DEFAULT_REGION would win over every profile's.
+ *
+ * @param defaultProfile its region is that of commands without a profile
  */
-export function awsConfigFile(cluster: string, profiles: readonly Profile[]): string {
+export function awsConfigFile(cluster: string, profiles: readonly Profile[], defaultProfile: string): string {
   const section = ({ name, roleArn, region }: Profile) =>
     [
       name === "default" ? "[default]" : `[profile ${name}]`,
@@ -42,5 +46,7 @@ export function awsConfigFile(cluster: string, profiles: readonly Profile[]): st
       "sts_regional_endpoints = regional",
       "",
     ].join("\n");
-  return profiles.map(section).join("\n");
+  const region = (profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!).region;
+  const bare = profiles.some(({ name }) => name === "default") ? [] : [`[default]\nregion = ${region}\n`];
+  return [...bare, ...profiles.map(section)].join("\n");
 }

@@ -39,17 +39,26 @@ export function roleArn(
   return `arn:${partition}:iam::${accountId}:role${iam.path}${roleNameFor(iam.roleName, number)}`;
 }
 
-/** Every account as the server in one cluster sees it, with the role that trusts this cluster. */
-export function profilesOf(settings: Settings, clusters: readonly TrustedCluster[], cluster: string): Profile[] {
-  return settings.targetAccounts.map((account) => {
-    const role = trustRoles(settings, account, clusters).find(({ clusters: trusted }) => trusted.includes(cluster));
-    if (role === undefined) throw new Error(`no role of ${account.profile} trusts cluster ${cluster}`);
-    return {
-      name: account.profile,
-      accountId: account.accountId,
-      region: account.region,
-      description: account.description,
-      roleArn: roleArn(settings, account, role.number),
-    };
-  });
+/**
+ * Every account as the server in each cluster sees it, by the cluster's name: with the role that trusts that cluster.
+ * All at once, because where a cluster's trust goes depends on the clusters before it.
+ */
+export function profilesByCluster(
+  settings: Settings,
+  clusters: readonly TrustedCluster[],
+): ReadonlyMap<string, readonly Profile[]> {
+  const profiles = new Map<string, Profile[]>(clusters.map(({ name }) => [name, []]));
+  for (const account of settings.targetAccounts) {
+    for (const { number, clusters: trusted } of trustRoles(settings, account, clusters)) {
+      const profile: Profile = {
+        name: account.profile,
+        accountId: account.accountId,
+        region: account.region,
+        description: account.description,
+        roleArn: roleArn(settings, account, number),
+      };
+      for (const cluster of trusted) profiles.get(cluster)!.push(profile);
+    }
+  }
+  return profiles;
 }

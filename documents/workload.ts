@@ -41,7 +41,7 @@ export const hashOf = (...texts: string[]) => createHash("sha256").update(texts.
 export function configData({ settings, cluster, profiles }: Workload): Record<string, string> {
   const { denyList } = settings.mcp;
   return {
-    config: awsConfigFile(cluster, profiles),
+    config: awsConfigFile(cluster, profiles, settings.defaultProfile),
     ...(denyList.length === 0
       ? {}
       : { [denyListFile]: `${JSON.stringify({ policy: { denyList, elicitList: [] } }, null, 2)}\n` }),
@@ -49,9 +49,8 @@ export function configData({ settings, cluster, profiles }: Workload): Record<st
 }
 
 /** Environment of the server: guards on, no default identity, every account by its own profile. */
-export function environment({ settings, profiles }: Workload): Record<string, string> {
-  const { mcp, defaultProfile } = settings;
-  const region = profiles.find(({ name }) => name === defaultProfile)?.region ?? profiles[0]!.region;
+export function environment({ settings }: Pick<Workload, "settings">): Record<string, string> {
+  const { mcp } = settings;
   const transport: Record<string, string> =
     mcp.transport === "sse"
       ? { AWS_API_MCP_TRANSPORT: "stdio" }
@@ -69,7 +68,6 @@ export function environment({ settings, profiles }: Workload): Record<string, st
     TMPDIR: paths.tmp,
     AWS_CONFIG_FILE: `${paths.awsConfig}/config`,
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-    AWS_DEFAULT_REGION: region,
     // Without it the node's role answers when a profile is missing.
     AWS_EC2_METADATA_DISABLED: "true",
     READ_OPERATIONS_ONLY: "true",
@@ -85,9 +83,14 @@ export function environment({ settings, profiles }: Workload): Record<string, st
   };
 }
 
+/** Whether the image is the readme's, whose paths are not ours. */
+export function usesReadmeImage({ image }: Pick<Settings, "image">): boolean {
+  return image.kind === "prebuilt" && readmeImage.test(image.reference);
+}
+
 /** Command of the container; undefined for the readme's prebuilt image, which has its own paths. */
 function command({ mcp, image }: Settings): { command?: string[]; args?: string[] } {
-  if (image.kind === "prebuilt" && readmeImage.test(image.reference)) return {};
+  if (usesReadmeImage({ image })) return {};
   if (mcp.transport === "streamable-http") return { command: [paths.server] };
   return {
     command: [paths.gateway],

@@ -1,7 +1,7 @@
 /** `npm run verify`: asks for every account from inside the clusters, as `pulumi up` does at its end. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { profilesOf } from "../documents/profiles.js";
+import { profilesByCluster } from "../documents/profiles.js";
 import { projectFolder, run } from "./lib/command.js";
 import { evaluate } from "./lib/evaluate.js";
 import { readStackFile } from "./lib/stackFile.js";
@@ -28,7 +28,11 @@ await run(async () => {
       const right = await verifyInCluster({
         kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
         processes,
-        workload: { settings, cluster: cluster.name, profiles: profilesOf(settings, clusters, cluster.name) },
+        workload: {
+          settings,
+          cluster: cluster.name,
+          profiles: profilesByCluster(settings, clusters).get(cluster.name)!,
+        },
         script,
         show: (output) => process.stdout.write(output),
         tell: toStderr,

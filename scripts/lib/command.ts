@@ -5,6 +5,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigError } from "../../config/load.js";
 import { UserError } from "../local/errors.js";
+import { interrupted } from "../local/processes.js";
 
 /** The project's folder: where the stack files are. */
 export const projectFolder = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -28,6 +29,8 @@ export async function run(main: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await main();
   } catch (error) {
+    // What fails because Ctrl-C ended the parts is no news.
+    if (interrupted()) return;
     const forPeople = error instanceof UserError || error instanceof ConfigError || pulumi.RunError.isInstance(error);
     console.error(forPeople ? error.message : error);
     process.exitCode = 1;

@@ -92,16 +92,12 @@ export async function rehearse(folder: string, stack: string, show: (text: strin
       },
       token: (subject) => issuer.token(subject),
     });
-    const checks = await ask(evaluation, pod, issuer);
+    const checks = await checksOf(evaluation, pod, issuer);
     show(table(checks));
     show(`Holmes in cluster ${cluster.name} would be given (robusta/holmes chart):\n`);
     show((evaluation.outputs.holmes as Record<string, { helmValues: string }>)[cluster.name]!.helmValues);
     const wrong = checks.filter(({ right }) => !right).length;
-    show(
-      wrong === 0
-        ? `All ${checks.length} checks are right.`
-        : `${wrong} of ${checks.length} checks are wrong.`,
-    );
+    show(wrong === 0 ? `All ${checks.length} checks are right.` : `${wrong} of ${checks.length} checks are wrong.`);
     return wrong === 0;
   } finally {
     await processes.stopAll();
@@ -132,7 +128,7 @@ async function standIns(aws: EmulatedAws, { settings, clusters }: Evaluation): P
 }
 
 /** Asks as Holmes does, and then what must be refused. */
-async function ask({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssuer): Promise<Check[]> {
+async function checksOf({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssuer): Promise<Check[]> {
   const { transport } = settings.mcp;
   const endpoint: McpEndpoint = {
     transport,
@@ -152,7 +148,7 @@ async function ask({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssue
     checks.push({ what, expected, answered: text, milliseconds: performance.now() - start, right: right(text) });
   };
   const identity = (profile: string) => async () =>
-    accountIn((await command(`aws sts get-caller-identity --profile ${profile}`)).text);
+    placeIn((await command(`aws sts get-caller-identity --profile ${profile}`)).text);
   const refusal = (text: string) => async () => short((await command(text)).text);
 
   await check(
@@ -161,14 +157,12 @@ async function ask({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssue
     async () => (await listTools(endpoint)).join(", "),
     (text) => text.includes("call_aws"),
   );
-  for (const { profile, accountId } of accounts)
-    await check(profile, accountId, identity(profile), (text) => text === accountId);
-  const pair = [accounts[0]!, accounts.at(-1)!];
-  await Promise.all(
-    pair.map(({ profile, accountId }) =>
-      check(`${profile}, at once`, accountId, identity(profile), (text) => text === accountId),
-    ),
-  );
+  const ask = ({ profile, accountId, region }: (typeof accounts)[number], when = "") => {
+    const place = `${accountId} ${region}`;
+    return check(`${profile}${when}`, place, identity(profile), (text) => text === place);
+  };
+  for (const account of accounts) await ask(account);
+  await Promise.all([accounts[0]!, accounts.at(-1)!].map((account) => ask(account, ", at once")));
 
   const { profile } = accounts[0]!;
   await check(
@@ -193,18 +187,15 @@ async function ask({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssue
     (text) => /AccessDenied|Not authorized/.test(text),
   );
   writeFileSync(pod.tokenFile, own);
-  await check(
-    `${profile}, again`,
-    accounts[0]!.accountId,
-    identity(profile),
-    (text) => text === accounts[0]!.accountId,
-  );
+  await ask(accounts[0]!, ", again");
   return checks;
 }
 
-/** The account of an answer to get-caller-identity, or what came in its place. */
-function accountIn(text: string): string {
-  return text.match(/\\?"Account\\?":\s*\\?"(\d{12})\\?"/)?.[1] ?? short(text);
+/** Account and region of an answer to get-caller-identity, `111111111111 us-east-1`, or what came in its place. */
+function placeIn(text: string): string {
+  const account = text.match(/\\?"Account\\?":\s*\\?"(\d{12})\\?"/)?.[1];
+  const region = text.match(/"region_name":\s*"([a-z0-9-]+)"/)?.[1];
+  return account === undefined ? short(text) : `${account} ${region ?? "(no region)"}`;
 }
 
 function short(text: string): string {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { planTree } from "../../scripts/lib/tree.js";
 import { changed, envOf, object, ofType } from "./stacks.js";
@@ -167,5 +170,61 @@ describe("what the config leaves out is asked from EKS", () => {
       /^https:\/\/oidc\.eks\.us-east-1\.amazonaws\.com\/id\/[0-9A-F]{32}$/,
     );
     expect(envOf(object(evaluation, "Deployment")).AWS_REGION).toBeUndefined();
+  });
+});
+
+describe("an organization", () => {
+  const organization = {
+    profile: "management",
+    accountId: "999999999999",
+    region: "us-east-1",
+    organizationalUnits: ["ou-abcd-11112222", "ou-abcd-33334444"],
+    existingOidcProviders: { "dev-cluster": ["111111111111"] },
+  };
+  const withOrganization = () =>
+    changed("dev", (config) => {
+      Object.assign(config, { organization });
+      for (const account of config.targetAccounts) account.manage = false;
+      config.image = { prebuilt: `registry.example.com/image@sha256:${"a".repeat(64)}` };
+    });
+
+  test("gets a StackSet from the same documents, in the management account alone", async () => {
+    const evaluation = await withOrganization();
+    const [stackSet] = ofType(evaluation, ":StackSet");
+    expect(stackSet!.open).toMatchObject({
+      permissionModel: "SERVICE_MANAGED",
+      autoDeployment: { enabled: true, retainStacksOnAccountRemoval: false },
+      capabilities: ["CAPABILITY_NAMED_IAM"],
+      callAs: "SELF",
+    });
+    const instances = ofType(evaluation, ":StackSetInstance").map(({ open }) => open.deploymentTargets);
+    expect(instances).toEqual(organization.organizationalUnits.map((unit) => ({ organizationalUnitIds: [unit] })));
+    const aws = evaluation.resources.filter(({ type }) => type.startsWith("aws:"));
+    expect(new Set(aws.map(({ provider }) => provider))).toEqual(new Set(["organization/stackset"]));
+    const template = JSON.parse(String(stackSet!.open.templateBody));
+    const [role] = Object.values<any>(template.Resources).filter(({ Type }) => Type === "AWS::IAM::Role");
+    const direct = await changed("dev");
+    expect(
+      JSON.parse(JSON.stringify(role.Properties.Policies[0].PolicyDocument).replaceAll("${AWS::Partition}", "aws")),
+    ).toMatchObject({ Version: "2012-10-17" });
+    expect(role.Properties.RoleName).toBe(ofType(direct, ":Role")[0]!.open.name);
+    expect(Object.keys(template.Conditions)).toHaveLength(1);
+  });
+
+  test("gives the workload its profiles, from the list or from a file", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "accounts-")), "accounts.yaml");
+    writeFileSync(
+      file,
+      '- {profile: one, accountId: "000000000001", region: eu-west-1}\n- {profile: two, accountId: "000000000002"}\n',
+    );
+    const evaluation = await changed("dev", (config) => {
+      Object.assign(config, { organization: { ...organization, accountsFile: file }, targetAccounts: [] });
+      config.image = { prebuilt: `registry.example.com/image@sha256:${"a".repeat(64)}` };
+    });
+    const { config } = object(evaluation, "ConfigMap").data;
+    expect(config).toContain("[profile one]\nrole_arn = arn:aws:iam::000000000001:role/EKSMultiAccountMCPRole\n");
+    expect(config).toMatch(/\[profile two\][^[]*region = us-east-1\n/);
+    expect(ofType(evaluation, ":TargetAccount")).toEqual([]);
+    rmSync(dirname(file), { recursive: true });
   });
 });

@@ -60,8 +60,8 @@ describe("npm run rehearse", () => {
   test("shows every account's own answer and every refusal, and leaves nothing behind", async () => {
     const { code, text } = await start("--stack", "dev").ended;
     expect(code, text).toBe(0);
-    expect(text).toMatch(/│ dev +│ 111111111111 +│ 111111111111 .*right/);
-    expect(text).toMatch(/│ sandbox +│ 222222222222 +│ 222222222222 .*right/);
+    expect(text).toMatch(/│ dev +│ 111111111111 us-east-1 +│ 111111111111 us-east-1 .*right/);
+    expect(text).toMatch(/│ sandbox +│ 222222222222 us-west-2 +│ 222222222222 us-west-2 .*right/);
     for (const refused of ["a write", "an unknown profile", "another service account"]) {
       expect(text).toMatch(new RegExp(`│ ${refused} +│ refused .*right`));
     }

@@ -49,12 +49,17 @@ describe("identity", () => {
 
   test("no identity but the profiles': no default region that wins, no node role, no credentials file", () => {
     const env = envOf(deployment);
-    for (const name of ["AWS_REGION", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"])
+    for (const name of [
+      "AWS_REGION",
+      "AWS_DEFAULT_REGION",
+      "AWS_PROFILE",
+      "AWS_ROLE_ARN",
+      "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ])
       expect(env).not.toHaveProperty(name);
     expect(env).toMatchObject({
       AWS_EC2_METADATA_DISABLED: "true",
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-      AWS_DEFAULT_REGION: "us-east-1",
       AWS_CONFIG_FILE: "/etc/holmes-aws-mcp/aws/config",
     });
   });
@@ -73,6 +78,8 @@ describe("identity", () => {
   test("each account is a profile with its own region, and nothing that botocore ignores", () => {
     const { config } = object(dev, "ConfigMap").data;
     expect(config).toContain("[profile dev]\nrole_arn = arn:aws:iam::111111111111:role/EKSMultiAccountMCPRole\n");
+    // A region for what names no profile, and no role with it.
+    expect(config).toMatch(/^\[default\]\nregion = us-east-1\n\n\[profile/);
     expect(config).toMatch(/\[profile sandbox\][^[]*region = us-west-2\n/);
     expect(config).not.toContain("duration_seconds");
     for (const [, name] of config.matchAll(/role_session_name = (.*)/g)) expect(name).toMatch(/^[\w+=,.@-]{2,64}$/);
@@ -164,6 +171,8 @@ describe("the server", () => {
     expect(own.image).toBe(reference);
     expect(own.command).toBeUndefined();
     expect(own.livenessProbe.tcpSocket).toBeDefined();
+    expect(ofType(evaluation, ":Job")).toEqual([]);
+    expect(evaluation.warnings.join()).toContain("verification");
     expect(evaluation.warnings.join()).toContain("gives callers other callers' answers");
   });
 });

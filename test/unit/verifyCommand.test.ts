@@ -5,7 +5,7 @@ import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ClusterSettings, Settings } from "../../config/settings.js";
-import { profilesOf } from "../../documents/profiles.js";
+import { profilesByCluster } from "../../documents/profiles.js";
 import { projectFolder } from "../../scripts/lib/command.js";
 import type { Evaluation } from "../../scripts/lib/evaluate.js";
 import { accessFlags, clustersToVerify, verifyArguments } from "../../scripts/lib/verifyAccess.js";
@@ -143,7 +143,7 @@ async function verify(script: Script, evaluation = dev) {
     const result = await verifyInCluster({
       kubectl: new Kubectl({ command, cluster, flags: ["--context=there"], namespace }),
       processes: own,
-      workload: { settings, cluster, profiles: profilesOf(settings, clusters, cluster) },
+      workload: { settings, cluster, profiles: profilesByCluster(settings, clusters).get(cluster)! },
       script: "print('verify')\n",
       show: (text) => {
         shown += text;

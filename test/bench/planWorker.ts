@@ -1,0 +1,63 @@
+/** One side of bench:plan: prints the milliseconds of an evaluation and the number of resources as JSON. */
+const [side, clusters, accounts] = process.argv.slice(2) as ["program" | "bare", string, string];
+
+const hex = (index: number) => index.toString(16).toUpperCase().padStart(32, "0");
+const names = (count: string, prefix: string) =>
+  Array.from({ length: Number(count) }, (_, index) => ({ name: `${prefix}-${index}`, index }));
+
+const config = {
+  clusters: names(clusters, "cluster").map(({ name, index }) => ({
+    name,
+    region: "us-east-1",
+    accountId: "111111111111",
+    oidcIssuerId: hex(index),
+    context: name,
+  })),
+  targetAccounts: names(accounts, "account").map(({ name, index }) => ({
+    profile: name,
+    accountId: String(100000000000 + index),
+    region: "us-east-1",
+    description: name,
+  })),
+  image: { prebuilt: `registry.example.com/image@sha256:${"a".repeat(64)}` },
+};
+const values = Object.fromEntries(
+  Object.entries(config).map(([key, value]) => [`holmes-aws-mcp:${key}`, JSON.stringify(value)]),
+);
+
+if (side === "program") {
+  const start = performance.now();
+  const pulumi = await import("@pulumi/pulumi");
+  let resources = 0;
+  pulumi.runtime.setAllConfig(values);
+  await pulumi.runtime.setMocks(
+    {
+      call: ({ token }) => {
+        throw new Error(`unexpected call of ${token}`);
+      },
+      newResource: ({ inputs, name }) => {
+        resources++;
+        return { id: name, state: inputs };
+      },
+    },
+    "holmes-aws-mcp",
+    "bench",
+    false,
+  );
+  await import("../../index.js");
+  await pulumi.runtime.disconnect();
+  console.log(JSON.stringify({ milliseconds: performance.now() - start, resources }));
+} else {
+  // What to register is found out before the clock starts.
+  const { evaluate } = await import("../../scripts/lib/evaluate.js");
+  const { resources } = await evaluate("bench", { values, secretKeys: [] });
+  const bare = resources.map(({ type, name, open, custom }) => ({ type, name, open, custom }));
+  const { execFileSync } = await import("node:child_process");
+  const worker = new URL("bareProgram.ts", import.meta.url);
+  process.stdout.write(
+    execFileSync(process.execPath, ["--import", "tsx", worker.pathname], {
+      input: JSON.stringify(bare),
+      maxBuffer: 1 << 28,
+    }),
+  );
+}
