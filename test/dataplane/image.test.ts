@@ -1,10 +1,14 @@
 import { execFile, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { chmod } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectDir } from "../../scripts/local/install.js";
+import { callTool } from "../../scripts/local/mcpClient.js";
+import { freePort, waitForHttp } from "../../scripts/local/processes.js";
+import { startLab } from "./lab.js";
 
 const exec = promisify(execFile);
 const docker = async (...args: string[]) => (await exec("docker", args, { maxBuffer: 64 * 1_048_576 })).stdout.trim();
@@ -106,6 +110,49 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(await docker("inspect", container, "--format", "{{.State.ExitCode}}")).toBe("0");
   });
 
+  it.each(["sse", "streamable-http"] as const)("answers with the right account over %s", async (transport) => {
+    const lab = await startLab();
+    try {
+      // Files of this machine's user, to be read by 10001.
+      for (const name of ["", "token", "config", "service-reference"]) await chmod(path.join(lab.folder, name), 0o755);
+      const port = await freePort();
+      const { env } = await lab.stdio();
+      const here: Record<string, string> = { ...env, HOME: "/home/mcp", TMPDIR: "/tmp" };
+      delete here.PATH;
+      const http = {
+        AWS_API_MCP_TRANSPORT: transport,
+        AWS_API_MCP_HOST: "127.0.0.1",
+        AWS_API_MCP_PORT: String(port),
+        AUTH_TYPE: "no-auth",
+      };
+      const command =
+        transport === "sse"
+          ? [
+              ...["/opt/gateway/node_modules/.bin/supergateway", "--stdio", `exec ${SERVER}`, "--logLevel", "none"],
+              ...["--outputTransport", "sse", "--host", "127.0.0.1", "--port", String(port)],
+            ]
+          : [SERVER];
+      const variables = { ...here, ...(transport === "sse" ? {} : http) };
+      await docker(
+        ...["run", "--detach", "--name", `${container}-${transport}`, "--network", "host", ...RESTRICTED],
+        ...["--volume", `${lab.folder}:${lab.folder}:ro`],
+        ...Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
+        ...[tag, ...command],
+      );
+      await waitForHttp(`http://127.0.0.1:${port}/`, { timeoutMs: 120_000 });
+      const endpoint = { transport, url: `http://127.0.0.1:${port}/${transport === "sse" ? "sse" : "mcp"}` };
+      for (const mark of [0, 1, 2]) {
+        const { command: cli_command, arn } = lab.marked(mark);
+        const { text } = await callTool(endpoint, "call_aws", { cli_command });
+        expect(text.replaceAll('\\"', '"')).toContain(arn);
+      }
+      expect(await docker("logs", `${container}-${transport}`)).not.toContain("arn:");
+    } finally {
+      await docker("rm", "--force", `${container}-${transport}`).catch(() => {});
+      await lab.close();
+    }
+  });
+
   it("starts the server by default, and tells why when it cannot", async () => {
     const { status, stderr } = spawnSync("docker", ["run", "--rm", "--network", "none", ...RESTRICTED, tag], {
       encoding: "utf8",
@@ -116,6 +163,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
   });
 });
 
+const SERVER = "/opt/venv/bin/awslabs.aws-api-mcp-server";
 /** What Pod Security `restricted` and the Deployment ask for. */
 const RESTRICTED = [
   ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "10001:10001"],

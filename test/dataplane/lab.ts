@@ -46,6 +46,8 @@ export interface Lab {
   start(transport: Transport): Promise<Running>;
   /** How to run the server over stdio, with nothing around it. */
   stdio(): Promise<{ command: string; args: string[]; env: Record<string, string> }>;
+  /** Where the files are that the environment names: AWS config, token, certificate authority. */
+  folder: string;
   close(): Promise<void>;
 }
 
@@ -172,6 +174,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
     parameters,
     start: run,
     stdio: async () => ({ command: server[0]!, args: server.slice(1), env: await environment({}) }),
+    folder,
     close: () => processes.stopAll(),
   };
 }
