@@ -28,13 +28,13 @@ export function awsCommand({ access }: Pick<Place, "access">, command: string): 
 }
 
 /**
- * `pulumi up` without these accounts. Resources are called `<profile>` and `<profile>/…`; where a cluster has the name
- * of a profile, the types tell them apart.
+ * `pulumi up` without these accounts. Resources are called `<profile>` and `<profile>/…`; where a cluster, the image or
+ * the organization has the name of a profile, the types tell them apart.
  */
 export function upWithout(settings: Settings, profiles: readonly string[]): string {
-  const clusters = new Set(settings.clusters.map(({ name }) => name));
+  const others = new Set([...settings.clusters.map(({ name }) => name), "image", "organization"]);
   const patterns = profiles.flatMap((profile) =>
-    clusters.has(profile)
+    others.has(profile)
       ? [
           `**::holmes-aws-mcp:index:TargetAccount::${profile}`,
           `**::holmes-aws-mcp:index:TargetAccount$**::${profile}/**`,

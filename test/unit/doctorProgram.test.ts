@@ -1,6 +1,7 @@
 /** The doctor beside the program itself: what that makes is ours, and both get into accounts the same way. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { doctor } from "../../scripts/lib/doctor.js";
+import { upWithout } from "../../scripts/lib/doctorAdvice.js";
 import { placesOf } from "../../scripts/lib/doctorPlaces.js";
 import { StackState } from "../../scripts/lib/doctorState.js";
 import { EmulatedAws } from "../../scripts/lib/emulatedAws.js";
@@ -73,7 +74,7 @@ function stateOf({ resources }: Evaluation, accountId: string): string {
 describe("what the program made", () => {
   it.each([
     ["with the defaults", {}],
-    ["with tags, a path and a boundary", { iam: { tags: { team: "platform" }, path: "/holmes/" } }],
+    ["with tags and a path", { iam: { tags: { team: "platform" }, path: "/holmes/" } }],
     [
       "for many clusters, in several roles",
       { clusters: ["1", "2", "3", "4", "5", "6"].map((id) => cluster(`c${id}`, id)) },
@@ -229,4 +230,46 @@ it("gets into every account as the program's providers do", async () => {
   expect(new Set(ofPlaces)).toEqual(new Set(ofProviders));
   expect(ofPlaces).toHaveLength(new Set(ofPlaces).size);
   expect(ofPlaces).toHaveLength(3);
+});
+
+describe("the accounts that an update leaves out", () => {
+  /** Globs as the engine reads them (pulumi/pulumi pkg/resource/deploy/deployment.go, getMatcher). */
+  const matcher = (glob: string) => {
+    const quote = (text: string) => text.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&");
+    const parts = glob.split("**").map((part) => part.split("*").map(quote).join("[^:]*"));
+    return new RegExp(`^${parts.join(".*")}$`);
+  };
+
+  it.each([
+    ["apart", "eks-one"],
+    ["named like a cluster", "sick"],
+  ])("are left out whole, and nothing else is: %s", async (_, name) => {
+    const evaluation = await program(
+      {
+        clusters: [{ ...cluster(name, "A"), deploy: true, context: "kube" }],
+        targetAccounts: [
+          { profile: "sick", accountId: "111111111111" },
+          { profile: "sick-not", accountId: "222222222222" },
+          { profile: "image", accountId: "333333333333" },
+        ],
+        image: { prebuilt: `registry.example.com/mcp@sha256:${"0".repeat(64)}` },
+      },
+      false,
+    );
+    for (const profile of ["sick", "image"]) {
+      const globs = [...upWithout(evaluation.settings, [profile]).matchAll(/--exclude '([^']+)'/g)].map(([, glob]) =>
+        matcher(glob!),
+      );
+      const excluded = evaluation.resources.filter(({ urn }) => globs.some((glob) => glob.test(urn)));
+      const component = evaluation.resources.find(
+        ({ type, name: resource }) => type === "holmes-aws-mcp:index:TargetAccount" && resource === profile,
+      )!;
+      const own = evaluation.resources.filter(
+        ({ parent, type, name: resource }) =>
+          parent === component.urn || (type === "pulumi:providers:aws" && resource === `${profile}/aws`),
+      );
+      expect(own.length).toBeGreaterThan(3);
+      expect(excluded.map(({ urn }) => urn).sort()).toEqual([component, ...own].map(({ urn }) => urn).sort());
+    }
+  });
 });
