@@ -2,6 +2,7 @@
  * What no single key can tell: names that must be unique or must exist, keys that contradict each other.
  * The checks read the raw config, so that they speak even when some key's type is wrong.
  */
+import { sensitivePatterns } from "../policies/sensitiveReads.js";
 import { dnsSuffixOf, limits, partitionOf, rules, type TextRule } from "./limits.js";
 import { nearest, type Path, type Problems, pathText } from "./problems.js";
 import { issuerUrl } from "./settings.js";
@@ -59,7 +60,16 @@ export function crossChecks(
   isSecret: (key: string) => boolean,
   problems: Problems,
 ): void {
-  for (const check of [checkClusters, checkAccounts, checkProfiles, checkIam, checkImage, checkWorkload, checkPod]) {
+  for (const check of [
+    checkClusters,
+    checkAccounts,
+    checkOrganization,
+    checkProfiles,
+    checkIam,
+    checkImage,
+    checkWorkload,
+    checkPod,
+  ]) {
     check(config, problems);
   }
   for (const [index, group] of texts(row(config.iam).disabledPolicyGroups).entries()) {
@@ -69,6 +79,15 @@ export function crossChecks(
       group,
       policyGroups,
       "a service group of the default policy",
+    );
+  }
+  for (const [index, pattern] of texts(row(config.iam).sensitiveReadsExcept).entries()) {
+    exists(
+      problems,
+      ["iam", "sensitiveReadsExcept", index],
+      pattern,
+      sensitivePatterns,
+      "an action that iam.sensitiveReads denies, as docs/permissions.md writes it",
     );
   }
   checkPlainSecrets(config, isSecret, problems);
@@ -258,6 +277,14 @@ function checkAccounts(config: Row, problems: Problems): void {
     }
     checkUnmanaged(account, path, problems);
     checkArns(config, account, path, problems);
+  }
+}
+
+/** Clusters whose provider some accounts of the organization have. */
+function checkOrganization(config: Row, problems: Problems): void {
+  const clusterNames = rows(config.clusters).flatMap((cluster) => text(cluster.name) ?? []);
+  for (const name of Object.keys(row(row(config.organization).existingOidcProviders))) {
+    exists(problems, ["organization", "existingOidcProviders", name], name, clusterNames, "a name in clusters");
   }
 }
 

@@ -28,9 +28,9 @@ export class PolicySource {
 
   /** Holds `iam.additionalActions` to what the default policy is held to. */
   async checkAdditionalActions(): Promise<void> {
-    const { additionalActions, sensitiveReads } = this.config.iam;
+    const { additionalActions, sensitiveReads, sensitiveReadsExcept } = this.config.iam;
     if (additionalActions.length === 0) return;
-    const findings = await checkAdditionalActions(additionalActions, { sensitiveReads });
+    const findings = await checkAdditionalActions(additionalActions, { sensitiveReads, sensitiveReadsExcept });
     // They are a list, not yet a statement, to whoever wrote them.
     const plain = findings.map((finding) => ({
       ...finding,
@@ -64,7 +64,7 @@ export class PolicySource {
     if (file !== undefined) {
       replacement = this.read(path, file);
       if (replacement === undefined) return none;
-      this.report(path, file, await checkPolicy(replacement, { sensitiveReads: iam.sensitiveReads }));
+      this.report(path, file, await checkPolicy(replacement, iam));
     }
     try {
       return permissionPolicies({
@@ -73,6 +73,7 @@ export class PolicySource {
         groups: { disabled: iam.disabledPolicyGroups },
         additionalActions: iam.additionalActions,
         sensitiveReads: iam.sensitiveReads,
+        sensitiveReadsExcept: iam.sensitiveReadsExcept,
         allowedRegions: iam.allowedRegions,
         hosted: holmes.hosted,
         ...(replacement === undefined ? {} : { replacement }),

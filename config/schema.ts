@@ -35,14 +35,16 @@ const set = <T extends z.ZodType<string | number>>(item: T, of: string) =>
 const object = <T extends z.ZodRawShape>(shape: T) =>
   z.strictObject(shape, { error: `an object with ${Object.keys(shape).join(", ")}` });
 
-const textMap = (key: TextRule, value: TextRule) =>
+const keyed = <T extends z.ZodType>(key: TextRule, value: T, of: string) =>
   z.record(
     z.string().superRefine((name, context) => {
       if (!key.pattern.test(name)) context.addIssue({ code: "custom", message: key.expected, input: name });
     }),
-    text(value),
-    { error: `a map of ${key.expected}, to ${value.expected}` },
+    value,
+    { error: `a map of ${key.expected}, to ${of}` },
   );
+
+const textMap = (key: TextRule, value: TextRule) => keyed(key, text(value), value.expected);
 
 const line: TextRule = {
   pattern: /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u,
@@ -232,6 +234,11 @@ const iam = object({
     oneOf("deny", "allow").default("deny"),
     "`deny`: an explicit Deny on what hands out credentials or returns secrets or customers' data. `allow`: the breadth of the old policy.",
     "deny",
+  ),
+  sensitiveReadsExcept: doc(
+    set(text(rules.iamAction), "denied actions").default([]),
+    "Denied actions to leave open all the same, one by one, as docs/permissions.md writes them.",
+    ["ecs:Describe*TaskDefinition"],
   ),
   disabledPolicyGroups: doc(
     set(text(line), "names of service groups").default([]),
@@ -632,14 +639,11 @@ const organization = object({
     "`DELEGATED_ADMIN` from a delegated administrator account.",
     "DELEGATED_ADMIN",
   ),
-  existingOidcProviders: z
-    .record(
-      z.string().regex(rules.clusterName.pattern, { error: rules.clusterName.expected }),
-      list(text(rules.accountId), "account ids"),
-      { error: "a map of cluster names to lists of account ids" },
-    )
-    .default({})
-    .describe("By cluster: accounts that have its OIDC provider already; none is made there."),
+  existingOidcProviders: doc(
+    keyed(rules.clusterName, set(text(rules.accountId), "account ids"), "lists of account ids").default({}),
+    "By cluster: accounts that have its OIDC provider already; none is made there.",
+    { "prod-us-east-1": ["222222222222"] },
+  ),
   accountsFile: doc(
     text(filePath).optional(),
     "YAML or JSON file with a list of `{profile, accountId, description, region}`: the profiles of the workload, as `targetAccounts` with `manage: false`.",

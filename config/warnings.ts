@@ -17,6 +17,9 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Sett
   if (iam.sensitiveReads === "allow") {
     warnings.push("iam.sensitiveReads is allow: secrets, credentials and customers' data can be read.");
   }
+  if (iam.sensitiveReads === "deny" && iam.sensitiveReadsExcept.length > 0) {
+    warnings.push(`iam.sensitiveReadsExcept opens sensitive reads: ${iam.sensitiveReadsExcept.join(", ")}.`);
+  }
   const managed = targetAccounts.filter(({ manage }) => manage).length;
   if (managed > manyAccounts) {
     warnings.push(

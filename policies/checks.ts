@@ -19,6 +19,15 @@ export interface Finding {
 /** How many actions a message names before it only counts them. */
 const NAMED = 5;
 
+/** How the stack's config bears on the checks. */
+export interface CheckOptions {
+  /** Default: `deny`. */
+  sensitiveReads?: "deny" | "allow";
+  sensitiveReadsExcept?: readonly string[];
+  /** Default: the services that the document names. */
+  catalogue?: Catalogue;
+}
+
 /**
  * Holds a user's own permission policy to what the default policy is held to: a form that IAM takes, no Allow with
  * NotAction, no Allow of everything, no pattern that covers nothing, and every allowed action Read or List or
@@ -28,10 +37,7 @@ const NAMED = 5;
  * @param options.sensitiveReads with `deny`, patterns that are wholly denied by it are findings: they have no effect.
  * @param options.catalogue the services the document names are loaded when left out.
  */
-export async function checkPolicy(
-  document: unknown,
-  options: { sensitiveReads?: "deny" | "allow"; catalogue?: Catalogue } = {},
-): Promise<Finding[]> {
+export async function checkPolicy(document: unknown, options: CheckOptions = {}): Promise<Finding[]> {
   let policy: PolicyDocument;
   try {
     policy = parsePolicy(document);
@@ -44,15 +50,13 @@ export async function checkPolicy(
   const findings = policy.Statement.flatMap((statement, index) =>
     statementFindings(statement, `Statement[${index}]${statement.Sid ? ` (${statement.Sid})` : ""}`, catalogue),
   );
-  if ((options.sensitiveReads ?? "deny") === "deny") findings.push(...withoutEffect(policy, catalogue));
+  if ((options.sensitiveReads ?? "deny") === "deny")
+    findings.push(...withoutEffect(policy, catalogue, options.sensitiveReadsExcept));
   return [...findings, ...writes(policy, catalogue)];
 }
 
 /** The same for a list of action patterns to allow in addition to the default policy. */
-export function checkAdditionalActions(
-  actions: readonly string[],
-  options: { sensitiveReads?: "deny" | "allow"; catalogue?: Catalogue } = {},
-): Promise<Finding[]> {
+export function checkAdditionalActions(actions: readonly string[], options: CheckOptions = {}): Promise<Finding[]> {
   const statement: Statement = { Sid: "AdditionalActions", Effect: "Allow", Action: [...actions], Resource: "*" };
   return checkPolicy({ Version: "2012-10-17", Statement: [statement] }, options);
 }
@@ -105,18 +109,18 @@ function writes(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
   }));
 }
 
-function withoutEffect(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
+function withoutEffect(policy: PolicyDocument, catalogue: Catalogue, except: readonly string[] = []): Finding[] {
   const findings: Finding[] = [];
   for (const pattern of policy.Statement.filter(({ Effect }) => Effect === "Allow").flatMap(({ Action }) =>
     listOf(Action),
   )) {
     const covered = catalogue.matching(pattern);
-    const entries = covered.map(({ action }) => sensitiveEntry(action));
+    const entries = covered.map(({ action }) => sensitiveEntry(action, except));
     if (covered.length > 0 && entries.every((entry) => entry !== undefined && entry.resources === undefined)) {
       findings.push({
         kind: "sensitive",
         message: `"${pattern}" has no effect: iam.sensitiveReads denies it (${entries[0]!.category}: ${entries[0]!.reason})`,
-        fix: 'Remove it, or set iam.sensitiveReads to "allow".',
+        fix: 'Remove it, open it by iam.sensitiveReadsExcept, or set iam.sensitiveReads to "allow".',
       });
     }
   }

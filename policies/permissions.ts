@@ -16,6 +16,8 @@ export interface PermissionOptions {
   additionalActions?: string[];
   /** Whether what hands out credentials, secrets or customers' data is denied explicitly. Default: `deny`. */
   sensitiveReads?: "deny" | "allow";
+  /** Patterns of the list of sensitive reads that are left open all the same. Default: none. */
+  sensitiveReadsExcept?: string[];
   /** Regions that may be asked; every other one is denied explicitly, global services exempt. Empty: all. */
   allowedRegions?: string[];
   /** Adds what the hosted AWS MCP server needs from its callers. Default: false. */
@@ -147,7 +149,8 @@ function documentOf(statements: Statement[]): PolicyDocument {
   return { Version: "2012-10-17", Statement: statements };
 }
 
-function denials({ partition, sensitiveReads = "deny", allowedRegions = [] }: PermissionOptions): Statement[] {
+function denials(options: PermissionOptions): Statement[] {
+  const { partition, sensitiveReads = "deny", sensitiveReadsExcept, allowedRegions = [] } = options;
   const regions: Statement[] =
     allowedRegions.length === 0
       ? []
@@ -160,7 +163,7 @@ function denials({ partition, sensitiveReads = "deny", allowedRegions = [] }: Pe
             Condition: { StringNotEquals: { "aws:RequestedRegion": [...allowedRegions].sort() } },
           },
         ];
-  return [...(sensitiveReads === "deny" ? sensitiveReadsDeny(partition) : []), ...regions];
+  return [...(sensitiveReads === "deny" ? sensitiveReadsDeny(partition, sensitiveReadsExcept) : []), ...regions];
 }
 
 function allowances(options: PermissionOptions): Statement[] {

@@ -324,21 +324,35 @@ export const keptReads: readonly KeptRead[] = [
 ];
 
 /** The list's entries for an action (as a whole, or on some resources). */
-export function sensitiveEntry(action: string): SensitiveRead | undefined {
-  return sensitiveReads.find(({ actions }) => actions.some((pattern) => matchesAction(pattern, action)));
+export function sensitiveEntry(action: string, except: readonly string[] = []): SensitiveRead | undefined {
+  return without(except).find(({ actions }) => actions.some((pattern) => matchesAction(pattern, action)));
 }
 
-/** The explicit Deny: one statement for all resources, and one for the actions where the resource decides. */
-export function sensitiveReadsDeny(partition: string): Statement[] {
-  const everywhere = sensitiveReads.filter(({ resources }) => resources === undefined);
-  const somewhere = sensitiveReads.filter(({ resources }) => resources !== undefined);
+/** Every pattern of the list, as `iam.sensitiveReadsExcept` names them. */
+export const sensitivePatterns: readonly string[] = sensitiveReads.flatMap(({ actions }) => actions);
+
+/** The list without the patterns that are excepted; an entry that loses all of them goes. */
+function without(except: readonly string[]): SensitiveRead[] {
+  return sensitiveReads.flatMap((entry) => {
+    const actions = entry.actions.filter((action) => !except.includes(action));
+    return actions.length === 0 ? [] : [{ ...entry, actions }];
+  });
+}
+
+/**
+ * The explicit Deny: one statement for all resources, and one for the actions where the resource decides.
+ *
+ * @param except patterns of the list that are left open
+ */
+export function sensitiveReadsDeny(partition: string, except: readonly string[] = []): Statement[] {
+  const denied = without(except);
+  const everywhere = denied.filter(({ resources }) => resources === undefined);
+  const somewhere = denied.filter(({ resources }) => resources !== undefined);
+  const everywhereActions = everywhere.flatMap(({ actions }) => actions).sort();
   return [
-    {
-      Sid: "DenySensitiveReads",
-      Effect: "Deny",
-      Action: everywhere.flatMap(({ actions }) => actions).sort(),
-      Resource: "*",
-    },
+    ...(everywhereActions.length === 0
+      ? []
+      : [{ Sid: "DenySensitiveReads", Effect: "Deny" as const, Action: everywhereActions, Resource: "*" }]),
     ...somewhere.map(
       ({ actions, resources }, index): Statement => ({
         Sid: `DenySensitiveResources${index === 0 ? "" : index + 1}`,

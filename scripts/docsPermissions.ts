@@ -167,16 +167,17 @@ function denied(catalogue: Catalogue): string[] {
     "",
     "Statement `DenySensitiveReads`, in the first permission policy. The last column counts the actions that the service",
     'groups would allow without it (`iam.sensitiveReads: "allow"`); the others are denied for the case that somebody attaches',
-    "a further policy.",
+    "a further policy. `iam.sensitiveReadsExcept` leaves single ones open, by the pattern in the first column.",
     "",
     ...(Object.keys(titles) as SensitiveCategory[]).flatMap((category) => [
       `### ${titles[category]}`,
       "",
       ...table(
-        ["Denied", "Why", "Opened by `allow`"],
+        ["Pattern", "Actions", "Why", "Opened by `allow`"],
         sensitiveReads
           .filter((entry) => entry.category === category)
           .map(({ actions, resources, reason }) => [
+            actions.map((pattern) => `\`${pattern}\``).join(" "),
             names(actions) +
               (resources === undefined ? "" : ` on ${resources.map((one) => `\`arn:aws:${one}\``).join(" ")}`),
             reason,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { groupIds, groups } from "../../policies/groups.js";
 import { PolicyShapeError } from "../../policies/parse.js";
 import { type PermissionOptions, PolicySizeError, permissionPolicies } from "../../policies/permissions.js";
-import { sensitiveReads } from "../../policies/sensitiveReads.js";
+import { sensitivePatterns, sensitiveReads } from "../../policies/sensitiveReads.js";
 import { evaluate } from "../../policies/simulate.js";
 import { minify, policySize } from "../../policies/size.js";
 import type { PolicyDocument, Statement } from "../../policies/types.js";
@@ -264,6 +264,32 @@ describe("evaluate", () => {
     const variable = allow(["s3:*"], { Resource: "arn:aws:s3:::bucket/${aws:username}" });
     expect(() => evaluate([variable], { action: "s3:GetObject", resource: "arn:aws:s3:::bucket/a" })).toThrow(
       "variable",
+    );
+  });
+});
+
+describe("single sensitive reads", () => {
+  const denied = (sensitiveReadsExcept: string[]) => {
+    const [policy] = permissionPolicies({ policyName: "P", partition: "aws", sensitiveReadsExcept }).policies;
+    return policy!.document.Statement.find(({ Sid }) => Sid === "DenySensitiveReads")!.Action as string[];
+  };
+
+  it("are left open by name, and the others stay denied", () => {
+    const all = denied([]);
+    expect(denied(["ecs:Describe*TaskDefinition"])).toEqual(
+      all.filter((action) => action !== "ecs:Describe*TaskDefinition"),
+    );
+    expect(all).toContain("ecs:Describe*TaskDefinition");
+  });
+
+  it("all of them leave no empty statement behind", () => {
+    const plan = permissionPolicies({
+      policyName: "P",
+      partition: "aws",
+      sensitiveReadsExcept: [...sensitivePatterns],
+    });
+    expect(plan.policies.flatMap(({ document }) => document.Statement).every(({ Effect }) => Effect === "Allow")).toBe(
+      true,
     );
   });
 });
