@@ -495,6 +495,15 @@ describe("IAM", () => {
       ],
     ],
     [
+      "a denial to leave open that there is not",
+      { "iam.sensitiveReadsExcept": ["ec2:RunInstances"] },
+      [
+        "iam.sensitiveReadsExcept[0]",
+        '"ec2:RunInstances"',
+        "an action that iam.sensitiveReads denies, as docs/permissions.md writes it: one of",
+      ],
+    ],
+    [
       "a region twice",
       { "iam.allowedRegions": ["us-east-1", "us-east-1"] },
       ["iam.allowedRegions[1]", '"us-east-1"', "each entry once"],
@@ -1054,6 +1063,17 @@ describe("an organization's accounts", () => {
         "a profile of account 999999999999",
         "targetAccounts[0] has it for account 111111111111.",
       ],
+    ],
+    [
+      "providers of no cluster, and accounts without quotes",
+      { organization: { ...organization, existingOidcProviders: { "dev-clusters": [444] } } },
+      [
+        "organization.existingOidcProviders.dev-clusters",
+        '"dev-clusters"',
+        "a name in clusters: one of dev-cluster",
+        "Did you mean dev-cluster?",
+      ],
+      ["organization.existingOidcProviders.dev-clusters[0]", "444", "12 digits in quotes", 'was it "000000000444"?'],
     ],
     [
       "a file that is not there",
