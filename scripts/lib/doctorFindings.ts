@@ -4,10 +4,17 @@ import { issuerPath, type Settings, type TargetAccountSettings, unknownIssuer } 
 import { roleArn, trustRoles } from "../../documents/profiles.js";
 import { MANAGED_POLICIES_PER_ROLE, TRUST_POLICY_LIMIT_MAX } from "../../policies/size.js";
 import { AUDIENCE, oidcProviderArn, roleNameFor, type TrustRole } from "../../policies/trust.js";
-import { listOf } from "../../policies/types.js";
 import { accountKey, awsCommand, configLine, type Fix, type Quota, quotaFix } from "./doctorAdvice.js";
 import type { AccountFacts, Failure, OidcProviderFacts, Part, RoleFacts, Wanted } from "./doctorFacts.js";
-import { oidcProviderOwner, policyOwner, roleOwner, type Verdict } from "./doctorOwner.js";
+import {
+  issuersOf,
+  type Owner,
+  oidcProviderOwner,
+  policyOwner,
+  roleOwner,
+  type TrustedBy,
+  type Verdict,
+} from "./doctorOwner.js";
 import type { Place } from "./doctorPlaces.js";
 import type { StackState } from "./doctorState.js";
 
@@ -103,7 +110,7 @@ function judgeCluster(examination: Examination, cluster: KnownCluster, roles: re
   const providers = cluster.issuers.map((issuer, index): JudgedProvider => {
     const found = facts.oidcProviders.get(issuer) ?? { value: undefined };
     const provider = "value" in found ? found.value : undefined;
-    const verdict = provider && oidcProviderOwner(settings, provider, trustOf(facts, roles, provider.arn, mode), state);
+    const verdict = provider && oidcProviderOwner(provider, trustOf(facts, roles, issuer, mode), state);
     return {
       issuer,
       current: index === 0,
@@ -121,20 +128,26 @@ function judgeCluster(examination: Examination, cluster: KnownCluster, roles: re
 }
 
 /** Which roles trust a provider. */
-function trustOf(facts: AccountFacts, roles: readonly JudgedRole[], arn: string, mode: Mode) {
-  const trusts = ({ trust }: Pick<RoleFacts, "trust">) =>
-    trust.Statement.some(({ Principal }) => typeof Principal === "object" && listOf(Principal.Federated).includes(arn));
-  const judged = (owners: readonly string[]) =>
-    roles.some(({ role, verdict }) => role !== undefined && owners.includes(verdict?.owner ?? "") && trusts(role));
+function trustOf(facts: AccountFacts, roles: readonly JudgedRole[], issuer: string, mode: Mode): TrustedBy {
+  const trusting = (...owners: Owner[]) =>
+    roles.find(
+      ({ role, verdict }) =>
+        role !== undefined &&
+        verdict !== undefined &&
+        owners.includes(verdict.owner) &&
+        issuersOf(role.trust).includes(issuer),
+    )?.role;
   const own = new Set(
-    roles.flatMap(({ role, verdict }) => (role !== undefined && verdict?.owner !== "other" ? [role.name] : [])),
+    roles.flatMap(({ role, verdict }) => (role === undefined || verdict?.owner === "other" ? [] : [role.name])),
   );
-  const others = "value" in facts.allRoles ? facts.allRoles.value : [];
+  const all = "value" in facts.allRoles ? facts.allRoles.value : [];
   return {
-    // A role of ours trusts providers that were there before it as well: those are declared.
-    ours: mode !== "existing" && judged(["ours"]),
-    script: judged(["script", "unclear"]),
-    others: others.filter((role) => !own.has(role.name) && trusts(role)).map(({ name }) => name),
+    // Our role trusts what was there before it as well: that is declared.
+    ours: mode === "existing" ? undefined : trusting("ours")?.tags,
+    script: trusting("script", "unclear") !== undefined,
+    others: all
+      .filter(({ name, trust }) => !own.has(name) && issuersOf(trust).includes(issuer))
+      .map(({ name }) => name),
   };
 }
 
@@ -341,6 +354,8 @@ function presentProvider(
 
 // ---- Roles
 
+const isForeign = (verdict: Verdict | undefined) => verdict?.owner === "other" || verdict?.owner === "twin";
+
 interface JudgedRole {
   readonly wanted: TrustRole;
   readonly name: string;
@@ -416,7 +431,7 @@ function roleFindings(examination: Examination, judged: JudgedRole, lines: Advic
     return [
       problem("role-case", `the account has ${role.name}: IAM does not tell names apart by case`, {
         ...rename,
-        ...(verdict.owner === "other"
+        ...(isForeign(verdict)
           ? {}
           : { what: "Spell it as the account does.", config: configLine("roleName", role.name) }),
       }),
@@ -435,6 +450,19 @@ function roleFindings(examination: Examination, judged: JudgedRole, lines: Advic
             fix: { what: "Or leave the path as it is.", at: "iam", config: configLine("path", role.path) },
           },
       ...rest,
+    ];
+  }
+  if (verdict.owner === "twin") {
+    return [
+      problem(
+        "role-of-twin",
+        `another stack's, or this one's before its clusters were re-created: ${verdict.because}`,
+        {
+          ...rename,
+          what: "If it is another stack's, give this stack's role another name; the state tells (--state).",
+          commands: [withState(settings)],
+        },
+      ),
     ];
   }
   if (verdict.owner === "other" || wanted.number > 1) {
@@ -475,9 +503,7 @@ function roleFindings(examination: Examination, judged: JudgedRole, lines: Advic
       : problem("role-unclear", `ours or the script's: ${verdict.because}`, {
           what: "Take it over (that changes nothing when it is ours), or let doctor look into the state with --state.",
           ...lines.adopt,
-          commands: [
-            `pulumi stack export --stack ${settings.stack} --file state.json && npm run doctor -- --stack ${settings.stack} --state state.json`,
-          ],
+          commands: [withState(settings)],
         }),
     ...rest,
   ];
@@ -489,7 +515,7 @@ function extraFindings(
   { wanted, role, verdict }: JudgedRole,
   lines: AdviceLines,
 ): Finding[] {
-  if (role === undefined || verdict?.owner === "other") return [];
+  if (role === undefined || isForeign(verdict)) return [];
   const { placement, policies } = account.permissions;
   const names = policies.map(({ name }) => name);
   const subject = `policies of role ${role.name}`;
@@ -518,6 +544,17 @@ function extraFindings(
       fix: { what: "Take over only what is there.", ...lines.adopt },
     });
   }
+  const trusted = new Set(issuersOf(wanted.document));
+  const untrusted = scripted ? issuersOf(role.trust).filter((issuer) => !trusted.has(issuer)) : [];
+  if (untrusted.length > 0) {
+    findings.push({
+      level: "note",
+      code: "role-trust-removed",
+      subject: `trust policy of role ${role.name}`,
+      message: `it trusts issuers that the stack has not, and up takes them out: ${untrusted.join(", ")}`,
+      fix: { what: "Add their clusters to the config (deploy: false is enough), if they are still in use." },
+    });
+  }
   const known = new Set(placement === "inline" ? names : []);
   const inline = [...role.inline.keys()].filter((name) => !known.has(name) && name !== first);
   const attached = role.attached.filter(({ name }) => placement === "inline" || !names.includes(name));
@@ -532,6 +569,9 @@ function extraFindings(
   }
   return findings;
 }
+
+const withState = ({ stack }: Settings) =>
+  `pulumi stack export --stack ${stack} --file state.json && npm run doctor -- --stack ${stack} --state state.json`;
 
 /** A role name beside the taken one. */
 const freeName = (name: string) => `${name.slice(0, 54)}-holmes`;
@@ -564,7 +604,7 @@ function adviceLines(
     )
     .map(({ name }) => name);
   const first = roles.find(({ wanted }) => wanted.number === 1);
-  const role = first?.role !== undefined && first.verdict?.owner !== "other" && first.role.name === first.name;
+  const role = first?.role !== undefined && !isForeign(first.verdict) && first.role.name === first.name;
   const policy =
     role && (account.permissions.placement === "managed" || first.role?.inline.has(settings.iam.policyName) === true);
   const all = role && policy && adoptable.length + existing.length === settings.clusters.length && adoptable.length > 0;
@@ -759,7 +799,7 @@ function attachmentQuota(
   const limit = summary.AttachedPoliciesPerRoleQuota ?? MANAGED_POLICIES_PER_ROLE;
   const ours = permissions.placement === "managed" ? permissions.policies.map(({ name }) => name) : [];
   return roles.flatMap(({ name, role, verdict }): Finding[] => {
-    if (role === undefined || verdict?.owner === "other") return [];
+    if (role === undefined || isForeign(verdict)) return [];
     const others = role.attached.filter((policy) => !ours.includes(policy.name)).length;
     if (ours.length === 0 || others + ours.length <= limit) return [];
     return [

@@ -11,10 +11,10 @@ import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts } from "./doctorF
 import type { StackState } from "./doctorState.js";
 
 /**
- * `ours`: this stack made it or took it over. `script`: made by the old shell script. `other`: somebody else's.
- * `unclear`: nothing about it tells.
+ * `ours`: this stack made it or took it over. `script`: made by the old shell script. `twin`: made by a stack of this
+ * program that trusts none of this stack's clusters. `other`: somebody else's. `unclear`: nothing about it tells.
  */
-export type Owner = "ours" | "script" | "other" | "unclear";
+export type Owner = "ours" | "script" | "twin" | "other" | "unclear";
 
 export interface Verdict {
   readonly owner: Owner;
@@ -72,53 +72,84 @@ export function roleOwner(
   state: StackState | undefined,
 ): Verdict {
   if (state?.urnOf(role.arn) !== undefined) return verdict("ours", "it is in the stack's state");
-  const documents = [...role.inline.values()];
   const looksScripted = isUntagged(role.tags) && role.path === "/" && role.description === "" && isOurForm(role.trust);
   if (state !== undefined) {
     return looksScripted
       ? verdict("script", "it is not in the stack's state, and has the script's form")
       : verdict("other", "it is not in the stack's state, and has not the script's form");
   }
-  if (hasOurTags(context, role.tags)) return verdict("ours", "it has the tags of iam.tags");
-  if (documents.some(isWritten)) return verdict("ours", "its policy is one that this program writes");
-  if (permissions.placement === "managed" && isOurForm(role.trust)) {
-    const names = permissions.policies.map(({ name }) => name);
-    if (role.attached.some(({ name }) => names.includes(name))) {
-      return verdict("ours", "the policies of this stack are attached to it");
-    }
-  }
-  if (description !== "" && role.description === description && same(role.trust, trust)) {
-    return verdict("ours", "it has this stack's trust policy and description");
+  const evidence = programEvidence(context, { description, permissions }, role, trust);
+  if (evidence !== undefined) {
+    const trusted = new Set(issuersOf(trust));
+    return issuersOf(role.trust).some((issuer) => trusted.has(issuer))
+      ? verdict("ours", evidence)
+      : verdict("twin", `${evidence}, but it trusts none of this stack's clusters`);
   }
   if (!looksScripted) return verdict("other", "tags, trust policy or permissions are neither ours nor the script's");
   // A file of the user's own may be what the script was given as well.
+  const documents = [...role.inline.values()];
   const ownFile = permissions.policies.some(({ document }) => documents.some((found) => same(found, document)));
   return ownFile
     ? verdict("unclear", "this stack and the script would both have made it like this")
     : verdict("script", "it has no tags, and the script's form of trust policy");
 }
 
-/**
- * @param trustedBy names of the roles that trust it, ours and the script's by verdict, and all others
- */
-export function oidcProviderOwner(
+/** What tells that a stack of this program made the role; undefined when nothing does. */
+function programEvidence(
   context: Context,
+  { description, permissions }: Pick<TargetAccountSettings, "description" | "permissions">,
+  role: RoleFacts,
+  trust: PolicyDocument,
+): string | undefined {
+  if (!isOurForm(role.trust)) return undefined;
+  if (hasOurTags(context, role.tags)) return "it has the tags of iam.tags";
+  if ([...role.inline.values()].some(isWritten)) return "its policy is one that this program writes";
+  const names = permissions.placement === "managed" ? permissions.policies.map(({ name }) => name) : [];
+  if (role.attached.some(({ name }) => names.includes(name))) return "the policies of this stack are attached to it";
+  return description !== "" && role.description === description && same(role.trust, trust)
+    ? "it has this stack's trust policy and description"
+    : undefined;
+}
+
+/** Issuers that a trust policy of our form names, without `https://`. */
+export function issuersOf({ Statement }: PolicyDocument): string[] {
+  return Statement.flatMap(({ Principal }) =>
+    (typeof Principal === "object" ? listOf(Principal.Federated) : []).flatMap(
+      (arn) => arn.split(":oidc-provider/")[1] ?? [],
+    ),
+  );
+}
+
+/** Roles that trust an OIDC provider. */
+export interface TrustedBy {
+  /** Tags of our own role, if it is one of them. */
+  readonly ours: Readonly<Record<string, string>> | undefined;
+  readonly script: boolean;
+  /** Names of all others. */
+  readonly others: readonly string[];
+}
+
+export function oidcProviderOwner(
   provider: OidcProviderFacts,
-  trustedBy: { readonly ours: boolean; readonly script: boolean; readonly others: readonly string[] },
+  { ours, script, others }: TrustedBy,
   state: StackState | undefined,
 ): Verdict {
   if (state?.urnOf(provider.arn) !== undefined) return verdict("ours", "it is in the stack's state");
-  if (state === undefined && hasOurTags(context, provider.tags)) return verdict("ours", "it has the tags of iam.tags");
+  // A stack gives all that it makes the same tags; others' tags may well be the same by some rule of the company.
+  if (state === undefined && ours !== undefined && tagKey(ours) === tagKey(provider.tags)) {
+    return verdict("ours", "this stack's role trusts it and has the same tags");
+  }
   if (!isUntagged(provider.tags)) return verdict("other", `it has tags of its own (${tagText(provider.tags)})`);
-  if (state === undefined && trustedBy.ours) return verdict("ours", "this stack's role trusts it");
-  if (trustedBy.others.length > 0) return verdict("other", `${nameSome(trustedBy.others)} too`);
+  if (others.length > 0) return verdict("other", `${nameSome(others)} too`);
   if (provider.audiences.some((audience) => audience !== AUDIENCE)) {
     return verdict("other", `it has other audiences (${provider.audiences.join(", ")})`);
   }
-  return trustedBy.script
+  return script
     ? verdict("script", "it has no tags, and only the script's role trusts it")
     : verdict("unclear", "it has no tags, and no role that trusts it");
 }
+
+const tagKey = (tags: Readonly<Record<string, string>>) => JSON.stringify(Object.entries(tags).sort());
 
 export function policyOwner(context: Context, policy: ManagedPolicyFacts, state: StackState | undefined): Verdict {
   if (state !== undefined) {

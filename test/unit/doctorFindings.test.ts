@@ -126,6 +126,31 @@ describe("a re-created cluster", () => {
   });
 });
 
+describe("an OIDC provider with the tags of the company", () => {
+  const tagged = { tags: { team: "platform" } };
+
+  it("is not ours while no role of ours trusts it", async () => {
+    const found = findings(await settings({}, { iam: tagged }), { providers: [provider("A", tagged)] });
+    expect(advice(found).map(({ code, config }) => [code, config])).toEqual([
+      ["provider-of-others", "existingOidcProviders: [alpha]"],
+    ]);
+  });
+
+  it("is ours beside our role with the same ones, though iam.tags has changed since", async () => {
+    const written = {
+      inline: new Map([["MCPReadOnlyPolicy", (await settings()).targetAccounts[0]!.permissions.policies[0]!.document]]),
+    };
+    const found = findings(await settings({}, { iam: { tags: { team: "new" } } }), {
+      providers: [provider("A", tagged), provider("B", { tags: { owner: "eksctl" } })],
+      roles: [role({ ...tagged, ...written })],
+    });
+    expect(found.map(({ code }) => code)).toEqual(expect.arrayContaining(["provider-ours", "role-ours"]));
+    expect(advice(found).map(({ code, config }) => [code, config])).toEqual([
+      ["provider-of-others", "existingOidcProviders: [beta]"],
+    ]);
+  });
+});
+
 describe("a role", () => {
   const all = [provider("A"), provider("B")];
 
@@ -183,6 +208,31 @@ describe("a role", () => {
         config: `roleName: ${roleName.toLowerCase()}`,
       },
     ]);
+  });
+
+  it("of another stack of this program is not ours, whatever its tags say", async () => {
+    const tagged = { tags: { team: "platform" } };
+    const twin = role({ ...tagged, trust: trust("F") });
+    const found = advice(findings(await settings({}, { iam: tagged }), { roles: [twin] }));
+    expect(found).toEqual([
+      {
+        level: "problem",
+        code: "role-of-twin",
+        subject: `role ${roleName}`,
+        at: "iam",
+        config: `roleName: ${roleName}-holmes`,
+        commands: [
+          "pulumi stack export --stack test --file state.json && npm run doctor -- --stack test --state state.json",
+        ],
+      },
+    ]);
+  });
+
+  it("of the script that trusts more clusters than the stack: said, because up takes them out", async () => {
+    const roles = [role({ trust: trust("A", "B", "F") })];
+    const found = findings(await settings({ adopt: true }), { providers: all, roles });
+    expect(advice(found).map(({ level, code }) => [level, code])).toEqual([["note", "role-trust-removed"]]);
+    expect(found.find(({ code }) => code === "role-trust-removed")!.message).toContain(issuerOf("F"));
   });
 
   it("with a number is never the script's: it is in the way", async () => {
