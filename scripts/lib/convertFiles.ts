@@ -61,7 +61,7 @@ export async function convertFiles(options: ConvertFilesOptions): Promise<string
     `${basename(target)} is ${state}; the program reads it without a problem.`,
     ...warnings.map((warning) => `warning: ${warning}`),
     ...notes,
-    `Next: npm run plan -- --stack ${stack}`,
+    `Next: npm run plan -- --stack ${stack}; then npm run doctor -- --stack ${stack}, which reads the accounts before up.`,
   ];
   return `${lines.join("\n")}\n`;
 }

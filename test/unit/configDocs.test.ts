@@ -53,3 +53,16 @@ test("every line has its five cells", () => {
   expect(rows).toHaveLength(keys.length);
   for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
 });
+
+test("keys that docs/migration.md names are there", () => {
+  const text = readFileSync("docs/migration.md", "utf8");
+  const named = [
+    ...text.matchAll(/`((?:clusters|kubernetes|iam|targetAccounts|image|mcp|holmes|verify)[[.][\w.[\]]+)/g),
+  ]
+    .map(([, path]) => path!)
+    // The old file's own spelling.
+    .filter((path) => !path.includes("_"));
+  expect(new Set(named).size).toBeGreaterThan(10);
+  const known = new Set(keys.map(({ path }) => path));
+  expect(named.filter((path) => !known.has(path))).toEqual([]);
+});

@@ -299,7 +299,7 @@ describe("on disk", () => {
     const report = await convertHere(old, { adopt: true });
     expect(report).toContain('  added      clusters[1].accountId: "012345678901" (clusters[1].account_id)\n');
     expect(report).toContain("Pulumi.x.yaml is written; the program reads it without a problem.\n");
-    expect(report.trimEnd().split("\n").at(-1)).toBe("Next: npm run plan -- --stack x");
+    expect(report.trimEnd().split("\n").at(-1)).toContain("Next: npm run plan -- --stack x;");
     const load = () => import("../../index.js");
     const { resources } = await evaluate("x", parseStackFile(written(), "Pulumi.x.yaml"), undefined, load);
     const roles = resources.filter(({ type }) => type === "aws:iam/role:Role");
