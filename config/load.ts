@@ -7,13 +7,20 @@ import { readAccountsFile } from "./accountsFile.js";
 import { checkProfileNames, crossChecks } from "./checks.js";
 import { partitionOf } from "./limits.js";
 import { PolicySource } from "./permissions.js";
-import { type Problem, Problems, problemsText } from "./problems.js";
+import { nearest, type Problem, Problems, problemsText } from "./problems.js";
 import { type Config, configSchema, type TargetAccountConfig } from "./schema.js";
 import { addIssue, inOrder, unwrap } from "./schemaProblems.js";
-import { issuerPath, issuerUrl, type Settings, type TargetAccountSettings, unknownIssuer } from "./settings.js";
+import {
+  issuerPath,
+  issuerUrl,
+  project,
+  type Settings,
+  type TargetAccountSettings,
+  unknownIssuer,
+} from "./settings.js";
 import { warningsOf } from "./warnings.js";
 
-export const project = "holmes-aws-mcp";
+export { project };
 
 /** Thrown with every problem of a config. */
 export class ConfigError extends Error {
@@ -45,14 +52,16 @@ export async function loadSettings(): Promise<Settings> {
 
 /**
  * The raw config by top-level key, out of Pulumi's: `project:key` to text, or to objects, lists, numbers and booleans
- * as JSON. Keys of other projects are none of ours.
+ * as JSON. Keys of other projects are none of ours, but for those of a misspelt one: they keep their whole name.
  */
 export function rawConfig(values: Readonly<Record<string, string>>): Record<string, unknown> {
-  const prefix = `${project}:`;
   return Object.fromEntries(
-    Object.entries(values)
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([key, value]) => [key.slice(prefix.length), decode(key.slice(prefix.length), value)]),
+    Object.entries(values).flatMap(([name, value]): Array<[string, unknown]> => {
+      const [, owner, key] = name.match(/^([^:]*):(.*)$/s) ?? [];
+      if (owner === undefined || key === undefined) return [];
+      if (owner === project) return [[key, decode(key, value)]];
+      return nearest(owner, [project]) === undefined ? [] : [[name, value]];
+    }),
   );
 }
 

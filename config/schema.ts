@@ -50,6 +50,13 @@ const line: TextRule = {
   pattern: /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u,
   expected: "a text of one line that is not empty",
 };
+/**
+ * A text that may be a Pulumi secret: `npm run plan` and the like read a stack without decrypting it, and put
+ * `[secret]` and a line break in its place (scripts/lib/stackFile.ts).
+ */
+const secret = ({ pattern, ...rule }: TextRule) =>
+  text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) });
+
 const envValue: TextRule = { pattern: /^[^\0]*$/, expected: "a text" };
 const filePath: TextRule = { pattern: line.pattern, expected: "the path of a file, relative to the project's folder" };
 
@@ -279,7 +286,7 @@ const assumeRole = object({
     "arn:aws:iam::111111111111:role/Provisioner",
   ),
   externalId: doc(
-    text(rules.externalId).optional(),
+    secret(rules.externalId).optional(),
     "External id that the role's trust policy asks for.",
     "holmes-aws-mcp",
   ),
@@ -382,9 +389,9 @@ const ecr = object({
 
 const registry = object({
   server: doc(text(rules.registryHost).optional(), "Registry host. Default: that of the repository.", "ghcr.io"),
-  username: doc(text(line), "User name.", "robot"),
+  username: doc(secret(line), "User name.", "robot"),
   password: doc(
-    text(line),
+    secret(line),
     "Password or token: `pulumi config set --path --secret 'image.build.registry.password'`.",
     "…",
   ),

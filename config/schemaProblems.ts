@@ -3,6 +3,7 @@ import { z } from "zod";
 import { rules, type TextRule } from "./limits.js";
 import { nearest, type Path, type Problem, type Problems } from "./problems.js";
 import { configSchema } from "./schema.js";
+import { project } from "./settings.js";
 
 /**
  * Adds one issue of a schema; unknown keys each by itself, with the nearest known key.
@@ -38,6 +39,13 @@ export function addIssue(
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
   // checks.ts tells of it wherever it stands.
   if (key === "__proto__") return;
+  const [, name] = key.match(/^[^:]*:(.*)$/s) ?? [];
+  if (path.length === 1 && name !== undefined) {
+    const nearName = nearest(name, known);
+    const expected = nearName === undefined ? `${project}: and one of ${known.join(", ")}` : `${project}:${nearName}`;
+    problems.say(path, "a key that does not exist", expected);
+    return;
+  }
   const near = nearest(key, known);
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   problems.say(

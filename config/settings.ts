@@ -4,6 +4,9 @@ import type { Subject } from "../policies/trust.js";
 import { dnsSuffixOf } from "./limits.js";
 import type { ClusterConfig, Config, TargetAccountConfig } from "./schema.js";
 
+/** Name of the Pulumi project: the namespace of every config key. */
+export const project = "holmes-aws-mcp";
+
 export interface ClusterSettings extends Omit<ClusterConfig, "oidcIssuerId" | "oidcIssuerUrl"> {
   /** `https://…`; undefined: looked up from EKS. */
   readonly issuerUrl: string | undefined;

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { limits, partitionOf, rules } from "../../config/limits.js";
 import { loadSettings, rawConfig } from "../../config/load.js";
 import { nearest, pathText, problemText } from "../../config/problems.js";
-import { readStackFile, type StackConfig } from "../../scripts/lib/stackFile.js";
+import { parseStackFile, readStackFile, type StackConfig } from "../../scripts/lib/stackFile.js";
 import { damaged, pathOf, problemsOf, projectFolder, type Raw, read, stackConfig } from "./configSupport.js";
 
 const folder = mkdtempSync(join(tmpdir(), "config-"));
@@ -277,6 +277,47 @@ describe("through Pulumi's own config", () => {
   test("a registry password that is a Pulumi secret is taken", async () => {
     const { image } = await load(withKey("image", { build: registry }, ["holmes-aws-mcp:image"]));
     expect(image).toMatchObject({ kind: "build", build: { registry: { password: "hunter2" } } });
+  });
+
+  test("a stack file with secrets is read without decrypting them", async () => {
+    const { values, secretKeys } = parseStackFile(
+      `config:
+  holmes-aws-mcp:clusters:
+    - name: main
+      region: us-east-1
+      accountId: "111111111111"
+      oidcIssuerId: ${"A".repeat(32)}
+      kubeconfig: { secure: v1:a }
+  holmes-aws-mcp:targetAccounts:
+    - profile: dev
+      accountId: "111111111111"
+      assumeRole: { roleArn: "arn:aws:iam::111111111111:role/P", externalId: { secure: v1:b } }
+  holmes-aws-mcp:image:
+    build:
+      repository: ghcr.io/a/b
+      registry: { username: { secure: v1:c }, password: { secure: v1:d } }
+  holmes-aws-mcp:mcp:
+    env: { HTTPS_PROXY: { secure: v1:e } }
+`,
+      "Pulumi.x.yaml",
+    );
+    expect(secretKeys).toHaveLength(4);
+    expect((await load({ values, secretKeys })).image.kind).toBe("build");
+  });
+
+  test("a misspelt project is told of, another project's keys are not", async () => {
+    const values = {
+      "holmes-aws-mpc:iam": "{}",
+      "holmes_aws_mcp:clustrs": "[]",
+      "aws:region": "us-east-1",
+      "mcp:iam": "{}",
+    };
+    const stack = readStackFile(projectFolder, "dev");
+    const error: unknown = await load({ ...stack, values: { ...stack.values, ...values } }).catch((thrown) => thrown);
+    expect((error as Error).message.split("\n").slice(1, -1)).toEqual([
+      '  - ["holmes-aws-mpc:iam"]: found a key that does not exist; expected holmes-aws-mcp:iam',
+      '  - ["holmes_aws_mcp:clustrs"]: found a key that does not exist; expected holmes-aws-mcp:clusters',
+    ]);
   });
 
   test("in plain text it is refused, and another secret does not help", async () => {
