@@ -121,7 +121,8 @@ export function exists(
 ): void {
   if (name === undefined || names.includes(name)) return;
   const near = nearest(name, names);
-  const all = names.length === 0 ? "there is none" : `one of ${names.join(", ")}`;
+  const all =
+    names.length === 0 ? "there is none" : `one of ${names.length <= 20 ? names.join(", ") : `${names.length}`}`;
   problems.add(path, name, `${what}: ${all}`, near === undefined ? undefined : `Did you mean ${near}?`);
 }
 

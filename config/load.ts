@@ -108,7 +108,6 @@ export async function readSettings(
   for (const [index, account] of accounts.entries()) {
     const region = account.region ?? config.clusters[0]!.region;
     const partition = partitionOf(region);
-    checkTrust(config, account, subjects, partition, problems);
     targetAccounts.push({
       ...account,
       region,
@@ -122,6 +121,7 @@ export async function readSettings(
       permissions: await policies.of(account, index, partition),
     });
   }
+  checkTrust(config, targetAccounts, subjects, problems);
   const organization = config.organization && {
     ...config.organization,
     partition: partitionOf(config.organization.region),
@@ -192,40 +192,34 @@ function boundaryArn(boundary: string | undefined, accountId: string, partition:
   return `arn:${partition}:iam::${accountId}:policy/${boundary}`;
 }
 
+/** Whether every cluster's trust fits a role: the sizes are the same in all accounts of a partition. */
 function checkTrust(
   config: Config,
-  account: TargetAccountConfig,
+  accounts: readonly TargetAccountSettings[],
   subjects: Settings["subjects"],
-  partition: string,
   problems: Problems,
 ): void {
-  try {
-    spreadTrust({
-      clusters: config.clusters.map((cluster) => ({
-        name: cluster.name,
-        issuers: [
-          cluster.oidcIssuerUrl ??
-            (cluster.oidcIssuerId === undefined
-              ? unknownIssuer(cluster.region)
-              : issuerUrl(cluster.region, cluster.oidcIssuerId)),
-          ...cluster.previousIssuers,
-        ].map(issuerPath),
-        ...(cluster.roleNumber === undefined ? {} : { roleNumber: cluster.roleNumber }),
-      })),
-      subjects: [...subjects],
-      accountId: account.accountId,
-      partition,
-      limit: config.iam.trustPolicyLimit,
-    });
-  } catch (error) {
-    if (!(error instanceof TrustSizeError)) throw error;
-    const index = config.clusters.findIndex(({ name }) => name === error.cluster);
-    const pinned = config.clusters[index]?.roleNumber !== undefined;
-    problems.say(
-      pinned ? ["clusters", index, "roleNumber"] : ["iam", "trustPolicyLimit"],
-      `${error.size} characters of trust policy for cluster ${error.cluster}`,
-      `at most ${error.limit}`,
-      error.message,
-    );
+  const clusters = config.clusters.map(({ name, region, oidcIssuerId, oidcIssuerUrl, previousIssuers, roleNumber }) => {
+    const issuer = oidcIssuerId === undefined ? unknownIssuer(region) : issuerUrl(region, oidcIssuerId);
+    return {
+      name,
+      issuers: [oidcIssuerUrl ?? issuer, ...previousIssuers].map(issuerPath),
+      ...(roleNumber === undefined ? {} : { roleNumber }),
+    };
+  });
+  for (const { accountId, partition } of new Map(accounts.map((account) => [account.partition, account])).values()) {
+    try {
+      spreadTrust({ clusters, subjects: [...subjects], accountId, partition, limit: config.iam.trustPolicyLimit });
+    } catch (error) {
+      if (!(error instanceof TrustSizeError)) throw error;
+      const index = config.clusters.findIndex(({ name }) => name === error.cluster);
+      const pinned = config.clusters[index]?.roleNumber !== undefined;
+      problems.say(
+        pinned ? ["clusters", index, "roleNumber"] : ["iam", "trustPolicyLimit"],
+        `${error.size} characters of trust policy for cluster ${error.cluster}`,
+        `at most ${error.limit}`,
+        error.message,
+      );
+    }
   }
 }

@@ -26,6 +26,18 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Sett
       `targetAccounts: ${managed} managed accounts are as many provider processes, some hundred MB each. docs/accounts.md has the ways out (manage: false, organization).`,
     );
   }
+  for (const { profile, adopt, permissions } of targetAccounts) {
+    if (profile === "default") {
+      warnings.push(
+        "targetAccounts: the account with profile default also answers commands that name no profile, so a forgotten --profile is no error.",
+      );
+    }
+    if (adopt.policy && permissions.placement === "managed") {
+      warnings.push(
+        `targetAccounts: the permissions of ${profile} have become managed policies, so the old script's inline policy is not taken over and stays on the role: aws iam delete-role-policy --role-name ${iam.roleName} --policy-name ${iam.policyName} --profile ${profile}`,
+      );
+    }
+  }
   if (image.kind === "prebuilt" && readmeImage.test(image.reference)) {
     warnings.push(
       "image.prebuilt: this image has no Python where the verification's script could run, so up is not verified.",

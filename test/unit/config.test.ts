@@ -174,6 +174,29 @@ describe("warnings", () => {
     expect(warnings[0]).toContain(text);
   });
 
+  test("an account that answers commands without a profile", async () => {
+    const changes = { "targetAccounts[1].profile": "default" };
+    expect(await warningsOf("dev", changes)).toEqual([expect.stringContaining("the account with profile default")]);
+  });
+
+  test("an old inline policy that nothing takes the place of", async () => {
+    const path = join(folder, "large.json");
+    const statement = (index: number) => ({
+      Sid: `S${index}`,
+      Effect: "Allow",
+      Action: ["ec2:DescribeInstances"],
+      Resource: "*",
+      Condition: { StringEquals: { "aws:ResourceTag/team": "t".repeat(900) } },
+    });
+    const Statement = Array.from({ length: 12 }, (_, index) => statement(index));
+    writeFileSync(path, JSON.stringify({ Version: "2012-10-17", Statement }));
+    const changes = { "targetAccounts[1].policyFile": path, "targetAccounts[1].adopt": true };
+    expect(await warningsOf("dev", changes)).toEqual([
+      expect.stringMatching(/permissions of sandbox .* --role-name EKSMultiAccountMCPRole .* --profile sandbox$/),
+    ]);
+    expect(await warningsOf("dev", { "targetAccounts[1].adopt": true })).toEqual([]);
+  });
+
   test("findings in a policy of one's own, where they are to be warnings", async () => {
     const warnings = await warningsOf("dev", {
       "iam.additionalActions": ["ec2:RunInstances"],
