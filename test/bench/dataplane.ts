@@ -15,7 +15,8 @@ import { type Lab, memory, startLab } from "../dataplane/lab.js";
 const CLIENTS = [1, 10, 50];
 /** Each round has every way once, so that a slow moment of the machine hits all of them. */
 const ROUNDS = 3;
-const CALLS = 2;
+/** Calls of a client that is alone, one after the other. */
+const ALONE = 20;
 const PINGS = 200;
 const TIMEOUT = { timeout: 600_000 };
 const MEGABYTE = 1_048_576;
@@ -30,11 +31,11 @@ interface Way {
 }
 
 interface Sample {
-  /** Milliseconds of each call, without its connection. */
+  /** Milliseconds of each call, with its connection where each has one. */
   calls: number[];
   /** Of all clients together, from the first call's start to the last one's end. */
   seconds: number;
-  /** Bytes of all processes of this way, right after. */
+  /** Bytes of all processes of this way. */
   memory: number;
 }
 
@@ -61,31 +62,31 @@ async function startWays(lab: Lab): Promise<Way[]> {
   ];
 }
 
+/** All clients at once, each as Holmes: it connects, initializes, makes one call and leaves. One client does so many times. */
 async function measure(lab: Lab, way: Way, clients: number): Promise<Sample> {
-  const sessions = await Promise.all(Array.from({ length: clients }, way.open));
   const calls: number[] = [];
+  let bytes = 0;
+  const visit = async (mark: number) => {
+    const { command, arn } = lab.marked(mark);
+    const began = performance.now();
+    const session = await way.open();
+    const answer = await session.callTool(
+      { name: "call_aws", arguments: { cli_command: command } },
+      undefined,
+      TIMEOUT,
+    );
+    calls.push(performance.now() - began);
+    // While the last connections are still open.
+    if (calls.length === clients) bytes = memory(way.pid);
+    await way.close(session);
+    // A fast wrong answer is worth nothing.
+    const text = (answer.content as { text: string }[])[0]!.text.replaceAll('\\"', '"');
+    if (!text.includes(arn)) throw new Error(`${way.name}: a wrong answer to ${command}: ${text.slice(0, 200)}`);
+  };
   const start = performance.now();
-  await Promise.all(
-    sessions.map(async (session, index) => {
-      for (let number = 0; number < CALLS; number += 1) {
-        const { command, arn } = lab.marked(index * CALLS + number);
-        const began = performance.now();
-        const answer = await session.callTool(
-          { name: "call_aws", arguments: { cli_command: command } },
-          undefined,
-          TIMEOUT,
-        );
-        calls.push(performance.now() - began);
-        // A fast wrong answer is worth nothing.
-        const text = (answer.content as { text: string }[])[0]!.text.replaceAll('\\"', '"');
-        if (!text.includes(arn)) throw new Error(`${way.name}: a wrong answer to ${command}: ${text.slice(0, 200)}`);
-      }
-    }),
-  );
-  const seconds = (performance.now() - start) / 1000;
-  const bytes = memory(way.pid);
-  await Promise.all(sessions.map(way.close));
-  return { calls, seconds, memory: bytes };
+  if (clients === 1) for (let mark = 0; mark < ALONE; mark += 1) await visit(mark);
+  else await Promise.all(Array.from({ length: clients }, (_, mark) => visit(mark)));
+  return { calls, seconds: (performance.now() - start) / 1000, memory: bytes };
 }
 
 /** Median milliseconds of a round trip that costs the server next to nothing, all ways by turns. */
@@ -122,7 +123,7 @@ const summary = (samples: Sample[]) => ({
 const ratio = (share: number, samples: Sample[], others: Sample[]) =>
   median(samples.map(({ calls }, round) => quantile(calls, share) / quantile(others[round]!.calls, share)));
 
-const lab = await startLab({ marks: Math.max(...CLIENTS) * CALLS });
+const lab = await startLab({ marks: Math.max(...CLIENTS) });
 try {
   const ways = await startWays(lab);
   toStderr("Warming up");
