@@ -73,11 +73,11 @@ export class SourceCluster extends pulumi.ComponentResource implements TrustedCl
 async function describe(cluster: ClusterSettings): Promise<EksDescription | undefined> {
   const provider = eksProvider(cluster);
   if (provider === undefined) return undefined;
-  const found = await aws.eks.getCluster({ name: cluster.name }, { provider });
+  const found = await aws.eks.getCluster({ name: cluster.eksName }, { provider });
   const issuerUrl = found.identities[0]?.oidcs[0]?.issuer;
   if (issuerUrl === undefined) {
     throw new pulumi.RunError(
-      `clusters: EKS cluster ${cluster.name} in ${cluster.region} (account ${cluster.accountId}) has no OIDC issuer; expected one, as every EKS cluster has.`,
+      `clusters: EKS cluster ${cluster.eksName} in ${cluster.region} (account ${cluster.accountId}) has no OIDC issuer; expected one, as every EKS cluster has.`,
     );
   }
   return { issuerUrl, endpoint: found.endpoint, certificateAuthority: found.certificateAuthorities[0]?.data ?? "" };
@@ -85,7 +85,7 @@ async function describe(cluster: ClusterSettings): Promise<EksDescription | unde
 
 /** Kubeconfig by file, content or context; else made from EKS. */
 function access(settings: ClusterSettings, description: EksDescription | undefined): k8s.ProviderArgs {
-  const { kubeconfig, context, name, region, profile } = settings;
+  const { kubeconfig, context, name, eksName, region, profile } = settings;
   if (kubeconfig !== undefined || context !== undefined) {
     return {
       ...(kubeconfig === undefined
@@ -99,7 +99,7 @@ function access(settings: ClusterSettings, description: EksDescription | undefin
       `clusters: ${name} needs kubeconfig, context or profile, because the server is deployed there.`,
     );
   }
-  return { kubeconfig: eksKubeconfig({ name, region, profile, ...description }) };
+  return { kubeconfig: eksKubeconfig({ name: eksName, region, profile, ...description }) };
 }
 
 function file(path: string, cluster: string): string {

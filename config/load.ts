@@ -139,6 +139,7 @@ export async function readSettings(
     defaultProfile: config.defaultProfile ?? accounts[0]!.profile,
     clusters: clusters.map(({ oidcIssuerId, oidcIssuerUrl, ...cluster }) => ({
       ...cluster,
+      eksName: cluster.eksName ?? cluster.name,
       deploy: cluster.deploy && config.mcp.enabled,
       issuerUrl: oidcIssuerUrl ?? (oidcIssuerId === undefined ? undefined : issuerUrl(cluster.region, oidcIssuerId)),
     })),

@@ -129,7 +129,12 @@ const volumeMount = object({
 });
 
 const cluster = object({
-  name: doc(text(rules.clusterName), "Name of the EKS cluster.", "prod-us-east-1"),
+  name: doc(text(rules.clusterName), "Name of the cluster in this stack.", "prod-us-east-1"),
+  eksName: doc(
+    text(rules.clusterName).optional(),
+    "Name of the cluster in EKS, where it is another: two regions may have clusters of one name. Default: `name`.",
+    "prod",
+  ),
   region: doc(text(rules.region), "Region of the cluster.", "us-east-1"),
   accountId: doc(text(rules.accountId), "Account of the cluster, in quotes.", "111111111111"),
   oidcIssuerId: doc(
@@ -342,7 +347,7 @@ const targetAccount = object({
   ),
   adopt: doc(
     z.union([flag(), adoption], { error: "true, false or an object with oidcProviders, role, policy" }).default(false),
-    "Takes over what the old shell script made: all of it, or the named parts. It can stay in the file.",
+    "Takes over what the old shell script made: all of it, or the named parts. It can stay in the file until a cluster is added: its provider is not there to take over, so name the parts then.",
     true,
   ),
   manage: doc(

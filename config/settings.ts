@@ -8,6 +8,8 @@ import type { ClusterConfig, Config, TargetAccountConfig } from "./schema.js";
 export const project = "holmes-aws-mcp";
 
 export interface ClusterSettings extends Omit<ClusterConfig, "oidcIssuerId" | "oidcIssuerUrl"> {
+  /** Name of the cluster in EKS. */
+  readonly eksName: string;
   /** `https://…`; undefined: looked up from EKS. */
   readonly issuerUrl: string | undefined;
   /** True when the workload goes there. */

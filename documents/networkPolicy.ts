@@ -41,13 +41,18 @@ export function networkPolicySpec(settings: Pick<Settings, "mcp" | "holmes">): S
           { protocol: "TCP", port: 53 },
         ],
       },
-      {
-        to: [
-          { ipBlock: { cidr: "0.0.0.0/0", except: metadata.v4 } },
-          { ipBlock: { cidr: "::/0", except: metadata.v6 } },
-        ],
-        ports: world,
-      },
+      // A rule without ports would open all of them.
+      ...(world.length === 0
+        ? []
+        : [
+            {
+              to: [
+                { ipBlock: { cidr: "0.0.0.0/0", except: metadata.v4 } },
+                { ipBlock: { cidr: "::/0", except: metadata.v6 } },
+              ],
+              ports: world,
+            },
+          ]),
       { to: [{ podSelector: { matchLabels: server } }], ports: [{ protocol: "TCP", port }] },
       ...networkPolicy.additionalEgress,
     ],

@@ -2,10 +2,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { loadSettings, project } from "../../config/load.js";
 import { nearest } from "../../config/problems.js";
-import type { Settings, TargetAccountSettings } from "../../config/settings.js";
+import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
 import { UserError } from "../local/errors.js";
-import { accountKey, awsCommand, configLine, credentialsFix, type Fix, upWithout } from "./doctorAdvice.js";
-import { AccountReader, type Failure, type Patience } from "./doctorFacts.js";
+import { accountKey, configLine, credentialsFix, type Fix, upWithout } from "./doctorAdvice.js";
+import { AccountReader, type Failure, type Part, type Patience } from "./doctorFacts.js";
 import { examine, type Finding, wantedOf } from "./doctorFindings.js";
 import { type Place, placesOf } from "./doctorPlaces.js";
 import type { StackState } from "./doctorState.js";
@@ -71,16 +71,22 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
     );
   }
   const asked = (item: Place | TargetAccountSettings) => profiles.length === 0 || profiles.includes(profileOf(item));
-  const read = places.filter(asked);
+  // Look-ups come first, as in the program, and whoever is asked for: the accounts cannot be judged without them.
+  const entered = await Promise.all(
+    places.filter((place) => asked(place) || isLookedUp(place)).map((place) => enter(place, options.patience)),
+  );
+  const informed = withIssuers(settings, entered);
+  const judged = entered.filter(({ place }) => asked(place));
   let done = 0;
   const accounts = await Promise.all(
-    read.map(async (place) => {
-      const report = await readPlace(settings, place, options);
-      onRead?.(++done, read.length);
+    judged.map(async (entry) => {
+      const report = await inspect(informed, entry, options.state);
+      onRead?.(++done, judged.length);
       return report;
     }),
   );
-  const sick = read.filter((_, index) => !accounts[index]!.read);
+  for (const { reader } of entered) reader.close();
+  const sick = judged.flatMap(({ place }, index) => (accounts[index]!.read ? [] : [place]));
   const all = [...accounts, ...unmanaged.filter(asked).map(unmanagedReport)];
   return {
     stack: settings.stack,
@@ -114,35 +120,74 @@ function unmanagedReport({ profile, accountId }: TargetAccountSettings): Account
   };
 }
 
-async function readPlace(settings: Settings, place: Place, { state, patience }: DoctorOptions): Promise<AccountReport> {
+const isLookedUp = ({ clusters }: Place) => clusters.some(({ issuerUrl }) => issuerUrl === undefined);
+
+/** A place as far as it can be seen from the door. */
+interface Entry {
+  readonly place: Place;
+  readonly reader: AccountReader;
+  readonly caller: Part<{ readonly accountId: string; readonly arn: string }>;
+  /** What EKS says of the clusters that are looked up here; empty when the place cannot be entered. */
+  readonly issuers: ReadonlyMap<string, Part<string | undefined>>;
+}
+
+async function enter(place: Place, patience: Patience | undefined): Promise<Entry> {
   const reader = new AccountReader(place, patience);
-  const report = (caller: string | null, read: boolean, findings: Finding[]): AccountReport => ({
+  const caller = await reader.caller();
+  const isRight = "value" in caller && caller.value.accountId === place.accountId;
+  const issuers = await Promise.all(
+    (isRight ? place.clusters : []).map(
+      async ({ name, eksName, region }) => [name, await reader.issuer(eksName, region)] as const,
+    ),
+  );
+  return { place, reader, caller, issuers: new Map(issuers) };
+}
+
+/** The settings with the issuers that only EKS knew. */
+function withIssuers(settings: Settings, entries: readonly Entry[]): Settings {
+  const found = new Map(
+    entries.flatMap(({ issuers }) =>
+      [...issuers].flatMap(([name, issuer]): [string, string][] =>
+        "value" in issuer && issuer.value !== undefined ? [[name, issuer.value]] : [],
+      ),
+    ),
+  );
+  const clusters = settings.clusters.map((cluster) => ({
+    ...cluster,
+    issuerUrl: cluster.issuerUrl ?? found.get(cluster.name),
+  }));
+  return { ...settings, clusters };
+}
+
+async function inspect(
+  settings: Settings,
+  { place, reader, caller, issuers }: Entry,
+  state: StackState | undefined,
+): Promise<AccountReport> {
+  const report = (arn: string | null, read: boolean, findings: Finding[]): AccountReport => ({
     profile: profileOf(place),
     accountId: place.accountId,
     purposes: purposesOf(place),
     read,
-    caller,
+    caller: arn,
     findings,
   });
-  try {
-    const caller = await reader.caller();
-    if ("failure" in caller) return report(null, false, [refusal(settings, place, caller.failure)]);
-    const { accountId, arn } = caller.value;
-    if (accountId !== place.accountId) return report(arn, false, [wrongAccount(settings, place, accountId)]);
-    const findings: Finding[] = [
-      { level: "ok", code: "credentials", subject: "credentials", message: `account ${accountId} as ${arn}` },
-      ...place.clusters.flatMap(({ name, issuerUrl, region }) =>
-        issuerUrl === undefined ? [unknownIssuer(place, name, region)] : [],
-      ),
-    ];
-    if (place.target !== undefined) {
-      const facts = await reader.facts(caller.value, wantedOf(settings, place.target));
-      findings.push(...examine({ settings, place, account: place.target, facts, state }));
-    }
-    return report(arn, true, findings);
-  } finally {
-    reader.close();
+  if ("failure" in caller) return report(null, false, [refusal(settings, place, caller.failure)]);
+  const { accountId, arn } = caller.value;
+  if (accountId !== place.accountId) return report(arn, false, [wrongAccount(settings, place, accountId)]);
+  const findings: Finding[] = [
+    { level: "ok", code: "credentials", subject: "credentials", message: `account ${accountId} as ${arn}` },
+    ...place.clusters.map((cluster) => clusterFinding(cluster, issuers.get(cluster.name)!)),
+  ];
+  if (place.target !== undefined) {
+    const facts = await reader.facts(caller.value, wantedOf(settings, place.target));
+    const unknown = settings.clusters.filter(({ issuerUrl }) => issuerUrl === undefined);
+    findings.push(
+      ...unknown.map(({ name }) => unknownIssuer(name)),
+      ...examine({ settings, place, account: place.target, facts, state }),
+    );
   }
+  return report(arn, true, findings);
 }
 
 function refusal(settings: Settings, place: Place, failure: Failure): Finding {
@@ -197,20 +242,54 @@ function orWithout(settings: Settings, place: Place, fix: Fix): Fix {
   };
 }
 
-function unknownIssuer(place: Place, name: string, region: string): Finding {
+/** @param cluster as the config has it */
+function clusterFinding(
+  { name, region, accountId, issuerUrl }: ClusterSettings,
+  found: Part<string | undefined>,
+): Finding {
+  const subject = `cluster ${name}`;
+  const spare = `oidcIssuerUrl and context in the config of ${name} spare the look-up.`;
+  if ("failure" in found) {
+    const { call, code, message } = found.failure;
+    return {
+      level: "problem",
+      code: "cluster-unread",
+      subject,
+      message: `${call}: ${code}: ${message}`,
+      fix: { what: `Allow ${call}: pulumi up asks the same before it makes anything. Or: ${spare}` },
+    };
+  }
+  if (found.value === undefined) {
+    return {
+      level: "problem",
+      code: "cluster-absent",
+      subject,
+      message: `EKS has no such cluster in ${region} of account ${accountId}: up would stop before it makes anything`,
+      fix: { what: `Correct name, region or profile of the cluster; ${spare}` },
+    };
+  }
+  if (issuerUrl !== undefined && issuerUrl !== found.value) {
+    return {
+      level: "problem",
+      code: "issuer-differs",
+      subject,
+      message: `its issuer is ${found.value}, the config says ${issuerUrl}: its tokens would be refused`,
+      fix: {
+        what: "It was re-created: put the new issuer in place of the old one, and the old one into previousIssuers for as long as it is in use.",
+        at: `clusters, name ${name}`,
+        config: configLine("oidcIssuerUrl", found.value),
+      },
+    };
+  }
+  return { level: "ok", code: "cluster", subject, message: `issuer ${found.value}` };
+}
+
+function unknownIssuer(name: string): Finding {
   return {
     level: "note",
     code: "issuer-unknown",
     subject: `cluster ${name}`,
-    message: "its issuer is looked up from EKS at up, so its OIDC providers were not compared",
-    fix: {
-      what: `Give the cluster's oidcIssuerUrl to have them compared; EKS tells it.`,
-      commands: [
-        awsCommand(
-          place,
-          `eks describe-cluster --name ${name} --region ${region} --query cluster.identity.oidc.issuer --output text`,
-        ),
-      ],
-    },
+    message: "EKS did not tell its issuer, so its OIDC providers were not compared",
+    fix: { what: "Settle the look-up first, or give the cluster's oidcIssuerUrl." },
   };
 }

@@ -1,4 +1,5 @@
 /** What an account has, read with Get and List calls alone. */
+import { DescribeClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   GetAccountSummaryCommand,
   GetOpenIDConnectProviderCommand,
@@ -106,7 +107,23 @@ export const patience: Patience = { connect: 5_000, answer: 10_000, call: 30_000
 /** Connections to IAM per account: it throttles an account that is asked for more at once. */
 const connections = 5;
 
+function clientConfig(place: Place, { tries, connect, answer }: Patience) {
+  return {
+    region: place.region,
+    credentials: credentialsOf(place),
+    maxAttempts: tries,
+    requestHandler: {
+      connectionTimeout: connect,
+      requestTimeout: answer,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: connections },
+      httpsAgent: { maxSockets: connections },
+    },
+  };
+}
+
 export class AccountReader {
+  private readonly config: ReturnType<typeof clientConfig>;
   private readonly iam: IAMClient;
   private readonly sts: STSClient;
 
@@ -114,20 +131,9 @@ export class AccountReader {
     private readonly place: Place,
     private readonly bounds: Patience = patience,
   ) {
-    const config = {
-      region: place.region,
-      credentials: credentialsOf(place),
-      maxAttempts: bounds.tries,
-      requestHandler: {
-        connectionTimeout: bounds.connect,
-        requestTimeout: bounds.answer,
-        throwOnRequestTimeout: true,
-        httpAgent: { maxSockets: connections },
-        httpsAgent: { maxSockets: connections },
-      },
-    };
-    this.iam = new IAMClient(config);
-    this.sts = new STSClient(config);
+    this.config = clientConfig(place, bounds);
+    this.iam = new IAMClient(this.config);
+    this.sts = new STSClient(this.config);
   }
 
   close(): void {
@@ -140,6 +146,22 @@ export class AccountReader {
     return this.read("sts:GetCallerIdentity", async (abortSignal) => {
       const { Account, Arn } = await this.sts.send(new GetCallerIdentityCommand({}), { abortSignal });
       return { accountId: Account ?? "", arn: Arn ?? "" };
+    });
+  }
+
+  /** Issuer of a cluster, `https://…`; undefined when there is no such cluster in the region. */
+  issuer(name: string, region: string): Promise<Part<string | undefined>> {
+    return this.read("eks:DescribeCluster", async (abortSignal) => {
+      const eks = new EKSClient({ ...this.config, region });
+      try {
+        const { cluster } = await eks.send(new DescribeClusterCommand({ name }), { abortSignal });
+        return cluster?.identity?.oidc?.issuer;
+      } catch (error) {
+        if ((error as Error).name === "ResourceNotFoundException") return undefined;
+        throw error;
+      } finally {
+        eks.destroy();
+      }
     });
   }
 

@@ -1,4 +1,7 @@
-/** The bare side of bench:plan: registers the resources that it reads, with finished inputs and nothing around them. */
+/**
+ * The bare side of bench:plan: the resources that it reads, made as a program without config, components' logic or
+ * documents would make them: the same classes, with finished inputs.
+ */
 import { readFileSync } from "node:fs";
 
 const list: { type: string; name: string; open: Record<string, unknown>; custom: boolean }[] = JSON.parse(
@@ -7,16 +10,44 @@ const list: { type: string; name: string; open: Record<string, unknown>; custom:
 
 const start = performance.now();
 const pulumi = await import("@pulumi/pulumi");
-// A bare program of this kind imports the same packages.
-await import("@pulumi/aws");
-await import("@pulumi/kubernetes");
-await import("@pulumi/docker");
+const aws = await import("@pulumi/aws");
+const kubernetes = await import("@pulumi/kubernetes");
 const { countRegistrations } = await import("./counting.js");
 const resources = await countRegistrations();
-class Raw extends pulumi.CustomResource {}
+
+type Class = new (name: string, args: never) => object;
+const classes: Record<string, Class> = {
+  "pulumi:providers:aws": aws.Provider,
+  "pulumi:providers:kubernetes": kubernetes.Provider,
+  "aws:iam/openIdConnectProvider:OpenIdConnectProvider": aws.iam.OpenIdConnectProvider,
+  "aws:iam/role:Role": aws.iam.Role,
+  "aws:iam/rolePolicy:RolePolicy": aws.iam.RolePolicy,
+  "kubernetes:apps/v1:Deployment": kubernetes.apps.v1.Deployment,
+  "kubernetes:batch/v1:Job": kubernetes.batch.v1.Job,
+  "kubernetes:core/v1:ConfigMap": kubernetes.core.v1.ConfigMap,
+  "kubernetes:core/v1:Namespace": kubernetes.core.v1.Namespace,
+  "kubernetes:core/v1:Service": kubernetes.core.v1.Service,
+  "kubernetes:core/v1:ServiceAccount": kubernetes.core.v1.ServiceAccount,
+  "kubernetes:networking.k8s.io/v1:NetworkPolicy": kubernetes.networking.v1.NetworkPolicy,
+};
+
 for (const { type, name, open, custom } of list) {
-  if (custom) new Raw(type, name, open);
-  else new pulumi.ComponentResource(type, name);
+  if (!custom) {
+    new pulumi.ComponentResource(type, name);
+    continue;
+  }
+  const Resource = classes[type];
+  if (Resource === undefined) throw new Error(`the bare program knows no ${type}`);
+  // A provider's inputs are texts on the wire; what is JSON there was a value in the program.
+  const args = type.startsWith("pulumi:providers:")
+    ? Object.fromEntries(
+        Object.entries(open).map(([key, value]) => [
+          key,
+          /^(\[|true|false)/.test(String(value)) ? JSON.parse(String(value)) : value,
+        ]),
+      )
+    : open;
+  new Resource(name, args as never);
 }
 await pulumi.runtime.disconnect();
 console.log(JSON.stringify({ milliseconds: performance.now() - start, resources: resources() }));

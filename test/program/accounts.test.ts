@@ -161,11 +161,12 @@ describe("what the config leaves out is asked from EKS", () => {
       delete clusters[0].oidcIssuerId;
       delete clusters[0].context;
       clusters[0].profile = "dev";
+      clusters[0].eksName = "same-name";
     });
     const provider = evaluation.resources.find(({ name }) => name === "dev-cluster/eks")!;
     expect(JSON.parse(String(provider.open.allowedAccountIds))).toEqual(["111111111111"]);
     const kubernetes = evaluation.resources.find(({ name }) => name === "dev-cluster/kubernetes")!;
-    expect(String(kubernetes.open.kubeconfig)).toContain("get-token");
+    expect(String(kubernetes.open.kubeconfig)).toMatch(/- get-token\n\s+- --cluster-name\n\s+- same-name\n/);
     expect(ofType(evaluation, ":OpenIdConnectProvider")[0]!.open.url).toMatch(
       /^https:\/\/oidc\.eks\.us-east-1\.amazonaws\.com\/id\/[0-9A-F]{32}$/,
     );

@@ -16,7 +16,7 @@ afterAll(() => emulation.stop());
 /** Every test's calls are read-only ones, whatever it is about. */
 afterEach(() => {
   const calls = emulation.recorder.calls.splice(0);
-  const writes = calls.map(({ action }) => action).filter((action) => !/^(Get|List|AssumeRole$)/.test(action));
+  const writes = calls.map(({ action }) => action).filter((action) => !/^(Get|List|AssumeRole$|GET \/)/.test(action));
   emulation.recorder.fault = () => undefined;
   expect(writes).toEqual([]);
 });
@@ -431,26 +431,6 @@ describe("the way in", () => {
     expect(refused.findings[0]!.fix!.what).toContain("external id holmes-42");
   });
 
-  it("is read once for all its purposes; an issuer that only EKS knows is said", async () => {
-    const home = await account("home");
-    const settings = await settingsOf([home], {
-      clusters: [{ name: "eks", region: "us-east-1", accountId: home.accountId, profile: "home", deploy: false }],
-    });
-    const report = await read(settings);
-    expect(report.accounts).toHaveLength(1);
-    expect(of(report, "home").purposes).toEqual(["target account", "EKS look-up of eks"]);
-    expect(advice(of(report, "home").findings)).toEqual([
-      {
-        level: "note",
-        code: "issuer-unknown",
-        subject: "cluster eks",
-        commands: [
-          "aws eks describe-cluster --name eks --region us-east-1 --query cluster.identity.oidc.issuer --output text --profile home",
-        ],
-      },
-    ]);
-  });
-
   it("is left alone where the account is managed elsewhere", async () => {
     const report = await read(await settingsOf([{ profile: "stackset", accountId: "555555555555", manage: false }]));
     expect(emulation.recorder.calls).toEqual([]);
@@ -466,6 +446,80 @@ describe("the way in", () => {
     expect(report.accounts.map(({ profile }) => profile)).toEqual(["second"]);
     await expect(read(settings, { profiles: ["secund"] })).rejects.toThrow(
       "--profile secund: stack test has no such profile; did you mean second? Known: one, second",
+    );
+  });
+});
+
+describe("clusters that are looked up from EKS", () => {
+  const clusterOf = (accountId: string, more: object = {}) => ({
+    clusters: [{ name: "eks", region: "us-east-1", accountId, profile: "home", deploy: false, ...more }],
+  });
+
+  it("are asked for first, in an account that is read once for all its purposes", async () => {
+    const home = await account("home");
+    const issuer = await emulation.eksCluster("home", "eks");
+    const id = issuer.split("/").at(-1)!;
+    const other = await account("other", (script) => script.provider(id, { tags: { owner: "eksctl" } }));
+    const settings = await settingsOf([home, other], clusterOf(home.accountId));
+    const report = await read(settings);
+    expect(report.accounts).toHaveLength(2);
+    expect(of(report, "home").purposes).toEqual(["target account", "EKS look-up of eks"]);
+    expect(
+      of(report, "home")
+        .findings.slice(0, 3)
+        .map(({ code, subject }) => [code, subject]),
+    ).toEqual([
+      ["credentials", "credentials"],
+      ["cluster", "cluster eks"],
+      ["provider-absent", "OIDC provider of eks"],
+    ]);
+    const problem = {
+      level: "problem",
+      code: "provider-of-others",
+      subject: "OIDC provider of eks",
+      at: "targetAccounts, profile other",
+      config: "existingOidcProviders: [eks]",
+    };
+    expect(advice(of(report, "other").findings)).toEqual([problem]);
+    // Also where only the other account is asked for.
+    const one = await read(settings, { profiles: ["other"] });
+    expect(one.accounts.map(({ profile }) => profile)).toEqual(["other"]);
+    expect(advice(of(one, "other").findings)).toEqual([problem]);
+  });
+
+  it("may have another issuer than the config says: they were re-created", async () => {
+    const home = await account("home");
+    const issuer = await emulation.eksCluster("home", "eks");
+    const old = { deploy: true, oidcIssuerId: "A".repeat(32) };
+    const settings = await settingsOf([home], {
+      ...clusterOf(home.accountId, old),
+      image: { prebuilt: `registry.example.com/mcp@sha256:${"0".repeat(64)}` },
+    });
+    expect(advice(of(await read(settings), "home").findings)).toEqual([
+      {
+        level: "problem",
+        code: "issuer-differs",
+        subject: "cluster eks",
+        at: "clusters, name eks",
+        config: `oidcIssuerUrl: ${issuer}`,
+      },
+    ]);
+  });
+
+  it("may be absent, or not for us to see: no account is compared with them", async () => {
+    const home = await account("home");
+    const settings = await settingsOf([home], clusterOf(home.accountId));
+    const unknown = { level: "note", code: "issuer-unknown", subject: "cluster eks" };
+    expect(advice(of(await read(settings), "home").findings)).toEqual([
+      { level: "problem", code: "cluster-absent", subject: "cluster eks" },
+      unknown,
+    ]);
+    emulation.recorder.fault = ({ action }) =>
+      action === "GET /clusters/eks" ? new AwsError("AccessDeniedException", "not authorized", 403) : undefined;
+    const refused = of(await read(settings), "home").findings;
+    expect(advice(refused)).toEqual([{ level: "problem", code: "cluster-unread", subject: "cluster eks" }, unknown]);
+    expect(refused.find(({ code }) => code === "cluster-unread")!.message).toBe(
+      "eks:DescribeCluster: AccessDeniedException: not authorized",
     );
   });
 });

@@ -4,6 +4,7 @@ import { createServer, request as httpRequest, type IncomingMessage } from "node
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CreateClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   AttachRolePolicyCommand,
   CreateOpenIDConnectProviderCommand,
@@ -16,7 +17,7 @@ import { readSettings } from "../../config/load.js";
 import type { Settings } from "../../config/settings.js";
 import type { Finding } from "../../scripts/lib/doctorFindings.js";
 import { type AwsError, errorBody } from "../../scripts/local/awsError.js";
-import { accountClient, startMoto } from "../../scripts/local/moto.js";
+import { type AccountClient, accountClient, startMoto } from "../../scripts/local/moto.js";
 import { Processes } from "../../scripts/local/processes.js";
 
 /** One call of the query protocol. */
@@ -42,6 +43,11 @@ export class Recorder {
       const fault = this.fault(call);
       if (fault === "silence") return;
       if (fault !== undefined) {
+        if (call.action.startsWith("GET ")) {
+          response.writeHead(fault.status, { "content-type": "application/json", "x-amzn-errortype": fault.code });
+          response.end(JSON.stringify({ message: fault.message }));
+          return;
+        }
         const service = call.action.includes("Caller") || call.action === "AssumeRole" ? "sts" : "iam";
         response.writeHead(fault.status, { "content-type": "text/xml" }).end(errorBody(service, fault));
         return;
@@ -71,7 +77,7 @@ export class Recorder {
 /** An AWS with as many accounts as a test wants, each with a profile in an AWS config file. */
 export class Emulation {
   private readonly processes = new Processes();
-  private readonly keys = new Map<string, string>();
+  private readonly credentials = new Map<string, AccountClient["credentials"]>();
   private folder = "";
   private profiles = "";
   private last = 100_000_000_000;
@@ -106,7 +112,7 @@ export class Emulation {
   ): Promise<{ profile: string; accountId: string }> {
     const client = await accountClient(this.motoUrl, accountId);
     const { accessKeyId, secretAccessKey, sessionToken } = client.credentials;
-    this.keys.set(profile, accessKeyId);
+    this.credentials.set(profile, client.credentials);
     this.profiles += [
       `[profile ${profile}]`,
       `aws_access_key_id=${accessKeyId}`,
@@ -121,9 +127,23 @@ export class Emulation {
     return { profile, accountId };
   }
 
+  /** An EKS cluster in an account that has a profile; gives its issuer. */
+  async eksCluster(profile: string, name: string): Promise<string> {
+    const { accessKeyId, secretAccessKey, sessionToken } = this.credentials.get(profile)!;
+    const eks = new EKSClient({
+      endpoint: this.motoUrl,
+      region: "us-east-1",
+      credentials: { accessKeyId, secretAccessKey, sessionToken },
+    });
+    const roleArn = "arn:aws:iam::111111111111:role/eks";
+    const made = await eks.send(new CreateClusterCommand({ name, roleArn, resourcesVpcConfig: {} }));
+    eks.destroy();
+    return made.cluster!.identity!.oidc!.issuer!;
+  }
+
   /** Profile whose keys a call carries. */
   profileOf({ accessKey }: Call): string | undefined {
-    return [...this.keys].find(([, key]) => key === accessKey)?.[0];
+    return [...this.credentials].find(([, keys]) => keys.accessKeyId === accessKey)?.[0];
   }
 }
 
@@ -137,7 +157,8 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
 }
 
 export const audience = "sts.amazonaws.com";
-export const issuerOf = (id: string) => `oidc.eks.us-east-1.amazonaws.com/id/${id.repeat(32)}`;
+/** Of a whole issuer id, or of one that is one or two characters again and again. */
+export const issuerOf = (id: string) => `oidc.eks.us-east-1.amazonaws.com/id/${id.length > 2 ? id : id.repeat(32)}`;
 export const providerArn = (accountId: string, id: string) => `arn:aws:iam::${accountId}:oidc-provider/${issuerOf(id)}`;
 
 /** Two clusters, `alpha` (issuer AAA…) and `beta` (BBB…), trusted only; accounts as given. */
