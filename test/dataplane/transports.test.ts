@@ -178,19 +178,33 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       }
     };
     await visits(200);
-    const before = { memory: memory(pid), descriptors: descriptors(pid) };
-    await visits(400);
+    const open = descriptors(pid);
+    const after: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      await visits(400);
+      after.push(memory(pid));
+    }
     // Sockets are closed a moment after the clients have gone.
-    for (let wait = 0; wait < 50 && descriptors(pid) > before.descriptors; wait += 1) await sleep(100);
-    expect(descriptors(pid)).toBeLessThanOrEqual(before.descriptors);
-    const grown = (memory(pid) - before.memory) / MEGABYTE;
-    process.stderr.write(`${transport}: 400 reconnects, memory ${grown.toFixed(1)} MB more than after warm-up\n`);
-    expect(grown).toBeLessThan(12);
+    for (let wait = 0; wait < 50 && descriptors(pid) > open; wait += 1) await sleep(100);
+    expect(descriptors(pid)).toBeLessThanOrEqual(open);
+    // Garbage is collected when it suits the runtimes: the low points tell, 800 clients apart.
+    const grown = Math.min(after[2]!, after[3]!) - Math.min(after[0]!, after[1]!);
+    const figures = after.map((bytes) => (bytes / MEGABYTE).toFixed(0)).join(", ");
+    process.stderr.write(`${transport}: memory after each 400 reconnects: ${figures} MB\n`);
+    expect(grown).toBeLessThan(12 * MEGABYTE);
   });
 
   it("nothing of any answer is in what the process printed", () => {
     const log = running.log();
-    for (const text of ["arn:aws", "assumed-role", "111111111111", "222222222222", "333333333333", "value of", "<"]) {
+    for (const text of [
+      "arn:aws",
+      "assumed-role",
+      "111111111111",
+      "222222222222",
+      "333333333333",
+      "value of",
+      `<${transport}>`,
+    ]) {
       expect(log.includes(text), `"${text}" in the log`).toBe(false);
     }
   });
