@@ -114,7 +114,8 @@ describe.skipIf(missing !== undefined)("the image", () => {
     const lab = await startLab();
     try {
       // Files of this machine's user, to be read by 10001.
-      for (const name of ["", "token", "config", "service-reference"]) await chmod(path.join(lab.folder, name), 0o755);
+      for (const name of ["", "token", "config", "service-reference", "service-reference/ca.pem"])
+        await chmod(path.join(lab.folder, name), 0o755);
       const port = await freePort();
       const { env } = await lab.stdio();
       const here: Record<string, string> = { ...env, HOME: "/home/mcp", TMPDIR: "/tmp" };
