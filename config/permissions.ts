@@ -1,6 +1,8 @@
 /** Permission policies of the accounts: the program's own, or a file of the stack or of the account. */
 import { readFileSync } from "node:fs";
+import { loadCatalogue } from "../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type Finding } from "../policies/checks.js";
+import { writesAllowed } from "../policies/hosted.js";
 import { PolicyShapeError } from "../policies/parse.js";
 import { type PermissionPlan, PolicySizeError, permissionPolicies } from "../policies/permissions.js";
 import type { PolicyDocument } from "../policies/types.js";
@@ -67,7 +69,7 @@ export class PolicySource {
       this.report(path, file, await checkPolicy(replacement, iam));
     }
     try {
-      return permissionPolicies({
+      const plan = permissionPolicies({
         policyName: iam.policyName,
         partition,
         groups: { disabled: iam.disabledPolicyGroups },
@@ -78,6 +80,8 @@ export class PolicySource {
         hosted: holmes.hosted,
         ...(replacement === undefined ? {} : { replacement }),
       });
+      if (holmes.hosted) await this.warnOfWrites(path, plan);
+      return plan;
     } catch (error) {
       // The faults of form are reported already.
       if (error instanceof PolicyShapeError) return none;
@@ -85,6 +89,19 @@ export class PolicySource {
       this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, IAM's limit`, error.message);
       return none;
     }
+  }
+
+  /** Our own server refuses writes as well; the hosted one does not, so there the policies are the only guard. */
+  private async warnOfWrites(path: Path, { policies }: PermissionPlan): Promise<void> {
+    const writes = writesAllowed(
+      policies.map(({ document }) => document),
+      await loadCatalogue(),
+    );
+    if (writes.length === 0) return;
+    const named = writes.slice(0, 5).join(", ") + (writes.length > 5 ? ", …" : "");
+    this.warnings.push(
+      `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writes.length} writing actions (${named}), and the hosted AWS MCP server carries them out. IAM is the only guard there.`,
+    );
   }
 
   private read(path: Path, file: string): PolicyDocument | undefined {

@@ -229,3 +229,15 @@ describe("an organization", () => {
     rmSync(dirname(file), { recursive: true });
   });
 });
+
+test("with the hosted server a policy that writes is told of, loudly, because nothing else refuses writes there", async () => {
+  const hosted = (actions: string[]) =>
+    changed("dev", (config) => {
+      const iam = { additionalActions: actions, policyChecks: "warn" };
+      Object.assign(config, { mcp: { enabled: false }, holmes: { hosted: true }, iam });
+    });
+  expect((await hosted([])).warnings.join("\n")).not.toContain("HOLMES CAN WRITE");
+  expect((await hosted(["ec2:StopInstances"])).warnings.join("\n")).toMatch(
+    /HOLMES CAN WRITE: .*1 writing actions \(ec2:StopInstances\)/,
+  );
+});
