@@ -12,7 +12,7 @@ export interface StackConfig {
 }
 
 /** In place of a secret; the line break lets it pass for the content of a kubeconfig, which is never a path then. */
-const placeholder = "[secret]\n";
+const secretStandIn = "[secret]\n";
 
 /**
  * @param folder the project's folder
@@ -59,7 +59,7 @@ function holdsSecret(value: unknown): boolean {
 }
 
 function reveal(value: unknown): unknown {
-  if (isSecure(value)) return placeholder;
+  if (isSecure(value)) return secretStandIn;
   if (Array.isArray(value)) return value.map(reveal);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, reveal(inner)]));
