@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { account, accounts, Engine, iamOnly, missing } from "./harness.js";
+
+describe.skipIf(missing !== undefined)("an organization's StackSet", () => {
+  const engine = new Engine();
+  beforeAll(() => engine.start());
+  afterAll(() => engine.stop());
+
+  test("is made in the management account, and nothing in the accounts that it is for", async () => {
+    const organization = {
+      profile: "prod",
+      accountId: accounts.prod,
+      region: "us-east-1",
+      organizationalUnits: ["ou-abcd-11112222"],
+    };
+    engine.configure(iamOnly([account("dev", { manage: false })], { organization }));
+    const { code, text } = await engine.up();
+    expect(code, text).toBe(0);
+    expect(await engine.resources()).toEqual([
+      "aws:cloudformation/stackSet:StackSet organization/stackset",
+      "aws:cloudformation/stackSetInstance:StackSetInstance organization/ou-abcd-11112222",
+    ]);
+    expect(await engine.iam("dev")).toEqual({});
+    const gone = await engine.destroy();
+    expect(gone.code, gone.text).toBe(0);
+  });
+});
