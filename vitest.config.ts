@@ -1,8 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+// The SDK's word about next year's Node versions would stand in every test's output.
+const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
+
 // Pulumi's runtime store is process-global: every file gets a process of its own.
 const project = (name: string, include: string[], extra = {}) => ({
-  test: { name, include, pool: "forks" as const, isolate: true, ...extra },
+  test: { name, include, pool: "forks" as const, env, isolate: true, ...extra },
 });
 
 export default defineConfig({
