@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -14,7 +15,14 @@ const exec = promisify(execFile);
 const run = async (command: string, ...args: string[]) =>
   (await exec(command, args, { maxBuffer: 64 * 1_048_576, env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" } }))
     .stdout;
-const megabytes = async (folder: string) => Number((await run("du", "-sm", folder)).split("\t")[0]);
+/** Size of a folder's files; bytecode is left out, because how much of it there is depends on what ran before. */
+const megabytes = (folder: string) => {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.parentPath.includes("__pycache__"),
+  );
+  const bytes = files.reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0);
+  return Math.round(bytes / 1_048_576);
+};
 
 let folder: string;
 let venv: string;
@@ -52,12 +60,10 @@ describe("what trim.sh leaves", () => {
     expect(await run(python, "-m", "awscli", ...skeleton, ...offline)).toContain("Reservations");
   });
 
-  it("is smaller by more than 150 MB, and has no installer", async () => {
-    const [before, after] = await Promise.all([megabytes(await realpath(original)), megabytes(venv)]);
-    process.stderr.write(
-      `Python packages: ${before} MB, trimmed ${after} MB; gateway ${await megabytes(gateway)} MB\n`,
-    );
-    expect(before - after).toBeGreaterThan(150);
+  it("is smaller by more than 120 MB, bytecode not counted, and has no installer", async () => {
+    const [before, after] = [megabytes(await realpath(original)), megabytes(venv)];
+    process.stderr.write(`Python packages: ${before} MB, trimmed ${after} MB; gateway ${megabytes(gateway)} MB\n`);
+    expect(before - after).toBeGreaterThan(120);
     await expect(run(path.join(venv, "bin/python"), "-m", "pip", "--version")).rejects.toThrow("No module named pip");
   });
 
