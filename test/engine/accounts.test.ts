@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { account, Engine, iamOnly, issuers, missing } from "./harness.js";
+import { account, Engine, iamOnly, issuers } from "./harness.js";
+import { missing } from "./missing.js";
 
 const without = (profile: string) => [
   "--continue-on-error",

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toStderr } from "../../scripts/local/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "../cluster/controlPlane.js";
-import { account, accounts, Engine, issuers, missing } from "./harness.js";
+import { account, accounts, Engine, issuers } from "./harness.js";
+import { missing } from "./missing.js";
 
 const noGo = missing === undefined ? await buildControlPlane(toStderr).then((binary) => binary === undefined) : true;
 

@@ -1,5 +1,5 @@
 /** The real Pulumi engine on a file backend, with moto as AWS: what the engine tests share. */
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,17 +17,6 @@ import { projectFolder } from "../../scripts/lib/command.js";
 import { EmulatedAws } from "../../scripts/lib/emulatedAws.js";
 import { startMoto } from "../../scripts/local/moto.js";
 import { Processes } from "../../scripts/local/processes.js";
-
-/** Why the engine tests cannot run here; undefined when they can. */
-export const missing: string | undefined = (() => {
-  try {
-    execFileSync("pulumi", ["version"], { stdio: "pipe" });
-    return undefined;
-  } catch {
-    return "no pulumi CLI on the PATH";
-  }
-})();
-if (missing !== undefined) console.log(`engine tests: skipped, ${missing}`);
 
 export const accounts = { dev: "111111111111", sandbox: "222222222222", prod: "333333333333", data: "444444444444" };
 export const issuers = {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { account, cluster, Engine, iamOnly, missing } from "./harness.js";
+import { account, cluster, Engine, iamOnly } from "./harness.js";
+import { missing } from "./missing.js";
 
 describe.skipIf(missing !== undefined)("an up that is killed", () => {
   const engine = new Engine();

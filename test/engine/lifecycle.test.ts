@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { account, cluster, Engine, iamOnly, issuers, missing } from "./harness.js";
+import { account, cluster, Engine, iamOnly, issuers } from "./harness.js";
+import { missing } from "./missing.js";
 
 /** The summary's counts: `{ create: 9, same: 1 }`. */
 const changes = (text: string) =>

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { account, accounts, Engine, iamOnly, missing } from "./harness.js";
+import { account, accounts, Engine, iamOnly } from "./harness.js";
+import { missing } from "./missing.js";
 
 describe.skipIf(missing !== undefined)("an organization's StackSet", () => {
   const engine = new Engine();

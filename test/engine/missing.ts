@@ -1,0 +1,16 @@
+import { execFileSync } from "node:child_process";
+
+/** Why the engine tests cannot run here; undefined when they can. */
+export const missing: string | undefined = (() => {
+  try {
+    execFileSync("pulumi", ["version"], { stdio: "pipe" });
+    return undefined;
+  } catch {
+    return "no pulumi CLI on the PATH";
+  }
+})();
+
+/** Vitest's global set-up: says once what every file would say. */
+export default function setup(): void {
+  if (missing !== undefined) console.log(`engine tests: skipped, ${missing}`);
+}
