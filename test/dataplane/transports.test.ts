@@ -193,7 +193,8 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     const grown = Math.min(...after.slice(half)) - Math.min(...after.slice(0, half));
     const figures = after.map((bytes) => (bytes / MEGABYTE).toFixed(0)).join(", ");
     process.stderr.write(`${transport}: memory after each 400 reconnects: ${figures} MB\n`);
-    expect(grown).toBeLessThan(12 * MEGABYTE);
+    // 10 KB a client: what a session leaves behind is far more (its transport alone holds some 50 KB until collected).
+    expect(grown).toBeLessThan(half * 400 * 10_000);
   });
 
   it("nothing of any answer is in what the process printed", () => {
