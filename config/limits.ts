@@ -1,6 +1,7 @@
 /**
- * Limits and name rules of AWS and Kubernetes, each with its source. Nothing else in the program states one.
+ * Limits and name rules of AWS and Kubernetes, each with its source; sizes of IAM policies are in policies/size.ts.
  */
+import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../policies/size.js";
 
 /** A rule for one text: what it must match, said in words for an error message. */
 export interface TextRule {
@@ -250,7 +251,7 @@ export const limits = {
   /** IAM role MaxSessionDuration in seconds. */
   sessionDuration: { min: 3600, max: 43200 },
   /** IAM quota "Role trust policy length", in characters that are not white space: default and highest. */
-  trustPolicy: { default: 2048, max: 4096 },
+  trustPolicy: { default: TRUST_POLICY_LIMIT, max: TRUST_POLICY_LIMIT_MAX },
   /** STS RoleSessionName. */
   roleSessionName: 64,
 } as const;

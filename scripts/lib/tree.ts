@@ -1,5 +1,5 @@
 /** The plan as a tree to read: components, what is in them, and where each thing goes. */
-import { policySize } from "../../policies/size.js";
+import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT, policySize } from "../../policies/size.js";
 import type { Evaluation, Registered } from "./evaluate.js";
 
 /** Lines of the tree, warnings and totals. */
@@ -62,9 +62,9 @@ function describe(evaluation: Evaluation, resource: Registered): string {
       return `role ${open.name}  trust policy ${policySize(trust)} of ${settings.iam.trustPolicyLimit} characters${taken}`;
     }
     case "RolePolicy":
-      return `inline policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of 10240 characters${taken}`;
+      return `inline policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of ${INLINE_POLICIES_LIMIT} characters${taken}`;
     case "Policy":
-      return `managed policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of 6144 characters`;
+      return `managed policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of ${MANAGED_POLICY_LIMIT} characters`;
     case "McpImage":
       return settings.image.kind === "build"
         ? "image, built from image/"

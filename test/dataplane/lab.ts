@@ -110,7 +110,6 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
       TMPDIR: temporary,
       AWS_CONFIG_FILE: configFile,
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-      AWS_DEFAULT_REGION: "us-east-1",
       AWS_EC2_METADATA_DISABLED: "true",
       READ_OPERATIONS_ONLY: "true",
       AWS_API_MCP_TELEMETRY: "false",
