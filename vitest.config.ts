@@ -11,7 +11,7 @@ const project = (name: string, include: string[], extra = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["test/unit/**/*.test.ts", "test/program/**/*.test.ts"], {
+      project("unit", ["test/{config,documents,image,policies,program,scripts,verification}/**/*.test.ts"], {
         testTimeout: 120_000,
         // On a fresh machine a hook may wait for the installs.
         hookTimeout: 900_000,

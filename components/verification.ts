@@ -26,7 +26,7 @@ export class Verification extends pulumi.ComponentResource {
       namespace: settings.kubernetes.namespace,
       labels: labels(settings.mcp.serviceName, "verification"),
     };
-    const data = verificationData(workload, readFileSync("documents/verify.py", "utf8"));
+    const data = verificationData(workload, readFileSync("verification/verify.py", "utf8"));
     const map = new k8s.core.v1.ConfigMap(
       `${cluster}/verification/config`,
       { metadata: { ...metadata, name }, data },

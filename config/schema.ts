@@ -52,7 +52,7 @@ const line: TextRule = {
 };
 /**
  * A text that may be a Pulumi secret: `npm run plan` and the like read a stack without decrypting it, and put
- * `[secret]` and a line break in its place (scripts/lib/stackFile.ts).
+ * `[secret]` and a line break in its place (scripts/common/stackFile.ts).
  */
 const secret = ({ pattern, ...rule }: TextRule) =>
   text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) });

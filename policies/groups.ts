@@ -1,6 +1,6 @@
 /**
  * The default permission policy, by what an investigation looks at. Every pattern must cover at least one action, and
- * everything that it covers must only read (test/unit/policiesCatalogue.test.ts holds it to that). What hands out
+ * everything that it covers must only read (test/policies/catalogue.test.ts holds it to that). What hands out
  * credentials, secrets or customers' data stays in the patterns and is denied by sensitiveReads.ts, so that one switch
  * decides about it.
  *

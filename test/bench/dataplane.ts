@@ -8,8 +8,8 @@ import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import Table from "cli-table3";
-import type { McpEndpoint } from "../../scripts/local/mcpClient.js";
-import { toStderr } from "../../scripts/local/progress.js";
+import { toStderr } from "../../scripts/common/progress.js";
+import type { McpEndpoint } from "../../scripts/emulation/mcpClient.js";
 import { type Lab, memory, startLab } from "../dataplane/lab.js";
 
 const CLIENTS = [1, 10, 50];

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
-import { projectFolder } from "../../scripts/lib/command.js";
+import { projectFolder } from "../../scripts/common/command.js";
 
 const runs = 5;
 const sizes = [

@@ -36,7 +36,7 @@ if (side === "program") {
   console.log(JSON.stringify({ milliseconds: performance.now() - start, resources: resources() }));
 } else {
   // What to register is found out before the clock starts.
-  const { evaluate } = await import("../../scripts/lib/evaluate.js");
+  const { evaluate } = await import("../../scripts/common/evaluate.js");
   const { resources } = await evaluate("bench", { values, secretKeys: [] });
   const bare = resources.map(({ type, name, open, custom }) => ({ type, name, open, custom }));
   const { execFileSync } = await import("node:child_process");

@@ -4,7 +4,7 @@ import { platform, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { toStderr } from "../../scripts/local/progress.js";
+import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, kubernetesVersion, startControlPlane } from "./controlPlane.js";
 
 const ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JSONWebKeySet } from "jose";
 import { stringify } from "yaml";
-import { type Child, freePort, Processes } from "../../scripts/local/processes.js";
-import { type Progress, toStderr } from "../../scripts/local/progress.js";
+import { type Child, freePort, Processes } from "../../scripts/common/processes.js";
+import { type Progress, toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane } from "./controlPlaneBinary.js";
 
 export { buildControlPlane, kubernetesVersion } from "./controlPlaneBinary.js";

@@ -7,8 +7,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Processes } from "../../scripts/local/processes.js";
-import { type Progress, since } from "../../scripts/local/progress.js";
+import { Processes } from "../../scripts/common/processes.js";
+import { type Progress, since } from "../../scripts/common/progress.js";
 
 const SOURCE = fileURLToPath(new URL("controlplane/", import.meta.url));
 const GO = { major: 1, minor: 26 };

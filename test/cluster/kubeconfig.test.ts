@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type EksEndpoint, eksKubeconfig } from "../../documents/kubeconfig.js";
-import { toStderr } from "../../scripts/local/progress.js";
+import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "./controlPlane.js";
 
 const binary = await buildControlPlane(toStderr);

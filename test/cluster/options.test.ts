@@ -1,6 +1,6 @@
 // The workload with its options turned on, on a real API server: what a checked-in stack leaves out is applied here.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { toStderr } from "../../scripts/local/progress.js";
+import { toStderr } from "../../scripts/common/progress.js";
 import { changed } from "../program/stacks.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "./controlPlane.js";
 import { type KubernetesObject, manifests, objects } from "./renderedStack.js";

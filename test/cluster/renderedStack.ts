@@ -1,9 +1,9 @@
 // What the plan renders for the clusters of a stack, and the stack's IAM half put into an emulated AWS.
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
 import { parseAllDocuments } from "yaml";
-import type { Evaluation } from "../../scripts/lib/evaluate.js";
-import { planFiles } from "../../scripts/lib/planFiles.js";
-import { type AccountClient, accountClient } from "../../scripts/local/moto.js";
+import type { Evaluation } from "../../scripts/common/evaluate.js";
+import { type AccountClient, accountClient } from "../../scripts/emulation/moto.js";
+import { planFiles } from "../../scripts/plan/files.js";
 
 /** Any object of the Kubernetes API, as far as tests look into all of them. */
 export interface KubernetesObject {

@@ -3,14 +3,14 @@
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startMoto } from "../../scripts/local/moto.js";
-import { Processes } from "../../scripts/local/processes.js";
-import { toStderr } from "../../scripts/local/progress.js";
-import { type StsFront, startStsFront } from "../../scripts/local/stsFront.js";
-import { ClusterIssuer } from "../../scripts/local/tokens.js";
+import { Processes } from "../../scripts/common/processes.js";
+import { toStderr } from "../../scripts/common/progress.js";
+import { startMoto } from "../../scripts/emulation/moto.js";
+import { type StsFront, startStsFront } from "../../scripts/emulation/stsFront.js";
+import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
+import { type Endpoint, isAllowed, type NetworkPolicy } from "../documents/networkPolicyEvaluation.js";
 import { changed } from "../program/stacks.js";
 import { buildControlPlane, type ControlPlane, type KubectlResult, startControlPlane } from "./controlPlane.js";
-import { type Endpoint, isAllowed, type NetworkPolicy } from "./networkPolicyEvaluation.js";
 import { type KubernetesObject, manifests, objects, provision } from "./renderedStack.js";
 
 const binary = await buildControlPlane(toStderr);

@@ -5,9 +5,9 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectDir } from "../../scripts/local/install.js";
-import { callTool } from "../../scripts/local/mcpClient.js";
-import { freePort, waitForHttp } from "../../scripts/local/processes.js";
+import { freePort, waitForHttp } from "../../scripts/common/processes.js";
+import { projectDir } from "../../scripts/emulation/install.js";
+import { callTool } from "../../scripts/emulation/mcpClient.js";
 import { startLab } from "./lab.js";
 
 const exec = promisify(execFile);

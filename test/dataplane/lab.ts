@@ -6,15 +6,15 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
-import { ensureGateway } from "../../scripts/local/gateway.js";
-import type { McpEndpoint } from "../../scripts/local/mcpClient.js";
-import { accountClient, startMoto } from "../../scripts/local/moto.js";
-import { type Child, freePort, Processes, waitForHttp } from "../../scripts/local/processes.js";
-import { type Progress, toStderr } from "../../scripts/local/progress.js";
-import { ensurePython } from "../../scripts/local/python.js";
-import { startServiceReferenceProxy } from "../../scripts/local/serviceReference.js";
-import { startStsFront } from "../../scripts/local/stsFront.js";
-import { ClusterIssuer } from "../../scripts/local/tokens.js";
+import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
+import { type Progress, toStderr } from "../../scripts/common/progress.js";
+import { ensureGateway } from "../../scripts/emulation/gateway.js";
+import type { McpEndpoint } from "../../scripts/emulation/mcpClient.js";
+import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
+import { ensurePython } from "../../scripts/emulation/python.js";
+import { startServiceReferenceProxy } from "../../scripts/emulation/serviceReference.js";
+import { startStsFront } from "../../scripts/emulation/stsFront.js";
+import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
 
 export type Transport = McpEndpoint["transport"];
 

@@ -1,6 +1,6 @@
 /** An MCP session by hand: it sends what no client library would, and keeps all that it is sent. */
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import type { McpEndpoint } from "../../scripts/local/mcpClient.js";
+import type { McpEndpoint } from "../../scripts/emulation/mcpClient.js";
 
 type Message = Record<string, unknown>;
 

@@ -5,7 +5,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type McpEndpoint, withMcp } from "../../scripts/local/mcpClient.js";
+import { type McpEndpoint, withMcp } from "../../scripts/emulation/mcpClient.js";
 import { descriptors, family, type Lab, memory, ParameterStore, type Running, startLab } from "./lab.js";
 import { RawSession } from "./rawSession.js";
 

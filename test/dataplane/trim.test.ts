@@ -4,11 +4,11 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ensureGateway } from "../../scripts/local/gateway.js";
-import { cacheDir, projectDir } from "../../scripts/local/install.js";
-import { callTool } from "../../scripts/local/mcpClient.js";
-import { toStderr } from "../../scripts/local/progress.js";
-import { ensurePython } from "../../scripts/local/python.js";
+import { toStderr } from "../../scripts/common/progress.js";
+import { ensureGateway } from "../../scripts/emulation/gateway.js";
+import { cacheDir, projectDir } from "../../scripts/emulation/install.js";
+import { callTool } from "../../scripts/emulation/mcpClient.js";
+import { ensurePython } from "../../scripts/emulation/python.js";
 import { startLab } from "./lab.js";
 
 const exec = promisify(execFile);

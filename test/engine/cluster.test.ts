@@ -1,6 +1,6 @@
 /** The whole dev-like stack on the real engine, AWS on moto, and a real Kubernetes API server. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { toStderr } from "../../scripts/local/progress.js";
+import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "../cluster/controlPlane.js";
 import { account, accounts, Engine, issuers } from "./harness.js";
 import { missing } from "./missing.js";

@@ -13,10 +13,10 @@ import {
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { parse, stringify } from "yaml";
-import { projectFolder } from "../../scripts/lib/command.js";
-import { EmulatedAws } from "../../scripts/lib/emulatedAws.js";
-import { startMoto } from "../../scripts/local/moto.js";
-import { Processes } from "../../scripts/local/processes.js";
+import { projectFolder } from "../../scripts/common/command.js";
+import { Processes } from "../../scripts/common/processes.js";
+import { EmulatedAws } from "../../scripts/emulation/emulatedAws.js";
+import { startMoto } from "../../scripts/emulation/moto.js";
 
 export const accounts = { dev: "111111111111", sandbox: "222222222222", prod: "333333333333", data: "444444444444" };
 export const issuers = {

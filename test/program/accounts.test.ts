@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { planTree } from "../../scripts/lib/tree.js";
+import { planTree } from "../../scripts/common/tree.js";
 import { changed, envOf, object, ofType } from "./stacks.js";
 
 const trustOf = (role: { open: Record<string, unknown> }) => JSON.parse(String(role.open.assumeRolePolicy));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { planFiles, planJson } from "../../scripts/lib/planFiles.js";
-import { planTree } from "../../scripts/lib/tree.js";
+import { planTree } from "../../scripts/common/tree.js";
+import { planFiles, planJson } from "../../scripts/plan/files.js";
 import { changed, ofType } from "./stacks.js";
 
 describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack) => {

@@ -1,9 +1,9 @@
 /** The checked-in stacks, and changes of them, as the program sees them. */
 
 import { vi } from "vitest";
-import { projectFolder } from "../../scripts/lib/command.js";
-import { type Evaluation, evaluate, type Registered } from "../../scripts/lib/evaluate.js";
-import { readStackFile } from "../../scripts/lib/stackFile.js";
+import { projectFolder } from "../../scripts/common/command.js";
+import { type Evaluation, evaluate, type Registered } from "../../scripts/common/evaluate.js";
+import { readStackFile } from "../../scripts/common/stackFile.js";
 
 /** The program, evaluated anew as vitest does it. */
 const load = () => {

@@ -1,0 +1,174 @@
+/** Renders docs/config.md from the schema of the stack config. */
+import { stringify } from "yaml";
+import { z } from "zod";
+import { configSchema } from "../../config/schema.js";
+import { objectIn, unwrap } from "../../config/schemaProblems.js";
+
+/** Where the document belongs, from the project's folder. */
+export const configPath = "docs/config.md";
+
+/** One documented key. */
+export interface ConfigKey {
+  /** `targetAccounts[].adopt.role`; brackets stand for the entries of a list. */
+  readonly path: string;
+  readonly schema: z.ZodType;
+  readonly description: string;
+  readonly example: unknown;
+}
+
+/** Every key of the config that has a line of its own, parents before their children. */
+export function configKeys(): ConfigKey[] {
+  return keysOf(configSchema, "");
+}
+
+function keysOf(schema: z.ZodType, prefix: string): ConfigKey[] {
+  return Object.entries(objectIn(schema)?.shape ?? {}).flatMap(([key, value]) => {
+    const inner = value as z.ZodType;
+    const { description, examples } = inner.meta() ?? {};
+    // The parts of a Kubernetes object are Kubernetes' to describe.
+    if (description === undefined) return [];
+    if (examples === undefined) throw new Error(`config/schema.ts: ${prefix}.${key} has no example; use doc()`);
+    const path = prefix === "" ? key : `${prefix}.${key}`;
+    const plain = unwrap(inner);
+    const children =
+      plain instanceof z.ZodArray ? keysOf(plain.element as z.ZodType, `${path}[]`) : keysOf(inner, path);
+    return [{ path, schema: inner, description, example: (examples as unknown[])[0] }, ...children];
+  });
+}
+
+/** What the reader would say it expects in place of a value that is none. */
+const expectedOf = (schema: z.ZodType) => schema.safeParse(undefined).error?.issues[0]?.message ?? "";
+
+function typeOf(schema: z.ZodType): string {
+  const plain = unwrap(schema);
+  if (plain instanceof z.ZodEnum) return plain.options.map((option) => `\`${option}\``).join(" or ");
+  if (plain instanceof z.ZodObject) return "object";
+  if (plain instanceof z.ZodArray) {
+    const element = unwrap(plain.element as z.ZodType);
+    const least = plain.safeParse([]).error?.issues[0]?.message;
+    const each =
+      element instanceof z.ZodString || element instanceof z.ZodNumber ? `; each ${expectedOf(element)}` : "";
+    return `${expectedOf(plain)}${each}${least === undefined ? "" : `; ${least}`}`;
+  }
+  if (plain instanceof z.ZodRecord) {
+    const least = plain.safeParse({}).error?.issues[0]?.message;
+    return `${expectedOf(plain)}${least === undefined ? "" : `; ${least}`}`;
+  }
+  return expectedOf(plain);
+}
+
+function defaultOf(schema: z.ZodType): string {
+  const def = schema.def as { type: string; defaultValue?: unknown };
+  if (def.type === "optional") return "none";
+  if (def.type === "prefault") return "its keys' defaults";
+  return def.type === "default" ? code(def.defaultValue) : "**required**";
+}
+
+const code = (value: unknown) =>
+  `\`${stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim()}\``;
+
+const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+
+/** The whole document. */
+export function configDocument(): string {
+  const keys = configKeys();
+  const sections = keys.filter(({ path }) => !/[.[]/.test(path));
+  const lines = sections.flatMap((section) => {
+    const children = keys.filter(
+      ({ path }) => path.startsWith(`${section.path}.`) || path.startsWith(`${section.path}[`),
+    );
+    return [
+      `## ${section.path}`,
+      "",
+      "| Key | Type and limits | Default | Example | Meaning |",
+      "| --- | --- | --- | --- | --- |",
+      ...(children.length === 0 ? [section] : [section, ...children]).map(row),
+      "",
+      ...(rulesBetween[section.path] ?? []).map((rule) => `- ${rule}`),
+      ...(rulesBetween[section.path] === undefined ? [] : [""]),
+    ];
+  });
+  return [...introduction(sections), ...lines].join("\n").replace(/\n+$/, "\n");
+}
+
+function row({ path, schema, description, example }: ConfigKey): string {
+  const cells = [`\`${path}\``, typeOf(schema), defaultOf(schema), code(example), description];
+  return `| ${cells.map(cell).join(" | ")} |`;
+}
+
+function introduction(sections: readonly ConfigKey[]): string[] {
+  return [
+    "# Stack config",
+    "",
+    "<!-- Generated from config/schema.ts by `npm run docs`. Do not edit. -->",
+    "",
+    "The config of a stack is in `Pulumi.<stack>.yaml`, each of these keys with the project's name in front:",
+    "",
+    "```yaml",
+    "config:",
+    "  # A resource that escaped its explicit provider is an error, never a resource in the wrong account.",
+    "  pulumi:disable-default-providers: [aws, kubernetes, docker]",
+    "  holmes-aws-mcp:iam:",
+    "    path: /holmes/",
+    "```",
+    "",
+    "`Pulumi.dev.yaml` and `Pulumi.prod.yaml` are examples that work; `npm run convert` makes one from the old shell",
+    "script's file ([migration.md](migration.md)). `npm run plan -- --stack NAME` reads a stack without a cloud and tells",
+    "every problem at once: where, what was found, what is expected, and what to do. A key that does not exist is a problem",
+    "too.",
+    "",
+    "- Ids go in quotes: YAML takes digits for a number and drops zeros at the front.",
+    "- Secrets: `pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'`. Messages never show the",
+    "  values of a key that holds a secret.",
+    "- Files are named from the project's folder.",
+    "- `[]` stands for the entries of a list.",
+    "",
+    `Keys: ${sections.map(({ path }) => `[${path}](#${path.toLowerCase()})`).join(", ")}.`,
+    "",
+  ];
+}
+
+/** What no single key can tell; config/checks.ts holds the stack to it. */
+const rulesBetween: Readonly<Record<string, readonly string[]>> = {
+  clusters: [
+    "Names and issuers are there once, names regardless of upper and lower case; `previousIssuers` count as issuers.",
+    "At most 100 issuers in a stack: IAM's quota of OIDC providers for an account, not adjustable.",
+    "`oidcIssuerId` and `oidcIssuerUrl` have to agree, and an EKS URL with the cluster's region. One of them, or `profile`.",
+    "Where the server is deployed: `kubeconfig`, `context` or `profile`; for a self-hosted issuer one of the first two.",
+    "A profile is one account wherever it stands: in clusters, target accounts and organization.",
+    "A kubeconfig with a token, password or key in it has to be a Pulumi secret.",
+  ],
+  kubernetes: [
+    "`createNamespace: false` for `default`, `kube-*` and the namespace of Holmes: they are there already.",
+    "Never the service account `default`: every pod of the namespace that names none would be trusted.",
+    "`additionalSubjects` are there once, and do not repeat the own service account.",
+  ],
+  iam: [
+    "Tag keys that differ in nothing but upper and lower case are one to IAM, and refused.",
+    "`disabledPolicyGroups` and `additionalActions` have no place beside `policyFile`.",
+    "A `permissionsBoundary` by ARN has to be of each account (or of AWS) and of its partition.",
+    "Trust that does not fit `trustPolicyLimit` is spread over further roles ([limits.md](limits.md)).",
+  ],
+  targetAccounts: [
+    "Profiles (regardless of upper and lower case) and account ids are there once.",
+    "`existingOidcProviders` and `adopt.oidcProviders` name clusters, and not the same ones.",
+    "With `manage: false` there is no `adopt`, `existingOidcProviders`, `assumeRole`, `permissionsBoundary` or `policyFile`.",
+    "`assumeRole.roleArn` is a role of the same account and partition.",
+  ],
+  defaultProfile: ["It has to be a profile in `targetAccounts` or in the organization's accounts file."],
+  image: [
+    "`prebuilt` or `build`, never both; one of them where the server is deployed.",
+    "`repository` has its registry's host in front (`docker.io/…` for Docker Hub); with `ecr` it has none.",
+    "`ecr` and `registry` exclude each other; `ecr.profile` is the profile of a managed target account or of a cluster.",
+    "`registry.password` has to be a Pulumi secret.",
+  ],
+  mcp: [
+    "`replicas` above 1 only with `streamable-http`, which the prebuilt image of the old readme does not have.",
+    "`env` takes nothing that decides about identity or guards: `AWS_PROFILE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, AWS credentials and their files, `AWS_EC2_METADATA_*`, `AWS_CONTAINER_*`, `READ_OPERATIONS_ONLY`, `AWS_API_MCP_*`, `AUTH_*`, `FASTMCP_*`, `ENDPOINT_SUGGEST_AWS_COMMANDS`, `HOME`, `TMPDIR`, `PATH`.",
+    "`podLabels` and `podAnnotations` do not set what the program sets: `app`, the `app.kubernetes.io/*` set, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`.",
+    "A limit is at least its request. `nodeSelector` agrees with the platform of a built image.",
+    "An extra volume has a name of its own and one source; its mount is not at a path of the program.",
+  ],
+  holmes: ["`hosted` only with `mcp.enabled: false`."],
+  verify: ["`skipProfiles` name profiles in `targetAccounts` or in the organization's accounts file."],
+};

@@ -1,0 +1,364 @@
+/** What an account has, read with Get and List calls alone. */
+import { DescribeClusterCommand, EKSClient } from "@aws-sdk/client-eks";
+import {
+  GetAccountSummaryCommand,
+  GetOpenIDConnectProviderCommand,
+  GetPolicyCommand,
+  GetPolicyVersionCommand,
+  GetRoleCommand,
+  GetRolePolicyCommand,
+  IAMClient,
+  ListOpenIDConnectProvidersCommand,
+  type Policy,
+  paginateListAttachedRolePolicies,
+  paginateListPolicies,
+  paginateListRolePolicies,
+  paginateListRoles,
+  type Tag,
+} from "@aws-sdk/client-iam";
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import type { PolicyDocument } from "../../policies/types.js";
+import { credentialsOf, type Place } from "./places.js";
+
+/** Why a call, or the way to its credentials, failed. */
+export interface Failure {
+  /** Such as `sts:GetCallerIdentity`. */
+  readonly call: string;
+  /** AWS's or the SDK's own: `AccessDenied`, `ExpiredToken`, `CredentialsProviderError`, `TimeoutError`, … */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One reading: its value, or why there is none. The others go on without it. */
+export type Part<T> = { readonly value: T } | { readonly failure: Failure };
+
+export interface OidcProviderFacts {
+  readonly arn: string;
+  readonly audiences: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface RoleFacts {
+  /** As the account spells it: IAM keeps the case but does not tell names apart by it. */
+  readonly name: string;
+  readonly arn: string;
+  readonly path: string;
+  readonly description: string;
+  readonly trust: PolicyDocument;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Inline policies by name. */
+  readonly inline: ReadonlyMap<string, PolicyDocument>;
+  readonly attached: readonly { readonly name: string; readonly arn: string }[];
+}
+
+export interface ManagedPolicyFacts {
+  readonly name: string;
+  readonly arn: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly document: PolicyDocument;
+}
+
+/** Trust of a role that is not ours: who else uses an OIDC provider. */
+export interface RoleSummary {
+  readonly name: string;
+  readonly trust: PolicyDocument;
+}
+
+export interface AccountFacts {
+  readonly accountId: string;
+  /** ARN of whoever the credentials are. */
+  readonly caller: string;
+  readonly oidcProviderCount: Part<number>;
+  /** By issuer without `https://`; undefined where the account has none. */
+  readonly oidcProviders: ReadonlyMap<string, Part<OidcProviderFacts | undefined>>;
+  readonly allRoles: Part<readonly RoleSummary[]>;
+  /** By the name that the program gives; undefined where no role has it, in any case. */
+  readonly roles: ReadonlyMap<string, Part<RoleFacts | undefined>>;
+  /** Managed policies by the name that the program gives. */
+  readonly policies: ReadonlyMap<string, Part<ManagedPolicyFacts | undefined>>;
+  /** Whether the permissions boundary is there; undefined when none is asked for. */
+  readonly boundary: Part<boolean> | undefined;
+  /** GetAccountSummary: counts and quotas by their AWS names. */
+  readonly summary: Part<Readonly<Record<string, number>>>;
+}
+
+/** What to look for in a target account. */
+export interface Wanted {
+  /** Issuers without `https://`. */
+  readonly issuers: readonly string[];
+  readonly roles: readonly string[];
+  readonly managedPolicies: readonly string[];
+  /** IAM path of the managed policies. */
+  readonly path: string;
+  readonly boundaryArn: string | undefined;
+}
+
+/** Bounds of one call, in milliseconds and tries. */
+export interface Patience {
+  /** For connecting, for one answer, and for a call with all its retries. */
+  readonly connect: number;
+  readonly answer: number;
+  readonly call: number;
+  readonly tries: number;
+}
+
+export const patience: Patience = { connect: 5_000, answer: 10_000, call: 30_000, tries: 4 };
+
+/** Connections to IAM per account: it throttles an account that is asked for more at once. */
+const connections = 5;
+
+function clientConfig(place: Place, { tries, connect, answer }: Patience) {
+  return {
+    region: place.region,
+    credentials: credentialsOf(place),
+    maxAttempts: tries,
+    requestHandler: {
+      connectionTimeout: connect,
+      requestTimeout: answer,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: connections },
+      httpsAgent: { maxSockets: connections },
+    },
+  };
+}
+
+export class AccountReader {
+  private readonly config: ReturnType<typeof clientConfig>;
+  private readonly iam: IAMClient;
+  private readonly sts: STSClient;
+
+  constructor(
+    private readonly place: Place,
+    private readonly bounds: Patience = patience,
+  ) {
+    this.config = clientConfig(place, bounds);
+    this.iam = new IAMClient(this.config);
+    this.sts = new STSClient(this.config);
+  }
+
+  close(): void {
+    this.iam.destroy();
+    this.sts.destroy();
+  }
+
+  /** Account and ARN behind the credentials. */
+  caller(): Promise<Part<{ accountId: string; arn: string }>> {
+    return this.read("sts:GetCallerIdentity", async (abortSignal) => {
+      const { Account, Arn } = await this.sts.send(new GetCallerIdentityCommand({}), { abortSignal });
+      return { accountId: Account ?? "", arn: Arn ?? "" };
+    });
+  }
+
+  /** Issuer of a cluster, `https://…`; undefined when there is no such cluster in the region. */
+  issuer(name: string, region: string): Promise<Part<string | undefined>> {
+    return this.read("eks:DescribeCluster", async (abortSignal) => {
+      const eks = new EKSClient({ ...this.config, region });
+      try {
+        const { cluster } = await eks.send(new DescribeClusterCommand({ name }), { abortSignal });
+        return cluster?.identity?.oidc?.issuer;
+      } catch (error) {
+        if ((error as Error).name === "ResourceNotFoundException") return undefined;
+        throw error;
+      } finally {
+        eks.destroy();
+      }
+    });
+  }
+
+  async facts({ accountId, arn }: { accountId: string; arn: string }, wanted: Wanted): Promise<AccountFacts> {
+    const [providers, allRoles, boundary, summary, policies] = await Promise.all([
+      this.oidcProviders(wanted),
+      this.allRoles(),
+      wanted.boundaryArn === undefined ? undefined : this.exists(wanted.boundaryArn),
+      this.read("iam:GetAccountSummary", async (abortSignal) => {
+        const { SummaryMap } = await this.iam.send(new GetAccountSummaryCommand({}), { abortSignal });
+        return (SummaryMap ?? {}) as Record<string, number>;
+      }),
+      this.policies(wanted),
+    ]);
+    const roles = new Map<string, Part<RoleFacts | undefined>>();
+    await Promise.all(
+      wanted.roles.map(async (name) => {
+        // Without the list the name is tried as it stands.
+        const spelled = "value" in allRoles ? allRoles.value.find((role) => sameName(role.name, name))?.name : name;
+        roles.set(name, spelled === undefined ? { value: undefined } : await this.role(spelled));
+      }),
+    );
+    return { accountId, caller: arn, ...providers, allRoles, roles, policies, boundary, summary };
+  }
+
+  private async oidcProviders({ issuers }: Wanted): Promise<Pick<AccountFacts, "oidcProviders" | "oidcProviderCount">> {
+    const list = await this.read("iam:ListOpenIDConnectProviders", async (abortSignal) => {
+      const answer = await this.iam.send(new ListOpenIDConnectProvidersCommand({}), { abortSignal });
+      return (answer.OpenIDConnectProviderList ?? []).map(({ Arn }) => Arn ?? "");
+    });
+    const { accountId, partition } = this.place;
+    const found = new Map<string, Part<OidcProviderFacts | undefined>>();
+    await Promise.all(
+      issuers.map(async (issuer) => {
+        const arn = `arn:${partition}:iam::${accountId}:oidc-provider/${issuer}`;
+        const absent = "value" in list && !list.value.includes(arn);
+        found.set(issuer, absent ? { value: undefined } : await this.oidcProvider(arn));
+      }),
+    );
+    return {
+      oidcProviders: found,
+      oidcProviderCount: "value" in list ? { value: list.value.length } : list,
+    };
+  }
+
+  private oidcProvider(arn: string): Promise<Part<OidcProviderFacts | undefined>> {
+    return this.read("iam:GetOpenIDConnectProvider", (abortSignal) =>
+      orAbsent(async () => {
+        const answer = await this.iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn }), {
+          abortSignal,
+        });
+        return { arn, audiences: answer.ClientIDList ?? [], tags: tagsOf(answer.Tags) };
+      }),
+    );
+  }
+
+  private allRoles(): Promise<Part<RoleSummary[]>> {
+    return this.read("iam:ListRoles", async (abortSignal) => {
+      const roles: RoleSummary[] = [];
+      for await (const page of paginateListRoles({ client: this.iam, pageSize: 1000 }, {}, { abortSignal })) {
+        for (const role of page.Roles ?? []) {
+          roles.push({ name: role.RoleName ?? "", trust: documentOf(role.AssumeRolePolicyDocument) });
+        }
+      }
+      return roles;
+    });
+  }
+
+  private role(RoleName: string): Promise<Part<RoleFacts | undefined>> {
+    return this.read("iam:GetRole", (abortSignal) =>
+      orAbsent(async () => {
+        const options = { abortSignal };
+        const { Role: role } = await this.iam.send(new GetRoleCommand({ RoleName }), options);
+        const inline = new Map<string, PolicyDocument>();
+        for await (const page of paginateListRolePolicies({ client: this.iam }, { RoleName }, options)) {
+          for (const PolicyName of page.PolicyNames ?? []) {
+            const policy = await this.iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }), options);
+            inline.set(PolicyName, documentOf(policy.PolicyDocument));
+          }
+        }
+        const attached: { name: string; arn: string }[] = [];
+        for await (const page of paginateListAttachedRolePolicies({ client: this.iam }, { RoleName }, options)) {
+          for (const { PolicyName = "", PolicyArn = "" } of page.AttachedPolicies ?? []) {
+            attached.push({ name: PolicyName, arn: PolicyArn });
+          }
+        }
+        return {
+          name: role?.RoleName ?? RoleName,
+          arn: role?.Arn ?? "",
+          path: role?.Path ?? "/",
+          description: role?.Description ?? "",
+          trust: documentOf(role?.AssumeRolePolicyDocument),
+          tags: tagsOf(role?.Tags),
+          inline,
+          attached,
+        };
+      }),
+    );
+  }
+
+  private exists(PolicyArn: string): Promise<Part<boolean>> {
+    return this.read("iam:GetPolicy", async (abortSignal) => {
+      const found = await orAbsent(() => this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal }));
+      return found !== undefined;
+    });
+  }
+
+  private async policies({ managedPolicies, path }: Wanted): Promise<AccountFacts["policies"]> {
+    const found = new Map<string, Part<ManagedPolicyFacts | undefined>>();
+    if (managedPolicies.length === 0) return found;
+    const list = await this.read("iam:ListPolicies", async (abortSignal) => {
+      const policies: Policy[] = [];
+      const pages = paginateListPolicies({ client: this.iam, pageSize: 1000 }, { Scope: "Local" }, { abortSignal });
+      for await (const page of pages) policies.push(...(page.Policies ?? []));
+      return policies;
+    });
+    const { accountId, partition } = this.place;
+    await Promise.all(
+      managedPolicies.map(async (name) => {
+        // Without the list the ARN that the program would make is tried.
+        const arn =
+          "value" in list
+            ? list.value.find(({ PolicyName = "" }) => sameName(PolicyName, name))?.Arn
+            : `arn:${partition}:iam::${accountId}:policy${path}${name}`;
+        found.set(name, arn === undefined ? { value: undefined } : await this.policy(arn));
+      }),
+    );
+    return found;
+  }
+
+  private policy(PolicyArn: string): Promise<Part<ManagedPolicyFacts | undefined>> {
+    return this.read("iam:GetPolicy", (abortSignal) =>
+      orAbsent(async () => {
+        const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal });
+        const VersionId = policy?.DefaultVersionId ?? "v1";
+        const version = await this.iam.send(new GetPolicyVersionCommand({ PolicyArn, VersionId }), { abortSignal });
+        return {
+          name: policy?.PolicyName ?? "",
+          arn: PolicyArn,
+          tags: tagsOf(policy?.Tags),
+          document: documentOf(version.PolicyVersion?.Document),
+        };
+      }),
+    );
+  }
+
+  /** A reading within its time; what it throws becomes a failure, so that the others go on. */
+  private async read<T>(call: string, reading: (abort: AbortSignal) => Promise<T>): Promise<Part<T>> {
+    const abort = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    // The signal does not reach into credential providers (a process, a browser login): they are raced.
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        abort.abort();
+        reject(Object.assign(new Error(`no answer within ${this.bounds.call / 1000} s`), { name: "TimeoutError" }));
+      }, this.bounds.call);
+    });
+    const answer = reading(abort.signal);
+    try {
+      return { value: await Promise.race([answer, late]) };
+    } catch (error) {
+      answer.catch(() => {});
+      return { failure: failureOf(call, error) };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+export const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+
+async function orAbsent<T>(reading: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading();
+  } catch (error) {
+    if ((error as Error).name === "NoSuchEntityException") return undefined;
+    throw error;
+  }
+}
+
+function failureOf(call: string, error: unknown): Failure {
+  const { name, message, code } = error as Error & { code?: string };
+  // A connection error has its reason in the code and, with several addresses tried, no message at all.
+  const text = (message || code || name).split("\n")[0]!.trim();
+  return { call, code: name === "Error" || name === "AggregateError" ? (code ?? name) : name, message: text };
+}
+
+const tagsOf = (tags: readonly Tag[] | undefined): Record<string, string> =>
+  Object.fromEntries((tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value]));
+
+/** IAM hands documents out URL-encoded; one that is no policy counts as an empty one. */
+function documentOf(encoded: string | undefined): PolicyDocument {
+  const empty: PolicyDocument = { Version: "2012-10-17", Statement: [] };
+  try {
+    const document = JSON.parse(decodeURIComponent(encoded ?? "")) as PolicyDocument;
+    return { ...document, Statement: [document.Statement ?? []].flat() };
+  } catch {
+    return empty;
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Whose a role, an OIDC provider or a policy is. The stack's state knows; without it the thing itself has to tell:
+ * by its tags, by what it says, and by who relies on it.
+ */
+import type { Settings, TargetAccountSettings } from "../../config/settings.js";
+import { groups } from "../../policies/groups.js";
+import { minify } from "../../policies/size.js";
+import { AUDIENCE } from "../../policies/trust.js";
+import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
+import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts } from "./facts.js";
+import type { StackState } from "./state.js";
+
+/**
+ * `ours`: this stack made it or took it over. `script`: made by the old shell script. `twin`: made by a stack of this
+ * program that trusts none of this stack's clusters. `other`: somebody else's. `unclear`: nothing about it tells.
+ */
+export type Owner = "ours" | "script" | "twin" | "other" | "unclear";
+
+export interface Verdict {
+  readonly owner: Owner;
+  /** What tells, as a clause: "it has the tags of iam.tags". */
+  readonly because: string;
+}
+
+const verdict = (owner: Owner, because: string): Verdict => ({ owner, because });
+
+type Context = Pick<Settings, "iam">;
+
+/** Sids that only this program's policies have. */
+const sids = new Set([...groups.map(({ sid }) => sid), "DenySensitiveReads", "DenySensitiveResources"]);
+
+/** Whether an earlier or the present version of the program wrote the document. */
+function isWritten(document: PolicyDocument): boolean {
+  return document.Statement.filter(({ Sid }) => Sid !== undefined && sids.has(Sid)).length >= 2;
+}
+
+function hasOurTags({ iam }: Context, tags: Readonly<Record<string, string>>): boolean {
+  const wanted = Object.entries(iam.tags);
+  return wanted.length > 0 && wanted.every(([key, value]) => tags[key] === value);
+}
+
+const isUntagged = (tags: Readonly<Record<string, string>>) => Object.keys(tags).length === 0;
+
+/** Trust as both the script and this program write it: web identity from EKS issuers, `aud` and `sub`, no more. */
+function isOurForm({ Statement }: PolicyDocument): boolean {
+  return Statement.length > 0 && Statement.every(isWebIdentity);
+}
+
+function isWebIdentity({ Sid, Effect, Principal, Action, Condition }: Statement): boolean {
+  const federated = typeof Principal === "object" ? listOf(Principal.Federated) : [];
+  const issuer = federated[0]?.split(":oidc-provider/")[1];
+  const equals = Condition?.StringEquals ?? {};
+  return (
+    Sid === undefined &&
+    Effect === "Allow" &&
+    listOf(Action).join() === "sts:AssumeRoleWithWebIdentity" &&
+    federated.length === 1 &&
+    Object.keys(Condition ?? {}).join() === "StringEquals" &&
+    Object.keys(equals).sort().join() === `${issuer}:aud,${issuer}:sub` &&
+    listOf(equals[`${issuer}:aud`]).join() === AUDIENCE
+  );
+}
+
+/**
+ * @param trust what the stack would write
+ */
+export function roleOwner(
+  context: Context,
+  { description, permissions }: Pick<TargetAccountSettings, "description" | "permissions">,
+  role: RoleFacts,
+  trust: PolicyDocument,
+  state: StackState | undefined,
+): Verdict {
+  if (state?.urnOf(role.arn) !== undefined) return verdict("ours", "it is in the stack's state");
+  const looksScripted = isUntagged(role.tags) && role.path === "/" && role.description === "" && isOurForm(role.trust);
+  if (state !== undefined) {
+    return looksScripted
+      ? verdict("script", "it is not in the stack's state, and has the script's form")
+      : verdict("other", "it is not in the stack's state, and has not the script's form");
+  }
+  const evidence = programEvidence(context, { description, permissions }, role, trust);
+  if (evidence !== undefined) {
+    const trusted = new Set(issuersOf(trust));
+    return issuersOf(role.trust).some((issuer) => trusted.has(issuer))
+      ? verdict("ours", evidence)
+      : verdict("twin", `${evidence}, but it trusts none of this stack's clusters`);
+  }
+  if (!looksScripted) return verdict("other", "tags, trust policy or permissions are neither ours nor the script's");
+  // A file of the user's own may be what the script was given as well.
+  const documents = [...role.inline.values()];
+  const ownFile = permissions.policies.some(({ document }) => documents.some((found) => same(found, document)));
+  return ownFile
+    ? verdict("unclear", "this stack and the script would both have made it like this")
+    : verdict("script", "it has no tags, and the script's form of trust policy");
+}
+
+/** What tells that a stack of this program made the role; undefined when nothing does. */
+function programEvidence(
+  context: Context,
+  { description, permissions }: Pick<TargetAccountSettings, "description" | "permissions">,
+  role: RoleFacts,
+  trust: PolicyDocument,
+): string | undefined {
+  if (!isOurForm(role.trust)) return undefined;
+  if (hasOurTags(context, role.tags)) return "it has the tags of iam.tags";
+  if ([...role.inline.values()].some(isWritten)) return "its policy is one that this program writes";
+  const names = permissions.placement === "managed" ? permissions.policies.map(({ name }) => name) : [];
+  if (role.attached.some(({ name }) => names.includes(name))) return "the policies of this stack are attached to it";
+  return description !== "" && role.description === description && same(role.trust, trust)
+    ? "it has this stack's trust policy and description"
+    : undefined;
+}
+
+/** Issuers that a trust policy of our form names, without `https://`. */
+export function issuersOf({ Statement }: PolicyDocument): string[] {
+  return Statement.flatMap(({ Principal }) =>
+    (typeof Principal === "object" ? listOf(Principal.Federated) : []).flatMap(
+      (arn) => arn.split(":oidc-provider/")[1] ?? [],
+    ),
+  );
+}
+
+/** Roles that trust an OIDC provider. */
+export interface TrustedBy {
+  /** Tags of our own role, if it is one of them. */
+  readonly ours: Readonly<Record<string, string>> | undefined;
+  readonly script: boolean;
+  /** Names of all others. */
+  readonly others: readonly string[];
+}
+
+export function oidcProviderOwner(
+  provider: OidcProviderFacts,
+  { ours, script, others }: TrustedBy,
+  state: StackState | undefined,
+): Verdict {
+  if (state?.urnOf(provider.arn) !== undefined) return verdict("ours", "it is in the stack's state");
+  // A stack gives all that it makes the same tags; others' tags may well be the same by some rule of the company.
+  if (state === undefined && ours !== undefined && tagKey(ours) === tagKey(provider.tags)) {
+    return verdict("ours", "this stack's role trusts it and has the same tags");
+  }
+  if (!isUntagged(provider.tags)) return verdict("other", `it has tags of its own (${tagText(provider.tags)})`);
+  if (others.length > 0) return verdict("other", `${nameSome(others)} too`);
+  if (provider.audiences.some((audience) => audience !== AUDIENCE)) {
+    return verdict("other", `it has other audiences (${provider.audiences.join(", ")})`);
+  }
+  return script
+    ? verdict("script", "it has no tags, and only the script's role trusts it")
+    : verdict("unclear", "it has no tags, and no role that trusts it");
+}
+
+const tagKey = (tags: Readonly<Record<string, string>>) => JSON.stringify(Object.entries(tags).sort());
+
+export function policyOwner(context: Context, policy: ManagedPolicyFacts, state: StackState | undefined): Verdict {
+  if (state !== undefined) {
+    return state.urnOf(policy.arn) === undefined
+      ? verdict("other", "it is not in the stack's state")
+      : verdict("ours", "it is in the stack's state");
+  }
+  if (hasOurTags(context, policy.tags)) return verdict("ours", "it has the tags of iam.tags");
+  return isWritten(policy.document) || policy.document.Statement.some(({ Sid }) => Sid !== undefined && sids.has(Sid))
+    ? verdict("ours", "it is one that this program writes")
+    : verdict("other", "neither its tags nor its statements are ours");
+}
+
+const same = (a: PolicyDocument, b: PolicyDocument) => minify(a) === minify(b);
+
+const tagText = (tags: Readonly<Record<string, string>>) => {
+  const keys = Object.keys(tags).sort();
+  return keys.length > 3 ? `${keys.slice(0, 3).join(", ")}, …` : keys.join(", ");
+};
+
+/** "role A trusts it", "roles A, B and 3 more trust it". */
+function nameSome(names: readonly string[]): string {
+  if (names.length === 1) return `role ${names[0]} trusts it`;
+  const shown = names.slice(0, 2).join(", ");
+  return `roles ${shown}${names.length > 2 ? ` and ${names.length - 2} more` : ""} trust it`;
+}

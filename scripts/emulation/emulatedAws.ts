@@ -1,0 +1,86 @@
+/** Performs the program's AWS registrations on the emulated AWS, as the provider would on the real one. */
+import {
+  AttachRolePolicyCommand,
+  CreateOpenIDConnectProviderCommand,
+  CreatePolicyCommand,
+  CreateRoleCommand,
+  type IAMClient,
+  PutRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import type { Settings } from "../../config/settings.js";
+import type { Register, Registered } from "../common/evaluate.js";
+import { type AccountClient, accountClient } from "./moto.js";
+
+/** Clients by account id; one AWS for all accounts. */
+export class EmulatedAws {
+  private readonly clients = new Map<string, Promise<AccountClient>>();
+
+  /** @param url moto's, or that of the STS front before it */
+  constructor(private readonly url: string) {}
+
+  in(accountId: string, partition: string): Promise<AccountClient> {
+    const client = this.clients.get(accountId) ?? accountClient(this.url, accountId, partition);
+    this.clients.set(accountId, client);
+    return client;
+  }
+
+  /** A hook for evaluate() that makes OIDC providers, roles and policies; image and repository are not acted on. */
+  register(settings: Pick<Settings, "targetAccounts">): Register {
+    return async (resource, answer) => {
+      const account = settings.targetAccounts.find(({ profile }) => `${profile}/aws` === resource.provider);
+      if (account === undefined || !resource.type.startsWith("aws:iam/")) return;
+      const { iam } = await this.in(account.accountId, account.partition);
+      Object.assign(answer, await perform(iam, resource));
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.clients.values()) (await client).destroy();
+  }
+}
+
+async function perform(iam: IAMClient, { type, open, name }: Registered): Promise<Record<string, unknown>> {
+  const text = (key: string) => open[key] as string;
+  const tags = Object.entries((open.tags ?? {}) as Record<string, string>).map(([Key, Value]) => ({ Key, Value }));
+  switch (type) {
+    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
+      const made = await iam.send(
+        new CreateOpenIDConnectProviderCommand({
+          Url: text("url"),
+          ClientIDList: open.clientIdLists as string[],
+          Tags: tags,
+        }),
+      );
+      return { arn: made.OpenIDConnectProviderArn };
+    }
+    case "aws:iam/role:Role": {
+      const made = await iam.send(
+        new CreateRoleCommand({
+          RoleName: text("name"),
+          Path: text("path"),
+          AssumeRolePolicyDocument: text("assumeRolePolicy"),
+          Description: text("description"),
+          MaxSessionDuration: open.maxSessionDuration as number,
+          Tags: tags,
+        }),
+      );
+      return { arn: made.Role!.Arn };
+    }
+    case "aws:iam/rolePolicy:RolePolicy":
+      await iam.send(
+        new PutRolePolicyCommand({ RoleName: text("role"), PolicyName: text("name"), PolicyDocument: text("policy") }),
+      );
+      return {};
+    case "aws:iam/policy:Policy": {
+      const made = await iam.send(
+        new CreatePolicyCommand({ PolicyName: text("name"), Path: text("path"), PolicyDocument: text("policy") }),
+      );
+      return { arn: made.Policy!.Arn };
+    }
+    case "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
+      await iam.send(new AttachRolePolicyCommand({ RoleName: text("role"), PolicyArn: text("policyArn") }));
+      return {};
+    default:
+      throw new Error(`${name}: the rehearsal cannot make a ${type}`);
+  }
+}

@@ -1,0 +1,111 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { UserError } from "../common/errors.js";
+import type { Progress } from "../common/progress.js";
+import { cacheDir, contentKey, installOnce, projectDir, runStep } from "./install.js";
+
+const exec = promisify(execFile);
+/** What both lock files resolve for; named first, so that the same one is taken where several are there. */
+const VERSIONS = ["3.11", "3.12", "3.13"];
+
+export interface PythonTools {
+  /** The MCP server's executable, with exactly the image's packages around it. */
+  serverBin: string;
+  /** The `moto_server` executable. */
+  motoBin: string;
+  /** The interpreter beside each, for scripts that need those packages. */
+  serverPython: string;
+  motoPython: string;
+}
+
+/**
+ * Two virtual environments under `.cache/`: the MCP server from `image/requirements.txt`, the list that the image
+ * installs too, and moto from `scripts/emulation/requirements.txt`. Wheels only, every one checked against its hash.
+ * About 650 MB on disk; the first time takes a minute or two, after that a few milliseconds.
+ *
+ * @throws UserError when there is no Python 3.11 to 3.13 with venv, or an install fails.
+ */
+export async function ensurePython(progress: Progress): Promise<PythonTools> {
+  const [server, moto] = await Promise.all([
+    ensureVenv("server", "the MCP server's Python packages", "image/requirements.txt", progress),
+    ensureVenv("moto", "moto (the emulated AWS)", "scripts/emulation/requirements.txt", progress),
+  ]);
+  return {
+    serverBin: path.join(server, "bin/awslabs.aws-api-mcp-server"),
+    motoBin: path.join(moto, "bin/moto_server"),
+    serverPython: path.join(server, "bin/python"),
+    motoPython: path.join(moto, "bin/python"),
+  };
+}
+
+/** Only the emulated AWS, for what does not need the server. */
+export async function ensureMoto(progress: Progress): Promise<Pick<PythonTools, "motoBin" | "motoPython">> {
+  const moto = await ensureVenv("moto", "moto (the emulated AWS)", "scripts/emulation/requirements.txt", progress);
+  return { motoBin: path.join(moto, "bin/moto_server"), motoPython: path.join(moto, "bin/python") };
+}
+
+async function ensureVenv(name: string, what: string, lockFile: string, progress: Progress): Promise<string> {
+  const file = path.join(projectDir, lockFile);
+  const requirements = await readFile(file);
+  const total = requirements.toString().match(/^[a-z0-9][^\s]*==/gim)?.length ?? 0;
+  return installOnce({
+    name: `python-${name}`,
+    // The folder's path is written into the environment's scripts: a project that was moved needs a new one.
+    key: contentKey(requirements, cacheDir),
+    what,
+    progress,
+    // The link to the interpreter dangles when that Python was removed from the machine.
+    intact: (dir) => existsSync(path.join(dir, "bin/python")),
+    run: async (dir, say) => {
+      const python = await findPython();
+      say(`virtual environment with ${python}`);
+      await runStep(`${what}: making a virtual environment with ${python}`, python, ["-m", "venv", dir]);
+      let fetched = 0;
+      let unpacking = false;
+      // Not compiled now: Python does that at the first start, for the tenth of the files that are ever imported.
+      const arguments_ = ["-m", "pip", "install", "--no-input", "--progress-bar=off", "--no-compile"];
+      await runStep(
+        what,
+        path.join(dir, "bin/python"),
+        [...arguments_, "--require-hashes", "--only-binary=:all:", "-r", file],
+        {
+          advice: "it needs the Python package index (or pip configured for a mirror of it)",
+          env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" },
+          onOutput: (text) => {
+            fetched += text.match(/^Collecting /gm)?.length ?? 0;
+            unpacking ||= text.includes("Installing collected packages");
+            say(unpacking ? "unpacking" : `${fetched} of ${total} fetched`);
+          },
+        },
+      );
+    },
+  });
+}
+
+/**
+ * The first command on the PATH that is Python 3.11 to 3.13 and can make virtual environments.
+ *
+ * @throws UserError when there is none.
+ */
+export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const probe = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
+  const missing: string[] = [];
+  for (const command of [...VERSIONS.map((version) => `python${version}`), "python3", "python"]) {
+    try {
+      const { stdout } = await exec(command, ["-c", probe], { env });
+      if (VERSIONS.includes(stdout.trim())) return command;
+    } catch (error) {
+      // A Python without venv is Debian's way: worth naming, because the remedy is a package and not a Python.
+      if (/No module named '?(venv|ensurepip)/.test(String((error as { stderr?: string }).stderr)))
+        missing.push(command);
+    }
+  }
+  throw new UserError(
+    missing.length > 0
+      ? `${missing[0]} has no venv module: install it (Debian, Ubuntu: apt install ${missing[0]}-venv)`
+      : "no Python 3.11, 3.12 or 3.13 on the PATH: install one (python.org, apt install python3.11-venv, brew install python@3.13)",
+  );
+}

@@ -1,0 +1,115 @@
+/** The plan as files: every document that the program would place, for reading and for comparing between commits. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { stringify } from "yaml";
+import type { HolmesConfig } from "../../documents/holmes.js";
+import { UserError } from "../common/errors.js";
+import type { Evaluation, Registered } from "../common/evaluate.js";
+import { topology } from "./topology.js";
+
+/** Kinds in an order that kubectl can apply. */
+const kinds = [
+  "Namespace",
+  "ServiceAccount",
+  "ConfigMap",
+  "NetworkPolicy",
+  "Service",
+  "Deployment",
+  "PodDisruptionBudget",
+  "Job",
+];
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+/** `plan.json`: every resource, secrets masked. */
+export function planJson({ stack, resources, warnings }: Evaluation): string {
+  return json({
+    stack,
+    warnings,
+    resources: resources.map(({ urn, type, name, parent, provider, inputs, importId, retainOnDelete }) => ({
+      urn,
+      type,
+      name,
+      ...(parent === undefined ? {} : { parent }),
+      ...(provider === undefined ? {} : { provider }),
+      ...(importId === undefined ? {} : { import: importId }),
+      ...(retainOnDelete ? { retainOnDelete } : {}),
+      inputs,
+    })),
+  });
+}
+
+/** Kubernetes objects of one cluster, by the name of its provider. */
+export function manifestsOf({ resources }: Evaluation, provider: string): Record<string, unknown>[] {
+  const rank = ({ inputs }: Registered) => kinds.indexOf(String(inputs.kind));
+  return resources
+    .filter((resource) => resource.provider === provider && resource.type.startsWith("kubernetes:"))
+    .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
+    .map(({ inputs }) => inputs);
+}
+
+/** Path to content of every file of the plan. */
+export function planFiles(evaluation: Evaluation): Map<string, string> {
+  const files = new Map<string, string>([
+    ["plan.json", planJson(evaluation)],
+    ["topology.svg", topology(evaluation)],
+  ]);
+  for (const { role, name, document } of rolePolicies(evaluation)) {
+    const folder = `accounts/${role.provider!.replace(/\/aws$/, "")}/${role.inputs.name}`;
+    files.set(`${folder}/trust-policy.json`, json(JSON.parse(String(role.inputs.assumeRolePolicy))));
+    files.set(`${folder}/${name}.json`, json(JSON.parse(document)));
+  }
+  for (const { name } of evaluation.settings.clusters.filter(({ deploy }) => deploy)) {
+    const documents = manifestsOf(evaluation, `${name}/kubernetes`).map((object) =>
+      stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
+    );
+    files.set(`clusters/${name}/manifests.yaml`, documents.join("---\n"));
+  }
+  for (const [cluster, holmes] of Object.entries(evaluation.outputs.holmes as Record<string, HolmesConfig>)) {
+    if (holmes.mcpServers !== undefined) files.set(`holmes/${cluster}/mcp-servers.yaml`, holmes.mcpServers);
+    files.set(`holmes/${cluster}/helm-values.yaml`, holmes.helmValues);
+    files.set(`holmes/${cluster}/robusta-values.yaml`, holmes.robustaValues);
+  }
+  return files;
+}
+
+/** Every permission policy of every role, inline or attached. */
+export function rolePolicies({ resources }: Evaluation): { role: Registered; name: string; document: string }[] {
+  const roleOf = (resource: Registered) =>
+    resources.find(
+      ({ type, provider, open }) =>
+        type === "aws:iam/role:Role" && provider === resource.provider && open.name === resource.open.role,
+    )!;
+  return resources.flatMap((resource) => {
+    if (resource.type === "aws:iam/rolePolicy:RolePolicy") {
+      return [{ role: roleOf(resource), name: String(resource.open.name), document: String(resource.open.policy) }];
+    }
+    if (resource.type !== "aws:iam/rolePolicyAttachment:RolePolicyAttachment") return [];
+    const policy = resources.find(
+      ({ type, provider, open }) =>
+        type === "aws:iam/policy:Policy" &&
+        provider === resource.provider &&
+        String(resource.open.policyArn).endsWith(`/${open.name}`),
+    )!;
+    return [{ role: roleOf(resource), name: String(policy.open.name), document: String(policy.open.policy) }];
+  });
+}
+
+/**
+ * Writes the files to a folder: all of them or none, and nothing of an earlier plan stays.
+ *
+ * @throws UserError when the folder holds something other than a plan
+ */
+export function writeFiles(folder: string, files: ReadonlyMap<string, string>): void {
+  if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, "plan.json"))) {
+    throw new UserError(`--out ${folder}: the folder holds something other than a plan; name an empty or a new one`);
+  }
+  const next = `${folder.replace(/\/+$/, "")}.${process.pid}.new`;
+  for (const [path, content] of files) {
+    const file = join(next, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(next, folder);
+}

@@ -1,0 +1,64 @@
+/** kubectl, bound to one cluster. */
+import { execFile } from "node:child_process";
+import { UserError } from "../common/errors.js";
+import { type Child, type Processes, tail } from "../common/processes.js";
+
+/** Longest answer that is read, in bytes: lists of Pods are far below it. */
+const maxBuffer = 16 * 1024 * 1024;
+
+export interface KubectlArgs {
+  /** Command to run. */
+  readonly command: string;
+  /** Name of the cluster, for messages. */
+  readonly cluster: string;
+  /** Flags that choose the cluster: `--kubeconfig`, `--context`. */
+  readonly flags: readonly string[];
+  readonly namespace: string;
+}
+
+export class Kubectl {
+  constructor(private readonly args: KubectlArgs) {}
+
+  /**
+   * One call, to its end.
+   *
+   * @param input goes to standard input
+   * @returns standard output
+   * @throws UserError with what kubectl said
+   */
+  run(args: readonly string[], input = ""): Promise<string> {
+    const { command, cluster } = this.args;
+    return new Promise((resolve, reject) => {
+      const child = execFile(command, this.all(args), { maxBuffer }, (error, stdout, stderr) => {
+        if (error === null) return resolve(stdout);
+        const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+        const said = missing ? "no such command here; install kubectl, or name it with --kubectl" : stderr.trim();
+        reject(new UserError(`cluster ${cluster}: ${command} ${args[0]}: ${said || error.message}`));
+      });
+      // A kubectl that ends early does not read its input; its own words are what counts then.
+      child.stdin?.on("error", () => {}).end(input);
+    });
+  }
+
+  /** Reads an object or a list. */
+  async get<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.run(["get", ...args, "--output=json"])) as T;
+  }
+
+  /** Creates an object and gives it back as the API server has it. */
+  async create<T>(object: object): Promise<T> {
+    return JSON.parse(await this.run(["create", "--filename=-", "--output=json"], JSON.stringify(object))) as T;
+  }
+
+  /** Follows a pod's log to its end; what cannot be followed is told, and is no failure of the pod. */
+  async follow(processes: Processes, pod: string, show: (text: string) => void, tell: (line: string) => void) {
+    const args = this.all(["logs", "--follow", `pod/${pod}`]);
+    const child: Child = processes.start("kubectl logs", this.args.command, args, { onOutput: show });
+    const code = await child.exited;
+    if (code !== 0) tell(`cluster ${this.args.cluster}: kubectl logs ended with code ${code}${tail(child, 1)}`);
+  }
+
+  private all(args: readonly string[]): string[] {
+    return [...this.args.flags, `--namespace=${this.args.namespace}`, ...args];
+  }
+}

@@ -1,0 +1,56 @@
+/** `npm run verify`: asks for every account from inside the clusters, as `pulumi up` does at its end. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { profilesByCluster } from "../../documents/profiles.js";
+import { projectFolder, run } from "../common/command.js";
+import { UserError } from "../common/errors.js";
+import { evaluate } from "../common/evaluate.js";
+import { Processes } from "../common/processes.js";
+import { toStderr } from "../common/progress.js";
+import { readStackFile } from "../common/stackFile.js";
+import { accessFlags, clustersToVerify, verifyArguments } from "./access.js";
+import { verifyInCluster } from "./job.js";
+import { Kubectl } from "./kubectl.js";
+
+await run(async () => {
+  const { stack, kubectl: command, given } = verifyArguments(process.argv.slice(2));
+  process.chdir(projectFolder);
+  const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
+  const { settings, clusters } = evaluation;
+  const script = readFileSync(join(projectFolder, "verification/verify.py"), "utf8");
+  const failed: string[] = [];
+  const wanted = clustersToVerify(evaluation, given);
+  for (const cluster of wanted) {
+    const processes = new Processes();
+    try {
+      const flags = accessFlags(cluster, given, processes);
+      const { namespace } = settings.kubernetes;
+      const right = await verifyInCluster({
+        kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
+        processes,
+        workload: {
+          settings,
+          cluster: cluster.name,
+          profiles: profilesByCluster(settings, clusters).get(cluster.name)!,
+        },
+        script,
+        show: (output) => process.stdout.write(output),
+        tell: toStderr,
+      });
+      if (!right) failed.push(cluster.name);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      // One cluster out of reach keeps nobody from the others.
+      toStderr(error.message);
+      failed.push(cluster.name);
+    } finally {
+      await processes.stopAll();
+    }
+  }
+  toStderr(
+    failed.length === 0
+      ? `verified: every account answers in ${wanted.map(({ name }) => name).join(", ")}`
+      : `not verified: ${failed.join(", ")} (docs/verify.md says how to read each line)`,
+  );
+  return failed.length === 0 ? 0 : 1;
+});

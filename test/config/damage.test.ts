@@ -1,0 +1,1111 @@
+// Damaged configs, one fault each: where it is, what was found, what is expected, and the way out where there is one.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { pathText } from "../../config/problems.js";
+import { damaged, problemsOf, type Stack, stackConfig } from "./support.js";
+
+type Expected = readonly [path: string, found: string | RegExp, expected: string, fix?: string];
+/** What changes in the checked-in stack (undefined: removed), and every problem that it makes. */
+type Case = readonly [title: string, changes: Record<string, unknown>, ...problems: Expected[]];
+
+const folder = mkdtempSync(join(tmpdir(), "config-damage-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string, content: unknown) => {
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+};
+
+function check(stack: Stack, cases: readonly Case[]): void {
+  const rows = cases.map(([title, changes, ...expected]) => ({ title, changes, expected }));
+  test.each(rows)("$title", async ({ changes, expected }) => {
+    const problems = await problemsOf(damaged(stackConfig(stack), changes));
+    expect(problems.map(({ path }) => pathText(path))).toEqual(expected.map(([path]) => path));
+    for (const [index, [, found, wanted, fix]] of expected.entries()) {
+      const problem = problems[index]!;
+      if (typeof found === "string") expect(problem.found).toBe(found);
+      else expect(problem.found).toMatch(found);
+      expect(problem.expected).toContain(wanted);
+      expect(problem.fix ?? "").toContain(fix ?? "");
+      expect(problem.fix === undefined, `a way out: ${problem.fix}`).toBe(fix === undefined);
+    }
+  });
+}
+
+const issuer = (region: string, id: string) => `https://oidc.eks.${region}.amazonaws.com/id/${id}`;
+const devId = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+const usId = "1B2C3D4E5F60718293A4B5C6D7E8F90A";
+const none = "a key that does not exist";
+const quoted = (text: string) => JSON.stringify(text);
+
+describe("account ids", () => {
+  const digits = "12 digits in quotes";
+  check("dev", [
+    [
+      "a number that lost its leading zero",
+      { "clusters[0].accountId": 12345678901 },
+      ["clusters[0].accountId", "12345678901", digits, 'was it "012345678901"?'],
+    ],
+    [
+      "a number of 12 digits",
+      { "targetAccounts[1].accountId": 222222222222 },
+      ["targetAccounts[1].accountId", "222222222222", digits, 'Put it in quotes: "222222222222".'],
+    ],
+    [
+      "ten digits, as in the old readme",
+      { "targetAccounts[1].accountId": "2222222222" },
+      ["targetAccounts[1].accountId", '"2222222222"', digits, "It has 10 digits."],
+    ],
+    [
+      "written as the console shows it",
+      { "targetAccounts[1].accountId": "2222-2222-2222" },
+      ["targetAccounts[1].accountId", '"2222-2222-2222"', digits, 'Write "222222222222".'],
+    ],
+    ["empty", { "targetAccounts[1].accountId": "" }, ["targetAccounts[1].accountId", '""', digits]],
+    ["missing", { "targetAccounts[1].accountId": undefined }, ["targetAccounts[1].accountId", "nothing", digits]],
+    ["letters", { "clusters[0].accountId": "null" }, ["clusters[0].accountId", '"null"', digits]],
+    [
+      "null",
+      { "clusters[0].accountId": null },
+      ["clusters[0].accountId", "null", digits, "YAML reads a key without a value as null"],
+    ],
+    [
+      "not a number",
+      { "clusters[0].accountId": Number.NaN },
+      ["clusters[0].accountId", "NaN", digits, "Put it in quotes"],
+    ],
+    [
+      "the same account twice",
+      { "targetAccounts[1].accountId": "111111111111" },
+      [
+        "targetAccounts[1].accountId",
+        '"111111111111"',
+        "an account that no other entry has",
+        "It is at targetAccounts[0].accountId already.",
+      ],
+    ],
+    [
+      "in a list of accounts that may pull",
+      { "image.build.ecr.pullAccounts": ["333333333333", 444] },
+      ["image.build.ecr.pullAccounts[1]", "444", digits, 'was it "000000000444"?'],
+    ],
+  ]);
+});
+
+describe("clusters", () => {
+  const upper = "32 hexadecimal characters, upper case";
+  check("dev", [
+    ["none", { clusters: [] }, ["clusters", "[]", "at least one cluster"]],
+    ["no key", { clusters: undefined }, ["clusters", "nothing", "a list of source clusters"]],
+    ["one in place of a list", { clusters: { name: "x" } }, ["clusters", '{"name":"x"}', "a list of source clusters"]],
+    ["no name", { "clusters[0].name": undefined }, ["clusters[0].name", "nothing", "an EKS cluster name"]],
+    [
+      "a name beyond EKS's limit",
+      { "clusters[0].name": "c".repeat(101) },
+      ["clusters[0].name", `"${"c".repeat(76)}…`, "at most 100"],
+    ],
+    [
+      "a name with a slash",
+      { "clusters[0].name": "dev/a" },
+      ["clusters[0].name", '"dev/a"', "letters, digits, - and _"],
+    ],
+    [
+      "a region that is none",
+      { "clusters[0].region": "us-eats-1" },
+      ["clusters[0].region", '"us-eats-1"', "an AWS region"],
+    ],
+    [
+      "a zone in place of a region",
+      { "clusters[0].region": "us-east-1a" },
+      ["clusters[0].region", '"us-east-1a"', "an AWS region", "its region is us-east-1."],
+    ],
+    [
+      "a region by its name",
+      { "targetAccounts[0].region": "N. Virginia" },
+      ["targetAccounts[0].region", '"N. Virginia"', "an AWS region", "in lower case"],
+    ],
+    [
+      "an issuer id of 33 characters, as in the old readme",
+      { "clusters[0].oidcIssuerId": "B".repeat(33) },
+      ["clusters[0].oidcIssuerId", `"${"B".repeat(33)}"`, upper, "It has 33 characters"],
+    ],
+    [
+      "an issuer id in lower case",
+      { "clusters[0].oidcIssuerId": devId.toLowerCase() },
+      ["clusters[0].oidcIssuerId", quoted(devId.toLowerCase()), upper, `Write ${devId}.`],
+    ],
+    [
+      "an issuer id that YAML took for a number",
+      { "clusters[0].oidcIssuerId": 1.234567890123457e31 },
+      ["clusters[0].oidcIssuerId", "1.234567890123457e+31", upper, "Put it in quotes"],
+    ],
+    [
+      "a URL in place of the issuer id",
+      { "clusters[0].oidcIssuerId": issuer("us-east-1", devId) },
+      ["clusters[0].oidcIssuerId", quoted(issuer("us-east-1", devId)), upper, "A whole URL goes to oidcIssuerUrl"],
+    ],
+    [
+      "id and url that disagree",
+      { "clusters[0].oidcIssuerUrl": issuer("us-east-1", usId) },
+      [
+        "clusters[0].oidcIssuerUrl",
+        quoted(issuer("us-east-1", usId)),
+        `the URL that ends in ${devId}, as oidcIssuerId says`,
+        "Give one of the two.",
+      ],
+    ],
+    [
+      "a url of another region",
+      { "clusters[0].oidcIssuerUrl": issuer("eu-west-1", devId) },
+      ["clusters[0].oidcIssuerUrl", quoted(issuer("eu-west-1", devId)), "an issuer in us-east-1, the cluster's region"],
+    ],
+    [
+      "a url under the wrong suffix",
+      {
+        "clusters[0].region": "cn-north-1",
+        "clusters[0].oidcIssuerId": undefined,
+        "clusters[0].oidcIssuerUrl": issuer("cn-north-1", devId),
+      },
+      [
+        "clusters[0].oidcIssuerUrl",
+        quoted(issuer("cn-north-1", devId)),
+        "an issuer under amazonaws.com.cn, as EKS has it in cn-north-1",
+      ],
+    ],
+    [
+      "a url whose id has 33 characters",
+      { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": issuer("us-east-1", "B".repeat(33)) },
+      [
+        "clusters[0].oidcIssuerUrl",
+        quoted(issuer("us-east-1", "B".repeat(33))),
+        `after /id/ the last part of the cluster's issuer URL: ${upper}`,
+        "It has 33 characters",
+      ],
+    ],
+    [
+      "a url without https",
+      { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "oidc.example.com/dev" },
+      ["clusters[0].oidcIssuerUrl", '"oidc.example.com/dev"', "https://, a host in lower case"],
+    ],
+    [
+      "a url with a port",
+      { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "https://oidc.example.com:8443" },
+      ["clusters[0].oidcIssuerUrl", '"https://oidc.example.com:8443"', "no port"],
+    ],
+    [
+      "a url with a slash at the end",
+      { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "https://oidc.example.com/" },
+      ["clusters[0].oidcIssuerUrl", '"https://oidc.example.com/"', "slash at the end", "Remove the slash at the end."],
+    ],
+    [
+      "neither issuer nor profile",
+      { "clusters[0].oidcIssuerId": undefined },
+      ["clusters[0].oidcIssuerId", "nothing", "oidcIssuerId or oidcIssuerUrl, or profile", "aws eks describe-cluster"],
+    ],
+    [
+      "no way into a cluster that the server goes to",
+      { "clusters[0].context": undefined },
+      ["clusters[0].kubeconfig", "nothing", "kubeconfig, context, or profile", "deploy: false"],
+    ],
+    [
+      "a self-hosted issuer with nothing but an AWS profile",
+      {
+        "clusters[0].context": undefined,
+        "clusters[0].profile": "dev",
+        "clusters[0].oidcIssuerId": undefined,
+        "clusters[0].oidcIssuerUrl": "https://oidc.example.com/dev",
+      },
+      ["clusters[0].kubeconfig", "nothing", "kubeconfig or context, because the issuer is not one of EKS", "Set one"],
+    ],
+    [
+      "a kubeconfig as an object, never shown",
+      { "clusters[0].kubeconfig": { users: [{ user: { token: "hunter2" } }] } },
+      [
+        "clusters[0].kubeconfig",
+        "a value that is not shown",
+        "the path of a kubeconfig file, or its content as a text",
+      ],
+    ],
+    [
+      "a credential of a kubeconfig in plain text, never shown",
+      { "clusters[0].kubeconfig": "users:\n- user:\n    token: hunter2\n" },
+      [
+        "clusters[0].kubeconfig",
+        "a credential in plain text",
+        "a Pulumi secret",
+        "pulumi config set --path --secret 'holmes-aws-mcp:clusters[0].kubeconfig'",
+      ],
+    ],
+    ["a context of two lines", { "clusters[0].context": "a\nb" }, ["clusters[0].context", '"a\\nb"', "one line"]],
+    [
+      "true in quotes",
+      { "clusters[0].deploy": "true" },
+      ["clusters[0].deploy", '"true"', "true or false", "without quotes"],
+    ],
+    ["a role number of zero", { "clusters[0].roleNumber": 0 }, ["clusters[0].roleNumber", "0", "from 1 to 20"]],
+    [
+      "previous issuers with the present one",
+      { "clusters[0].previousIssuers": [issuer("us-east-1", devId)] },
+      [
+        "clusters[0].previousIssuers[0]",
+        quoted(issuer("us-east-1", devId)),
+        "an issuer that no other entry has",
+        "It is at clusters[0].oidcIssuerId already.",
+      ],
+    ],
+    [
+      "a profile that is another account's",
+      { "clusters[0].profile": "sandbox" },
+      [
+        "clusters[0].profile",
+        '"sandbox"',
+        "a profile of account 111111111111",
+        "targetAccounts[1] has it for account 222222222222.",
+      ],
+    ],
+    [
+      "more issuers than an account may have providers",
+      {
+        clusters: Array.from({ length: 101 }, (_, index) => ({
+          name: `c${index}`,
+          region: "us-east-1",
+          accountId: "111111111111",
+          oidcIssuerId: index.toString(16).toUpperCase().padStart(32, "0"),
+          context: "c",
+        })),
+      },
+      ["clusters", "101 issuers", "at most 100, IAM's quota of OIDC providers", "Split the clusters over stacks"],
+    ],
+  ]);
+  check("prod", [
+    [
+      "the same name twice, in other letters",
+      { "clusters[1].name": "PROD-US" },
+      ["clusters[1].name", '"PROD-US"', "a name that no other cluster has", "It is at clusters[0].name already."],
+    ],
+    [
+      "the same issuer by id and by url",
+      { "clusters[1].region": "us-east-1", "clusters[1].oidcIssuerUrl": issuer("us-east-1", usId) },
+      [
+        "clusters[1].oidcIssuerUrl",
+        quoted(issuer("us-east-1", usId)),
+        "an issuer that no other entry has",
+        "It is at clusters[0].oidcIssuerId already.",
+      ],
+    ],
+    [
+      "one pinned to a role that has no room",
+      { "iam.trustPolicyLimit": 512, "clusters[0].roleNumber": 1, "clusters[1].roleNumber": 1 },
+      [
+        "clusters[1].roleNumber",
+        "942 characters of trust policy for cluster prod-eu",
+        "at most 512",
+        "pin it to another role",
+      ],
+    ],
+  ]);
+});
+
+describe("names in the clusters", () => {
+  check("dev", [
+    [
+      "a namespace in upper case",
+      { "kubernetes.namespace": "Holmes_AWS" },
+      ["kubernetes.namespace", '"Holmes_AWS"', "an RFC 1123 label", 'Use "holmes-aws".'],
+    ],
+    [
+      "a namespace beyond Kubernetes' limit",
+      { "kubernetes.namespace": "n".repeat(64) },
+      ["kubernetes.namespace", quoted("n".repeat(64)), "at most 63", "It has 64 characters."],
+    ],
+    [
+      "the namespace default, to be made",
+      { "kubernetes.namespace": "default" },
+      ["kubernetes.createNamespace", "nothing", "false, because every cluster has the namespace default"],
+    ],
+    [
+      "Holmes' own namespace, to be made",
+      { "kubernetes.namespace": "robusta", "holmes.namespace": "robusta", "kubernetes.createNamespace": true },
+      [
+        "kubernetes.createNamespace",
+        "true",
+        "false, because Holmes is in the namespace robusta already",
+        "Pod Security restricted",
+      ],
+    ],
+    [
+      "a service account beyond Kubernetes' limit",
+      { "kubernetes.serviceAccount": "s".repeat(254) },
+      ["kubernetes.serviceAccount", `"${"s".repeat(76)}…`, "at most 253", "It has 254 characters."],
+    ],
+    [
+      "the service account of every pod",
+      { "kubernetes.serviceAccount": "default" },
+      ["kubernetes.serviceAccount", '"default"', "another name", "would be trusted"],
+    ],
+    [
+      "a subject with a wildcard",
+      { "kubernetes.additionalSubjects": ["robusta:*"] },
+      ["kubernetes.additionalSubjects[0]", '"robusta:*"', "without wildcards"],
+    ],
+    [
+      "a subject that is trusted already",
+      { "kubernetes.additionalSubjects": ["holmes-aws-mcp:aws-api-mcp-sa"] },
+      [
+        "kubernetes.additionalSubjects[0]",
+        '"holmes-aws-mcp:aws-api-mcp-sa"',
+        "a service account that is not trusted yet",
+        "The program has it itself.",
+      ],
+    ],
+    [
+      "a Service name beyond the Job's limit",
+      { "mcp.serviceName": "s".repeat(40) },
+      ["mcp.serviceName", quoted("s".repeat(40)), "at most 39", "It has 40 characters."],
+    ],
+    [
+      "the Service name whose links stop the server",
+      { "mcp.serviceName": "aws-api-mcp" },
+      ["mcp.serviceName", '"aws-api-mcp"', "another name", "AWS_API_MCP_PORT=tcp://"],
+    ],
+  ]);
+});
+
+describe("IAM", () => {
+  const seconds = "a whole number of seconds from 3600 to 43200";
+  check("prod", [
+    ["a session too short", { "iam.sessionDuration": 3599 }, ["iam.sessionDuration", "3599", seconds]],
+    ["a session too long", { "iam.sessionDuration": 43201 }, ["iam.sessionDuration", "43201", seconds]],
+    ["a session that never ends", { "iam.sessionDuration": Infinity }, ["iam.sessionDuration", "Infinity", seconds]],
+    ["half a second", { "iam.sessionDuration": 3600.5 }, ["iam.sessionDuration", "3600.5", seconds]],
+    [
+      "a session in quotes",
+      { "iam.sessionDuration": "3600" },
+      ["iam.sessionDuration", '"3600"', seconds, "Remove the quotes."],
+    ],
+    [
+      "a role name beyond IAM's limit",
+      { "iam.roleName": "r".repeat(61) },
+      ["iam.roleName", quoted("r".repeat(61)), "at most 60 (64 less the number of a further role)", "61 characters"],
+    ],
+    ["a role name with a slash", { "iam.roleName": "a/b" }, ["iam.roleName", '"a/b"', "an IAM role name"]],
+    [
+      "a policy name beyond IAM's limit",
+      { "iam.policyName": "p".repeat(126) },
+      ["iam.policyName", `"${"p".repeat(76)}…`, "at most 125", "It has 126 characters."],
+    ],
+    ["a path without slashes", { "iam.path": "holmes" }, ["iam.path", '"holmes"', "/ at both ends", "Write /holmes/."]],
+    ["a path with an empty part", { "iam.path": "/a//b/" }, ["iam.path", '"/a//b/"', "no empty parts"]],
+    [
+      "a trust policy limit beyond AWS's highest",
+      { "iam.trustPolicyLimit": 5000 },
+      ["iam.trustPolicyLimit", "5000", "from 256 to 4096"],
+    ],
+    [
+      "a trust policy limit that no cluster fits",
+      { "iam.trustPolicyLimit": 256 },
+      [
+        "iam.trustPolicyLimit",
+        "490 characters of trust policy for cluster prod-us",
+        "at most 256",
+        "ask AWS for a higher quota",
+      ],
+    ],
+    [
+      "a reserved tag",
+      { "iam.tags.aws:team": "x" },
+      ['iam.tags["aws:team"]', 'the key "aws:team"', "not beginning with aws:"],
+    ],
+    ["a number as a tag", { "iam.tags.cost": 42 }, ["iam.tags.cost", "42", "a tag value", 'Put it in quotes: "42".']],
+    [
+      "a tag beyond IAM's limit",
+      { "iam.tags.team": "t".repeat(257) },
+      ["iam.tags.team", `"${"t".repeat(76)}…`, "at most 256"],
+    ],
+    [
+      "tags that IAM takes for one",
+      { "iam.tags.Team": "x" },
+      ["iam.tags.Team", '"Team"', "in more than upper and lower case", "It is at iam.tags.team already."],
+    ],
+    [
+      "too many tags",
+      { "iam.tags": Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`tag${index}`, "x"])) },
+      ["iam.tags", "51 tags", "at most 50"],
+    ],
+    [
+      "a boundary of one account for all",
+      {
+        "iam.permissionsBoundary": "arn:aws:iam::333333333333:policy/Boundary",
+        targetAccounts: stackConfig("dev").targetAccounts,
+        defaultProfile: "dev",
+      },
+      [
+        "iam.permissionsBoundary",
+        '"arn:aws:iam::333333333333:policy/Boundary"',
+        "a policy of account 111111111111",
+        "Give the policy's name alone",
+      ],
+      [
+        "iam.permissionsBoundary",
+        '"arn:aws:iam::333333333333:policy/Boundary"',
+        "a policy of account 222222222222",
+        "Give the policy's name alone",
+      ],
+    ],
+    [
+      "a boundary with a slash in front",
+      { "iam.permissionsBoundary": "/holmes/Boundary" },
+      ["iam.permissionsBoundary", '"/holmes/Boundary"', "without / in front"],
+    ],
+    [
+      "a service group that is none",
+      { "iam.disabledPolicyGroups": ["computes"] },
+      [
+        "iam.disabledPolicyGroups[0]",
+        '"computes"',
+        "a service group of the default policy: one of",
+        "Did you mean compute?",
+      ],
+    ],
+    [
+      "an action without its service",
+      { "iam.additionalActions": ["GetJob"] },
+      ["iam.additionalActions[0]", '"GetJob"', "an IAM action or pattern"],
+    ],
+    [
+      "an action that writes",
+      { "iam.additionalActions": ["ec2:TerminateInstances"] },
+      [
+        "iam.additionalActions",
+        '"ec2:TerminateInstances" allows 1 action that do more than read: ec2:TerminateInstances',
+        "actions that only read",
+        "narrower pattern",
+      ],
+    ],
+    [
+      "an action that AWS does not have",
+      { "iam.additionalActions": ["efs:DescribeFileSystems"] },
+      [
+        "iam.additionalActions",
+        /^"efs:DescribeFileSystems" covers no action that AWS has/,
+        "actions that AWS has",
+        "Correct the service prefix",
+      ],
+    ],
+    [
+      "a denial to leave open that there is not",
+      { "iam.sensitiveReadsExcept": ["ec2:RunInstances"] },
+      [
+        "iam.sensitiveReadsExcept[0]",
+        '"ec2:RunInstances"',
+        "an action that iam.sensitiveReads denies, as docs/permissions.md writes it: one of",
+      ],
+    ],
+    [
+      "a region twice",
+      { "iam.allowedRegions": ["us-east-1", "us-east-1"] },
+      ["iam.allowedRegions[1]", '"us-east-1"', "each entry once"],
+    ],
+    ["another word for deny", { "iam.sensitiveReads": "no" }, ["iam.sensitiveReads", '"no"', "one of deny, allow"]],
+  ]);
+});
+
+describe("policy files", () => {
+  const good = {
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Action: "ec2:DescribeInstances", Resource: "*" }],
+  };
+  const trust = {
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Principal: "*", Action: "sts:AssumeRole", Resource: "*" }],
+  };
+  const missing = join(folder, "missing.json");
+  const broken = file("broken.json", "{");
+  const nothing = file("null.json", "null");
+  const wrong = file("trust.json", trust);
+  check("dev", [
+    [
+      "one that is not there",
+      { "iam.policyFile": missing },
+      ["iam.policyFile", quoted(missing), "a file with an IAM policy as JSON", "ENOENT"],
+    ],
+    [
+      "one that is no JSON, of one account",
+      { "targetAccounts[1].policyFile": broken },
+      ["targetAccounts[1].policyFile", quoted(broken), "a file with an IAM policy as JSON", "JSON"],
+    ],
+    [
+      "one that holds nothing",
+      { "iam.policyFile": nothing },
+      ["iam.policyFile", `${nothing}: the document is not a JSON object`, "a permission policy", "IAM refuses it"],
+    ],
+    [
+      "a trust policy, though findings are only warnings",
+      { "iam.policyFile": wrong, "iam.policyChecks": "warn" },
+      [
+        "iam.policyFile",
+        `${wrong}: Statement[0] has a Principal: that is for trust and resource policies, a role's permissions have none`,
+        "a permission policy",
+        "IAM refuses it",
+      ],
+    ],
+    [
+      "beside keys of the default policy",
+      { "iam.policyFile": file("good.json", good), "iam.disabledPolicyGroups": ["cost"] },
+      ["iam.disabledPolicyGroups", '["cost"]', "nothing here, because iam.policyFile replaces the default policy"],
+    ],
+  ]);
+});
+
+describe("target accounts", () => {
+  check("prod", [
+    [
+      "none",
+      { targetAccounts: [], defaultProfile: undefined },
+      ["targetAccounts", "[]", "at least one target account"],
+    ],
+    [
+      "the same profile twice, in other letters",
+      { "targetAccounts[1].profile": "Prod" },
+      [
+        "targetAccounts[1].profile",
+        '"Prod"',
+        "a profile that no other account has",
+        "It is at targetAccounts[0].profile already.",
+      ],
+    ],
+    [
+      "a profile with a space",
+      { "targetAccounts[1].profile": "my profile" },
+      ["targetAccounts[1].profile", '"my profile"', "an AWS profile name"],
+    ],
+    [
+      "a profile that YAML took for a number",
+      { "targetAccounts[1].profile": 42 },
+      ["targetAccounts[1].profile", "42", "an AWS profile name", 'Put it in quotes: "42".'],
+    ],
+    [
+      "a description with a typographic dash",
+      { "targetAccounts[1].description": "Data – lake" },
+      ["targetAccounts[1].description", '"Data – lake"', "Latin-1", 'It contains "–".'],
+    ],
+    [
+      "a description beyond IAM's limit",
+      { "targetAccounts[1].description": "d".repeat(1001) },
+      ["targetAccounts[1].description", `"${"d".repeat(76)}…`, "at most 1000", "It has 1001 characters."],
+    ],
+    [
+      "an existing provider of no cluster",
+      { "targetAccounts[0].existingOidcProviders": ["prod-uk"] },
+      [
+        "targetAccounts[0].existingOidcProviders[0]",
+        '"prod-uk"',
+        "a name in clusters: one of prod-us, prod-eu",
+        "Did you mean prod-us?",
+      ],
+    ],
+    [
+      "an existing provider twice",
+      { "targetAccounts[0].existingOidcProviders": ["prod-us", "prod-us"] },
+      ["targetAccounts[0].existingOidcProviders[1]", '"prod-us"', "each entry once"],
+    ],
+    [
+      "existing providers without a list",
+      { "targetAccounts[0].existingOidcProviders": "prod-us" },
+      ["targetAccounts[0].existingOidcProviders", '"prod-us"', "a list of cluster names", "Write it as a list"],
+    ],
+    [
+      "a provider both existing and adopted",
+      { "targetAccounts[0].adopt": { oidcProviders: ["prod-us"] } },
+      [
+        "targetAccounts[0].adopt.oidcProviders[0]",
+        '"prod-us"',
+        "a cluster that is not in existingOidcProviders",
+        "either taken over or left",
+      ],
+    ],
+    [
+      "adopt with a wrong part",
+      { "targetAccounts[1].adopt": { roles: true } },
+      ["targetAccounts[1].adopt.roles", none, "role"],
+    ],
+    [
+      "adopt with another word",
+      { "targetAccounts[1].adopt": "all" },
+      ["targetAccounts[1].adopt", '"all"', "true, false or an object with oidcProviders, role, policy"],
+    ],
+    [
+      "a provider to adopt of no cluster",
+      { "targetAccounts[1].adopt": { oidcProviders: ["prod"] } },
+      [
+        "targetAccounts[1].adopt.oidcProviders[0]",
+        '"prod"',
+        "a name in clusters: one of prod-us, prod-eu",
+        "Did you mean",
+      ],
+    ],
+    [
+      "an account that is not ours, with what only ours have",
+      { "targetAccounts[3].manage": false, "targetAccounts[3].adopt": true },
+      ["targetAccounts[3].assumeRole", /Provisioner/, "nothing here, because manage is false", "Remove the key"],
+      ["targetAccounts[3].adopt", "true", "nothing here, because manage is false", "Remove the key"],
+    ],
+    [
+      "a provisioning role of another account",
+      { "targetAccounts[3].assumeRole.roleArn": "arn:aws:iam::999999999999:role/Provisioner" },
+      [
+        "targetAccounts[3].assumeRole.roleArn",
+        '"arn:aws:iam::999999999999:role/Provisioner"',
+        "a role of account 666666666666",
+      ],
+    ],
+    [
+      "a provisioning role of another partition",
+      { "targetAccounts[3].assumeRole.roleArn": "arn:aws-cn:iam::666666666666:role/Provisioner" },
+      [
+        "targetAccounts[3].assumeRole.roleArn",
+        '"arn:aws-cn:iam::666666666666:role/Provisioner"',
+        "a role in partition aws, where region us-east-1 is",
+      ],
+    ],
+    [
+      "no role to assume",
+      { "targetAccounts[3].assumeRole.roleArn": undefined },
+      ["targetAccounts[3].assumeRole.roleArn", "nothing", "a role ARN"],
+    ],
+    [
+      "an external id of one character",
+      { "targetAccounts[3].assumeRole.externalId": "x" },
+      ["targetAccounts[3].assumeRole.externalId", '"x"', "2 to 1224"],
+    ],
+    [
+      "a default profile that names nothing",
+      { defaultProfile: "prd" },
+      ["defaultProfile", '"prd"', "a profile in targetAccounts: one of prod, data", "Did you mean prod?"],
+    ],
+    [
+      "a skipped profile that names nothing",
+      { "verify.skipProfiles": ["nosuch"] },
+      ["verify.skipProfiles[0]", '"nosuch"', "a profile in targetAccounts: one of prod, data, network, billing"],
+    ],
+  ]);
+});
+
+describe("image", () => {
+  const digest = `@sha256:${"0".repeat(64)}`;
+  const readme = "us-central1-docker.pkg.dev/genuine-flight-317411/devel/aws-api-mcp-server:1.0.1";
+  check("dev", [
+    ["none", { image: undefined }, ["image", "nothing", "prebuilt (a reference) or build"]],
+    ["an empty one", { image: {} }, ["image", "{}", "prebuilt (a reference) or build"]],
+    [
+      "prebuilt together with build",
+      { "image.prebuilt": `registry.example.com/a${digest}` },
+      ["image", "both prebuilt and build", "one of them", "Remove the other."],
+    ],
+    [
+      "a reference with a digest that is too short",
+      { image: { prebuilt: "registry.example.com/a@sha256:0123" } },
+      ["image.prebuilt", '"registry.example.com/a@sha256:0123"', "an image reference", "Its digest has 4 characters."],
+    ],
+    [
+      "a reference as a URL",
+      { image: { prebuilt: "https://registry.example.com/a:1" } },
+      ["image.prebuilt", '"https://registry.example.com/a:1"', "an image reference", "Remove https://."],
+    ],
+    [
+      "streamable-http with the readme's image",
+      { image: { prebuilt: readme }, "mcp.transport": "streamable-http" },
+      ["mcp.transport", '"streamable-http"', "sse with this prebuilt image", "Build the image"],
+    ],
+    [
+      "streamable-http with a copy of the readme's image",
+      {
+        image: { prebuilt: `111111111111.dkr.ecr.us-east-1.amazonaws.com/aws-api-mcp-server:1.0.1${digest}` },
+        "mcp.transport": "streamable-http",
+      },
+      ["mcp.transport", '"streamable-http"', "it has no native HTTP", "Build the image"],
+    ],
+    [
+      "a repository with a tag",
+      { image: { build: { repository: "ghcr.io/a/b:1" } } },
+      ["image.build.repository", '"ghcr.io/a/b:1"', "without tag", "The tag goes to image.build.tag."],
+    ],
+    [
+      "a repository without its registry",
+      { image: { build: { repository: "team/server" } } },
+      ["image.build.repository", '"team/server"', "with its registry's host in front", "docker.io/…"],
+    ],
+    [
+      "an ECR repository with its registry",
+      { "image.build.repository": "111111111111.dkr.ecr.us-east-1.amazonaws.com/a" },
+      [
+        "image.build.repository",
+        '"111111111111.dkr.ecr.us-east-1.amazonaws.com/a"',
+        "an ECR repository name without the registry",
+      ],
+    ],
+    ["no repository", { "image.build.repository": undefined }, ["image.build.repository", "nothing", "without tag"]],
+    [
+      "a platform that is none",
+      { "image.build.platform": "amd64" },
+      ["image.build.platform", '"amd64"', "one of linux/amd64, linux/arm64"],
+    ],
+    ["a tag with a space", { "image.build.tag": "1 0" }, ["image.build.tag", '"1 0"', "an image tag"]],
+    [
+      "a tag that YAML took for a number",
+      { "image.build.tag": 1.2 },
+      ["image.build.tag", "1.2", "an image tag", 'Put it in quotes: "1.2".'],
+    ],
+    [
+      "an ECR profile that names nothing",
+      { "image.build.ecr.profile": "prod" },
+      [
+        "image.build.ecr.profile",
+        '"prod"',
+        "a profile in clusters or in targetAccounts (where manage is true): one of dev, sandbox",
+      ],
+    ],
+    [
+      "a registry password in plain text, never shown",
+      { image: { build: { repository: "ghcr.io/a/b", registry: { username: "u", password: "hunter2" } } } },
+      [
+        "image.build.registry.password",
+        "plain text",
+        "a Pulumi secret",
+        "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
+      ],
+    ],
+    [
+      "a registry as a text, never shown",
+      { image: { build: { repository: "ghcr.io/a/b", registry: "u:hunter2" } } },
+      ["image.build.registry", "a value that is not shown", "an object with server, username, password"],
+    ],
+  ]);
+});
+
+describe("workload", () => {
+  const sse = "1 with transport sse, because a session lives in one process";
+  check("dev", [
+    ["replicas with SSE by default", { "mcp.replicas": 2 }, ["mcp.replicas", "2", sse, "streamable-http"]],
+    [
+      "replicas with SSE by name",
+      { "mcp.replicas": 3, "mcp.transport": "sse" },
+      ["mcp.replicas", "3", sse, "streamable-http"],
+    ],
+    ["no replica", { "mcp.replicas": 0 }, ["mcp.replicas", "0", "a whole number from 1 to 20"]],
+    ["replicas in quotes", { "mcp.replicas": "1" }, ["mcp.replicas", '"1"', "from 1 to 20", "Remove the quotes."]],
+    [
+      "a transport that is none",
+      { "mcp.transport": "http" },
+      ["mcp.transport", '"http"', "one of sse, streamable-http"],
+    ],
+    [
+      "memory in megabytes",
+      { "mcp.resources.limits.memory": "768MB" },
+      ["mcp.resources.limits.memory", '"768MB"', "an amount of memory", "Write 768Mi or the like."],
+    ],
+    [
+      "no memory",
+      { "mcp.resources.limits.memory": "0" },
+      ["mcp.resources.limits.memory", '"0"', "an amount of memory"],
+    ],
+    [
+      "CPU as a number",
+      { "mcp.resources.limits.cpu": 1 },
+      ["mcp.resources.limits.cpu", "1", "a Kubernetes quantity", 'quotes: "1"'],
+    ],
+    [
+      "less than what is requested",
+      { "mcp.resources.requests.memory": "1Gi" },
+      ["mcp.resources.limits.memory", '"768Mi"', "at least what requests.memory says: 1Gi"],
+    ],
+    [
+      "a reserved variable: a default identity",
+      { "mcp.env": { AWS_PROFILE: "dev" } },
+      ["mcp.env.AWS_PROFILE", "a reserved variable", "does not own", "It would win over every account's profile"],
+    ],
+    [
+      "a reserved variable: a guard",
+      { "mcp.env": { READ_OPERATIONS_ONLY: "false" } },
+      ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not own", "guards"],
+    ],
+    [
+      "a reserved variable: credentials, never shown",
+      { "mcp.env": { AWS_SECRET_ACCESS_KEY: "hunter2" } },
+      [
+        "mcp.env.AWS_SECRET_ACCESS_KEY",
+        "a reserved variable",
+        "does not own",
+        "Credentials come from the profiles only.",
+      ],
+    ],
+    [
+      "a reserved variable: where users' texts go",
+      { "mcp.env": { ENDPOINT_SUGGEST_AWS_COMMANDS: "https://example.com" } },
+      ["mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS", "a reserved variable", "does not own", "mcp.suggestCommands"],
+    ],
+    [
+      "a variable with a dash",
+      { "mcp.env": { "HTTPS-PROXY": "x" } },
+      ["mcp.env.HTTPS-PROXY", 'the key "HTTPS-PROXY"', "an environment variable name"],
+    ],
+    [
+      "a variable that is true",
+      { "mcp.env": { DEBUG: true } },
+      ["mcp.env.DEBUG", "true", "a text", 'Put it in quotes: "true".'],
+    ],
+    [
+      "a label that the program sets",
+      { "mcp.podLabels": { app: "other" } },
+      ["mcp.podLabels.app", "a reserved label", "one that the program does not set itself"],
+    ],
+    [
+      "the annotation that keeps the webhook out",
+      { "mcp.podAnnotations": { "eks.amazonaws.com/skip-containers": "" } },
+      [
+        'mcp.podAnnotations["eks.amazonaws.com/skip-containers"]',
+        "a reserved annotation",
+        "one that the program does not set itself",
+      ],
+    ],
+    [
+      "nodes of another architecture than the image",
+      { "mcp.nodeSelector": { "kubernetes.io/arch": "arm64" } },
+      ['mcp.nodeSelector["kubernetes.io/arch"]', '"arm64"', "the architecture of image.build.platform, linux/amd64"],
+    ],
+    [
+      "a toleration with a word of its own",
+      { "mcp.tolerations": [{ key: "a", operator: "Equals" }] },
+      ["mcp.tolerations[0].operator", '"Equals"', "one of Exists, Equal"],
+    ],
+    [
+      "a volume with the name of ours",
+      { "mcp.extraVolumes": [{ name: "tmp", emptyDir: {} }] },
+      ["mcp.extraVolumes[0].name", '"tmp"', "a volume name that is not taken", "The program has it itself."],
+    ],
+    [
+      "a volume without a source",
+      { "mcp.extraVolumes": [{ name: "ca" }] },
+      ["mcp.extraVolumes[0]", "no source", "a name and one source"],
+    ],
+    [
+      "a mount of no volume",
+      { "mcp.extraVolumeMounts": [{ name: "ca", mountPath: "/etc/ca" }] },
+      ["mcp.extraVolumeMounts[0].name", '"ca"', "a volume of mcp.extraVolumes: there is none"],
+    ],
+    [
+      "a mount over ours",
+      {
+        "mcp.extraVolumes": [{ name: "ca", configMap: { name: "ca" } }],
+        "mcp.extraVolumeMounts": [{ name: "ca", mountPath: "/home/mcp/.aws" }],
+      },
+      ["mcp.extraVolumeMounts[0].mountPath", '"/home/mcp/.aws"', "a path that the program or the system does not use"],
+    ],
+    [
+      "a denied command with options",
+      { "mcp.denyList": ["aws ec2 describe-instances --region us-east-1"] },
+      ["mcp.denyList[0]", quoted("aws ec2 describe-instances --region us-east-1"), "a command without options"],
+    ],
+    [
+      "egress to every port",
+      { "mcp.networkPolicy.egressPorts": [] },
+      ["mcp.networkPolicy.egressPorts", "[]", "at least one TCP port: none would mean every port"],
+    ],
+    [
+      "egress to a port that is none",
+      { "mcp.networkPolicy.egressPorts": [443, 70000] },
+      ["mcp.networkPolicy.egressPorts[1]", "70000", "from 1 to 65535"],
+    ],
+    [
+      "a peer without anything",
+      { "mcp.networkPolicy.additionalPeers": [{}] },
+      [
+        "mcp.networkPolicy.additionalPeers[0]",
+        "{}",
+        "either podSelector and namespaceSelector (one or both) or ipBlock",
+      ],
+    ],
+    [
+      "a peer by address without a mask",
+      { "mcp.networkPolicy.additionalPeers": [{ ipBlock: { cidr: "10.0.0.1" } }] },
+      [
+        "mcp.networkPolicy.additionalPeers[0].ipBlock.cidr",
+        '"10.0.0.1"',
+        "a CIDR block",
+        "For one address, write 10.0.0.1/32.",
+      ],
+    ],
+    [
+      "a peer by an address beyond 255",
+      { "mcp.networkPolicy.additionalPeers": [{ ipBlock: { cidr: "10.0.0.256/32" } }] },
+      ["mcp.networkPolicy.additionalPeers[0].ipBlock.cidr", '"10.0.0.256/32"', "a CIDR block"],
+    ],
+    [
+      "an egress rule to everywhere",
+      { "mcp.networkPolicy.additionalEgress": [{ ports: [{ port: 22 }] }] },
+      ["mcp.networkPolicy.additionalEgress[0].to", "nothing", "a list of NetworkPolicyPeers"],
+    ],
+    [
+      "Holmes without a label",
+      { "holmes.podLabels": {} },
+      ["holmes.podLabels", "{}", "at least one label: none would let every pod of the namespace call the server"],
+    ],
+    [
+      "the hosted server beside ours",
+      { "holmes.hosted": true },
+      ["holmes.hosted", "true", "mcp.enabled: false beside it"],
+    ],
+    [
+      "a verification without time",
+      { "verify.timeoutSeconds": 1 },
+      ["verify.timeoutSeconds", "1", "a whole number of seconds from 60 to 1800"],
+    ],
+  ]);
+});
+
+describe("unknown keys, with the nearest known one", () => {
+  const convert = "npm run convert -- FILE --stack NAME";
+  check("dev", [
+    ["a misspelt key", { "clusters[0].contxt": "dev" }, ["clusters[0].contxt", none, "context"]],
+    ["a misspelt key at the top", { defaultProfil: "dev" }, ["defaultProfil", none, "defaultProfile"]],
+    [
+      "a key that is like no other",
+      { "kubernetes.zone": "x" },
+      ["kubernetes.zone", none, "one of namespace, createNamespace, serviceAccount"],
+    ],
+    ["a key at the wrong place", { "image.ecr": {} }, ["image.ecr", none, "one of prebuilt, build"]],
+    [
+      "account_id of the old file",
+      { "clusters[0].account_id": "1" },
+      ["clusters[0].account_id", none, "accountId", convert],
+    ],
+    [
+      "oidc_issuer_id of the old file",
+      { "clusters[0].oidc_issuer_id": "1" },
+      ["clusters[0].oidc_issuer_id", none, "oidcIssuerId", convert],
+    ],
+    [
+      "service_account of the old file",
+      { "kubernetes.service_account": "x" },
+      ["kubernetes.service_account", none, "serviceAccount", convert],
+    ],
+    [
+      "session_duration of the old file",
+      { "iam.session_duration": 3600 },
+      ["iam.session_duration", none, "sessionDuration", convert],
+    ],
+    ["target_accounts of the old file", { target_accounts: [] }, ["target_accounts", none, "targetAccounts", convert]],
+    [
+      "a deep one",
+      { "mcp.networkPolicy.port": 1 },
+      ["mcp.networkPolicy.port", none, "one of enabled, additionalPeers"],
+    ],
+    ["__proto__", { 'iam["__proto__"]': { roleName: "x" } }, ["iam.__proto__", none, "another name"]],
+    ["__proto__ in a map", { "mcp.env.__proto__": "x" }, ["mcp.env.__proto__", none, "another name"]],
+    ["constructor", { "iam.constructor": "x" }, ["iam.constructor", none, "one of roleName, policyName"]],
+    ["toString at the top", { toString: "x" }, ["toString", none, "one of clusters, kubernetes"]],
+    ["an empty one", { 'iam[""]': 1 }, ['iam[""]', none, "one of roleName, policyName"]],
+  ]);
+});
+
+describe("whole parts that are something else", () => {
+  check("dev", [
+    ["null", { iam: null }, ["iam", "null", "an object with roleName", "YAML reads a key without a value as null"]],
+    ["a list", { mcp: [] }, ["mcp", "[]", "an object with enabled, transport"]],
+    ["a text", { holmes: "robusta" }, ["holmes", '"robusta"', "an object with namespace, podLabels"]],
+    ["a number", { verify: 5 }, ["verify", "5", "an object with enabled"]],
+    [
+      "a null in a list",
+      { "targetAccounts[2]": null },
+      ["targetAccounts[2]", "null", "an object with profile, accountId", "YAML reads a key without a value as null"],
+    ],
+    ["a list in place of a text", { "iam.roleName": ["x"] }, ["iam.roleName", '["x"]', "an IAM role name"]],
+  ]);
+});
+
+describe("an organization's accounts", () => {
+  const organization = {
+    profile: "management",
+    accountId: "999999999999",
+    region: "us-east-1",
+    organizationalUnits: ["ou-abcd-11112222"],
+  };
+  const accounts = (content: unknown) => file(`accounts-${Math.random()}.yaml`, content);
+  const row = { profile: "one", accountId: "444444444444" };
+  const at = (path: string, rest: string) => `organization.accountsFile["${path}"]${rest}`;
+  const missing = join(folder, "accounts.yaml");
+  const empty = accounts([]);
+  const short = accounts([
+    { ...row, accountId: 4 },
+    { ...row, profil: "x" },
+  ]);
+  const twice = accounts([row, { profile: "ONE", accountId: "111111111111" }]);
+  const fine = accounts([row]);
+  check("dev", [
+    [
+      "units that are none",
+      { organization: { ...organization, organizationalUnits: ["ou-1"] } },
+      ["organization.organizationalUnits[0]", '"ou-1"', "an organizational unit or root id"],
+    ],
+    [
+      "no units",
+      { organization: { ...organization, organizationalUnits: [] } },
+      ["organization.organizationalUnits", "[]", "at least one organizational unit"],
+    ],
+    [
+      "a profile that is another account's",
+      { organization: { ...organization, profile: "dev" } },
+      [
+        "organization.profile",
+        '"dev"',
+        "a profile of account 999999999999",
+        "targetAccounts[0] has it for account 111111111111.",
+      ],
+    ],
+    [
+      "providers of no cluster, and accounts without quotes",
+      { organization: { ...organization, existingOidcProviders: { "dev-clusters": [444] } } },
+      [
+        "organization.existingOidcProviders.dev-clusters",
+        '"dev-clusters"',
+        "a name in clusters: one of dev-cluster",
+        "Did you mean dev-cluster?",
+      ],
+      ["organization.existingOidcProviders.dev-clusters[0]", "444", "12 digits in quotes", 'was it "000000000444"?'],
+    ],
+    [
+      "a file that is not there",
+      { organization: { ...organization, accountsFile: missing } },
+      ["organization.accountsFile", quoted(missing), "a YAML or JSON file that can be read", "ENOENT"],
+    ],
+    [
+      "a file without an account, and none in the stack",
+      {
+        organization: { ...organization, accountsFile: empty },
+        targetAccounts: [],
+        image: undefined,
+        "mcp.enabled": false,
+      },
+      ["organization.accountsFile", "no account in it", "at least one, here or in targetAccounts"],
+    ],
+    [
+      "wrong entries in the file",
+      { organization: { ...organization, accountsFile: short } },
+      [at(short, "[0].accountId"), "4", "12 digits in quotes", 'was it "000000000004"?'],
+      [at(short, "[1].profil"), none, "profile"],
+    ],
+    [
+      "entries that are there twice",
+      { organization: { ...organization, accountsFile: twice } },
+      [at(twice, "[1].profile"), '"ONE"', "one that no other account has"],
+      [at(twice, "[1].accountId"), '"111111111111"', "one that no other account has"],
+    ],
+    [
+      "a default profile that is neither in the stack nor in the file",
+      { organization: { ...organization, accountsFile: fine }, defaultProfile: "two" },
+      ["defaultProfile", '"two"', "a profile in targetAccounts: one of dev, sandbox, one"],
+    ],
+  ]);
+});

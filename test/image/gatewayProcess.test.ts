@@ -1,0 +1,151 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
+import { toStderr } from "../../scripts/common/progress.js";
+import { ensureGateway } from "../../scripts/emulation/gateway.js";
+import { RawSession } from "../dataplane/rawSession.js";
+
+/** A stdio server that does on request what a real one does on a bad day. */
+const SERVER = `
+const { closeSync, writeSync } = require("node:fs");
+process.stderr.write("starting\\n");
+if (process.argv[2] === "broken") process.exit(0);
+process.on("SIGTERM", () => process.argv[2] === "stubborn" || process.exit(0));
+const print = (text) => { for (let rest = Buffer.from(text + "\\n"); rest.length > 0; ) { try { rest = rest.subarray(writeSync(1, rest)); } catch (error) { if (error.code !== "EAGAIN") throw error; } } };
+require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+  const { id, method, params } = JSON.parse(line);
+  if (id === undefined) return;
+  const answer = (result) => print(JSON.stringify({ jsonrpc: "2.0", id, result }));
+  if (method === "garbage") ["not json", "{broken", "null", "7", "[]", "", "{}", '{"id":99999,"result":1}', '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"SECRET"}}'].forEach(print);
+  if (method === "large") return answer("x".repeat(params.size));
+  if (method === "slow") return setTimeout(() => answer({ slow: params.mark }), 300);
+  if (method === "exit") process.exit(params.code);
+  if (method === "mute") return closeSync(1);
+  answer({ echo: params ?? {}, SECRET: "SECRET" });
+});
+setInterval(() => {}, 1000);
+`;
+
+let gateway: string;
+let folder: string;
+let server: string;
+const processes = new Processes();
+beforeAll(async () => {
+  gateway = await ensureGateway(toStderr);
+  folder = await mkdtemp(path.join(tmpdir(), "gateway-"));
+  server = path.join(folder, "server.cjs");
+  await writeFile(server, SERVER);
+}, 300_000);
+afterEach(() => processes.stopAll());
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function start(mood = "", host = "127.0.0.1") {
+  const port = await freePort();
+  const args = ["--stdio", `exec ${process.execPath} ${server} ${mood}`, "--outputTransport", "sse", "--host", host];
+  const rest = ["--port", String(port), "--healthEndpoint", "/healthz", "--logLevel", "none"];
+  const child = processes.start("gateway", process.execPath, [gateway, ...args, ...rest]);
+  const url = `http://127.0.0.1:${port}/sse`;
+  return { child, port, endpoint: { transport: "sse", url } as const };
+}
+async function ready(mood?: string) {
+  const running = await start(mood);
+  await waitForHttp(`http://127.0.0.1:${running.port}/healthz`, { child: running.child });
+  return running;
+}
+/** Exit code, or how long it was waited for: the kubelet would have restarted the container by then. */
+const ended = (child: Child) => Promise.race([child.exited, sleep(3000, "still running after 3 s", { ref: false })]);
+
+describe("the gateway's process", () => {
+  it("keeps sessions apart, with lines from the server that make no sense in between", async () => {
+    const { endpoint, child } = await ready();
+    const [first, second] = await Promise.all([RawSession.open(endpoint), RawSession.open(endpoint)]);
+    const answers = await Promise.all([
+      first.request("slow", { mark: "first" }, 1),
+      second.request("garbage", { mark: "second" }, 1),
+      second.request("slow", { mark: "third" }, "1"),
+    ]);
+    expect(answers).toMatchObject([
+      { id: 1, result: { slow: "first" } },
+      { id: 1, result: { echo: { mark: "second" } } },
+      { id: "1", result: { slow: "third" } },
+    ]);
+    // One answer to initialize and one to each request: no notification, nobody else's answer.
+    expect([first.received.length, second.received.length]).toEqual([2, 3]);
+    expect(child.output()).toBe("");
+  });
+
+  it("passes an answer of 5 MB", async () => {
+    const { endpoint } = await ready();
+    const session = await RawSession.open(endpoint);
+    const { result } = await session.request("large", { size: 5 * 1_048_576 });
+    expect(result).toBe("x".repeat(5 * 1_048_576));
+  });
+
+  it("outlives what callers send that is no message, and refuses it with 400", async () => {
+    const { endpoint, port, child } = await ready();
+    const session = await RawSession.open(endpoint);
+    for (const body of ["", "{", "[]", "7", '{"jsonrpc":"2.0","id":{},"method":"x"}']) {
+      expect(await session.post(body), body).toBe(400);
+    }
+    const ping = '{"jsonrpc":"2.0","id":"p","method":"ping"}';
+    expect(await session.post(ping, { host: "[" })).toBe(400);
+    expect(await session.post(ping, { "content-type": "text/plain" })).toBe(400);
+    const status = (query: string) =>
+      new Promise((resolve) => {
+        const options = { port, method: "POST", path: `/message${query}`, agent: false };
+        request(options, (response) => resolve(response.resume().statusCode)).end(ping);
+      });
+    expect([await status(""), await status("?sessionId=nobody"), await status("?sessionId=__proto__")]).toEqual([
+      400, 503, 503,
+    ]);
+    expect(await session.request("echo", { still: "here" })).toMatchObject({ result: { echo: { still: "here" } } });
+    expect(child.exitCode).toBeUndefined();
+  });
+
+  it.each([
+    [0, 1],
+    [1, 1],
+    [7, 7],
+  ])("ends with an error when the server ends with code %i", async (code, expected) => {
+    const { endpoint, child } = await ready();
+    const session = await RawSession.open(endpoint);
+    void session.request("exit", { code });
+    expect(await ended(child)).toBe(expected);
+    // Once the server has spoken, its own output may hold answers.
+    expect(child.output()).toBe(`[supergateway] The stdio server ended: code=${code}, signal=null\n`);
+    session.close();
+  });
+
+  it("ends with an error when the server lives but has closed its output", async () => {
+    const { endpoint, child } = await ready("stubborn");
+    const session = await RawSession.open(endpoint);
+    void session.request("mute", {});
+    expect(await ended(child)).toBe(1);
+    session.close();
+  });
+
+  it("tells what the server said when it did not even start", async () => {
+    const { child } = await start("broken");
+    expect(await child.exited).toBe(1);
+    expect(child.output()).toContain("[supergateway] The stdio server ended: code=0, signal=null\nstarting");
+  });
+
+  it.each(["", "stubborn"])("ends well on SIGTERM, with a session open (server %j)", async (mood) => {
+    const { endpoint, child } = await ready(mood);
+    const session = await RawSession.open(endpoint);
+    child.kill("SIGTERM");
+    expect(await ended(child)).toBe(0);
+    expect(child.output()).toBe("");
+    session.close();
+  });
+
+  // Only Linux has all of 127.0.0.0/8 as addresses of its own.
+  it.skipIf(process.platform !== "linux")("listens where it is told, and nowhere else", async () => {
+    const { port } = await ready();
+    await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow("fetch failed");
+  });
+});

@@ -1,0 +1,360 @@
+import { createHmac, createPublicKey, type JsonWebKey } from "node:crypto";
+import {
+  CreateOpenIDConnectProviderCommand,
+  CreateRoleCommand,
+  DeleteOpenIDConnectProviderCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import type { JSONWebKeySet, JWTPayload } from "jose";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { oidcProviderArn, type Subject, trustPolicy } from "../../policies/trust.js";
+import type { PolicyDocument } from "../../policies/types.js";
+import { Processes } from "../../scripts/common/processes.js";
+import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
+import { type StsFront, startStsFront } from "../../scripts/emulation/stsFront.js";
+import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
+import { evaluateTrust } from "../../scripts/emulation/trustEvaluation.js";
+
+// Two accounts, three clusters, two trusted service accounts; every document is the program's own. The `left` cluster
+// was trusted and is removed before the attacks; `stray` is a cluster whose provider account 1 has for somebody else.
+const issuerOf = (region: string, digit: string) =>
+  new ClusterIssuer(`https://oidc.eks.${region}.amazonaws.com/id/${digit.repeat(32)}`);
+const east = issuerOf("us-east-1", "A");
+const west = issuerOf("eu-west-1", "B");
+const left = issuerOf("us-west-2", "C");
+const stray = issuerOf("us-east-1", "D");
+const stranger = issuerOf("us-east-1", "E");
+const known = [east, west, left, stray, stranger];
+
+const subjects: Subject[] = [
+  { namespace: "default", serviceAccount: "multi-account-mcp-sa" },
+  { namespace: "robusta", serviceAccount: "robusta-holmes-service-account" },
+];
+const mcp = subjects[0]!;
+const roleName = "EKSMultiAccountMCPRole";
+const accounts = {
+  "111111111111": { trusted: [east, west, left], others: [stray] },
+  "222222222222": { trusted: [east], others: [] as ClusterIssuer[] },
+};
+type AccountId = keyof typeof accounts;
+const accountIds = Object.keys(accounts) as AccountId[];
+
+const bare = (issuer: string) => issuer.replace("https://", "");
+const roleArn = (account: string) => `arn:aws:iam::${account}:role/${roleName}`;
+const providerArn = (account: string, issuer: string) => oidcProviderArn("aws", account, bare(issuer));
+const documentOf = (account: AccountId, without?: ClusterIssuer): PolicyDocument =>
+  trustPolicy({
+    accountId: account,
+    partition: "aws",
+    subjects,
+    issuers: accounts[account].trusted
+      .filter((cluster) => cluster !== without)
+      .map(({ issuerUrl }) => ({ cluster: issuerUrl, issuer: bare(issuerUrl) })),
+  });
+
+/** What is left to attack when `left` is gone: every pair of an account and a cluster that it trusts. */
+const targets = accountIds.flatMap((account) =>
+  accounts[account].trusted.filter((cluster) => cluster !== left).map((cluster) => ({ account, cluster })),
+);
+
+interface Attempt {
+  token: string;
+  account: string;
+  role?: string;
+  /** What the documents alone are asked; absent where no document can tell (a signature, a time). */
+  document?: { providerArn: string; claims: JWTPayload };
+}
+interface Attack {
+  name: string;
+  /** STS's answer. */
+  code: string;
+  attempts: () => Promise<Attempt[]>;
+}
+
+/** The same attack on every target, by other claims than the right ones; the token is signed as it should be. */
+const withClaims = (name: string, code: string, change: (right: JWTPayload) => JWTPayload): Attack => ({
+  name,
+  code,
+  attempts: () =>
+    Promise.all(
+      targets.map(async ({ account, cluster }) => {
+        const claims = change(claimsIn(await cluster.token(mcp)));
+        return {
+          account,
+          token: await cluster.sign(claims),
+          document: { providerArn: providerArn(account, cluster.issuerUrl), claims },
+        };
+      }),
+    ),
+});
+const withSubject = (name: string, sub: string) => withClaims(name, "AccessDenied", (right) => ({ ...right, sub }));
+
+/** A token that is not what it seems, which only its cryptography or the clock tells. */
+const withToken = (name: string, code: string, make: (cluster: ClusterIssuer) => Promise<string>): Attack => ({
+  name,
+  code,
+  attempts: () => Promise.all(targets.map(async ({ account, cluster }) => ({ account, token: await make(cluster) }))),
+});
+
+const other = (cluster: ClusterIssuer) => (cluster === east ? west : east);
+const part = (token: string, index: number) => token.split(".")[index]!;
+const claimsIn = (token: string) => JSON.parse(Buffer.from(part(token, 1), "base64url").toString()) as JWTPayload;
+const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+const attacks: Attack[] = [
+  withSubject("wrong service account", "system:serviceaccount:default:default"),
+  withSubject(
+    "service account that begins with the right name",
+    `system:serviceaccount:default:${mcp.serviceAccount}-2`,
+  ),
+  withSubject("wrong namespace", `system:serviceaccount:kube-system:${mcp.serviceAccount}`),
+  withSubject(
+    "one subject's namespace, the other's service account",
+    `system:serviceaccount:robusta:${mcp.serviceAccount}`,
+  ),
+  withSubject("right subject in capitals", `system:serviceaccount:DEFAULT:${mcp.serviceAccount}`),
+  withSubject("right subject and a line end", `system:serviceaccount:default:${mcp.serviceAccount}\n`),
+  withSubject("sub with a wildcard for the name", "system:serviceaccount:default:*"),
+  withSubject("sub with a wildcard inside the name", "system:serviceaccount:default:multi-account-*-sa"),
+  withSubject("sub of wildcards", "system:serviceaccount:*:*"),
+  withSubject("sub with ? for a character", "system:serviceaccount:default:multi-account-mcp-s?"),
+  withClaims("wrong audience (the API server's)", "InvalidIdentityToken", (right) => ({
+    ...right,
+    aud: ["https://kubernetes.default.svc"],
+  })),
+  withClaims("audience of China, which no partition uses", "InvalidIdentityToken", (right) => ({
+    ...right,
+    aud: ["sts.amazonaws.com.cn"],
+  })),
+  withClaims("audience that the provider knows and the role does not", "AccessDenied", (right) => ({
+    ...right,
+    aud: ["another-client"],
+  })),
+  withClaims("right audience, another authorized party", "InvalidIdentityToken", (right) => ({
+    ...right,
+    azp: "somebody-else",
+  })),
+  {
+    name: "issuer that no account knows, with keys of its own",
+    code: "InvalidIdentityToken",
+    attempts: () =>
+      Promise.all(
+        accountIds.map(async (account) => {
+          const token = await stranger.token(mcp);
+          const document = { providerArn: providerArn(account, stranger.issuerUrl), claims: claimsIn(token) };
+          return { account, token, document };
+        }),
+      ),
+  },
+  withToken("right issuer with a slash at its end", "InvalidIdentityToken", (cluster) =>
+    cluster.token({ ...mcp, iss: `${cluster.issuerUrl}/` }),
+  ),
+  withToken("right issuer over http", "InvalidIdentityToken", (cluster) =>
+    cluster.token({ ...mcp, iss: cluster.issuerUrl.replace("https", "http") }),
+  ),
+  withToken("signature of another token", "InvalidIdentityToken", async (cluster) => {
+    const [right, wrong] = await Promise.all([cluster.token(mcp), cluster.token({ ...mcp, namespace: "other" })]);
+    return `${part(right, 0)}.${part(right, 1)}.${part(wrong, 2)}`;
+  }),
+  withToken("claims changed after signing", "InvalidIdentityToken", async (cluster) => {
+    const token = await cluster.token({ namespace: "other", serviceAccount: "other" });
+    const claims = { ...claimsIn(token), sub: `system:serviceaccount:${mcp.namespace}:${mcp.serviceAccount}` };
+    return `${part(token, 0)}.${encoded(claims)}.${part(token, 2)}`;
+  }),
+  withToken("no signature (alg none)", "InvalidIdentityToken", async (cluster) => {
+    return `${encoded({ alg: "none", kid: cluster.keyId })}.${part(await cluster.token(mcp), 1)}.`;
+  }),
+  withToken("HMAC with the public key as its secret", "InvalidIdentityToken", async (cluster) => {
+    const jwk = (await cluster.jwks()).keys[0] as JsonWebKey;
+    const secret = createPublicKey({ key: jwk, format: "jwk" }).export({ type: "spki", format: "pem" });
+    const signed = `${encoded({ alg: "HS256", kid: cluster.keyId })}.${part(await cluster.token(mcp), 1)}`;
+    return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  }),
+  withToken("expired a second ago", "ExpiredTokenException", (cluster) =>
+    cluster.token({ ...mcp, expiresInSeconds: -1 }),
+  ),
+  withToken("expired, with another cluster's key", "InvalidIdentityToken", (cluster) =>
+    other(cluster).token({ ...mcp, expiresInSeconds: -1, iss: cluster.issuerUrl }),
+  ),
+  withToken("not valid yet", "InvalidIdentityToken", (cluster) =>
+    cluster.token({ ...mcp, nbf: Math.floor(Date.now() / 1000) + 600 }),
+  ),
+  withToken("without an expiry", "InvalidIdentityToken", (cluster) => cluster.token({ ...mcp, exp: undefined })),
+  withToken("other cluster's key with this cluster's issuer", "InvalidIdentityToken", (cluster) =>
+    other(cluster).token({ ...mcp, iss: cluster.issuerUrl }),
+  ),
+  withToken("the same, naming this cluster's key", "InvalidIdentityToken", async (cluster) =>
+    other(cluster).sign(claimsIn(await cluster.token(mcp)), { kid: cluster.keyId }),
+  ),
+  withToken("no token at all", "InvalidIdentityToken", async () => "garbage"),
+  {
+    name: "cluster that was removed from the account",
+    code: "InvalidIdentityToken",
+    attempts: async () => {
+      const token = await left.token(mcp);
+      const document = { providerArn: providerArn("111111111111", left.issuerUrl), claims: claimsIn(token) };
+      return [{ account: "111111111111", token, document }];
+    },
+  },
+  {
+    name: "cluster that was never ours, whose provider the account has",
+    code: "AccessDenied",
+    attempts: async () => {
+      const token = await stray.token(mcp);
+      const document = { providerArn: providerArn("111111111111", stray.issuerUrl), claims: claimsIn(token) };
+      return [{ account: "111111111111", token, document }];
+    },
+  },
+  {
+    name: "another account's provider (a cluster that only that one trusts)",
+    code: "InvalidIdentityToken",
+    attempts: async () => {
+      const token = await west.token(mcp);
+      const document = { providerArn: providerArn("111111111111", west.issuerUrl), claims: claimsIn(token) };
+      return [{ account: "222222222222", token, document }];
+    },
+  },
+  {
+    name: "role that names another account's provider",
+    code: "InvalidIdentityToken",
+    // The document says yes, wrongly made as it is: STS still has no provider of its own to believe.
+    attempts: async () => [{ account: "222222222222", role: "Misled", token: await west.token(mcp) }],
+  },
+  {
+    name: "role that does not exist",
+    code: "AccessDenied",
+    attempts: async () => [{ account: "111111111111", role: "Other", token: await east.token(mcp) }],
+  },
+];
+
+const processes = new Processes();
+let front: StsFront;
+const keys = new Map<string, JSONWebKeySet>();
+const rows: string[][] = [];
+
+async function assume({ account, token, role = roleName }: Attempt): Promise<{ account?: string; code?: string }> {
+  const form = {
+    Action: "AssumeRoleWithWebIdentity",
+    Version: "2011-06-15",
+    RoleArn: roleArn(account).replace(roleName, role),
+    RoleSessionName: "attack",
+    WebIdentityToken: token,
+  };
+  const answer = await fetch(front.url, { method: "POST", body: new URLSearchParams(form) });
+  const text = await answer.text();
+  return answer.ok
+    ? { account: /<Arn>arn:aws:sts::(\d+):/.exec(text)?.[1] }
+    : { code: /<Code>(\w+)<\/Code>/.exec(text)?.[1] };
+}
+
+beforeAll(async () => {
+  const { url } = await startMoto(processes);
+  for (const cluster of known) keys.set(cluster.issuerUrl, await cluster.jwks());
+  front = await startStsFront({ motoUrl: url, keys, trustPolicyLimit: 4096 });
+  processes.onStop(front.close);
+  for (const account of accountIds) {
+    const { iam, destroy } = await accountClient(front.url, account);
+    for (const { issuerUrl } of [...accounts[account].trusted, ...accounts[account].others]) {
+      const ClientIDList = ["sts.amazonaws.com", "another-client"];
+      await iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList }));
+    }
+    const AssumeRolePolicyDocument = JSON.stringify(documentOf(account));
+    await iam.send(new CreateRoleCommand({ RoleName: roleName, AssumeRolePolicyDocument }));
+    destroy();
+  }
+}, 600_000);
+
+afterAll(async () => {
+  await processes.stopAll();
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  console.log(`\nAttack matrix\n${lines.join("\n")}\n`);
+});
+
+describe("every right pair is accepted", () => {
+  const pairs = accountIds.flatMap((account) =>
+    accounts[account].trusted.flatMap((cluster) => subjects.map((subject) => ({ account, cluster, subject }))),
+  );
+
+  it("through STS, into the right account, and by the documents", async () => {
+    let accepted = 0;
+    for (const { account, cluster, subject } of pairs) {
+      const token = await cluster.token(subject);
+      const anyone = { endpoint: front.url, region: "us-east-1" };
+      const sts = new STSClient({ ...anyone, credentials: { accessKeyId: "none", secretAccessKey: "none" } });
+      const { Credentials: session } = await sts.send(
+        new AssumeRoleWithWebIdentityCommand({
+          RoleArn: roleArn(account),
+          RoleSessionName: "right",
+          WebIdentityToken: token,
+        }),
+      );
+      sts.destroy();
+      const credentials = {
+        accessKeyId: session!.AccessKeyId!,
+        secretAccessKey: session!.SecretAccessKey!,
+        sessionToken: session!.SessionToken!,
+      };
+      const caller = new STSClient({ ...anyone, credentials });
+      expect(await caller.send(new GetCallerIdentityCommand({}))).toMatchObject({
+        Account: account,
+        Arn: `arn:aws:sts::${account}:assumed-role/${roleName}/right`,
+      });
+      caller.destroy();
+      const identity = { providerArn: providerArn(account, cluster.issuerUrl), claims: claimsIn(token) };
+      expect(evaluateTrust(documentOf(account), identity).allowed).toBe(true);
+      accepted += 1;
+    }
+    expect(pairs).toHaveLength(8);
+    rows.push(["attempt", "through STS", "by the documents"]);
+    const result = `accepted ${accepted} of ${pairs.length}`;
+    rows.push(["right pair of cluster, subject and account", result, result]);
+  });
+});
+
+describe("every attack is refused", () => {
+  beforeAll(async () => {
+    const one = await accountClient(front.url, "111111111111");
+    const OpenIDConnectProviderArn = providerArn("111111111111", left.issuerUrl);
+    await one.iam.send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn }));
+    const PolicyDocument = JSON.stringify(documentOf("111111111111", left));
+    await one.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument }));
+    one.destroy();
+    const two = await accountClient(front.url, "222222222222");
+    const issuers = [{ cluster: "west", issuer: bare(west.issuerUrl) }];
+    const misled = trustPolicy({ accountId: "111111111111", partition: "aws", issuers, subjects });
+    const AssumeRolePolicyDocument = JSON.stringify(misled);
+    await two.iam.send(new CreateRoleCommand({ RoleName: "Misled", AssumeRolePolicyDocument }));
+    two.destroy();
+  });
+
+  it.each(attacks)("$name", async ({ name, code, attempts }) => {
+    const tried = await attempts();
+    expect(tried.length).toBeGreaterThan(0);
+    const answers = await Promise.all(tried.map(assume));
+    const asked = tried.filter((attempt) => attempt.document !== undefined);
+    const verdicts = asked.map(({ account, document }) =>
+      evaluateTrust(documentOf(account as AccountId, left), document as Required<Attempt>["document"]),
+    );
+    const refused = verdicts.filter(({ allowed }) => !allowed).length;
+    rows.push([
+      name,
+      `refused ${answers.filter((answer) => answer.code === code).length} of ${tried.length}: ${code}`,
+      asked.length === 0 ? "(not theirs to tell)" : `refused ${refused} of ${asked.length}`,
+    ]);
+    expect(answers).toEqual(tried.map(() => ({ code })));
+    expect(refused).toBe(asked.length);
+  });
+
+  it("and the same right token passes the moment after, so that it was the attack that was refused", async () => {
+    for (const { account, cluster } of targets) {
+      expect(await assume({ account, token: await cluster.token(mcp) })).toEqual({ account });
+    }
+  });
+});

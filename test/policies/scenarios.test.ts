@@ -1,0 +1,35 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
+import { permissionPolicies } from "../../policies/permissions.js";
+import { evaluate } from "../../policies/simulate.js";
+import { type Call, investigations, refusals } from "./scenarios.js";
+
+let catalogue: Catalogue;
+beforeAll(async () => {
+  catalogue = await loadCatalogue();
+});
+
+const documents = permissionPolicies({ policyName: "P", partition: "aws" }).policies.map(({ document }) => document);
+const cases = (table: Record<string, Call[]>) =>
+  Object.entries(table).flatMap(([scenario, calls]) => calls.map((call) => [scenario, call.action, call] as const));
+
+describe("the default policy, call by call", () => {
+  it("is tried with enough calls, each once", () => {
+    for (const table of [investigations, refusals]) {
+      const actions = cases(table).map(([, action]) => action);
+      expect(new Set(actions).size).toBe(actions.length);
+      expect(actions.length).toBeGreaterThanOrEqual(60);
+    }
+    expect(Object.keys(investigations)).toHaveLength(5);
+  });
+
+  it.each(cases(investigations))("%s: %s is allowed", (_, action, call) => {
+    expect(catalogue.matching(action).map((known) => known.action)).toEqual([action]);
+    expect(evaluate(documents, call).decision).toBe("allowed");
+  });
+
+  it.each(cases(refusals))("%s: %s is refused", (_, action, call) => {
+    expect(catalogue.matching(action).map((known) => known.action)).toEqual([action]);
+    expect(evaluate(documents, call).decision).not.toBe("allowed");
+  });
+});

@@ -1,0 +1,220 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, createConnection } from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { UserError } from "../../../scripts/common/errors.js";
+import { freePort, Processes, waitForHttp } from "../../../scripts/common/processes.js";
+import { projectDir } from "../../../scripts/emulation/install.js";
+
+const processes = new Processes();
+afterEach(() => processes.stopAll());
+
+const node = (script: string, options = {}) => processes.start("a script", process.execPath, ["-e", script], options);
+
+/** Whether a process runs; one that ended and that nobody has collected (no init in a container) does not. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    // No /proc, or it has just ended.
+    return !existsSync("/proc/self/stat");
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(10);
+}
+
+/** A process that starts another one, prints its pid, and waits. */
+const PARENT = `const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]);
+console.log("child " + child.pid); setInterval(() => {}, 1e6);`;
+
+async function grandchildOf(child: { output(): string }): Promise<number> {
+  await until(() => /child \d+/.test(child.output()));
+  return Number(/child (\d+)/.exec(child.output())![1]);
+}
+
+describe("Processes", () => {
+  it("keeps the output and the exit code", async () => {
+    const child = node("console.log('out'); console.error('err'); process.exitCode = 3");
+    expect(await child.exited).toBe(3);
+    expect(child.exitCode).toBe(3);
+    expect(child.output().split("\n").sort()).toEqual(["", "err", "out"]);
+  });
+
+  it("keeps only the tail of much output, and hands all of it on", async () => {
+    let seen = 0;
+    const script = "for (let i = 0; i < 2000; i += 1) console.log('0123456789'); console.log('last')";
+    const child = node(script, { outputLimit: 100, onOutput: (text: string) => (seen += text.length) });
+    await child.exited;
+    expect(child.output()).toHaveLength(100);
+    expect(child.output()).toMatch(/last\n$/);
+    expect(seen).toBe(2000 * 11 + 5);
+  });
+
+  it("gives 128 + its number for a signal", async () => {
+    const child = node("setInterval(() => {}, 1e6)");
+    child.kill("SIGKILL");
+    expect(await child.exited).toBe(137);
+  });
+
+  it("gives a piped standard input to write to, and an empty one otherwise", async () => {
+    const script = "process.stdin.on('data', (d) => console.log('got ' + d)).on('end', () => console.log('end'))";
+    const piped = node(script, { stdin: "pipe" });
+    piped.stdin!.end("words");
+    expect(await piped.exited).toBe(0);
+    expect(piped.output()).toBe("got words\nend\n");
+    const empty = node(script);
+    await empty.exited;
+    expect(empty.output()).toBe("end\n");
+  });
+
+  it("says which command does not exist", () => {
+    expect(() => processes.start("the server", "/no/such/command", [])).toThrow(
+      new UserError('the server: cannot start "/no/such/command": no such command here'),
+    );
+  });
+
+  it("stops a process with all that it started", async () => {
+    const child = node(PARENT);
+    const grandchild = await grandchildOf(child);
+    await processes.stopAll();
+    expect(isRunning(child.pid)).toBe(false);
+    await until(() => !isRunning(grandchild));
+  });
+
+  it("leaves nothing of a process that ends by itself", async () => {
+    const child = node(`${PARENT} setTimeout(() => process.exit(0), 300)`);
+    const grandchild = await grandchildOf(child);
+    await child.exited;
+    await until(() => !isRunning(grandchild));
+  });
+
+  it("runs cleanups once, last in, first out, after the processes have ended", async () => {
+    const done: string[] = [];
+    const child = node("setInterval(() => {}, 1e6)");
+    processes.onStop(() => void done.push(`first, running: ${isRunning(child.pid)}`));
+    processes.onStop(() => void done.push("second"));
+    await processes.stopAll();
+    await processes.stopAll();
+    expect(done).toEqual(["second", "first, running: false"]);
+  });
+});
+
+describe("when the Node process that started them ends", () => {
+  const module = path.join(projectDir, "scripts/common/processes.ts");
+  const owner = `
+    import { Processes } from ${JSON.stringify(module)};
+    const processes = new Processes();
+    processes.onStop(() => console.log("cleaned"));
+    const child = processes.start("child", process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6)"]);
+    console.log("child " + child.pid);
+    child.exited.then(() => console.log("taken for a failure"));
+    if (process.argv.includes("exit")) process.exit(0);
+    if (process.argv.includes("throw")) throw new Error("on purpose");
+  `;
+
+  async function startOwner(...args: string[]) {
+    const started = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", owner, ...args], {
+      cwd: projectDir,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    let text = "";
+    started.stdout.setEncoding("utf8").on("data", (piece: string) => {
+      text += piece;
+    });
+    const exited = new Promise<number | null>((resolve) => started.once("close", resolve));
+    const pid = await grandchildOf({ output: () => text });
+    return { started, pid, exited, output: () => text };
+  }
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("by %s: nothing stays, cleanups run, nobody is told of a failure, exit code %d", async (signal, code) => {
+    const { started, pid, exited, output } = await startOwner();
+    started.kill(signal);
+    expect(await exited).toBe(code);
+    expect(isRunning(pid)).toBe(false);
+    expect(output()).toContain("cleaned");
+    expect(output()).not.toContain("taken for a failure");
+  });
+
+  it("by SIGKILL, when no handler can run: nothing stays", async () => {
+    const { started, pid, exited } = await startOwner();
+    started.kill("SIGKILL");
+    await exited;
+    await until(() => !isRunning(pid));
+  });
+
+  it.each(["exit", "throw"])("by process.exit or an error (%s): nothing stays", async (how) => {
+    const { pid, exited } = await startOwner(how);
+    await exited;
+    await until(() => !isRunning(pid));
+  });
+});
+
+describe("freePort", () => {
+  const canConnect = (port: number) =>
+    new Promise<boolean>((resolve) => {
+      const socket = createConnection(port, "127.0.0.1", () => resolve(true)).on("error", () => resolve(false));
+      socket.on("connect", () => socket.destroy());
+    });
+
+  it("gives a port that nobody listens on", async () => {
+    const port = await freePort();
+    expect(port).toBeGreaterThan(1023);
+    expect(await canConnect(port)).toBe(false);
+    expect(await freePort(port)).toBe(port);
+  });
+
+  it("says in one line that a wanted port is busy", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    const failure = await freePort(port).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(UserError);
+    expect((failure as Error).message).toMatch(new RegExp(`^port ${port} on 127.0.0.1 is busy.*$`));
+    server.close();
+  });
+});
+
+describe("waitForHttp", () => {
+  let server: Server | undefined;
+  afterEach(() => server?.close());
+
+  it("waits until somebody answers, whatever the answer is", async () => {
+    const port = await freePort();
+    const waiting = waitForHttp(`http://127.0.0.1:${port}/`);
+    await sleep(100);
+    server = createServer((_, response) => response.writeHead(503).end("not yet")).listen(port, "127.0.0.1");
+    await expect(waiting).resolves.toBeUndefined();
+  });
+
+  it("gives up when the process ends, with its last words", async () => {
+    const child = node("console.error('cannot do it'); process.exit(1)");
+    const failure = await waitForHttp(`http://127.0.0.1:${await freePort()}/`, { child }).catch(
+      (error: Error) => error,
+    );
+    expect(failure).toBeInstanceOf(UserError);
+    expect((failure as Error).message).toContain("a script ended with code 1 before it answered");
+    expect((failure as Error).message).toContain("cannot do it");
+  });
+
+  it("gives up in time, also on one who takes the connection and says nothing", async () => {
+    server = createServer(() => {}).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server!.once("listening", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    await expect(waitForHttp(url, { timeoutMs: 300 })).rejects.toThrow(`did not answer at ${url} within 0.3 s`);
+    server.closeAllConnections();
+  });
+});

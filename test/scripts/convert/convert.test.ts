@@ -1,0 +1,423 @@
+// The old shell script's file as stack config: what is taken over, what is refused, what stays.
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { UserError } from "../../../scripts/common/errors.js";
+import { evaluate } from "../../../scripts/common/evaluate.js";
+import { parseStackFile } from "../../../scripts/common/stackFile.js";
+import { convert } from "../../../scripts/convert/convert.js";
+import { convertFiles } from "../../../scripts/convert/files.js";
+import { projectFolder } from "../../config/support.js";
+
+const idA = "A".repeat(32);
+const idB = "0B1C".repeat(8);
+
+const old = `
+clusters:
+  - name: main
+    region: us-east-1
+    account_id: "111111111111"
+    oidc_issuer_id: ${idA}
+    oidc_issuer_url: https://oidc.eks.us-east-1.amazonaws.com/id/${idA}
+  - name: second
+    region: eu-west-1
+    account_id: 012345678901   # no quotes: yq printed it as it stands
+    oidc_issuer_id: ${idB}
+kubernetes:
+  namespace: default
+  service_account: mcp-sa
+iam:
+  role_name: OldRole
+  policy_name: OldPolicy
+  session_duration: 7200
+target_accounts:
+  - profile: dev
+    account_id: "111111111111"
+    description: "Dev: with a colon"
+  - profile: prod
+    account_id: "222222222222"
+    description: Production
+`;
+
+const pure = (text: string, existing?: string, more: object = {}) =>
+  convert({ source: "old.yaml", old: text, target: "Pulumi.x.yaml", existing, ...more });
+const configOf = (content: string) => {
+  const { config } = parse(content) as { config: Record<string, unknown> };
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.replace("holmes-aws-mcp:", ""), value]));
+};
+const outcomes = (steps: readonly { outcome: string; key: string }[], outcome: string) =>
+  steps.filter((step) => step.outcome === outcome).map(({ key }) => key);
+
+let folder: string;
+const made: string[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "convert-"));
+  made.push(folder);
+});
+afterAll(() => {
+  for (const path of made) rmSync(path, { recursive: true, force: true });
+});
+const put = (name: string, content: string) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+const convertHere = (text: string, more: object = {}) =>
+  convertFiles({ file: put("old.yaml", text), stack: "x", folder, ...more });
+const written = () => readFileSync(join(folder, "Pulumi.x.yaml"), "utf8");
+const messageOf = async (promise: Promise<unknown>) => {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
+};
+
+describe("a new stack", () => {
+  test("every key of the old file is taken over, under its new name", () => {
+    const { content, steps } = pure(old);
+    expect(configOf(content)).toEqual({
+      "pulumi:disable-default-providers": ["aws", "kubernetes", "docker"],
+      clusters: [
+        {
+          name: "main",
+          region: "us-east-1",
+          accountId: "111111111111",
+          oidcIssuerId: idA,
+          oidcIssuerUrl: `https://oidc.eks.us-east-1.amazonaws.com/id/${idA}`,
+        },
+        { name: "second", region: "eu-west-1", accountId: "012345678901", oidcIssuerId: idB },
+      ],
+      kubernetes: { namespace: "default", serviceAccount: "mcp-sa", createNamespace: false },
+      iam: { roleName: "OldRole", policyName: "OldPolicy", sessionDuration: 7200 },
+      targetAccounts: [
+        { profile: "dev", accountId: "111111111111", description: "Dev: with a colon" },
+        { profile: "prod", accountId: "222222222222", description: "Production" },
+      ],
+      mcp: { enabled: false },
+    });
+    expect(outcomes(steps, "added")).toHaveLength(23);
+    expect(steps.every(({ outcome }) => outcome === "added")).toBe(true);
+  });
+
+  test("ids keep every character, whatever YAML would make of them", () => {
+    const ids = ["12345678901234567890123456789012", `1E${"2".repeat(30)}`, `0x${"A".repeat(30)}`];
+    for (const id of ids) {
+      const { content } = pure(old.replaceAll(`oidc_issuer_id: ${idB}`, `oidc_issuer_id: ${id}`));
+      expect((configOf(content).clusters as Array<{ oidcIssuerId: string }>)[1]!.oidcIssuerId).toBe(id);
+    }
+  });
+
+  test("it says what to add for the server, and that the script's resources can be adopted", () => {
+    const { content, notes } = pure(old);
+    expect(notes).toEqual([
+      "When the script has made providers and roles in these accounts, convert with --adopt.",
+      "The stack makes IAM only. For the server: set image, clusters[0].context, clusters[1].context, and remove mcp.enabled: false.",
+    ]);
+    expect(content).toContain("# IAM only, until image");
+  });
+
+  test("--adopt takes over all but the providers in the clusters' own accounts", () => {
+    const { content, notes } = pure(old, undefined, { adopt: true });
+    expect(configOf(content).targetAccounts).toMatchObject([
+      { profile: "dev", existingOidcProviders: ["main"], adopt: true },
+      { profile: "prod", adopt: true },
+    ]);
+    expect((configOf(content).targetAccounts as object[])[1]).not.toHaveProperty("existingOidcProviders");
+    expect(notes).toHaveLength(1);
+  });
+
+  test("what has no value and what the program does not know is named, not taken", () => {
+    const text = old
+      .replace("  policy_name: OldPolicy", "  policy_name: null\n  trust_everyone: true\n  path: ~")
+      .concat("\nslack:\n  channel: x\n");
+    const { content, steps } = pure(text);
+    expect(configOf(content).iam).toEqual({ roleName: "OldRole", sessionDuration: 7200 });
+    expect(steps.filter(({ outcome }) => outcome === "left out")).toEqual([
+      { outcome: "left out", key: "iam.policy_name", why: "it has no value" },
+      { outcome: "left out", key: "iam.trust_everyone", why: "the program has no such key" },
+      { outcome: "left out", key: "iam.path", why: "it has no value" },
+      { outcome: "left out", key: "slack", why: "the program has no such key" },
+    ]);
+  });
+
+  test("anchors and merge keys are followed", () => {
+    const text = old
+      .replace("  - name: second\n    region: eu-west-1\n", "  - <<: *home\n    name: second\n")
+      .replace("clusters:", "defaults: &home { region: eu-west-1 }\nclusters:");
+    expect(configOf(pure(text).content).clusters).toMatchObject([{}, { name: "second", region: "eu-west-1" }]);
+  });
+});
+
+describe("a stack that is there", () => {
+  const existing = `# our stack
+encryptionsalt: v1:abc
+config:
+  # never change this line
+  holmes-aws-mcp:clusters:
+    - name: main # the first
+      region: us-east-1
+      context: main-context
+
+    - name: other
+      region: us-west-2
+      accountId: "333333333333"
+      oidcIssuerId: ${"C".repeat(32)}
+      deploy: false
+  aws:region: us-east-1 # not ours
+  holmes-aws-mcp:iam: {roleName: NewRole, tags: { team: "a  b" }}
+  holmes-aws-mcp:image:
+    prebuilt: ghcr.io/a/b@sha256:${"0".repeat(64)} # pinned
+  holmes-aws-mcp:mcp:
+    resources:
+      limits: { memory: 1Gi }
+  holmes-aws-mcp:kubernetes:
+    namespace: holmes-aws-mcp
+`;
+
+  test("what it says stays, with comments, order and blank lines; the rest is added", () => {
+    const { content, steps, notes } = pure(old, existing);
+    for (const line of existing.split("\n").filter((line) => !line.includes("roleName"))) {
+      expect(content.split("\n")).toContain(line);
+    }
+    expect(configOf(content)).toMatchObject({
+      "aws:region": "us-east-1",
+      clusters: [
+        { name: "main", context: "main-context", accountId: "111111111111", oidcIssuerId: idA },
+        { name: "other", deploy: false },
+        { name: "second", accountId: "012345678901", deploy: false },
+      ],
+      iam: { roleName: "NewRole", tags: { team: "a  b" }, policyName: "OldPolicy", sessionDuration: 7200 },
+      kubernetes: { namespace: "holmes-aws-mcp", serviceAccount: "mcp-sa" },
+      mcp: { resources: { limits: { memory: "1Gi" } } },
+    });
+    expect(configOf(content).mcp).not.toHaveProperty("enabled");
+    expect(outcomes(steps, "unchanged")).toEqual(["clusters[0].name", "clusters[0].region"]);
+    expect(steps.filter(({ outcome }) => outcome === "kept")).toEqual([
+      { outcome: "kept", key: "kubernetes.namespace", why: '"holmes-aws-mcp", not "default" (kubernetes.namespace)' },
+      { outcome: "kept", key: "iam.roleName", why: '"NewRole", not "OldRole" (iam.role_name)' },
+    ]);
+    expect(notes).toContain(
+      "To run the server there too: set clusters[2].context (or kubeconfig, profile) and remove deploy: false.",
+    );
+  });
+
+  test("a second time changes nothing, byte for byte", () => {
+    for (const adopt of [false, true]) {
+      const once = pure(old, existing, { adopt }).content;
+      const again = pure(old, once, { adopt });
+      expect(again.content).toBe(once);
+      expect(again.steps.every(({ outcome }) => outcome === "unchanged" || outcome === "kept")).toBe(true);
+    }
+  });
+
+  test("a file that the CLI has just made gets its config", () => {
+    expect(configOf(pure(old, "encryptionsalt: v1:abc\n").content).clusters).toHaveLength(2);
+    expect(configOf(pure(old, "").content).clusters).toHaveLength(2);
+    expect(configOf(pure(old, "config:\n").content).clusters).toHaveLength(2);
+  });
+
+  test.each([
+    ["no YAML", "config: [", "Pulumi.x.yaml: not YAML"],
+    ["a list", "- a", "Pulumi.x.yaml: expected a map with config:"],
+    ["a list under config", "config: [a]", "Pulumi.x.yaml: expected a map under config:"],
+    ["clusters as text", "config:\n  holmes-aws-mcp:clusters: '[]'\n", "holmes-aws-mcp:clusters is not a list"],
+  ])("%s is told of", (_, text, message) => {
+    expect(() => pure(old, text)).toThrow(UserError);
+    expect(() => pure(old, text)).toThrow(message);
+  });
+});
+
+describe("what is no old file", () => {
+  test.each([
+    ["no YAML", "clusters: [", "old.yaml: not YAML"],
+    ["a key twice", "clusters: []\nclusters: []\n", "old.yaml: not YAML: Map keys must be unique"],
+    ["nothing", "", "old.yaml: found no map; expected the old script's file"],
+    ["something else", "a: 1\n", "old.yaml: found a; expected the old script's file"],
+    ["stack config", "config:\n  holmes-aws-mcp:clusters: []\n", "old.yaml: this is stack config already"],
+  ])("%s", (_, text, message) => {
+    expect(() => pure(text)).toThrow(UserError);
+    expect(() => pure(text)).toThrow(message);
+  });
+});
+
+describe("on disk", () => {
+  test("a file with the faults of the old readme is refused with every reason, in its own words", async () => {
+    const faulty = old
+      .replaceAll('"111111111111"', '"1111111111"')
+      .replace('"222222222222"', "2222222222")
+      .replaceAll(idB, "B".repeat(33));
+    const message = await messageOf(convertHere(faulty));
+    expect(message.split("\n")[0]).toMatch(/old\.yaml: 4 problems; Pulumi\.x\.yaml was not written\.$/);
+    const tenDigits = (key: string, found: string) =>
+      `  - ${key}: found ${found}; expected an AWS account id: 12 digits in quotes, such as "111111111111". It has 10 digits.`;
+    expect(message.split("\n").slice(1)).toEqual([
+      tenDigits("clusters[0].account_id", '"1111111111"'),
+      expect.stringMatching(/^ {2}- clusters\[1\]\.oidc_issuer_id: found "B{33}"; expected .* It has 33 characters/),
+      tenDigits("target_accounts[0].account_id", '"1111111111"'),
+      tenDigits("target_accounts[1].account_id", '"2222222222"'),
+    ]);
+    expect(readdirSync(folder)).toEqual(["old.yaml"]);
+  });
+
+  test("what is missing and what is of another kind is told by the old file's keys", async () => {
+    const text = old
+      .replace("    region: us-east-1\n", "")
+      .replace("  - profile: prod\n    account_id", "  - account_id")
+      .replace("session_duration: 7200", "session_duration: two hours");
+    expect((await messageOf(convertHere(text))).split("\n").slice(1)).toEqual([
+      expect.stringContaining("- clusters[0].region: found nothing; expected an AWS region"),
+      expect.stringContaining('- iam.session_duration: found "two hours"; expected a whole number of seconds'),
+      expect.stringContaining("- target_accounts[1].profile: found nothing; expected an AWS profile name"),
+    ]);
+  });
+
+  test.each([
+    ["clusters as a text", "clusters: main\n", 'clusters: found "main"; expected a list of source clusters'],
+    ["an entry that is a text", "clusters: [main]\n", 'clusters[0]: found "main"; expected an object'],
+    ["iam as a list", `${old.split("iam:")[0]}iam: [a]\n`, 'iam: found ["a"]; expected an object'],
+  ])("%s", async (_, text, line) => {
+    expect(await messageOf(convertHere(text))).toContain(`  - ${line}`);
+  });
+
+  test("problems of the stack file itself are told as such, and it stays as it is", async () => {
+    const existing = "config:\n  holmes-aws-mcp:holmes:\n    namspace: x\n";
+    put("Pulumi.x.yaml", existing);
+    const message = await messageOf(convertHere(old));
+    expect(message).toContain("1 problem; Pulumi.x.yaml was not changed.");
+    expect(message).toContain(
+      "  - Pulumi.x.yaml: holmes.namspace: found a key that does not exist; expected namespace",
+    );
+    expect(written()).toBe(existing);
+  });
+
+  test("a good file gives a stack that plans", async () => {
+    const report = await convertHere(old, { adopt: true });
+    expect(report).toContain('  added      clusters[1].accountId: "012345678901" (clusters[1].account_id)\n');
+    expect(report).toContain("Pulumi.x.yaml is written; the program reads it without a problem.\n");
+    expect(report.trimEnd().split("\n").at(-1)).toContain("Next: npm run plan -- --stack x;");
+    const load = () => import("../../../index.js");
+    const { resources } = await evaluate("x", parseStackFile(written(), "Pulumi.x.yaml"), undefined, load);
+    const roles = resources.filter(({ type }) => type === "aws:iam/role:Role");
+    expect(roles.map(({ inputs, importId }) => [inputs.name, inputs.maxSessionDuration, importId])).toEqual([
+      ["OldRole", 7200, "OldRole"],
+      ["OldRole", 7200, "OldRole"],
+    ]);
+    const trust = JSON.stringify(roles[0]!.inputs.assumeRolePolicy);
+    expect(trust).toContain("system:serviceaccount:default:mcp-sa");
+    const providers = resources.filter(({ type }) => type === "aws:iam/openIdConnectProvider:OpenIdConnectProvider");
+    // main's own account keeps its own provider.
+    expect(providers).toHaveLength(3);
+    expect(providers.every(({ importId }) => importId !== undefined)).toBe(true);
+    expect(resources.filter(({ type }) => type.startsWith("kubernetes:"))).toEqual([]);
+  });
+
+  test("a second run leaves the file alone", async () => {
+    await convertHere(old);
+    const before = written();
+    expect(await convertHere(old)).toContain("Pulumi.x.yaml is unchanged;");
+    expect(written()).toBe(before);
+    expect(readdirSync(folder).sort()).toEqual(["Pulumi.x.yaml", "old.yaml"]);
+  });
+
+  test("a stack file that is a link stays one", async () => {
+    put("elsewhere.yaml", "config: {}\n");
+    symlinkSync("elsewhere.yaml", join(folder, "Pulumi.x.yaml"));
+    await convertHere(old);
+    expect(readFileSync(join(folder, "elsewhere.yaml"), "utf8")).toContain("holmes-aws-mcp:clusters");
+    expect(written()).toContain("holmes-aws-mcp:clusters");
+  });
+
+  test.each(["", "a/b", "a b", "x".repeat(101)])("%j is no stack's name", async (stack) => {
+    expect(await messageOf(convertHere(old, { stack }))).toContain(`--stack: found ${JSON.stringify(stack)}; expected`);
+  });
+
+  test("a file that is not there", async () => {
+    expect(await messageOf(convertFiles({ file: join(folder, "no.yaml"), stack: "x", folder }))).toContain("ENOENT");
+  });
+});
+
+describe("a permission policy of one's own", () => {
+  const policy = (action: string) =>
+    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: [action], Resource: "*" }] });
+  const iam = () => configOf(written()).iam as Record<string, unknown>;
+
+  test("one in the project's folder is named", async () => {
+    await convertHere(old, { permissions: put("own.json", policy("ec2:DescribeInstances")) });
+    expect(iam().policyFile).toBe("own.json");
+    expect(readdirSync(folder).sort()).toEqual(["Pulumi.x.yaml", "old.yaml", "own.json"]);
+  });
+
+  test("one from elsewhere comes along, once", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "convert-"));
+    made.push(elsewhere);
+    const path = join(elsewhere, "own.json");
+    writeFileSync(path, policy("ec2:DescribeInstances"));
+    expect(await convertHere(old, { permissions: path })).toContain(`policy.x.json is a copy of ${path}.`);
+    expect(iam().policyFile).toBe("policy.x.json");
+    expect(readFileSync(join(folder, "policy.x.json"), "utf8")).toBe(policy("ec2:DescribeInstances"));
+    await convertHere(old, { permissions: path });
+    writeFileSync(path, policy("ec2:DescribeVpcs"));
+    expect(await messageOf(convertHere(old, { permissions: path }))).toContain("with another content; remove it first");
+  });
+
+  test("one that writes is refused with the ways out, and nothing is copied", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "convert-"));
+    made.push(elsewhere);
+    const path = join(elsewhere, "own.json");
+    writeFileSync(path, policy("ec2:TerminateInstances"));
+    const message = await messageOf(convertHere(old, { permissions: path }));
+    expect(message).toContain("do more than read: ec2:TerminateInstances");
+    expect(message).toContain("Without --permissions");
+    expect(message).toContain("--policy-checks warn");
+    expect(readdirSync(folder)).toEqual(["old.yaml"]);
+    const report = await convertHere(old, { permissions: path, policyChecks: "warn" });
+    expect(report).toMatch(/^warning: iam\.policyFile: .*ec2:TerminateInstances/m);
+    expect(iam()).toMatchObject({ policyFile: "policy.x.json", policyChecks: "warn" });
+  });
+
+  test("one beside another that the stack has already", async () => {
+    put("Pulumi.x.yaml", "config:\n  holmes-aws-mcp:iam:\n    policyFile: mine.json\n");
+    const permissions = put("own.json", policy("ec2:DescribeInstances"));
+    expect(await messageOf(convertHere(old, { permissions }))).toContain('iam.policyFile is "mine.json" already');
+  });
+});
+
+describe("the command", () => {
+  const command = async (...args: string[]) => {
+    const run = promisify(execFile)(process.execPath, ["--import", "tsx", "scripts/convert/main.ts", ...args], {
+      cwd: projectFolder,
+      env: { ...process.env, INIT_CWD: folder },
+    });
+    return run.then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+  };
+
+  test.each<[string, string[], string]>([
+    ["no file", ["--stack", "x"], "expected one file, found none"],
+    ["no stack", ["old.yaml"], "--stack: expected the stack to write"],
+    ["an option that is none", ["old.yaml", "--stak", "x"], "--stak"],
+    ["a file that is not there", ["old.yaml", "--stack", "convert-test"], "ENOENT"],
+  ])("%s: its usage or one line, exit code 1, no stack trace", async (_, args, text) => {
+    const { code, stdout, stderr } = await command(...args);
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(text);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(existsSync(join(projectFolder, "Pulumi.convert-test.yaml"))).toBe(false);
+  });
+
+  test("a refusal goes to standard error and writes nothing into the project", async () => {
+    put("old.yaml", old.replace('"222222222222"', '"2"'));
+    const { code, stdout, stderr } = await command("old.yaml", "--stack", "convert-test");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("1 problem; Pulumi.convert-test.yaml was not written.");
+    expect(existsSync(join(projectFolder, "Pulumi.convert-test.yaml"))).toBe(false);
+  });
+});

@@ -1,0 +1,68 @@
+// docs/config.md follows from the schema, and what it says about a key is true.
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { configSchema } from "../../../config/schema.js";
+import { objectIn, unwrap } from "../../../config/schemaProblems.js";
+import { configDocument, configKeys, configPath } from "../../../scripts/docs/config.js";
+
+const keys = configKeys();
+
+test("docs/config.md is what the schema says today (else: npm run docs)", () => {
+  expect(readFileSync(configPath, "utf8")).toBe(configDocument());
+});
+
+test("every key of the config has a line", () => {
+  // Parts of Kubernetes' own objects are described by Kubernetes.
+  const kubernetes = /^mcp\.(tolerations|affinity|extraVolumeMounts|networkPolicy\.additional(Peers|Egress))/;
+  const paths = (schema: z.ZodType, path: string): string[] => {
+    const plain = unwrap(schema);
+    const below = plain instanceof z.ZodArray ? paths(plain.element as z.ZodType, `${path}[]`) : [];
+    const shape = Object.entries(objectIn(schema)?.shape ?? {});
+    return [
+      ...below,
+      ...shape.flatMap(([key, inner]) => {
+        const place = path === "" ? key : `${path}.${key}`;
+        return kubernetes.test(place) ? [place.match(kubernetes)![0]] : [place, ...paths(inner as z.ZodType, place)];
+      }),
+    ];
+  };
+  const all = new Set(paths(configSchema, ""));
+  expect(all.size).toBeGreaterThan(100);
+  expect(keys.map(({ path }) => path).sort()).toEqual([...all].sort());
+});
+
+test.each(keys.map((key) => [key.path, key] as const))("%s: its example is taken, its meaning is said", (_, key) => {
+  expect(key.description).toMatch(/^.{3,}[.:)]$/s);
+  const parsed = key.schema.safeParse(key.example);
+  expect(parsed.error?.issues ?? []).toEqual([]);
+});
+
+test("the example of a switch is the other way than its default", () => {
+  const switches = keys.filter(({ schema }) => unwrap(schema) instanceof z.ZodBoolean);
+  expect(switches.length).toBeGreaterThan(10);
+  for (const { path, schema, example } of switches) {
+    expect(example, path).toBe(schema.safeParse(undefined).data !== true);
+  }
+});
+
+test("every line has its five cells", () => {
+  const rows = configDocument()
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
+  expect(rows).toHaveLength(keys.length);
+  for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
+});
+
+test("keys that docs/migration.md names are there", () => {
+  const text = readFileSync("docs/migration.md", "utf8");
+  const named = [
+    ...text.matchAll(/`((?:clusters|kubernetes|iam|targetAccounts|image|mcp|holmes|verify)[[.][\w.[\]]+)/g),
+  ]
+    .map(([, path]) => path!)
+    // The old file's own spelling.
+    .filter((path) => !path.includes("_"));
+  expect(new Set(named).size).toBeGreaterThan(10);
+  const known = new Set(keys.map(({ path }) => path));
+  expect(named.filter((path) => !known.has(path))).toEqual([]);
+});

@@ -1,0 +1,656 @@
+import { execFile } from "node:child_process";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Settings } from "../../../config/settings.js";
+import { projectFolder } from "../../../scripts/common/command.js";
+import { type AccountReport, type DoctorOptions, doctor, type Report } from "../../../scripts/doctor/doctor.js";
+import { AwsError } from "../../../scripts/emulation/awsError.js";
+import { advice, audience, Emulation, type OldScript, providerArn, quick, settingsOf } from "./support.js";
+
+const role = "EKSMultiAccountMCPRole";
+const emulation = new Emulation();
+const account: Emulation["account"] = (...args) => emulation.account(...args);
+
+beforeAll(() => emulation.start());
+afterAll(() => emulation.stop());
+
+/** Every test's calls are read-only ones, whatever it is about. */
+afterEach(() => {
+  const calls = emulation.recorder.calls.splice(0);
+  const writes = calls.map(({ action }) => action).filter((action) => !/^(Get|List|AssumeRole$|GET \/)/.test(action));
+  emulation.recorder.fault = () => undefined;
+  expect(writes).toEqual([]);
+});
+
+async function read(settings: Settings, options: DoctorOptions = {}): Promise<Report> {
+  return doctor(settings, { patience: quick, ...options });
+}
+
+const of = (report: Report, profile: string): AccountReport =>
+  report.accounts.find((item) => item.profile === profile)!;
+const codes = ({ findings }: AccountReport) => findings.map(({ code }) => code);
+
+describe("an account of one's own", () => {
+  it("that is empty: all is to be made", async () => {
+    const report = await read(await settingsOf([await account("empty")]));
+    expect(report.ok).toBe(true);
+    expect(report.upWithout).toBeNull();
+    expect(codes(of(report, "empty"))).toEqual([
+      "credentials",
+      "provider-absent",
+      "provider-absent",
+      "role-absent",
+      "provider-quota",
+      "trust-quota",
+    ]);
+    expect(of(report, "empty").caller).toMatch(/^arn:aws:sts::/);
+  });
+});
+
+describe("what the old script made", () => {
+  const all = async (script: OldScript) => {
+    await script.provider("A");
+    await script.provider("B");
+    await script.role(["A", "B"]);
+  };
+
+  it("is taken over by adopt: true", async () => {
+    const report = await read(await settingsOf([await account("script", all)]));
+    const line = { at: "targetAccounts, profile script", config: "adopt: true" };
+    expect(report.ok).toBe(false);
+    expect(advice(of(report, "script").findings)).toEqual([
+      { level: "problem", code: "provider-of-script", subject: "OIDC provider of alpha", ...line },
+      { level: "problem", code: "provider-of-script", subject: "OIDC provider of beta", ...line },
+      { level: "problem", code: "role-of-script", subject: `role ${role}`, ...line },
+    ]);
+  });
+
+  it("fits when adopt: true is there", async () => {
+    const report = await read(await settingsOf([{ ...(await account("adopted", all)), adopt: true }]));
+    expect(report.ok).toBe(true);
+    expect(codes(of(report, "adopted"))).toEqual(expect.arrayContaining(["provider-adoptable", "role-adoptable"]));
+  });
+
+  it("in part: adopt names the parts, because up fails at what is not there", async () => {
+    const part = await account("part", async (script) => {
+      await script.provider("A");
+      await script.role(["A"], { policy: null });
+    });
+    const line = {
+      at: "targetAccounts, profile part",
+      config: "adopt: {oidcProviders: [alpha], role: true}",
+    };
+    const before = await read(await settingsOf([part]));
+    expect(advice(of(before, "part").findings)).toEqual([
+      { level: "problem", code: "provider-of-script", subject: "OIDC provider of alpha", ...line },
+      { level: "problem", code: "role-of-script", subject: `role ${role}`, ...line },
+    ]);
+    const wrong = await read(await settingsOf([{ ...part, adopt: true }]));
+    expect(advice(of(wrong, "part").findings)).toEqual([
+      { level: "problem", code: "provider-adopt-absent", subject: "OIDC provider of beta", ...line },
+      { level: "problem", code: "policy-adopt-absent", subject: `policies of role ${role}`, ...line },
+    ]);
+    const right = await read(await settingsOf([{ ...part, adopt: { oidcProviders: ["alpha"], role: true } }]));
+    expect(right.ok).toBe(true);
+  });
+
+  it("is not there at all, though adopt says so", async () => {
+    const report = await read(await settingsOf([{ ...(await account("nothing")), adopt: true }]));
+    const line = { at: "targetAccounts, profile nothing", config: "adopt: false" };
+    expect(advice(of(report, "nothing").findings)).toEqual([
+      { level: "problem", code: "provider-adopt-absent", subject: "OIDC provider of alpha", ...line },
+      { level: "problem", code: "provider-adopt-absent", subject: "OIDC provider of beta", ...line },
+      { level: "problem", code: "role-adopt-absent", subject: `role ${role}`, ...line },
+    ]);
+  });
+
+  it("has another path than the stack's: names are unique whatever the path", async () => {
+    const accounts = [await account("path", all)];
+    const report = await read(await settingsOf(accounts, { iam: { path: "/holmes/" } }));
+    expect(advice(of(report, "path").findings)).toContainEqual({
+      level: "problem",
+      code: "role-path",
+      subject: `role ${role}`,
+      at: "iam",
+      config: "path: /",
+    });
+  });
+
+  it("keeps its inline policy beside managed ones: the command removes it", async () => {
+    const settings = await settingsOf([{ ...(await account("leftover", all)), adopt: true }]);
+    const managed = {
+      ...settings,
+      targetAccounts: settings.targetAccounts.map((item) => ({
+        ...item,
+        permissions: { ...item.permissions, placement: "managed" as const },
+      })),
+    };
+    const report = await read(managed);
+    expect(advice(of(report, "leftover").findings)).toEqual([
+      {
+        level: "note",
+        code: "policy-left-over",
+        subject: `policies of role ${role}`,
+        commands: [`aws iam delete-role-policy --role-name ${role} --policy-name MCPReadOnlyPolicy --profile leftover`],
+      },
+    ]);
+  });
+});
+
+describe("somebody else's OIDC provider", () => {
+  const problem = (profile: string, clusters = "[alpha]", commands?: string[]) => ({
+    level: "problem",
+    code: "provider-of-others",
+    subject: "OIDC provider of alpha",
+    at: `targetAccounts, profile ${profile}`,
+    config: `existingOidcProviders: ${clusters}`,
+    ...(commands === undefined ? {} : { commands }),
+  });
+
+  it("is told by its tags", async () => {
+    const accounts = [await account("tagged", (script) => script.provider("A", { tags: { owner: "eksctl" } }))];
+    const report = await read(await settingsOf(accounts));
+    expect(advice(of(report, "tagged").findings)).toEqual([problem("tagged")]);
+  });
+
+  it("is told by another role that trusts it, even where the script's role does too", async () => {
+    const shared = await account("shared", async (script) => {
+      await script.provider("A");
+      await script.role(["A"]);
+      await script.role(["A"], { name: "ebs-csi", trust: script.trust(["A"], "kube-system:ebs-csi"), policy: null });
+    });
+    const report = await read(await settingsOf([shared]));
+    const found = of(report, "shared").findings;
+    expect(advice(found)[0]).toEqual(problem("shared"));
+    expect(found.find(({ code }) => code === "provider-of-others")!.message).toContain("role ebs-csi trusts it");
+    // Taking it over would take it from the other role at destroy.
+    const adopted = await read(
+      await settingsOf([{ ...shared, adopt: { oidcProviders: ["alpha"], role: true, policy: true } }]),
+    );
+    expect(advice(of(adopted, "shared").findings)).toEqual([problem("shared")]);
+  });
+
+  it("with other audiences: used as it is, once its owner has added ours", async () => {
+    const deaf = await account("deaf", (script) => script.provider("A", { audiences: ["other"] }));
+    const command = `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${providerArn(deaf.accountId, "A")} --client-id ${audience} --profile deaf`;
+    const report = await read(await settingsOf([deaf]));
+    expect(advice(of(report, "deaf").findings)).toEqual([problem("deaf", "[alpha]", [command])]);
+    const declared = await read(await settingsOf([{ ...deaf, existingOidcProviders: ["alpha"] }]));
+    expect(advice(of(declared, "deaf").findings)).toEqual([
+      { level: "problem", code: "provider-audience", subject: "OIDC provider of alpha", commands: [command] },
+    ]);
+  });
+
+  it("fits when it is declared; the line keeps what was declared before", async () => {
+    const two = await account("two", async (script) => {
+      await script.provider("A", { tags: { owner: "eksctl" } });
+      await script.provider("B", { tags: { owner: "eksctl" } });
+    });
+    const declared = await read(await settingsOf([{ ...two, existingOidcProviders: ["alpha", "beta"] }]));
+    expect(declared.ok).toBe(true);
+    const half = await read(await settingsOf([{ ...two, existingOidcProviders: ["beta"] }]));
+    expect(advice(of(half, "two").findings)).toEqual([problem("two", "[alpha, beta]")]);
+  });
+
+  it("is declared and not there: the stack makes it", async () => {
+    const report = await read(await settingsOf([{ ...(await account("declared")), existingOidcProviders: ["alpha"] }]));
+    expect(advice(of(report, "declared").findings)).toEqual([
+      {
+        level: "problem",
+        code: "provider-existing-absent",
+        subject: "OIDC provider of alpha",
+        at: "targetAccounts, profile declared",
+        config: "existingOidcProviders: []",
+      },
+    ]);
+  });
+
+  it("may be a leftover: nothing tells, so the way that harms nobody comes first", async () => {
+    const report = await read(await settingsOf([await account("unclear", (script) => script.provider("A"))]));
+    expect(advice(of(report, "unclear").findings)).toEqual([{ ...problem("unclear"), code: "provider-unclear" }]);
+  });
+});
+
+describe("a role of that name", () => {
+  it("that is somebody else's: another name", async () => {
+    const trust = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }],
+    });
+    const taken = await account("taken", (script) => script.role([], { trust, policy: null }));
+    const report = await read(await settingsOf([taken]));
+    expect(advice(of(report, "taken").findings)).toEqual([
+      {
+        level: "problem",
+        code: "role-of-others",
+        subject: `role ${role}`,
+        at: "iam",
+        config: `roleName: ${role}-holmes`,
+      },
+    ]);
+    expect(
+      advice(of(await read(await settingsOf([{ ...taken, adopt: { role: true } }])), "taken").findings),
+    ).toHaveLength(1);
+  });
+
+  it("in another case and path: IAM takes it for the same name", async () => {
+    const other = await account("case", (script) => script.role(["A"], { name: role.toLowerCase(), path: "/x/" }));
+    const report = await read(await settingsOf([other]));
+    expect(advice(of(report, "case").findings)[0]).toMatchObject({ level: "problem", code: "role-case" });
+  });
+
+  it("with policies of others on it: said, because destroy detaches them", async () => {
+    const extra = await account("extra", async (script) => {
+      await script.provider("A");
+      await script.provider("B");
+      await script.role(["A", "B"]);
+      await script.managedPolicy("TeamPolicy", { role });
+    });
+    const report = await read(await settingsOf([{ ...extra, adopt: true }]));
+    expect(report.ok).toBe(true);
+    expect(advice(of(report, "extra").findings)).toEqual([
+      { level: "note", code: "policy-of-others", subject: `policies of role ${role}` },
+    ]);
+  });
+});
+
+describe("names and quotas of the account", () => {
+  it("a managed policy of the stack's name, at another path and in another case", async () => {
+    const taken = await account("policy", (script) => script.managedPolicy("mcpreadonlypolicy", { path: "/other/" }));
+    const settings = await settingsOf([taken]);
+    const managed = {
+      ...settings,
+      targetAccounts: settings.targetAccounts.map((item) => ({
+        ...item,
+        permissions: { ...item.permissions, placement: "managed" as const },
+      })),
+    };
+    const report = await read(managed);
+    expect(advice(of(report, "policy").findings)).toEqual([
+      {
+        level: "problem",
+        code: "policy-taken",
+        subject: "managed policy MCPReadOnlyPolicy",
+        at: "iam",
+        config: "policyName: MCPReadOnlyPolicy-holmes",
+      },
+    ]);
+  });
+
+  it("a permissions boundary that is there, and one that is not", async () => {
+    const bounded = await account("bounded", (script) => script.managedPolicy("Boundary", { path: "/team/" }));
+    const unbounded = await account("unbounded");
+    const report = await read(
+      await settingsOf([bounded, unbounded], { iam: { permissionsBoundary: "team/Boundary" } }),
+    );
+    expect(codes(of(report, "bounded"))).toContain("boundary-found");
+    expect(of(report, "bounded").findings.every(({ level }) => level === "ok")).toBe(true);
+    expect(advice(of(report, "unbounded").findings)).toEqual([
+      {
+        level: "problem",
+        code: "boundary-absent",
+        subject: "permissions boundary",
+        commands: [
+          "aws iam create-policy --policy-name Boundary --path /team/ --policy-document file://boundary.json --profile unbounded",
+        ],
+      },
+    ]);
+  });
+
+  it("a trust policy that the account's quota refuses", async () => {
+    const clusters = ["A", "B", "C", "D", "E", "F"].map((id) => ({
+      name: `cluster-${id}`,
+      region: "us-east-1",
+      accountId: "999999999999",
+      oidcIssuerId: id.repeat(32),
+      deploy: false,
+    }));
+    const small = await account("small");
+    const command =
+      "aws service-quotas request-service-quota-increase --service-code iam --quota-code L-C07B4B0D --desired-value 4096 --region us-east-1 --profile small";
+    const quota = { code: "trust-quota", subject: "trust policy quota", at: "iam", config: "trustPolicyLimit: 2048" };
+    const six = await read(await settingsOf([small], { clusters, iam: { trustPolicyLimit: 4096 } }));
+    expect(advice(of(six, "small").findings)).toEqual([{ level: "problem", ...quota, commands: [command] }]);
+    const two = await read(
+      await settingsOf([small], { clusters: clusters.slice(0, 2), iam: { trustPolicyLimit: 4096 } }),
+    );
+    expect(advice(of(two, "small").findings)).toEqual([{ level: "note", ...quota, commands: [command] }]);
+    expect(two.ok).toBe(true);
+  });
+
+  it("as many OIDC providers as an account may have", async () => {
+    const full = await account("full", async (script) => {
+      for (let number = 0; number < 99; number += 1) await script.provider(String(number).padStart(2, "0"));
+    });
+    const report = await read(await settingsOf([full]));
+    expect(advice(of(report, "full").findings)).toEqual([
+      { level: "problem", code: "provider-quota", subject: "OIDC providers" },
+    ]);
+    expect(of(report, "full").findings.find(({ code }) => code === "provider-quota")!.message).toMatch(
+      /^99 of 100 in the account, 2 to be made/,
+    );
+  });
+});
+
+describe("an account that lets nobody in", () => {
+  const without = (...names: string[]) =>
+    `pulumi up --stack test --continue-on-error${names.map((name) => ` --exclude '**::${name}' --exclude '**::${name}/**'`).join("")}`;
+
+  it("leaves the others read, and out of one up", async () => {
+    const well = await account("well");
+    const elsewhere = await account("wrong");
+    const wrong = { ...elsewhere, accountId: "222222222222" };
+    const refused = await account("refused");
+    const silent = await account("silent");
+    emulation.recorder.fault = (call) => {
+      const profile = emulation.profileOf(call);
+      if (profile === "refused") {
+        return new AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403);
+      }
+      return profile === "silent" ? "silence" : undefined;
+    };
+    const unknown = { profile: "unknown", accountId: "333333333333" };
+    const report = await read(await settingsOf([well, wrong, refused, silent, unknown]));
+
+    expect(of(report, "well").read).toBe(true);
+    expect(of(report, "well").findings.every(({ level }) => level === "ok")).toBe(true);
+    expect(report.ok).toBe(false);
+    expect(report.upWithout).toBe(without("wrong", "refused", "silent", "unknown"));
+    const sick = { level: "problem", code: "credentials", subject: "credentials" };
+    expect(advice(of(report, "wrong").findings)).toEqual([
+      {
+        ...sick,
+        code: "wrong-account",
+        at: "targetAccounts, profile wrong",
+        config: `accountId: "${elsewhere.accountId}"`,
+        commands: [without("wrong")],
+      },
+    ]);
+    expect(advice(of(report, "refused").findings)).toEqual([
+      { ...sick, commands: ["aws sts get-caller-identity --profile refused", without("refused")] },
+    ]);
+    // AWS's own words, with the account's profile.
+    expect(of(report, "refused").findings[0]!.message).toBe(
+      "InvalidClientTokenId: The security token included in the request is invalid.",
+    );
+    expect(advice(of(report, "silent").findings)).toEqual([{ ...sick, commands: [without("silent")] }]);
+    expect(of(report, "silent").findings[0]!.message).toMatch(/^TimeoutError: /);
+    expect(advice(of(report, "unknown").findings)).toEqual([
+      { ...sick, commands: ["aws configure sso --profile unknown", without("unknown")] },
+    ]);
+    expect(of(report, "silent").read).toBe(false);
+  });
+
+  it("is told apart from a cluster of the same name", async () => {
+    const report = await read(await settingsOf([{ profile: "alpha", accountId: "333333333334" }]));
+    expect(report.upWithout).toBe(
+      "pulumi up --stack test --continue-on-error --exclude '**::holmes-aws-mcp:index:TargetAccount::alpha'" +
+        " --exclude '**::holmes-aws-mcp:index:TargetAccount$**::alpha/**' --exclude '**::pulumi:providers:aws::alpha/aws'",
+    );
+  });
+
+  it("cannot be left out where something is looked up first", async () => {
+    const cluster = { name: "eks", region: "us-east-1", accountId: "444444444444", profile: "nobody" };
+    const report = await read(
+      await settingsOf([await account("beside")], { clusters: [{ ...cluster, deploy: false }] }),
+    );
+    expect(of(report, "nobody").purposes).toEqual(["EKS look-up of eks"]);
+    expect(of(report, "nobody").findings[0]!.fix!.what).toContain("eks is looked up first");
+    expect(report.upWithout).toBeNull();
+    expect(report.ok).toBe(false);
+  });
+});
+
+describe("the way in", () => {
+  it("through an assumed role, with its external id", async () => {
+    const source = await account("source");
+    const target = await account("target");
+    const roleArn = `arn:aws:iam::${target.accountId}:role/Provisioner`;
+    const assumed = {
+      profile: "assumed",
+      accountId: target.accountId,
+      assumeRole: { roleArn, externalId: "holmes-42", sourceProfile: source.profile },
+    };
+    const report = await read(await settingsOf([assumed]));
+    expect(report.ok).toBe(true);
+    expect(of(report, "assumed").caller).toBe(
+      `arn:aws:sts::${target.accountId}:assumed-role/Provisioner/holmes-aws-mcp`,
+    );
+    const call = emulation.recorder.calls.find(({ action }) => action === "AssumeRole")!;
+    expect(Object.fromEntries(call.parameters)).toMatchObject({
+      RoleArn: roleArn,
+      ExternalId: "holmes-42",
+      RoleSessionName: "holmes-aws-mcp",
+    });
+    emulation.recorder.fault = ({ action }) =>
+      action === "AssumeRole"
+        ? new AwsError("AccessDenied", "not authorized to perform: sts:AssumeRole", 403)
+        : undefined;
+    const refused = of(await read(await settingsOf([assumed])), "assumed");
+    expect(refused.findings[0]!.message).toBe("AccessDenied: not authorized to perform: sts:AssumeRole");
+    expect(refused.findings[0]!.fix!.what).toContain(`The trust policy of ${roleArn} has to name`);
+    expect(refused.findings[0]!.fix!.what).toContain("external id holmes-42");
+  });
+
+  it("is left alone where the account is managed elsewhere", async () => {
+    const report = await read(await settingsOf([{ profile: "stackset", accountId: "555555555555", manage: false }]));
+    expect(emulation.recorder.calls).toEqual([]);
+    expect(report.ok).toBe(true);
+    expect(of(report, "stackset")).toMatchObject({ read: false, caller: null });
+    expect(codes(of(report, "stackset"))).toEqual(["not-managed"]);
+  });
+
+  it("reads the named profiles only, and knows the others by name", async () => {
+    const [one, two] = [await account("one"), await account("second")];
+    const settings = await settingsOf([one, two]);
+    const report = await read(settings, { profiles: ["second"] });
+    expect(report.accounts.map(({ profile }) => profile)).toEqual(["second"]);
+    await expect(read(settings, { profiles: ["secund"] })).rejects.toThrow(
+      "--profile secund: stack test has no such profile; did you mean second? Known: one, second",
+    );
+  });
+});
+
+describe("clusters that are looked up from EKS", () => {
+  const clusterOf = (accountId: string, more: object = {}) => ({
+    clusters: [{ name: "eks", region: "us-east-1", accountId, profile: "home", deploy: false, ...more }],
+  });
+
+  it("are asked for first, in an account that is read once for all its purposes", async () => {
+    const home = await account("home");
+    const issuer = await emulation.eksCluster("home", "eks");
+    const id = issuer.split("/").at(-1)!;
+    const other = await account("other", (script) => script.provider(id, { tags: { owner: "eksctl" } }));
+    const settings = await settingsOf([home, other], clusterOf(home.accountId));
+    const report = await read(settings);
+    expect(report.accounts).toHaveLength(2);
+    expect(of(report, "home").purposes).toEqual(["target account", "EKS look-up of eks"]);
+    expect(
+      of(report, "home")
+        .findings.slice(0, 3)
+        .map(({ code, subject }) => [code, subject]),
+    ).toEqual([
+      ["credentials", "credentials"],
+      ["cluster", "cluster eks"],
+      ["provider-absent", "OIDC provider of eks"],
+    ]);
+    const problem = {
+      level: "problem",
+      code: "provider-of-others",
+      subject: "OIDC provider of eks",
+      at: "targetAccounts, profile other",
+      config: "existingOidcProviders: [eks]",
+    };
+    expect(advice(of(report, "other").findings)).toEqual([problem]);
+    // Also where only the other account is asked for.
+    const one = await read(settings, { profiles: ["other"] });
+    expect(one.accounts.map(({ profile }) => profile)).toEqual(["other"]);
+    expect(advice(of(one, "other").findings)).toEqual([problem]);
+  });
+
+  it("may have another issuer than the config says: they were re-created", async () => {
+    const home = await account("home");
+    const issuer = await emulation.eksCluster("home", "eks");
+    const old = { deploy: true, oidcIssuerId: "A".repeat(32) };
+    const settings = await settingsOf([home], {
+      ...clusterOf(home.accountId, old),
+      image: { prebuilt: `registry.example.com/mcp@sha256:${"0".repeat(64)}` },
+    });
+    expect(advice(of(await read(settings), "home").findings)).toEqual([
+      {
+        level: "problem",
+        code: "issuer-differs",
+        subject: "cluster eks",
+        at: "clusters, name eks",
+        config: `oidcIssuerUrl: ${issuer}`,
+      },
+    ]);
+  });
+
+  it("may be absent, or not for us to see: no account is compared with them", async () => {
+    const home = await account("home");
+    const settings = await settingsOf([home], clusterOf(home.accountId));
+    const unknown = { level: "note", code: "issuer-unknown", subject: "cluster eks" };
+    expect(advice(of(await read(settings), "home").findings)).toEqual([
+      { level: "problem", code: "cluster-absent", subject: "cluster eks" },
+      unknown,
+    ]);
+    emulation.recorder.fault = ({ action }) =>
+      action === "GET /clusters/eks" ? new AwsError("AccessDeniedException", "not authorized", 403) : undefined;
+    const refused = of(await read(settings), "home").findings;
+    expect(advice(refused)).toEqual([{ level: "problem", code: "cluster-unread", subject: "cluster eks" }, unknown]);
+    expect(refused.find(({ code }) => code === "cluster-unread")!.message).toBe(
+      "eks:DescribeCluster: AccessDeniedException: not authorized",
+    );
+  });
+});
+
+describe("readings that AWS refuses", () => {
+  const denied = (action: string) =>
+    new AwsError("AccessDenied", `User is not authorized to perform: iam:${action}`, 403);
+  const refuse =
+    (...actions: string[]) =>
+    ({ action }: { action: string }) =>
+      actions.includes(action) ? denied(action) : undefined;
+
+  it("that up does not need: said, and the rest goes on", async () => {
+    const half = await account("half", async (script) => {
+      await script.provider("A");
+      await script.provider("B");
+      await script.role(["A", "B"]);
+    });
+    emulation.recorder.fault = refuse("ListRoles", "GetAccountSummary", "ListOpenIDConnectProviders");
+    const report = await read(await settingsOf([{ ...half, adopt: true }]));
+    expect(report.ok).toBe(true);
+    expect(advice(of(report, "half").findings).map(({ level, code, subject }) => [level, code, subject])).toEqual([
+      ["note", "unread", "who else trusts the OIDC providers"],
+      ["note", "unread", "OIDC providers"],
+      ["note", "unread", "quotas"],
+    ]);
+    expect(codes(of(report, "half"))).toEqual(expect.arrayContaining(["provider-adoptable", "role-adoptable"]));
+  });
+
+  it("that up needs too: a problem", async () => {
+    const blind = await account("blind", (script) => script.role(["A"]));
+    emulation.recorder.fault = refuse("GetRole");
+    const report = await read(await settingsOf([blind]));
+    expect(report.ok).toBe(false);
+    expect(of(report, "blind").findings.find(({ code }) => code === "unread")).toMatchObject({
+      level: "problem",
+      subject: `role ${role}`,
+      message: "not checked: iam:GetRole: AccessDenied: User is not authorized to perform: iam:GetRole",
+    });
+  });
+
+  it("are tried again when AWS is only busy", async () => {
+    const busy = await account("busy");
+    let refusals = 0;
+    emulation.recorder.fault = ({ action }) =>
+      action === "GetAccountSummary" && refusals++ === 0 ? new AwsError("Throttling", "Rate exceeded", 400) : undefined;
+    expect((await read(await settingsOf([busy]))).ok).toBe(true);
+    expect(emulation.recorder.calls.filter(({ action }) => action === "GetAccountSummary")).toHaveLength(2);
+  });
+});
+
+it("names every kind of call that it makes", async () => {
+  const rich = await account("rich", async (script) => {
+    await script.provider("A");
+    await script.provider("B");
+    await script.role(["A", "B"]);
+    await script.managedPolicy("MCPReadOnlyPolicy", { path: "/other/" });
+  });
+  const settings = await settingsOf([rich], { iam: { permissionsBoundary: "Boundary" } });
+  await read({
+    ...settings,
+    targetAccounts: settings.targetAccounts.map((item) => ({
+      ...item,
+      permissions: { ...item.permissions, placement: "managed" as const },
+    })),
+  });
+  expect([...new Set(emulation.recorder.calls.map(({ action }) => action))].sort()).toEqual([
+    "GetAccountSummary",
+    "GetCallerIdentity",
+    "GetOpenIDConnectProvider",
+    "GetPolicy",
+    "GetPolicyVersion",
+    "GetRole",
+    "GetRolePolicy",
+    "ListAttachedRolePolicies",
+    "ListOpenIDConnectProviders",
+    "ListPolicies",
+    "ListRolePolicies",
+    "ListRoles",
+  ]);
+});
+
+describe("the command", () => {
+  /** `npm run doctor -- …` on the checked-in stacks, from another folder. */
+  const command = (...args: string[]) =>
+    new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      const loader = `${projectFolder}/node_modules/tsx/dist/loader.mjs`;
+      execFile(
+        process.execPath,
+        ["--import", loader, `${projectFolder}/scripts/doctor/main.ts`, ...args],
+        { cwd: "/", env: process.env },
+        (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+      );
+    });
+
+  it("exits 0 when nothing is wrong, with a table", async () => {
+    await emulation.account("dev", undefined, "111111111111");
+    await emulation.account("sandbox", undefined, "222222222222");
+    const { code, stdout, stderr } = await command();
+    expect(stdout).toContain("│ sandbox │ 222222222222 │ ✓ credentials, OIDC provider of dev-cluster (to be made),");
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe(
+      "dev: no problem found; 2 accounts looked at, nothing was changed",
+    );
+    expect(stderr).toContain("2 of 2 accounts read");
+    expect(code).toBe(0);
+  });
+
+  it("exits 1 when something is, with JSON alone on standard output", async () => {
+    const { code, stdout } = await command("--stack", "prod", "--json", "--profile", "data", "--profile", "billing");
+    const report: Report = JSON.parse(stdout);
+    expect(report).toMatchObject({ stack: "prod", ok: false });
+    expect(report.accounts.map(({ profile, read: done }) => [profile, done])).toEqual([
+      ["data", false],
+      ["billing", false],
+    ]);
+    expect(report.upWithout).toBe(
+      "pulumi up --stack prod --continue-on-error --exclude '**::data' --exclude '**::data/**' --exclude '**::billing' --exclude '**::billing/**'",
+    );
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    [["--stack", "nowhere"], /^stack nowhere: there is no .*Pulumi\.nowhere\.yaml; stacks here: .*dev/m],
+    [["--profile", "sandbix"], /^--profile sandbix: stack dev has no such profile; did you mean sandbox\?/m],
+    [["--state", "/nowhere/state.json"], /^--state \/nowhere\/state.json: ENOENT/m],
+    [["--write"], /^usage: npm run doctor/m],
+  ])("says in a line what is wrong with %s", async (args, message) => {
+    const { code, stdout, stderr } = await command(...args);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain("    at ");
+    expect(stdout).toBe("");
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,402 @@
+/** States that need no account: facts in, findings out. */
+import { describe, expect, it } from "vitest";
+import type { Settings } from "../../../config/settings.js";
+import { trustRoles } from "../../../documents/profiles.js";
+import { upWithout } from "../../../scripts/doctor/advice.js";
+import type { Report } from "../../../scripts/doctor/doctor.js";
+import type { AccountFacts, OidcProviderFacts, RoleFacts } from "../../../scripts/doctor/facts.js";
+import { examine, wantedOf } from "../../../scripts/doctor/findings.js";
+import { placesOf } from "../../../scripts/doctor/places.js";
+import { reportText, wrap } from "../../../scripts/doctor/report.js";
+import { advice, audience, issuerOf, OldScript, providerArn, settingsOf } from "./support.js";
+
+const accountId = "111111111111";
+const roleName = "EKSMultiAccountMCPRole";
+const script = new OldScript(undefined as never, accountId);
+const trust = (...ids: string[]) => JSON.parse(script.trust(ids));
+
+const provider = (id: string, more: Partial<OidcProviderFacts> = {}): [string, OidcProviderFacts] => [
+  issuerOf(id),
+  { arn: providerArn(accountId, id), audiences: [audience], tags: {}, ...more },
+];
+
+const role = (more: Partial<RoleFacts> = {}): RoleFacts => ({
+  name: roleName,
+  arn: `arn:aws:iam::${accountId}:role/${roleName}`,
+  path: "/",
+  description: "",
+  trust: trust("A", "B"),
+  tags: {},
+  inline: new Map([["MCPReadOnlyPolicy", { Version: "2012-10-17" as const, Statement: [] }]]),
+  attached: [],
+  ...more,
+});
+
+interface Has {
+  providers?: ReadonlyArray<[string, OidcProviderFacts]>;
+  roles?: readonly RoleFacts[];
+  summary?: Record<string, number>;
+}
+
+function findings(settings: Settings, { providers = [], roles = [], summary = {} }: Has) {
+  const account = settings.targetAccounts[0]!;
+  const wanted = wantedOf(settings, account);
+  const find = <T>(names: readonly string[], get: (name: string) => T | undefined) =>
+    new Map(names.map((name) => [name, { value: get(name) }]));
+  const facts: AccountFacts = {
+    accountId,
+    caller: "arn:aws:sts::111111111111:assumed-role/x/y",
+    oidcProviderCount: { value: providers.length },
+    oidcProviders: find(wanted.issuers, (issuer) => new Map(providers).get(issuer)),
+    allRoles: { value: roles },
+    roles: find(wanted.roles, (name) => roles.find((item) => item.name.toLowerCase() === name.toLowerCase())),
+    policies: find(wanted.managedPolicies, () => undefined),
+    boundary: undefined,
+    summary: { value: { AssumeRolePolicySizeQuota: 2048, ...summary } },
+  };
+  return examine({ settings, place: placesOf(settings)[0]!, account, facts, state: undefined });
+}
+
+const settings = (account: Record<string, unknown> = {}, overrides: Record<string, unknown> = {}) =>
+  settingsOf([{ profile: "dev", accountId, ...account }], overrides);
+
+/** alpha was re-created: its issuer is C… now, A… before. */
+const recreated = {
+  clusters: [
+    {
+      name: "alpha",
+      region: "us-east-1",
+      accountId: "999999999999",
+      oidcIssuerId: "C".repeat(32),
+      previousIssuers: [`https://${issuerOf("A")}`],
+      deploy: false,
+    },
+  ],
+};
+
+describe("a re-created cluster", () => {
+  it("whose old provider is ours: the new one is made beside it", async () => {
+    const tagged = { tags: { team: "platform" } };
+    const found = findings(await settings({}, { ...recreated, iam: tagged }), {
+      providers: [provider("A", tagged)],
+      roles: [role({ trust: trust("A"), ...tagged })],
+    });
+    expect(advice(found)).toEqual([]);
+    expect(found.map(({ code }) => code).slice(0, 2)).toEqual(["provider-absent", "provider-ours"]);
+  });
+
+  it("whose old provider is the script's: takes two steps, because the new one cannot be taken over", async () => {
+    const has = { providers: [provider("A")], roles: [role({ trust: trust("A") })] };
+    const found = findings(await settings({}, recreated), has);
+    const absent = found.find(({ code }) => code === "provider-adopt-absent")!;
+    expect(absent.fix!.what).toMatch(/^Two steps: up once with oidcIssuerUrl set to the issuer that is there/);
+    expect(advice(findings(await settings({ adopt: true }, recreated), has))[0]).toMatchObject({
+      level: "problem",
+      code: "provider-adopt-absent",
+      subject: "OIDC provider of alpha",
+    });
+  });
+
+  it("whose old provider is somebody else's: the new one has to be there as well", async () => {
+    const foreign = [provider("A", { tags: { owner: "eksctl" } })];
+    const create = `aws iam create-open-id-connect-provider --url https://${issuerOf("C")} --client-id-list ${audience} --profile dev`;
+    const existing = { at: "targetAccounts, profile dev", config: "existingOidcProviders: [alpha]" };
+    expect(advice(findings(await settings({}, recreated), { providers: foreign }))).toEqual([
+      {
+        level: "problem",
+        code: "provider-existing-absent",
+        subject: "OIDC provider of alpha",
+        ...existing,
+        commands: [create],
+      },
+      {
+        level: "problem",
+        code: "provider-of-others",
+        subject: `OIDC provider of alpha (previous issuer ${"A".repeat(32)})`,
+        ...existing,
+      },
+    ]);
+    const declared = await settings({ existingOidcProviders: ["alpha"] }, recreated);
+    expect(advice(findings(declared, { providers: foreign }))).toEqual([
+      { level: "problem", code: "provider-existing-absent", subject: "OIDC provider of alpha", commands: [create] },
+    ]);
+    // Of the two only the old one missing is no fault: the old cluster is going away.
+    const now = [provider("C", { tags: { owner: "eksctl" } })];
+    expect(advice(findings(declared, { providers: now })).map(({ level }) => level)).toEqual(["note"]);
+  });
+});
+
+describe("an OIDC provider with the tags of the company", () => {
+  const tagged = { tags: { team: "platform" } };
+
+  it("is not ours while no role of ours trusts it", async () => {
+    const found = findings(await settings({}, { iam: tagged }), { providers: [provider("A", tagged)] });
+    expect(advice(found).map(({ code, config }) => [code, config])).toEqual([
+      ["provider-of-others", "existingOidcProviders: [alpha]"],
+    ]);
+  });
+
+  it("is ours beside our role with the same ones, though iam.tags has changed since", async () => {
+    const written = {
+      inline: new Map([["MCPReadOnlyPolicy", (await settings()).targetAccounts[0]!.permissions.policies[0]!.document]]),
+    };
+    const found = findings(await settings({}, { iam: { tags: { team: "new" } } }), {
+      providers: [provider("A", tagged), provider("B", { tags: { owner: "eksctl" } })],
+      roles: [role({ ...tagged, ...written })],
+    });
+    expect(found.map(({ code }) => code)).toEqual(expect.arrayContaining(["provider-ours", "role-ours"]));
+    expect(advice(found).map(({ code, config }) => [code, config])).toEqual([
+      ["provider-of-others", "existingOidcProviders: [beta]"],
+    ]);
+  });
+});
+
+describe("a role", () => {
+  const all = [provider("A"), provider("B")];
+
+  it("that the stack and the script would both have made: adopt harms neither, the state knows", async () => {
+    const plain = await settings();
+    const document = { Version: "2012-10-17" as const, Statement: [] };
+    const own: Settings = {
+      ...plain,
+      targetAccounts: plain.targetAccounts.map((account) => ({
+        ...account,
+        // A policy file of the user's own, without the denials.
+        permissions: {
+          placement: "inline",
+          policies: [{ name: "MCPReadOnlyPolicy", document, size: 0, limit: 10240 }],
+        },
+      })),
+    };
+    const found = advice(findings(own, { providers: all, roles: [role()] }));
+    expect(found.at(-1)).toEqual({
+      level: "problem",
+      code: "role-unclear",
+      subject: `role ${roleName}`,
+      at: "targetAccounts, profile dev",
+      config: "adopt: true",
+      commands: [
+        "pulumi stack export --stack test --file state.json && npm run doctor -- --stack test --state state.json",
+      ],
+    });
+  });
+
+  it("of the stack's own trust policy and description is ours, though nothing else tells", async () => {
+    const described = await settings({ description: "Development" });
+    const document = trustRoles(described, described.targetAccounts[0]!, [
+      { name: "alpha", issuerUrl: `https://${issuerOf("A")}`, previousIssuers: [] },
+      { name: "beta", issuerUrl: `https://${issuerOf("B")}`, previousIssuers: [] },
+    ])[0]!.document;
+    const roles = [role({ trust: document, description: "Development", inline: new Map() })];
+    expect(advice(findings(described, { providers: all, roles }))).toEqual([]);
+  });
+
+  it("of ours, spelled otherwise or moved to another path", async () => {
+    const tagged = { tags: { team: "platform" } };
+    const iam = await settings({}, { iam: { ...tagged, path: "/holmes/" } });
+    const providers = [provider("A", tagged), provider("B", tagged)];
+    expect(advice(findings(iam, { providers, roles: [role(tagged)] }))).toEqual([
+      { level: "note", code: "role-path", subject: `role ${roleName}`, at: "iam", config: "path: /" },
+    ]);
+    const lower = role({ ...tagged, name: roleName.toLowerCase() });
+    expect(advice(findings(iam, { providers, roles: [lower] }))).toEqual([
+      {
+        level: "problem",
+        code: "role-case",
+        subject: `role ${roleName}`,
+        at: "iam",
+        config: `roleName: ${roleName.toLowerCase()}`,
+      },
+    ]);
+  });
+
+  it("of another stack of this program is not ours, whatever its tags say", async () => {
+    const tagged = { tags: { team: "platform" } };
+    const twin = role({ ...tagged, trust: trust("F") });
+    const found = advice(findings(await settings({}, { iam: tagged }), { roles: [twin] }));
+    expect(found).toEqual([
+      {
+        level: "problem",
+        code: "role-of-twin",
+        subject: `role ${roleName}`,
+        at: "iam",
+        config: `roleName: ${roleName}-holmes`,
+        commands: [
+          "pulumi stack export --stack test --file state.json && npm run doctor -- --stack test --state state.json",
+        ],
+      },
+    ]);
+  });
+
+  it("of the script that trusts more clusters than the stack: said, because up takes them out", async () => {
+    const roles = [role({ trust: trust("A", "B", "F") })];
+    const found = findings(await settings({ adopt: true }), { providers: all, roles });
+    expect(advice(found).map(({ level, code }) => [level, code])).toEqual([["note", "role-trust-removed"]]);
+    expect(found.find(({ code }) => code === "role-trust-removed")!.message).toContain(issuerOf("F"));
+  });
+
+  it("with a number is never the script's: it is in the way", async () => {
+    const pinned = await settings(
+      {},
+      {
+        clusters: ["A", "B"].map((id, index) => ({
+          name: `c${index}`,
+          region: "us-east-1",
+          accountId: "999999999999",
+          oidcIssuerId: id.repeat(32),
+          roleNumber: index + 1,
+          deploy: false,
+        })),
+      },
+    );
+    const roles = [role({ name: `${roleName}-2`, arn: `arn:aws:iam::${accountId}:role/${roleName}-2` })];
+    expect(advice(findings(pinned, { roles })).map(({ code, config }) => [code, config])).toEqual([
+      ["role-of-others", `roleName: ${roleName}-holmes`],
+    ]);
+  });
+
+  it.each([
+    ["a principal of another kind", { Principal: { AWS: "arn:aws:iam::222222222222:root" } }],
+    ["a second condition", { Condition: { StringEquals: {}, IpAddress: {} } }],
+    [
+      "another audience",
+      { Condition: { StringEquals: { [`${issuerOf("A")}:aud`]: "x", [`${issuerOf("A")}:sub`]: "y" } } },
+    ],
+    ["a Sid", { Sid: "Console" }],
+    ["a wildcard operator", { Condition: { StringLike: trust("A").Statement[0].Condition.StringEquals } }],
+  ])("whose trust policy has %s is not the script's", async (_, change) => {
+    const document = trust("A");
+    Object.assign(document.Statement[0], change);
+    const codes = findings(await settings(), { roles: [role({ trust: document })] }).map(({ code }) => code);
+    expect(codes).toContain("role-of-others");
+    expect(codes).not.toContain("role-of-script");
+  });
+});
+
+describe("quotas", () => {
+  it("of roles and of policies on a role: the increase by its code", async () => {
+    const found = findings(await settings(), { summary: { Roles: 1000, RolesQuota: 1000 } });
+    expect(advice(found)).toEqual([
+      {
+        level: "problem",
+        code: "account-quota",
+        subject: "roles",
+        commands: [
+          "aws service-quotas request-service-quota-increase --service-code iam --quota-code L-FE177D64 --desired-value 1001 --region us-east-1 --profile dev",
+        ],
+      },
+    ]);
+    const plain = await settings({ adopt: true });
+    const managed: Settings = {
+      ...plain,
+      targetAccounts: plain.targetAccounts.map((account) => ({
+        ...account,
+        permissions: { ...account.permissions, placement: "managed" },
+      })),
+    };
+    const attached = Array.from({ length: 10 }, (_, index) => ({ name: `p${index}`, arn: `arn:${index}` }));
+    const full = findings(managed, {
+      providers: [provider("A"), provider("B")],
+      roles: [role({ attached })],
+      summary: { AttachedPoliciesPerRoleQuota: 10 },
+    });
+    expect(full.find(({ code }) => code === "account-quota")).toMatchObject({
+      level: "problem",
+      message: "10 attached by others and 1 of this stack, a role takes 10",
+    });
+  });
+
+  it("outside the aws partition: by AWS Support; without a profile: no --profile", async () => {
+    const china = await settings({ region: "cn-north-1" }, { iam: { trustPolicyLimit: 4096 } });
+    expect(findings(china, {}).find(({ code }) => code === "trust-quota")!.fix).toEqual({
+      what: `Ask AWS Support to raise AssumeRolePolicySizeQuota of account ${accountId} to 4096.`,
+      at: "iam",
+      config: "trustPolicyLimit: 2048",
+    });
+    const assumeRole = { roleArn: `arn:aws:iam::${accountId}:role/Provisioner` };
+    const assumed = await settings({ assumeRole }, { iam: { trustPolicyLimit: 4096 } });
+    expect(findings(assumed, {}).find(({ code }) => code === "trust-quota")!.fix!.commands![0]).toMatch(
+      /--region us-east-1$/,
+    );
+  });
+});
+
+describe("the report", () => {
+  const report: Report = {
+    stack: "dev",
+    ok: false,
+    upWithout: null,
+    accounts: [
+      {
+        profile: "dev",
+        accountId,
+        purposes: ["target account"],
+        read: true,
+        caller: "arn:aws:sts::111111111111:assumed-role/x/y",
+        findings: [
+          { level: "ok", code: "credentials", subject: "credentials", message: "account 111111111111" },
+          { level: "ok", code: "provider-absent", subject: "OIDC provider of alpha", message: "absent" },
+          {
+            level: "problem",
+            code: "role-of-script",
+            subject: `role ${roleName}`,
+            message: `arn:aws:iam::${accountId}:role/${"a-very-long-name".repeat(8)}`,
+            fix: {
+              what: "Take it over.",
+              at: "targetAccounts, profile dev",
+              config: "adopt: true",
+              commands: ["aws x"],
+            },
+          },
+        ],
+      },
+      {
+        profile: "stackset",
+        accountId: "222222222222",
+        purposes: ["target account"],
+        read: false,
+        caller: null,
+        findings: [{ level: "note", code: "not-managed", subject: "account", message: "elsewhere" }],
+      },
+    ],
+  };
+
+  it("has a row for each finding that matters, and lines that can be copied whole", () => {
+    const text = reportText(report, 120);
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(120);
+    const cells = text.split("\n").filter((line) => line.startsWith("│"));
+    expect(cells[1]).toContain("│ dev     │ 111111111111 │ ✗ role EKSMultiAccountMCPRole:");
+    expect(text.replaceAll(/[│\s]/g, "")).toContain("a-very-long-name".repeat(8).slice(0, 40));
+    expect(text).toContain("✓ credentials, OIDC provider of alpha (to be");
+    expect(text).toContain("\n[1] targetAccounts, profile dev: adopt: true\n[2] run: aws x\n");
+    expect(text).toContain("not read, because manage is false: stackset");
+    expect(text.split("\n").at(-1)).toBe("dev: 1 problem; 1 account looked at, nothing was changed");
+  });
+
+  it("breaks long words where the line ends, and loses none of them", () => {
+    const text = `short ${"x".repeat(25)} end`;
+    expect(wrap(text, 10).split("\n")).toEqual(["short", "x".repeat(10), "x".repeat(10), "xxxxx end"]);
+    expect(wrap("one\ntwo", 10)).toBe("one\ntwo");
+  });
+});
+
+it("writes names that YAML would take for something else in quotes", async () => {
+  const clusters = ["true", "123"].map((name, index) => ({
+    name,
+    region: "us-east-1",
+    accountId: "999999999999",
+    oidcIssuerId: ["A", "B"][index]!.repeat(32),
+    deploy: false,
+  }));
+  const foreign = { tags: { owner: "eksctl" } };
+  const found = findings(await settings({}, { clusters }), {
+    providers: [provider("A", foreign), provider("B", foreign)],
+  });
+  expect(found[0]!.fix!.config).toBe('existingOidcProviders: ["true", "123"]');
+});
+
+it("leaves several accounts out of one up", async () => {
+  expect(upWithout(await settings(), ["a", "b"])).toBe(
+    "pulumi up --stack test --continue-on-error --exclude '**::a' --exclude '**::a/**' --exclude '**::b' --exclude '**::b/**'",
+  );
+});

@@ -1,0 +1,275 @@
+/** The doctor beside the program itself: what that makes is ours, and both get into accounts the same way. */
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Evaluation, evaluate } from "../../../scripts/common/evaluate.js";
+import { upWithout } from "../../../scripts/doctor/advice.js";
+import { doctor } from "../../../scripts/doctor/doctor.js";
+import { placesOf } from "../../../scripts/doctor/places.js";
+import { StackState } from "../../../scripts/doctor/state.js";
+import { EmulatedAws } from "../../../scripts/emulation/emulatedAws.js";
+import { advice, Emulation, providerArn, quick } from "./support.js";
+
+const emulation = new Emulation();
+const role = "EKSMultiAccountMCPRole";
+
+beforeAll(() => emulation.start());
+afterAll(() => emulation.stop());
+
+type Raw = Record<string, unknown>;
+
+const cluster = (name: string, id: string): Raw => ({
+  name,
+  region: "us-east-1",
+  accountId: "999999999999",
+  oidcIssuerId: id.repeat(32),
+  deploy: false,
+});
+
+/** So many that the permissions leave the limit of inline policies. */
+const manyActions = Array.from({ length: 50 }, (_, index) => `glue:GetJobRun${index}`);
+
+/** The program under a config; with `make` its IAM resources are made in the emulated AWS. */
+async function program(config: Raw, make = true): Promise<Evaluation> {
+  const values = Object.entries(config).map(([key, value]) => [`holmes-aws-mcp:${key}`, JSON.stringify(value)]);
+  const emulated = new EmulatedAws(emulation.motoUrl);
+  const targetAccounts = (config.targetAccounts as Raw[]).map((account) => ({ partition: "aws", ...account }));
+  try {
+    return await evaluate(
+      "test",
+      { values: Object.fromEntries(values), secretKeys: [] },
+      make ? emulated.register({ targetAccounts } as never) : () => {},
+      () => {
+        vi.resetModules();
+        return import("../../../index.js");
+      },
+    );
+  } finally {
+    await emulated.close();
+  }
+}
+
+/** What `pulumi stack export` would print after that. */
+function stateOf({ resources }: Evaluation, accountId: string): string {
+  const arns: Record<string, (inputs: Record<string, unknown>) => string> = {
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": ({ url }) =>
+      `arn:aws:iam::${accountId}:oidc-provider/${String(url).replace("https://", "")}`,
+    "aws:iam/role:Role": ({ path, name }) => `arn:aws:iam::${accountId}:role${path}${name}`,
+    "aws:iam/policy:Policy": ({ path, name }) => `arn:aws:iam::${accountId}:policy${path}${name}`,
+  };
+  return JSON.stringify({
+    version: 3,
+    deployment: {
+      resources: [
+        { urn: "urn:pulumi:test::holmes-aws-mcp::pulumi:pulumi:Stack::x", type: "pulumi:pulumi:Stack" },
+        ...resources.map(({ urn, type, name, open }) => ({
+          urn,
+          type,
+          id: name,
+          outputs: { arn: arns[type]?.(open) },
+        })),
+      ],
+    },
+  });
+}
+
+describe("what the program made", () => {
+  it.each([
+    ["with the defaults", {}],
+    ["with tags and a path", { iam: { tags: { team: "platform" }, path: "/holmes/" } }],
+    [
+      "for many clusters, in several roles",
+      { clusters: ["1", "2", "3", "4", "5", "6"].map((id) => cluster(`c${id}`, id)) },
+    ],
+    ["in managed policies", { iam: { policyChecks: "warn", additionalActions: manyActions } }],
+  ])("is ours without the state, %s", async (name, overrides: Raw) => {
+    const own = await emulation.account(name.replaceAll(/\W/g, "-"));
+    const { settings } = await program({ clusters: [cluster("alpha", "A")], targetAccounts: [own], ...overrides });
+    const report = await doctor(settings, { patience: quick });
+    const { findings } = report.accounts[0]!;
+    expect(advice(findings)).toEqual([]);
+    const codes = findings.map(({ code }) => code);
+    expect(codes).toEqual(expect.arrayContaining(["provider-ours", "role-ours"]));
+    expect(codes.filter((code) => /absent/.test(code))).toEqual([]);
+    expect(report.ok).toBe(true);
+  });
+
+  it("stays ours when tags and description change afterwards", async () => {
+    const own = await emulation.account("changed");
+    const config = { clusters: [cluster("alpha", "A")], targetAccounts: [own] };
+    await program(config);
+    const { settings } = await program(
+      { ...config, targetAccounts: [{ ...own, description: "New" }], iam: { tags: { team: "new" } } },
+      false,
+    );
+    const report = await doctor(settings, { patience: quick });
+    expect(advice(report.accounts[0]!.findings)).toEqual([]);
+  });
+});
+
+describe("the state", () => {
+  it("tells what nothing else can, and what it has lost", async () => {
+    const own = await emulation.account("stated");
+    const config = { clusters: [cluster("alpha", "A"), cluster("beta", "B")], targetAccounts: [own] };
+    const made = await program(config);
+    const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
+    const report = await doctor(made.settings, { state, patience: quick });
+    expect(report.ok).toBe(true);
+    expect(
+      report.accounts[0]!.findings.filter(({ message }) => message === "ours: it is in the stack's state"),
+    ).toHaveLength(3);
+
+    // Another stack's state: the same things are somebody's whom this stack must not take them from.
+    const none = StackState.parse('{"version":3,"deployment":{}}', "test", "state.json");
+    const stranger = await doctor(made.settings, { state: none, patience: quick });
+    expect(advice(stranger.accounts[0]!.findings).map(({ code }) => code)).toEqual([
+      "provider-of-script",
+      "provider-of-script",
+      "role-of-script",
+    ]);
+
+    // Declared as somebody else's, what the stack made would be removed by the next up.
+    const declared = {
+      ...made.settings,
+      targetAccounts: made.settings.targetAccounts.map((item) => ({
+        ...item,
+        existingOidcProviders: ["alpha", "beta"],
+      })),
+    };
+    const urn = made.resources.find(({ open }) => String(open.url).endsWith("A".repeat(32)))!.urn;
+    const removing = advice((await doctor(declared, { state, patience: quick })).accounts[0]!.findings);
+    expect(removing).toHaveLength(2);
+    expect(removing[0]).toEqual({
+      level: "problem",
+      code: "provider-existing-ours",
+      subject: "OIDC provider of alpha",
+      at: "targetAccounts, profile stated",
+      config: "existingOidcProviders: []",
+      commands: [`pulumi state delete --stack test '${urn}'`],
+    });
+
+    // The account was cleaned by hand: the state still has it all.
+    const cleaned = await emulation.account("cleaned");
+    const empty = {
+      ...made.settings,
+      targetAccounts: made.settings.targetAccounts.map((item) => ({ ...item, ...cleaned })),
+    };
+    const lost = StackState.parse(stateOf(made, cleaned.accountId), "test", "state.json");
+    expect(advice((await doctor(empty, { state: lost, patience: quick })).accounts[0]!.findings)).toEqual([
+      ...["alpha", "beta"].map((name) => ({
+        level: "problem",
+        code: "provider-gone",
+        subject: `OIDC provider of ${name}`,
+        commands: ["pulumi refresh --stack test"],
+      })),
+      { level: "problem", code: "role-gone", subject: `role ${role}`, commands: ["pulumi refresh --stack test"] },
+    ]);
+  });
+
+  it("is refused when it is no export, or another stack's", () => {
+    const parse = (content: string) => () => StackState.parse(content, "prod", "state.json");
+    expect(parse("{")).toThrow("--state state.json: not JSON");
+    expect(parse('{"resources":[]}')).toThrow('not a stack export: it has no "deployment"');
+    const resources = [{ urn: "urn:pulumi:dev::holmes-aws-mcp::pulumi:pulumi:Stack::x", type: "pulumi:pulumi:Stack" }];
+    expect(parse(JSON.stringify({ deployment: { resources } }))).toThrow(
+      "the state of stack dev, not of prod. Make it with: pulumi stack export --stack prod --file state.json",
+    );
+  });
+
+  it("knows a thing by its id as well, and forgets what is about to be deleted", () => {
+    const arn = providerArn("111111111111", "A");
+    const of = (more: object) =>
+      StackState.parse(
+        JSON.stringify({
+          deployment: {
+            resources: [
+              {
+                urn: "urn:pulumi:test::p::aws:iam/openIdConnectProvider:OpenIdConnectProvider::x",
+                type: "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+                id: arn,
+                ...more,
+              },
+            ],
+          },
+        }),
+        "test",
+        "state.json",
+      ).urnOf(arn);
+    expect(of({})).toMatch(/::x$/);
+    expect(of({ delete: true })).toBeUndefined();
+  });
+});
+
+it("gets into every account as the program's providers do", async () => {
+  const assumeRole = { roleArn: "arn:aws:iam::333333333333:role/P", externalId: "ext-1", sourceProfile: "source" };
+  const evaluation = await program(
+    {
+      clusters: [
+        { ...cluster("known", "A"), profile: "cluster-a" },
+        { name: "asked", region: "eu-west-1", accountId: "888888888888", profile: "cluster-b", deploy: false },
+        { ...cluster("home", "C"), accountId: "111111111111", profile: "dev", deploy: true },
+        { ...cluster("kube", "D"), profile: "cluster-d", deploy: true, context: "kube" },
+      ],
+      targetAccounts: [
+        { profile: "dev", accountId: "111111111111" },
+        { profile: "second", accountId: "222222222222", manage: false },
+        { profile: "third", accountId: "333333333333", region: "us-west-2", assumeRole },
+      ],
+      image: { build: { repository: "holmes/mcp", ecr: { profile: "third" } } },
+    },
+    false,
+  );
+  const text = (value: unknown) => (typeof value === "string" ? JSON.parse(value) : value);
+  const ofProviders = evaluation.resources
+    .filter(({ type }) => type === "pulumi:providers:aws")
+    .map(({ open }) => {
+      const role = (text(open.assumeRoles) as Array<Record<string, string>> | undefined)?.[0];
+      return JSON.stringify([text(open.allowedAccountIds)[0], open.profile, role?.roleArn, role?.externalId]);
+    });
+  const ofPlaces = placesOf(evaluation.settings).map(({ accountId, access: { profile, assumeRole: role } }) =>
+    JSON.stringify([accountId, role === undefined ? profile : role.sourceProfile, role?.roleArn, role?.externalId]),
+  );
+  expect(new Set(ofPlaces)).toEqual(new Set(ofProviders));
+  expect(ofPlaces).toHaveLength(new Set(ofPlaces).size);
+  expect(ofPlaces).toHaveLength(3);
+});
+
+describe("the accounts that an update leaves out", () => {
+  /** Globs as the engine reads them (pulumi/pulumi pkg/resource/deploy/deployment.go, getMatcher). */
+  const matcher = (glob: string) => {
+    const quote = (text: string) => text.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&");
+    const parts = glob.split("**").map((part) => part.split("*").map(quote).join("[^:]*"));
+    return new RegExp(`^${parts.join(".*")}$`);
+  };
+
+  it.each([
+    ["apart", "eks-one"],
+    ["named like a cluster", "sick"],
+  ])("are left out whole, and nothing else is: %s", async (_, name) => {
+    const evaluation = await program(
+      {
+        clusters: [{ ...cluster(name, "A"), deploy: true, context: "kube" }],
+        targetAccounts: [
+          { profile: "sick", accountId: "111111111111" },
+          { profile: "sick-not", accountId: "222222222222" },
+          { profile: "image", accountId: "333333333333" },
+        ],
+        image: { prebuilt: `registry.example.com/mcp@sha256:${"0".repeat(64)}` },
+      },
+      false,
+    );
+    for (const profile of ["sick", "image"]) {
+      const globs = [...upWithout(evaluation.settings, [profile]).matchAll(/--exclude '([^']+)'/g)].map(([, glob]) =>
+        matcher(glob!),
+      );
+      const excluded = evaluation.resources.filter(({ urn }) => globs.some((glob) => glob.test(urn)));
+      const component = evaluation.resources.find(
+        ({ type, name: resource }) => type === "holmes-aws-mcp:index:TargetAccount" && resource === profile,
+      )!;
+      const own = evaluation.resources.filter(
+        ({ parent, type, name: resource }) =>
+          parent === component.urn || (type === "pulumi:providers:aws" && resource === `${profile}/aws`),
+      );
+      expect(own.length).toBeGreaterThan(3);
+      expect(excluded.map(({ urn }) => urn).sort()).toEqual([component, ...own].map(({ urn }) => urn).sort());
+    }
+  });
+});

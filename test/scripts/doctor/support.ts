@@ -1,0 +1,272 @@
+/** The emulated AWS with ears: what doctor calls is written down, and any call can be made to fail. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CreateClusterCommand, EKSClient } from "@aws-sdk/client-eks";
+import {
+  AttachRolePolicyCommand,
+  CreateOpenIDConnectProviderCommand,
+  CreatePolicyCommand,
+  CreateRoleCommand,
+  type IAMClient,
+  PutRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import { readSettings } from "../../../config/load.js";
+import type { Settings } from "../../../config/settings.js";
+import { Processes } from "../../../scripts/common/processes.js";
+import type { Finding } from "../../../scripts/doctor/findings.js";
+import { type AwsError, errorBody } from "../../../scripts/emulation/awsError.js";
+import { type AccountClient, accountClient, startMoto } from "../../../scripts/emulation/moto.js";
+
+/** One call of the query protocol. */
+export interface Call {
+  readonly accessKey: string;
+  readonly action: string;
+  readonly parameters: URLSearchParams;
+}
+
+/** What to answer in place of moto: an error, or nothing at all. */
+export type Fault = AwsError | "silence" | undefined;
+
+export class Recorder {
+  readonly calls: Call[] = [];
+  /** Decides about each call; default: moto answers. */
+  fault: (call: Call) => Fault = () => undefined;
+  private readonly server = createServer((request, response) => {
+    void readAll(request).then((body) => {
+      const parameters = new URLSearchParams(body.toString());
+      const accessKey = /Credential=([^/]+)\//.exec(request.headers.authorization ?? "")?.[1] ?? "";
+      const call = { accessKey, action: parameters.get("Action") ?? `${request.method} ${request.url}`, parameters };
+      this.calls.push(call);
+      const fault = this.fault(call);
+      if (fault === "silence") return;
+      if (fault !== undefined) {
+        if (call.action.startsWith("GET ")) {
+          response.writeHead(fault.status, { "content-type": "application/json", "x-amzn-errortype": fault.code });
+          response.end(JSON.stringify({ message: fault.message }));
+          return;
+        }
+        const service = call.action.includes("Caller") || call.action === "AssumeRole" ? "sts" : "iam";
+        response.writeHead(fault.status, { "content-type": "text/xml" }).end(errorBody(service, fault));
+        return;
+      }
+      const { hostname, port } = new URL(this.motoUrl);
+      const { connection: _, ...headers } = request.headers;
+      httpRequest({ hostname, port, method: request.method, path: request.url, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      }).end(body);
+    });
+  });
+
+  constructor(private readonly motoUrl: string) {}
+
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+/** An AWS with as many accounts as a test wants, each with a profile in an AWS config file. */
+export class Emulation {
+  private readonly processes = new Processes();
+  private readonly credentials = new Map<string, AccountClient["credentials"]>();
+  private folder = "";
+  private profiles = "";
+  private last = 100_000_000_000;
+  recorder!: Recorder;
+  motoUrl = "";
+
+  /** Points this process's environment at it. */
+  async start(): Promise<void> {
+    ({ url: this.motoUrl } = await startMoto(this.processes, () => {}));
+    this.recorder = new Recorder(this.motoUrl);
+    this.folder = await mkdtemp(join(tmpdir(), "doctor-"));
+    process.env.AWS_ENDPOINT_URL = await this.recorder.start();
+    process.env.AWS_CONFIG_FILE = join(this.folder, "none");
+    process.env.AWS_SHARED_CREDENTIALS_FILE = join(this.folder, "none");
+    process.env.AWS_EC2_METADATA_DISABLED = "true";
+    for (const name of ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) {
+      delete process.env[name];
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.recorder.stop();
+    await this.processes.stopAll();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** A new account behind a profile, filled past the recorder. */
+  async account(
+    profile: string,
+    fill: (script: OldScript, accountId: string) => Promise<void> = async () => {},
+    accountId = String(++this.last),
+  ): Promise<{ profile: string; accountId: string }> {
+    const client = await accountClient(this.motoUrl, accountId);
+    const { accessKeyId, secretAccessKey, sessionToken } = client.credentials;
+    this.credentials.set(profile, client.credentials);
+    this.profiles += [
+      `[profile ${profile}]`,
+      `aws_access_key_id=${accessKeyId}`,
+      `aws_secret_access_key=${secretAccessKey}`,
+      `aws_session_token=${sessionToken}\n`,
+    ].join("\n");
+    // A new file each time: the SDK keeps what it has read of one.
+    process.env.AWS_CONFIG_FILE = join(this.folder, `config-${accountId}`);
+    await writeFile(process.env.AWS_CONFIG_FILE, this.profiles);
+    await fill(new OldScript(client.iam, accountId), accountId);
+    client.destroy();
+    return { profile, accountId };
+  }
+
+  /** An EKS cluster in an account that has a profile; gives its issuer. */
+  async eksCluster(profile: string, name: string): Promise<string> {
+    const { accessKeyId, secretAccessKey, sessionToken } = this.credentials.get(profile)!;
+    const eks = new EKSClient({
+      endpoint: this.motoUrl,
+      region: "us-east-1",
+      credentials: { accessKeyId, secretAccessKey, sessionToken },
+    });
+    const roleArn = "arn:aws:iam::111111111111:role/eks";
+    const made = await eks.send(new CreateClusterCommand({ name, roleArn, resourcesVpcConfig: {} }));
+    eks.destroy();
+    return made.cluster!.identity!.oidc!.issuer!;
+  }
+
+  /** Profile whose keys a call carries. */
+  profileOf({ accessKey }: Call): string | undefined {
+    return [...this.credentials].find(([, keys]) => keys.accessKeyId === accessKey)?.[0];
+  }
+}
+
+/** Bounds that let a test about silence end soon. */
+export const quick = { connect: 500, answer: 500, call: 1_500, tries: 2 };
+
+async function readAll(request: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of request as AsyncIterable<Buffer>) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+export const audience = "sts.amazonaws.com";
+/** Of a whole issuer id, or of one that is one or two characters again and again. */
+export const issuerOf = (id: string) => `oidc.eks.us-east-1.amazonaws.com/id/${id.length > 2 ? id : id.repeat(32)}`;
+export const providerArn = (accountId: string, id: string) => `arn:aws:iam::${accountId}:oidc-provider/${issuerOf(id)}`;
+
+/** Two clusters, `alpha` (issuer AAA…) and `beta` (BBB…), trusted only; accounts as given. */
+export function settingsOf(
+  targetAccounts: readonly Record<string, unknown>[],
+  overrides: Readonly<Record<string, unknown>> = {},
+): Promise<Settings> {
+  const cluster = (name: string, id: string) => ({
+    name,
+    region: "us-east-1",
+    accountId: "999999999999",
+    oidcIssuerId: id.repeat(32),
+    deploy: false,
+  });
+  const raw = { clusters: [cluster("alpha", "A"), cluster("beta", "B")], targetAccounts, ...overrides };
+  return readSettings("test", raw, () => false);
+}
+
+/** What the old shell script makes: no tags, no description, path `/`, one statement for each cluster. */
+export class OldScript {
+  constructor(
+    private readonly iam: IAMClient,
+    private readonly accountId: string,
+  ) {}
+
+  async provider(id: string, options: { audiences?: string[]; tags?: Record<string, string> } = {}): Promise<void> {
+    const { audiences = [audience], tags = {} } = options;
+    await this.iam.send(
+      new CreateOpenIDConnectProviderCommand({
+        Url: `https://${issuerOf(id)}`,
+        ClientIDList: audiences,
+        Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+      }),
+    );
+  }
+
+  trust(ids: readonly string[], subject = "holmes-aws-mcp:aws-api-mcp-sa"): string {
+    return JSON.stringify({
+      Version: "2012-10-17",
+      Statement: ids.map((id) => ({
+        Effect: "Allow",
+        Principal: { Federated: providerArn(this.accountId, id) },
+        Action: "sts:AssumeRoleWithWebIdentity",
+        Condition: {
+          StringEquals: {
+            [`${issuerOf(id)}:aud`]: audience,
+            [`${issuerOf(id)}:sub`]: `system:serviceaccount:${subject}`,
+          },
+        },
+      })),
+    });
+  }
+
+  async role(
+    ids: readonly string[],
+    options: { name?: string; path?: string; trust?: string; policy?: object | null; description?: string } = {},
+  ): Promise<void> {
+    const { name = "EKSMultiAccountMCPRole", path = "/", policy = scriptPolicy, description } = options;
+    await this.iam.send(
+      new CreateRoleCommand({
+        RoleName: name,
+        Path: path,
+        AssumeRolePolicyDocument: options.trust ?? this.trust(ids),
+        ...(description === undefined ? {} : { Description: description }),
+      }),
+    );
+    if (policy === null) return;
+    await this.iam.send(
+      new PutRolePolicyCommand({
+        RoleName: name,
+        PolicyName: "MCPReadOnlyPolicy",
+        PolicyDocument: JSON.stringify(policy),
+      }),
+    );
+  }
+
+  /** A managed policy of somebody else, attached to a role where one is named. */
+  async managedPolicy(name: string, options: { path?: string; role?: string } = {}): Promise<void> {
+    const { Policy } = await this.iam.send(
+      new CreatePolicyCommand({
+        PolicyName: name,
+        Path: options.path ?? "/",
+        PolicyDocument: JSON.stringify(scriptPolicy),
+      }),
+    );
+    if (options.role === undefined) return;
+    await this.iam.send(new AttachRolePolicyCommand({ RoleName: options.role, PolicyArn: Policy!.Arn! }));
+  }
+}
+
+/** In the form of the script's policy file: Sids of its own. */
+const scriptPolicy = {
+  Version: "2012-10-17",
+  Statement: [
+    { Sid: "ReadMetrics", Effect: "Allow", Action: ["cloudwatch:Get*", "cloudwatch:List*"], Resource: "*" },
+    { Sid: "ReadInstances", Effect: "Allow", Action: "ec2:Describe*", Resource: "*" },
+  ],
+};
+
+/** The findings that are not as they should be, as `code` and what settles them. */
+export function advice(findings: readonly Finding[]): Array<Record<string, unknown>> {
+  return findings
+    .filter(({ level }) => level !== "ok")
+    .map(({ level, code, subject, fix }) => ({
+      level,
+      code,
+      subject,
+      ...(fix?.config === undefined ? {} : { at: fix.at, config: fix.config }),
+      ...(fix?.commands === undefined ? {} : { commands: fix.commands }),
+    }));
+}

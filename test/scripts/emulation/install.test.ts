@@ -1,0 +1,139 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { UserError } from "../../../scripts/common/errors.js";
+import { contentKey, type Install, installOnce, runStep } from "../../../scripts/emulation/install.js";
+
+let cache: string;
+let told: string[];
+beforeEach(async () => {
+  cache = await mkdtemp(path.join(tmpdir(), "install-"));
+  told = [];
+});
+afterEach(() => rm(cache, { recursive: true, force: true }));
+
+/** A pid that is certainly nobody's: above the largest that Linux and macOS give. */
+const NOBODY = 4_194_305;
+const file = "file";
+let runs = 0;
+const install = (change: Partial<Install> = {}) => {
+  return installOnce({
+    name: "thing",
+    key: "0123",
+    what: "a thing",
+    intact: (dir) => existsSync(path.join(dir, file)),
+    run: async (dir) => {
+      runs += 1;
+      await writeFile(path.join(dir, file), "content");
+    },
+    progress: (line) => told.push(line),
+    cache,
+    ...change,
+  });
+};
+beforeEach(() => {
+  runs = 0;
+});
+
+describe("installOnce", () => {
+  it("installs once and says so, and is silent after that", async () => {
+    const dir = await install();
+    expect(dir).toBe(path.join(cache, "thing-0123"));
+    expect(existsSync(path.join(dir, file))).toBe(true);
+    expect(told).toEqual([
+      expect.stringMatching(/^Installing a thing into /),
+      expect.stringMatching(/^Installed a thing in \d+ s$/),
+    ]);
+    expect(await install()).toBe(dir);
+    expect(runs).toBe(1);
+    expect(told).toHaveLength(2);
+    expect(await readdir(cache)).toHaveLength(2);
+  });
+
+  it("installs again for another key, and when the install is broken", async () => {
+    const dir = await install();
+    await install({ key: "4567" });
+    expect(runs).toBe(2);
+    await rm(path.join(dir, file));
+    await install();
+    expect(runs).toBe(3);
+    expect(existsSync(path.join(dir, file))).toBe(true);
+  });
+
+  it("works once for several that ask at the same time", async () => {
+    const slow: Partial<Install> = {
+      run: async (dir) => {
+        runs += 1;
+        await sleep(500);
+        await writeFile(path.join(dir, file), "content");
+      },
+    };
+    const dirs = await Promise.all([install(slow), install(slow), install(slow)]);
+    expect(new Set(dirs).size).toBe(1);
+    expect(runs).toBe(1);
+    expect(told.filter((line) => line.startsWith(`Waiting for process ${process.pid}`))).toHaveLength(2);
+  });
+
+  it("leaves nothing behind a failure, and tries again the next time", async () => {
+    const failing = install({ run: () => Promise.reject(new UserError("no network")) });
+    await expect(failing).rejects.toThrow("no network");
+    expect(await readdir(cache)).toEqual([]);
+    await expect(install()).resolves.toBeDefined();
+  });
+
+  it("goes on after one that was interrupted: its lock and its half-made folder are nobody's", async () => {
+    await writeFile(path.join(cache, "thing-0123.lock"), String(NOBODY));
+    const half = path.join(cache, `.thing-0123.${NOBODY}.abcd`);
+    await mkdir(half);
+    await install();
+    expect(runs).toBe(1);
+    expect(existsSync(half)).toBe(false);
+    expect(existsSync(path.join(cache, "thing-0123.lock"))).toBe(false);
+  });
+
+  it("goes on after a lock that nobody has touched for long, though its pid is somebody's now", async () => {
+    const lock = path.join(cache, "thing-0123.lock");
+    await writeFile(lock, String(process.ppid));
+    const long = new Date(Date.now() - 60_000);
+    await utimes(lock, long, long);
+    await install();
+    expect(runs).toBe(1);
+  });
+
+  it("waits for the holder of a fresh lock", async () => {
+    const lock = path.join(cache, "thing-0123.lock");
+    await writeFile(lock, String(process.ppid));
+    let finished = false;
+    const waiting = install().then(() => {
+      finished = true;
+    });
+    await sleep(600);
+    expect(finished).toBe(false);
+    await rm(lock);
+    await waiting;
+    expect(told[0]).toBe(`Waiting for process ${process.ppid}, which is installing a thing (0 s)`);
+  });
+});
+
+describe("contentKey", () => {
+  it("differs with the content and with where one part ends", () => {
+    expect(contentKey("a", "b")).toMatch(/^[0-9a-f]{16}$/);
+    expect(contentKey("a", "b")).toBe(contentKey("a", Buffer.from("b")));
+    expect(new Set([contentKey("ab"), contentKey("a", "b"), contentKey("b", "a")]).size).toBe(3);
+  });
+});
+
+describe("runStep", () => {
+  it("is silent when it works and shows the last words when it does not", async () => {
+    await expect(runStep("a step", "/bin/sh", ["-c", "echo fine"])).resolves.toBeUndefined();
+    const failure = await runStep("a step", "/bin/sh", ["-c", "echo first; echo last >&2; exit 7"], {
+      advice: "look at your network",
+    }).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(UserError);
+    expect((failure as Error).message).toMatch(/^a step failed \(exit code 7\): look at your network; its last words:/);
+    expect((failure as Error).message).toContain("last");
+  });
+});

@@ -1,0 +1,396 @@
+import {
+  CreateOpenIDConnectProviderCommand,
+  CreatePolicyCommand,
+  CreateRoleCommand,
+  type IAMClient,
+  PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import {
+  AssumeRoleWithWebIdentityCommand,
+  type AssumeRoleWithWebIdentityCommandInput,
+  GetCallerIdentityCommand,
+  STSClient,
+} from "@aws-sdk/client-sts";
+import type { JSONWebKeySet } from "jose";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { trustPolicy } from "../../../policies/trust.js";
+import { Processes } from "../../../scripts/common/processes.js";
+import { type AccountClient, accountClient, startMoto } from "../../../scripts/emulation/moto.js";
+import { type StsFront, startStsFront } from "../../../scripts/emulation/stsFront.js";
+import { ClusterIssuer } from "../../../scripts/emulation/tokens.js";
+
+const account = "111111111111";
+const subject = { namespace: "default", serviceAccount: "multi-account-mcp-sa" };
+const cluster = new ClusterIssuer(`https://oidc.eks.us-east-1.amazonaws.com/id/${"A".repeat(32)}`);
+const keyless = new ClusterIssuer(`https://oidc.eks.us-east-1.amazonaws.com/id/${"B".repeat(32)}`);
+const roleArn = `arn:aws:iam::${account}:role/team/Reader`;
+const trust = (partition = "aws") =>
+  JSON.stringify(
+    trustPolicy({
+      accountId: account,
+      partition,
+      issuers: [{ cluster: "one", issuer: cluster.issuerUrl.replace("https://", "") }],
+      subjects: [subject],
+    }),
+  );
+
+const processes = new Processes();
+const keys = new Map<string, JSONWebKeySet>();
+let motoUrl: string;
+let front: StsFront;
+let admin: AccountClient;
+let iam: IAMClient;
+let sts: STSClient;
+
+beforeAll(async () => {
+  motoUrl = (await startMoto(processes)).url;
+  keys.set(cluster.issuerUrl, await cluster.jwks());
+  front = await startStsFront({ motoUrl, keys });
+  processes.onStop(front.close);
+  admin = await accountClient(front.url, account);
+  iam = admin.iam;
+  for (const { issuerUrl: Url } of [cluster, keyless]) {
+    await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
+  }
+  const role = { RoleName: "Reader", Path: "/team/", AssumeRolePolicyDocument: trust() };
+  await iam.send(new CreateRoleCommand({ ...role, MaxSessionDuration: 7200 }));
+  const credentials = { accessKeyId: "none", secretAccessKey: "none" };
+  sts = new STSClient({ endpoint: front.url, region: "us-east-1", credentials });
+}, 600_000);
+
+afterAll(async () => {
+  admin?.destroy();
+  sts?.destroy();
+  await processes.stopAll();
+});
+
+const assume = async (change: Partial<AssumeRoleWithWebIdentityCommandInput> = {}) =>
+  sts.send(
+    new AssumeRoleWithWebIdentityCommand({
+      RoleArn: roleArn,
+      RoleSessionName: "pod",
+      WebIdentityToken: change.WebIdentityToken ?? (await cluster.token(subject)),
+      ...change,
+    }),
+  );
+
+describe("AssumeRoleWithWebIdentity", () => {
+  beforeEach(() => {
+    front.decisions.length = 0;
+  });
+
+  it("gives keys that act as the role, and records why", async () => {
+    const { Credentials, AssumedRoleUser } = await assume();
+    expect(AssumedRoleUser?.Arn).toBe(`arn:aws:sts::${account}:assumed-role/Reader/pod`);
+    expect(Credentials?.SessionToken).toBeTruthy();
+    expect(front.decisions).toEqual([
+      {
+        roleArn,
+        issuer: cluster.issuerUrl,
+        subject: "system:serviceaccount:default:multi-account-mcp-sa",
+        allowed: true,
+        reason: "statement 1 allows it",
+      },
+    ]);
+  });
+
+  it.each<[string, () => Promise<Partial<AssumeRoleWithWebIdentityCommandInput>>, object]>([
+    [
+      "no provider",
+      async () => ({ RoleArn: roleArn.replace(account, "222222222222") }),
+      {
+        name: "InvalidIdentityTokenException",
+        message: `No OpenIDConnect provider found in your account for ${cluster.issuerUrl}`,
+        $metadata: { httpStatusCode: 400 },
+      },
+    ],
+    [
+      "wrong audience",
+      async () => ({ WebIdentityToken: await cluster.token({ ...subject, audience: "other" }) }),
+      { name: "InvalidIdentityTokenException", message: "Incorrect token audience" },
+    ],
+    [
+      "expired",
+      async () => ({ WebIdentityToken: await cluster.token({ ...subject, expiresInSeconds: -60 }) }),
+      {
+        name: "ExpiredTokenException",
+        message: expect.stringMatching(
+          /^Token expired: current date\/time \d+ must be before the expiration date\/time \d+$/,
+        ),
+      },
+    ],
+    [
+      "nobody serves the issuer's keys",
+      async () => ({ WebIdentityToken: await keyless.token(subject) }),
+      {
+        name: "InvalidIdentityTokenException",
+        message: expect.stringContaining("Couldn't retrieve verification key from your identity provider"),
+      },
+    ],
+    [
+      "not a JWT",
+      async () => ({ WebIdentityToken: "garbage" }),
+      { name: "InvalidIdentityTokenException", message: expect.stringContaining("is not a valid JWT") },
+    ],
+    [
+      "a token without an issuer",
+      async () => ({ WebIdentityToken: await cluster.sign({ sub: "x", aud: "sts.amazonaws.com" }) }),
+      { name: "InvalidIdentityTokenException", message: expect.stringContaining("is not a valid JWT") },
+    ],
+    [
+      "wrong subject",
+      async () => ({ WebIdentityToken: await cluster.token({ ...subject, namespace: "other" }) }),
+      {
+        name: "AccessDenied",
+        message: "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        $metadata: { httpStatusCode: 403 },
+      },
+    ],
+    [
+      "no such role",
+      async () => ({ RoleArn: roleArn.replace("Reader", "Writer") }),
+      { name: "AccessDenied", message: "Not authorized to perform sts:AssumeRoleWithWebIdentity" },
+    ],
+    [
+      "role named without its path",
+      async () => ({ RoleArn: roleArn.replace("team/", "") }),
+      { name: "AccessDenied", message: "Not authorized to perform sts:AssumeRoleWithWebIdentity" },
+    ],
+    [
+      "longer than the role's sessions",
+      async () => ({ DurationSeconds: 7201 }),
+      {
+        name: "ValidationError",
+        message: "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+      },
+    ],
+    [
+      "shorter than any session",
+      async () => ({ DurationSeconds: 899 }),
+      { name: "ValidationError", message: expect.stringContaining("'899' at 'durationSeconds'") },
+    ],
+    [
+      "a session name that is too long",
+      async () => ({ RoleSessionName: "x".repeat(65) }),
+      { name: "ValidationError", message: expect.stringContaining("at 'roleSessionName'") },
+    ],
+    [
+      "an ARN of something else",
+      async () => ({ RoleArn: `arn:aws:iam::${account}:user/somebody` }),
+      { name: "ValidationError", message: `arn:aws:iam::${account}:user/somebody is invalid` },
+    ],
+  ])("refuses as STS does: %s", async (_, change, error) => {
+    await expect(assume(await change())).rejects.toMatchObject(error);
+    expect(front.decisions).toHaveLength(1);
+    expect(front.decisions[0]).toMatchObject({ allowed: false, code: expect.any(String), reason: expect.any(String) });
+  });
+
+  it("keeps to itself which condition refused, and tells it in the decision", async () => {
+    await expect(
+      assume({ WebIdentityToken: await cluster.token({ ...subject, namespace: "other" }) }),
+    ).rejects.toThrow();
+    expect(front.decisions[0]!.reason).toContain(':sub is "system:serviceaccount:other:multi-account-mcp-sa", not');
+  });
+
+  it("takes what the role allows to the second", async () => {
+    await expect(assume({ DurationSeconds: 7200 })).resolves.toBeDefined();
+  });
+
+  it("reads the trust policy anew for each call", async () => {
+    const update = (PolicyDocument: string) =>
+      iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument }));
+    await update(trust().replace("multi-account-mcp-sa", "somebody-else"));
+    await expect(assume()).rejects.toMatchObject({ name: "AccessDenied" });
+    await update(trust());
+    await expect(assume()).resolves.toBeDefined();
+  });
+
+  it("says that it cannot judge a condition that it does not know, and lets nobody in", async () => {
+    const PolicyDocument = trust().replace("StringEquals", "StringEqualsIgnoreCase");
+    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument }));
+    const answer = await post({ WebIdentityToken: await cluster.token(subject) });
+    expect(answer).toMatchObject({
+      status: 500,
+      text: expect.stringContaining("operator &quot;StringEqualsIgnoreCase"),
+    });
+    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument: trust() }));
+  });
+
+  it("works in another partition", async () => {
+    const china = await accountClient(front.url, account, "aws-cn");
+    const Url = cluster.issuerUrl;
+    await china.iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
+    const AssumeRolePolicyDocument = trust("aws-cn");
+    await china.iam.send(new CreateRoleCommand({ RoleName: "Reader", Path: "/team/", AssumeRolePolicyDocument }));
+    await assume({ RoleArn: roleArn.replace("arn:aws:", "arn:aws-cn:") });
+    expect(front.decisions).toMatchObject([{ allowed: true }]);
+    china.destroy();
+  });
+});
+
+/** A web-identity request by hand, for what no SDK would send. */
+async function post(
+  change: Record<string, string>,
+  { query = "", headers = {}, wrap = (form: URLSearchParams): string => form.toString() } = {},
+) {
+  const form = new URLSearchParams({
+    Action: "AssumeRoleWithWebIdentity",
+    Version: "2011-06-15",
+    RoleArn: roleArn,
+    RoleSessionName: "pod",
+    WebIdentityToken: "garbage",
+    ...change,
+  });
+  const answer = await fetch(`${front.url}/${query}`, {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+    body: wrap(form),
+  });
+  return { status: answer.status, text: await answer.text() };
+}
+
+describe("ways around the check", () => {
+  const signed = (service: string) => ({
+    authorization: `AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
+  });
+
+  it.each<[string, () => ReturnType<typeof post>]>([
+    ["signed", () => post({}, { headers: signed("sts") })],
+    ["with another content type", () => post({}, { headers: { ...signed("sts"), "content-type": "text/plain" } })],
+    ["unsigned with another content type", () => post({}, { headers: { "content-type": "text/plain" } })],
+    [
+      "by a target header",
+      () => post({ Action: "" }, { headers: { ...signed("sts"), "x-amz-target": "X.AssumeRoleWithWebIdentity" } }),
+    ],
+    ["with the action twice", () => post({}, { wrap: (form) => `Action=GetCallerIdentity&${form}` })],
+    ["with a good action in the query", () => post({}, { query: "?Action=GetCallerIdentity" })],
+    ["with the role twice", () => post({}, { query: `?RoleArn=${roleArn}` })],
+    [
+      "with the token twice",
+      async () => post({ WebIdentityToken: await cluster.token(subject) }, { query: "?WebIdentityToken=x" }),
+    ],
+    ["with an escaped action", () => post({}, { wrap: (form) => form.toString().replace("Action=A", "Action=%41") })],
+  ])("are shut: %s", async (_, send) => {
+    const { status, text } = await send();
+    expect(status).toBe(400);
+    expect(text).toMatch(/<Code>(InvalidIdentityToken|MalformedQueryString)<\/Code>/);
+    expect(text).not.toContain("AccessKeyId");
+  });
+
+  it("are shut for GET too", async () => {
+    const query = new URLSearchParams({ RoleArn: roleArn, RoleSessionName: "pod", WebIdentityToken: "x" });
+    const answer = await fetch(`${front.url}/?Action=AssumeRoleWithWebIdentity&Version=2011-06-15&${query}`);
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("<Code>InvalidIdentityToken</Code>");
+  });
+
+  it("need nothing but the right token to be open", async () => {
+    const { status, text } = await post({ WebIdentityToken: await cluster.token(subject) });
+    expect(status).toBe(200);
+    expect(text).toContain("<AccessKeyId>");
+  });
+});
+
+describe("IAM's limits", () => {
+  /** A trust policy of just so many characters that are not white space, with plenty that are. */
+  const trustOf = (size: number) => {
+    const bare = trust().length;
+    return trust().replace('"Statement"', `"Id":"${"x".repeat(size - bare - '"Id":"",'.length)}",\n\t  "Statement"`);
+  };
+  const permissions = (size: number) => {
+    const empty = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":"s3:"}]}';
+    return empty.replace("s3:", `s3:${"x".repeat(size - empty.length)}`);
+  };
+
+  it("trust policy: 2048, at creation and at update", async () => {
+    const role = (RoleName: string, size: number) =>
+      iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
+    const update = (size: number) =>
+      iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Fits", PolicyDocument: trustOf(size) }));
+    const tooMuch = {
+      name: "LimitExceededException",
+      message: "Cannot exceed quota for ACLSizePerRole: 2048",
+      $metadata: { httpStatusCode: 409 },
+    };
+    await expect(role("Fits", 2048)).resolves.toBeDefined();
+    await expect(role("TooLarge", 2049)).rejects.toMatchObject(tooMuch);
+    await expect(update(2048)).resolves.toBeDefined();
+    await expect(update(2049)).rejects.toMatchObject(tooMuch);
+  });
+
+  it("trust policy: the account's own quota", async () => {
+    const wide = await startStsFront({ motoUrl, keys, trustPolicyLimit: 4096 });
+    const client = await accountClient(wide.url, account);
+    const create = (RoleName: string, size: number) =>
+      client.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
+    await expect(create("Wide", 4096)).resolves.toBeDefined();
+    await expect(create("Wider", 4097)).rejects.toThrow("Cannot exceed quota for ACLSizePerRole: 4096");
+    client.destroy();
+    await wide.close();
+  });
+
+  it("inline policies: 10240 in sum, the replaced one not counted", async () => {
+    const put = (PolicyName: string, size: number) =>
+      iam.send(new PutRolePolicyCommand({ RoleName: "Reader", PolicyName, PolicyDocument: permissions(size) }));
+    await put("one", 6000);
+    await expect(put("two", 4241)).rejects.toMatchObject({
+      name: "LimitExceededException",
+      message: "Maximum policy size of 10240 bytes exceeded for role Reader",
+    });
+    await expect(put("two", 4240)).resolves.toBeDefined();
+    await expect(put("one", 6000)).resolves.toBeDefined();
+    await expect(put("one", 6001)).rejects.toThrow("Maximum policy size");
+  });
+
+  it("managed policy: 6144", async () => {
+    const create = (PolicyName: string, size: number) =>
+      iam.send(new CreatePolicyCommand({ PolicyName, PolicyDocument: permissions(size) }));
+    await expect(create("fits", 6144)).resolves.toBeDefined();
+    await expect(create("large", 6145)).rejects.toThrow("Cannot exceed quota for PolicySize: 6144");
+  });
+
+  it("OIDC providers: 100 in an account; one that is there already is a conflict", async () => {
+    const crowded = await accountClient(front.url, "333333333333");
+    const create = (number: number) =>
+      crowded.iam.send(new CreateOpenIDConnectProviderCommand({ Url: `https://issuer.example/${number}` }));
+    for (let number = 1; number <= 100; number += 1) await create(number);
+    await expect(create(101)).rejects.toMatchObject({
+      name: "LimitExceededException",
+      message: "Cannot exceed quota for OpenIdConnectProvidersPerAccount: 100",
+    });
+    await expect(create(100)).rejects.toMatchObject({ name: "EntityAlreadyExistsException" });
+    crowded.destroy();
+  });
+});
+
+describe("everything else", () => {
+  it("reaches moto as it came, and its answer comes back: 5 MB each way", async () => {
+    const headers = {
+      authorization: `AWS4-HMAC-SHA256 Credential=${admin.credentials.accessKeyId}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0`,
+    };
+    const url = `${front.url}/a-bucket`;
+    expect((await fetch(url, { method: "PUT", headers })).status).toBe(200);
+    const content = Buffer.alloc(5 * 1024 * 1024, "0123456789abcdef");
+    expect((await fetch(`${url}/object`, { method: "PUT", headers, body: content })).status).toBe(200);
+    const answer = await fetch(`${url}/object`, { headers });
+    expect(Buffer.from(await answer.arrayBuffer()).equals(content)).toBe(true);
+    expect((await fetch(`${url}/nothing`, { headers })).status).toBe(404);
+  });
+
+  it("keeps the caller's account", async () => {
+    const { Account } = await admin.sts.send(new GetCallerIdentityCommand({}));
+    expect(Account).toBe(account);
+  });
+
+  it("is a clear answer when moto is gone", async () => {
+    const orphan = await startStsFront({ motoUrl: "http://127.0.0.1:9", keys });
+    const answer = await fetch(`${orphan.url}/`, {
+      method: "POST",
+      body: new URLSearchParams({ Action: "ListUsers" }),
+    });
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toContain("moto at http://127.0.0.1:9");
+    await orphan.close();
+  });
+});

@@ -1,0 +1,455 @@
+// `npm run verify` with a kubectl that records what it is asked and answers from a script.
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ClusterSettings, Settings } from "../../../config/settings.js";
+import { profilesByCluster } from "../../../documents/profiles.js";
+import { projectFolder } from "../../../scripts/common/command.js";
+import type { Evaluation } from "../../../scripts/common/evaluate.js";
+import { Processes } from "../../../scripts/common/processes.js";
+import { accessFlags, clustersToVerify, verifyArguments } from "../../../scripts/verify/access.js";
+import { verifyInCluster } from "../../../scripts/verify/job.js";
+import { Kubectl } from "../../../scripts/verify/kubectl.js";
+import { changed } from "../../program/stacks.js";
+
+/** What the recorder answers; a list is gone through, its last entry stays. */
+interface Script {
+  deployment?: object | null;
+  pods?: object[][];
+  jobs?: object[];
+  events?: object[];
+  log?: string;
+  /** Exit code of `logs`; "never" follows until it is ended. */
+  logs?: number | "never";
+  /** Verbs that fail, with what they say. */
+  fails?: Record<string, string>;
+  /** Contexts whose cluster does not answer. */
+  unreachable?: string[];
+}
+
+interface Call {
+  readonly verb: string;
+  readonly flags: string[];
+  readonly args: string[];
+  readonly input: any;
+}
+
+const recorder = String.raw`#!/usr/bin/env node
+const { appendFileSync, existsSync, readFileSync, writeFileSync } = require("node:fs");
+const script = JSON.parse(readFileSync(__dirname + "/script.json", "utf8"));
+const all = process.argv.slice(2);
+const verbAt = all.findIndex((word) => !word.startsWith("--"));
+const [flags, verb, args] = [all.slice(0, verbAt), all[verbAt], all.slice(verbAt + 1)];
+const text = verb === "create" ? readFileSync(0, "utf8") : "";
+const input = text === "" ? null : JSON.parse(text);
+appendFileSync(__dirname + "/calls.jsonl", JSON.stringify({ verb, flags, args, input }) + "\n");
+const fail = (message) => {
+  process.stderr.write(message + "\n");
+  process.exit(1);
+};
+const context = flags.find((flag) => flag.startsWith("--context="))?.slice(10);
+if (script.unreachable?.includes(context)) fail("Unable to connect to the server: dial tcp: i/o timeout");
+if (script.fails?.[verb]) fail(script.fails[verb]);
+const next = (kind, list) => {
+  const file = __dirname + "/" + kind + (context ?? "") + ".count";
+  const count = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  writeFileSync(file, String(count + 1));
+  return list[Math.min(count, list.length - 1)];
+};
+const say = (object) => process.stdout.write(JSON.stringify(object));
+process.stderr.write("Warning: kubectl says something beside its answer\n");
+if (verb === "create") say({ ...input, metadata: { ...input.metadata, uid: "0f0f0f0f-job" } });
+if (verb === "get") {
+  const kind = args[0];
+  if (kind === "deployment") {
+    if (script.deployment === null) fail('Error from server (NotFound): deployments.apps "' + args[1] + '" not found');
+    say(script.deployment);
+  }
+  if (kind === "pods") say({ items: next("pods", script.pods) });
+  if (kind === "job") say(next("jobs", script.jobs));
+  if (kind === "events") say({ items: script.events ?? [] });
+}
+if (verb === "logs") {
+  process.stdout.write(script.log ?? "");
+  if (script.logs === "never") setInterval(() => {}, 1000);
+  else process.exit(script.logs ?? 0);
+}
+`;
+
+const image = "registry.example.com/aws-api-mcp-server@sha256:0123";
+const deployment = {
+  spec: {
+    template: {
+      spec: {
+        containers: [
+          { name: "istio-proxy", image: "proxy" },
+          { name: "mcp", image },
+        ],
+        volumes: [{ name: "aws-config", configMap: { name: "the-accounts" } }],
+      },
+    },
+  },
+};
+const job = (...conditions: object[]) => ({ metadata: { name: "job", uid: "uid" }, status: { conditions } });
+const complete = job({ type: "SuccessCriteriaMet", status: "True" }, { type: "Complete", status: "True" });
+const failedJob = (reason: string, message: string) => job({ type: "Failed", status: "True", reason, message });
+const running = { metadata: { name: "pod-1" }, status: { phase: "Running" } };
+const right: Script = { deployment, pods: [[], [running]], jobs: [job(), complete], log: "ok    dev\n" };
+
+const processes = new Processes();
+const folders: string[] = [];
+let dev: Evaluation;
+let prod: Evaluation;
+
+beforeAll(async () => {
+  dev = await changed("dev");
+  prod = await changed("prod");
+});
+
+afterAll(async () => {
+  await processes.stopAll();
+  for (const folder of folders) await rm(folder, { recursive: true });
+});
+
+/** A folder with a recorder in it. */
+async function recording(script: Script) {
+  const folder = await mkdtemp(path.join(tmpdir(), "verify-command-"));
+  folders.push(folder);
+  const command = path.join(folder, "kubectl");
+  await writeFile(command, recorder, { mode: 0o755 });
+  await writeFile(path.join(folder, "script.json"), JSON.stringify(script));
+  const file = path.join(folder, "calls.jsonl");
+  const calls = (): Call[] =>
+    existsSync(file)
+      ? readFileSync(file, "utf8")
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line))
+      : [];
+  return { command, calls };
+}
+
+async function verify(script: Script, evaluation = dev) {
+  const { command, calls } = await recording(script);
+  const { settings, clusters } = evaluation;
+  const cluster = clusters[0]!.name;
+  const own = new Processes();
+  let shown = "";
+  const told: string[] = [];
+  const { namespace } = settings.kubernetes;
+  try {
+    const result = await verifyInCluster({
+      kubectl: new Kubectl({ command, cluster, flags: ["--context=there"], namespace }),
+      processes: own,
+      workload: { settings, cluster, profiles: profilesByCluster(settings, clusters).get(cluster)! },
+      script: "print('verify')\n",
+      show: (text) => {
+        shown += text;
+      },
+      tell: (line) => told.push(line),
+      pause: 1,
+    }).catch((error: Error) => error);
+    return { result, calls, shown: () => shown, told };
+  } finally {
+    await own.stopAll();
+  }
+}
+
+const created = (calls: Call[], kind: string) =>
+  calls.find(({ verb, input }) => verb === "create" && input.kind === kind)!.input;
+
+describe("the Job on demand", () => {
+  let ran: Awaited<ReturnType<typeof verify>>;
+  let calls: () => Call[];
+  beforeAll(async () => {
+    ran = await verify(right);
+    calls = ran.calls;
+  });
+
+  it("is the Job of up, with the image and the accounts of the Deployment that runs", () => {
+    expect(ran.result).toBe(true);
+    const made = created(calls(), "Job");
+    const ofUp = dev.resources.find(({ type }) => type === "kubernetes:batch/v1:Job")!.open as {
+      metadata: { namespace: string };
+      spec: Record<string, unknown>;
+    };
+    const pod = made.spec.template.spec;
+    expect(pod.containers[0].image).toBe(image);
+    const volumes = Object.fromEntries(pod.volumes.map((volume: { name: string }) => [volume.name, volume]));
+    expect(volumes["aws-config"].configMap.name).toBe("the-accounts");
+    expect(volumes.verify.configMap.name).toBe(made.metadata.name);
+    expect(made.metadata.namespace).toBe(ofUp.metadata.namespace);
+
+    // All else is equal.
+    const comparable = (spec: unknown) =>
+      JSON.parse(JSON.stringify(spec), (key, value) =>
+        ["image", "ttlSecondsAfterFinished", "holmes-aws-mcp/verifies", "configMap"].includes(key) ? undefined : value,
+      );
+    expect(comparable(made.spec)).toEqual(comparable(ofUp.spec));
+  });
+
+  it("has its script and accounts in a ConfigMap that goes when the Job goes", () => {
+    const [made, map] = [created(calls(), "Job"), created(calls(), "ConfigMap")];
+    expect(map.metadata.name).toBe(made.metadata.name);
+    expect(map.metadata.ownerReferences).toEqual([
+      { apiVersion: "batch/v1", kind: "Job", name: made.metadata.name, uid: "0f0f0f0f-job" },
+    ]);
+    expect(made.spec.ttlSecondsAfterFinished).toBeGreaterThan(0);
+    expect(map.data["verify.py"]).toBe("print('verify')\n");
+    const { endpoint, transport, accounts } = JSON.parse(map.data["accounts.json"]);
+    expect({ endpoint, transport }).toEqual({
+      endpoint: "http://holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local:8000/sse",
+      transport: "sse",
+    });
+    expect(accounts.map(({ profile }: { profile: string }) => profile)).toEqual(["dev", "sandbox"]);
+  });
+
+  it("takes a new name every time, and asks for its cluster and namespace in every call", async () => {
+    const second = await verify(right);
+    expect(created(calls(), "Job").metadata.name).not.toBe(created(second.calls(), "Job").metadata.name);
+    const flags = new Set(calls().map((call) => call.flags.join(" ")));
+    expect([...flags]).toEqual(["--context=there --namespace=holmes-aws-mcp"]);
+  });
+
+  it("shows the log of its pod, and removes Job and ConfigMap", () => {
+    expect(ran.shown()).toContain("ok    dev\n");
+    const name = created(calls(), "Job").metadata.name;
+    expect(calls().find(({ verb }) => verb === "logs")!.args).toEqual(["--follow", "pod/pod-1"]);
+    expect(calls().at(-1)).toMatchObject({
+      verb: "delete",
+      args: ["job,configmap", name, "--ignore-not-found", "--wait=false"],
+    });
+  });
+
+  it("fails when the Job fails, with the Job's reason", async () => {
+    const jobs = [failedJob("BackoffLimitExceeded", "Job has reached the specified backoff limit")];
+    const { result, told, calls } = await verify({ ...right, jobs });
+    expect(result).toBe(false);
+    expect(told.at(-1)).toBe(
+      "cluster dev-cluster: the Job failed (BackoffLimitExceeded: Job has reached the specified backoff limit)",
+    );
+    expect(calls().at(-1)!.verb).toBe("delete");
+  });
+
+  it("is not misled by a log that breaks off", async () => {
+    const { result, told } = await verify({ ...right, logs: 1 });
+    expect(result).toBe(true);
+    expect(told.join("\n")).toContain("kubectl logs ended with code 1");
+  });
+
+  it("says what a pod waits for, once", async () => {
+    const waiting = {
+      metadata: { name: "pod-1" },
+      status: {
+        phase: "Pending",
+        containerStatuses: [{ state: { waiting: { reason: "ImagePullBackOff", message: "no basic auth" } } }],
+      },
+    };
+    const unscheduled = {
+      metadata: { name: "pod-1" },
+      status: {
+        phase: "Pending",
+        conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes" }],
+      },
+    };
+    const pods = [[unscheduled], [waiting], [waiting], [running]];
+    const { result, told } = await verify({ ...right, pods, jobs: [job(), job(), job(), complete] });
+    expect(result).toBe(true);
+    expect(told.slice(1)).toEqual([
+      "cluster dev-cluster: waiting for pod pod-1: Unschedulable: 0/3 nodes",
+      "cluster dev-cluster: waiting for pod pod-1: ImagePullBackOff: no basic auth",
+    ]);
+  });
+
+  it("a pod that never came: the cluster's warnings say why", async () => {
+    const events = [
+      { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
+      { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
+      { type: "Normal", message: "Created" },
+    ];
+    const jobs = [failedJob("DeadlineExceeded", "Job was active longer than specified deadline")];
+    const { result, told } = await verify({ ...right, pods: [[]], jobs, events });
+    expect(result).toBe(false);
+    expect(told.at(-1)).toBe(
+      'cluster dev-cluster: the Job failed (DeadlineExceeded: Job was active longer than specified deadline)\n  pods "x" is forbidden: exceeded quota',
+    );
+  });
+
+  it("without a Deployment: says where it looked, and makes nothing", async () => {
+    const { result, calls } = await verify({ ...right, deployment: null });
+    expect(String(result)).toContain('deployments.apps "holmes-aws-mcp" not found; is it the right context');
+    expect(calls().map(({ verb }) => verb)).toEqual(["get"]);
+  });
+
+  it("with somebody else's Deployment of that name: makes nothing", async () => {
+    const other = { spec: { template: { spec: { containers: [{ name: "web", image: "nginx" }] } } } };
+    const { result, calls } = await verify({ ...right, deployment: other });
+    expect(String(result)).toContain("Deployment holmes-aws-mcp/holmes-aws-mcp is not this program's");
+    expect(calls().map(({ verb }) => verb)).toEqual(["get"]);
+  });
+
+  it("removes what it made when kubectl fails in between", async () => {
+    const { result, calls } = await verify({
+      ...right,
+      pods: undefined,
+      jobs: undefined,
+      fails: { create: "forbidden" },
+    });
+    expect(String(result)).toContain("kubectl create: forbidden");
+    expect(calls().at(-1)!.verb).toBe("delete");
+  });
+
+  it("without kubectl: says what to do", async () => {
+    const kubectl = new Kubectl({ command: "/nonexistent/kubectl", cluster: "dev", flags: [], namespace: "x" });
+    await expect(kubectl.run(["get", "pods"])).rejects.toThrow(
+      "cluster dev: /nonexistent/kubectl get: no such command here; install kubectl, or name it with --kubectl",
+    );
+  });
+});
+
+describe("which clusters", () => {
+  const names = (clusters: ClusterSettings[]) => clusters.map(({ name }) => name);
+
+  it("all that the server is deployed to, or the named one", () => {
+    expect(names(clustersToVerify(prod, {}))).toEqual(["prod-us", "prod-eu"]);
+    expect(names(clustersToVerify(prod, { cluster: "prod-eu", context: "x" }))).toEqual(["prod-eu"]);
+    const [first, second] = prod.settings.clusters;
+    const trusted = { ...prod, settings: { ...prod.settings, clusters: [first!, { ...second!, deploy: false }] } };
+    expect(names(clustersToVerify(trusted, { context: "x" }))).toEqual(["prod-us"]);
+  });
+
+  it.each<[string, (settings: Settings) => Partial<Settings>, object, string]>([
+    [
+      "an unknown name",
+      () => ({}),
+      { cluster: "x" },
+      "deploys to no cluster x; --cluster takes one of: prod-us, prod-eu",
+    ],
+    ["one context for two", () => ({}), { context: "x" }, "add --cluster with one of: prod-us, prod-eu"],
+    ["one kubeconfig for two", () => ({}), { kubeconfig: "x" }, "add --cluster with one of: prod-us, prod-eu"],
+    ["nothing deployed", ({ mcp }) => ({ mcp: { ...mcp, enabled: false } }), {}, "stack prod deploys no MCP server"],
+  ])("%s is refused", (_, change, given, expected) => {
+    const settings = { ...prod.settings, ...change(prod.settings) };
+    expect(() => clustersToVerify({ stack: "prod", settings }, given)).toThrow(expected);
+  });
+});
+
+describe("how kubectl finds a cluster", () => {
+  const cluster = (change: Partial<ClusterSettings>): ClusterSettings => ({
+    ...dev.clusters[0]!,
+    context: undefined,
+    kubeconfig: undefined,
+    profile: undefined,
+    ...change,
+  });
+
+  it.each<[string, Partial<ClusterSettings>, object, string[]]>([
+    ["the context of the config", { context: "a" }, {}, ["--context=a"]],
+    ["its kubeconfig", { kubeconfig: "kube/config" }, {}, ["--kubeconfig=kube/config"]],
+    ["both", { kubeconfig: "~/.kube/x", context: "a" }, {}, [`--kubeconfig=${homedir()}/.kube/x`, "--context=a"]],
+    ["what was given wins", { kubeconfig: "k", context: "a" }, { context: "b" }, ["--context=b"]],
+    ["a given kubeconfig wins", { context: "a" }, { kubeconfig: "k" }, ["--kubeconfig=k"]],
+  ])("by %s", (_, change, given, expected) => {
+    expect(accessFlags(cluster(change), given, processes)).toEqual(expected);
+  });
+
+  it("by a kubeconfig in the config itself: a file that only its owner reads, for the time of the run", async () => {
+    const own = new Processes();
+    const kubeconfig = "apiVersion: v1\nkind: Config\nclusters:\n  - name: a\n";
+    const [flag] = accessFlags(cluster({ kubeconfig }), {}, own);
+    const file = flag!.replace("--kubeconfig=", "");
+    expect(readFileSync(file, "utf8")).toBe(kubeconfig);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    await own.stopAll();
+    expect(existsSync(path.dirname(file))).toBe(false);
+  });
+
+  it("not by one that Pulumi makes or keeps secret: says what to give", () => {
+    expect(() => accessFlags(cluster({ profile: "ops" }), {}, processes)).toThrow(
+      /give --context NAME \(aws eks update-kubeconfig --name dev-cluster --region us-east-1 --profile ops makes one\)/,
+    );
+    // What readStackFile puts in a secret's place.
+    expect(() => accessFlags(cluster({ kubeconfig: "[secret]\n" }), {}, processes)).toThrow(
+      "its kubeconfig is a secret that only Pulumi can open",
+    );
+  });
+});
+
+describe("the command", () => {
+  async function command(args: string[], onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void) {
+    const tsx = ["--import", "tsx", "scripts/verify/main.ts", ...args];
+    let kill: (signal: NodeJS.Signals) => void = () => {};
+    const child = processes.start("npm run verify", process.execPath, tsx, {
+      cwd: projectFolder,
+      onOutput: (text) => onOutput?.(text, kill),
+    });
+    kill = (signal) => child.kill(signal);
+    const code = await child.exited;
+    return { code, output: child.output() };
+  }
+
+  it("goes through all clusters: one that cannot be reached fails the run and keeps nobody from the others", async () => {
+    const { command: kubectl, calls } = await recording({ ...right, unreachable: ["prod-us"] });
+    const { code, output } = await command(["--stack", "prod", "--kubectl", kubectl]);
+    expect(output).toContain(`cluster prod-us: ${kubectl} get: Unable to connect to the server`);
+    expect(output).toContain("ok    dev\n");
+    expect(output).toContain("not verified: prod-us (");
+    expect(calls().filter(({ verb }) => verb === "create")).toHaveLength(2);
+    expect(created(calls(), "Job").spec.template.spec.containers[0].env).toContainEqual({
+      name: "READ_OPERATIONS_ONLY",
+      value: "true",
+    });
+    expect(code).toBe(1);
+  });
+
+  it("ends with 0 when every cluster is right, and brings the script of the repository", async () => {
+    const { command: kubectl, calls } = await recording(right);
+    const { code, output } = await command(["--stack", "prod", "--cluster", "prod-eu", "--kubectl", kubectl]);
+    expect(output).toContain("verified: every account answers in prod-eu");
+    expect(created(calls(), "ConfigMap").data["verify.py"]).toBe(readFileSync("verification/verify.py", "utf8"));
+    expect(calls().every(({ flags }) => flags.includes("--context=prod-eu"))).toBe(true);
+    expect(code).toBe(0);
+  });
+
+  it("interrupted: removes what it made", async () => {
+    const { command: kubectl, calls } = await recording({ ...right, pods: [[running]], logs: "never" });
+    const { code } = await command(["--stack", "dev", "--kubectl", kubectl], (text, kill) => {
+      if (text.includes("ok    dev")) kill("SIGINT");
+    });
+    const name = created(calls(), "Job").metadata.name;
+    expect(
+      calls()
+        .filter(({ verb }) => verb === "delete")
+        .map(({ args }) => args[1]),
+    ).toContain(name);
+    expect(code).toBe(130);
+  });
+
+  it("called wrongly: says how, without a stack", async () => {
+    const { code, output } = await command([]);
+    expect(output).toBe(
+      "--stack is missing: the stack to verify\nusage: npm run verify -- --stack NAME [--cluster NAME] [--context NAME] [--kubeconfig FILE] [--kubectl COMMAND]\n",
+    );
+    expect(code).toBe(1);
+  });
+});
+
+describe("arguments", () => {
+  it("are taken, with paths from where the caller is", () => {
+    const given = { cluster: "a", context: "b", kubeconfig: path.resolve("package.json") };
+    const args = ["--stack", "dev", "--cluster", "a", "--context=b", "--kubeconfig", "package.json"];
+    expect(verifyArguments(args)).toEqual({ stack: "dev", kubectl: "kubectl", given });
+    expect(verifyArguments([...args, "--kubectl", "bin/kubectl"]).kubectl).toBe(path.resolve("bin/kubectl"));
+  });
+
+  it.each([
+    [["--stack"], "usage: npm run verify"],
+    [["--stack", "dev", "--nope"], "usage: npm run verify"],
+    [["--stack", "dev", "prod"], "unexpected argument prod"],
+    [["--stack", "dev", "--kubeconfig", "/nonexistent"], "there is no file /nonexistent"],
+  ])("%j is refused", (args, expected) => {
+    expect(() => verifyArguments(args)).toThrow(expected);
+  });
+});
