@@ -16,6 +16,7 @@ export default defineConfig({
         // On a fresh machine a hook may wait for the installs.
         hookTimeout: 900_000,
       }),
+      project("workflows", ["test/workflows/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 900_000 }),
       project("dataplane", ["test/dataplane/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 600_000 }),
       project("cluster", ["test/cluster/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 1_800_000 }),
       project("engine", ["test/engine/**/*.test.ts"], {

@@ -47,7 +47,15 @@ export async function ensureMoto(progress: Progress): Promise<Pick<PythonTools, 
   return { motoBin: path.join(moto, "bin/moto_server"), motoPython: path.join(moto, "bin/python") };
 }
 
-async function ensureVenv(name: string, what: string, lockFile: string, progress: Progress): Promise<string> {
+/**
+ * A virtual environment under `.cache/` with the packages of a hashed requirements file.
+ *
+ * @param what the packages in words, for progress and errors
+ * @param lockFile path relative to the project
+ * @returns the environment's folder
+ * @throws UserError as {@link ensurePython}
+ */
+export async function ensureVenv(name: string, what: string, lockFile: string, progress: Progress): Promise<string> {
   const file = path.join(projectDir, lockFile);
   const requirements = await readFile(file);
   const total = requirements.toString().match(/^[a-z0-9][^\s]*==/gim)?.length ?? 0;
