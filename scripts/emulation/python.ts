@@ -78,7 +78,9 @@ export async function ensureVenv(name: string, what: string, lockFile: string, p
       await runStep(
         what,
         path.join(dir, "bin/python"),
-        [...arguments_, "--require-hashes", "--only-binary=:all:", "-r", file],
+        // The list is complete, so pip resolves nothing: given a range and a newer release on the index, its resolver
+        // rejects the locked version for want of a hash.
+        [...arguments_, "--require-hashes", "--no-deps", "--only-binary=:all:", "-r", file],
         {
           advice: "it needs the Python package index (or pip configured for a mirror of it)",
           env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" },
@@ -89,6 +91,11 @@ export async function ensureVenv(name: string, what: string, lockFile: string, p
           },
         },
       );
+      await runStep(`${what}: checking that the list is complete`, path.join(dir, "bin/python"), [
+        "-m",
+        "pip",
+        "check",
+      ]);
     },
   });
 }
