@@ -1,19 +1,24 @@
 import { defineConfig } from "vitest/config";
 
-// The SDK's word about next year's Node versions would stand in every test's output.
+// Suppresses the AWS SDK's warning about Node.js versions.
 const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
 
-// Pulumi's runtime store is process-global: every file gets a process of its own.
+// Pulumi's runtime store is global to the process, so every file gets a process of its own.
 const project = (name: string, include: string[], extra = {}) => ({
   test: { name, include, pool: "forks" as const, env, isolate: true, ...extra },
 });
 
+/** The folders of test/ that mirror the source tree; the other ones are suites of their own. */
+const MIRRORED = "{components,config,documents,image,policies,program,scripts,verification}";
+
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["test/{config,documents,image,policies,program,scripts,verification}/**/*.test.ts"], {
+      // Starts no process: the inner loop.
+      project("unit", [`test/${MIRRORED}/**/!(*.integration).test.ts`]),
+      project("integration", [`test/${MIRRORED}/**/*.integration.test.ts`], {
         testTimeout: 120_000,
-        // On a fresh machine a hook may wait for the installs.
+        // On a new machine, a hook waits for the installations.
         hookTimeout: 900_000,
       }),
       project("workflows", ["test/workflows/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 900_000 }),
