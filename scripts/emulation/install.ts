@@ -10,8 +10,8 @@ import { type Progress, since } from "../common/progress.js";
 
 /** The project's folder. */
 export const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-/** Where installs go; git-ignored, may be deleted at any time. */
-export const cacheDir = path.join(projectDir, ".cache");
+/** Where installs go: `HOLMES_AWS_MCP_CACHE`, default `.cache` in the project. It can be deleted at any time. */
+export const cacheDir = path.resolve(process.env.HOLMES_AWS_MCP_CACHE ?? path.join(projectDir, ".cache"));
 
 const HEARTBEAT = 2_000;
 const STALE = 20_000;
