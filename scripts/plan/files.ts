@@ -1,9 +1,6 @@
 /** The plan as files: every document that the program would place, for reading and for comparing between commits. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import type { HolmesConfig } from "../../documents/holmes.js";
-import { UserError } from "../common/errors.js";
 import type { Evaluation, Registered } from "../common/evaluate.js";
 import { topology } from "./topology.js";
 
@@ -93,23 +90,4 @@ export function rolePolicies({ resources }: Evaluation): { role: Registered; nam
     )!;
     return [{ role: roleOf(resource), name: String(policy.open.name), document: String(policy.open.policy) }];
   });
-}
-
-/**
- * Writes the files to a folder: all of them or none, and nothing of an earlier plan stays.
- *
- * @throws UserError when the folder holds something other than a plan
- */
-export function writeFiles(folder: string, files: ReadonlyMap<string, string>): void {
-  if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, "plan.json"))) {
-    throw new UserError(`--out ${folder}: the folder holds something other than a plan; name an empty or a new one`);
-  }
-  const next = `${folder.replace(/\/+$/, "")}.${process.pid}.new`;
-  for (const [path, content] of files) {
-    const file = join(next, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-  }
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(next, folder);
 }

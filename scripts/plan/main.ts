@@ -3,7 +3,8 @@ import { commandArguments, projectFolder, run } from "../common/command.js";
 import { evaluate } from "../common/evaluate.js";
 import { readStackFile } from "../common/stackFile.js";
 import { planTree } from "../common/tree.js";
-import { planFiles, planJson, writeFiles } from "./files.js";
+import { planFiles, planJson } from "./files.js";
+import { writeFiles } from "./outputFolder.js";
 
 await run(async () => {
   const { values } = commandArguments("npm run plan -- [--stack dev] [--out DIR] [--json]", {
@@ -13,7 +14,7 @@ await run(async () => {
   });
   process.chdir(projectFolder);
   const evaluation = await evaluate(values.stack, readStackFile(projectFolder, values.stack));
-  if (values.out !== undefined) writeFiles(values.out, planFiles(evaluation));
+  if (values.out !== undefined) writeFiles(values.out, projectFolder, planFiles(evaluation));
   process.stdout.write(values.json ? planJson(evaluation) : `${planTree(evaluation)}\n`);
   return 0;
 });
