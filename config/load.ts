@@ -2,7 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { groupIds } from "../policies/groups.js";
-import { spreadTrust, TrustSizeError } from "../policies/trust.js";
+import { packTrustPolicies, TrustSizeError } from "../policies/trust.js";
 import { readAccountsFile } from "./accountsFile.js";
 import { checkProfileNames, crossChecks } from "./checks.js";
 import { partitionOf } from "./limits.js";
@@ -210,7 +210,13 @@ function checkTrust(
   });
   for (const { accountId, partition } of new Map(accounts.map((account) => [account.partition, account])).values()) {
     try {
-      spreadTrust({ clusters, subjects: [...subjects], accountId, partition, limit: config.iam.trustPolicyLimit });
+      packTrustPolicies({
+        clusters,
+        subjects: [...subjects],
+        accountId,
+        partition,
+        limit: config.iam.trustPolicyLimit,
+      });
     } catch (error) {
       if (!(error instanceof TrustSizeError)) throw error;
       const index = config.clusters.findIndex(({ name }) => name === error.cluster);

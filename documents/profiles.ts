@@ -1,6 +1,6 @@
 /** Which role of which account a cluster's server takes: follows from the names, so nothing has to be asked for it. */
 import { issuerPath, type Settings, type TargetAccountSettings } from "../config/settings.js";
-import { roleNameFor, spreadTrust, type TrustRole } from "../policies/trust.js";
+import { packTrustPolicies, roleNameFor, type TrustRole } from "../policies/trust.js";
 import type { Profile } from "./awsConfigFile.js";
 
 /** A source cluster whose issuer is known. */
@@ -18,13 +18,13 @@ export function trustRoles(
   { accountId, partition }: Pick<TargetAccountSettings, "accountId" | "partition">,
   clusters: readonly TrustedCluster[],
 ): TrustRole[] {
-  return spreadTrust({
+  return packTrustPolicies({
     clusters: clusters.map(({ name, issuerUrl, previousIssuers, roleNumber }) => ({
       name,
       issuers: [issuerUrl, ...previousIssuers].map(issuerPath),
       ...(roleNumber === undefined ? {} : { roleNumber }),
     })),
-    subjects: [...subjects],
+    subjects: subjects,
     accountId,
     partition,
     limit: iam.trustPolicyLimit,

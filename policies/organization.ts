@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { PermissionPlan } from "./permissions.js";
-import { AUDIENCE, roleNameFor, type Subject, spreadTrust, type TrustCluster } from "./trust.js";
+import { AUDIENCE, packTrustPolicies, roleNameFor, type Subject, type TrustCluster } from "./trust.js";
 
 export interface OrganizationTemplateArgs {
   /** In config order. */
@@ -60,10 +60,10 @@ export function templateBody(template: Template): string {
  * A template with a stack's worth of resources for one account. Logical ids follow from issuers and names, so that a
  * cluster that is added or taken out touches no other one's resources. Needs the capability CAPABILITY_NAMED_IAM.
  *
- * @throws TrustSizeError as spreadTrust does, Error when the template exceeds what CloudFormation takes as text.
+ * @throws TrustSizeError as packTrustPolicies does, Error when the template exceeds what CloudFormation takes as text.
  */
 export function organizationTemplate(args: OrganizationTemplateArgs): Template {
-  const roles = spreadTrust({ ...args, accountId: ANY_ACCOUNT, limit: args.trustPolicyLimit });
+  const roles = packTrustPolicies({ ...args, accountId: ANY_ACCOUNT, limit: args.trustPolicyLimit });
   const conditions: Record<string, Json> = {};
   const resources: Template["Resources"] = {};
   const tags = Object.entries(args.tags).map(([Key, Value]) => ({ Key, Value }));

@@ -72,7 +72,7 @@ function either(statement: Record<string, unknown>, key: string, notKey: string,
 }
 
 /** The texts of a value; none when it is not a text or a list of nothing but texts. */
-function texts(value: unknown): string[] {
+function texts(value: unknown): readonly string[] {
   const all = listOf(value as string | string[] | undefined);
   return all.every((one) => typeof one === "string" && one !== "") ? all : [];
 }

@@ -69,7 +69,7 @@ function coversResource({ Resource, NotResource }: Statement, resource: string):
   return NotResource === undefined ? listOf(Resource).some(covers) : !listOf(NotResource).some(covers);
 }
 
-const operators: Record<string, (value: string, patterns: string[]) => boolean> = {
+const operators: Record<string, (value: string, patterns: readonly string[]) => boolean> = {
   StringEquals: (value, patterns) => patterns.includes(value),
   StringNotEquals: (value, patterns) => !patterns.includes(value),
   StringLike: (value, patterns) => patterns.some((pattern) => matchesText(pattern, value)),

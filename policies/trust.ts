@@ -1,62 +1,65 @@
+/** Trust policies of the roles, and how the clusters are distributed over the roles of an account. */
 import { policySize } from "./size.js";
 import type { PolicyDocument, Statement } from "./types.js";
 
 /** An OIDC issuer whose tokens a role trusts. */
 export interface TrustedIssuer {
-  /** Name of the cluster it belongs to, for messages only. */
-  cluster: string;
+  /** Name of the issuer's cluster, for messages. */
+  readonly cluster: string;
   /** Host and path without `https://`: `oidc.eks.eu-west-1.amazonaws.com/id/<ID>`. */
-  issuer: string;
+  readonly issuer: string;
 }
 
-/** A Kubernetes service account that may take the role. */
+/** A Kubernetes service account that can assume the role. */
 export interface Subject {
-  namespace: string;
-  serviceAccount: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
 }
 
 export interface TrustPolicyArgs {
-  /** Account of the role; its OIDC providers must be in the same account. */
-  accountId: string;
+  /** Account of the role. Its OIDC providers must be in the same account. */
+  readonly accountId: string;
   /** `aws`, `aws-cn`, `aws-us-gov`, … */
-  partition: string;
+  readonly partition: string;
   /** At least one. */
-  issuers: TrustedIssuer[];
-  /** At least one; every subject is trusted from every issuer. */
-  subjects: Subject[];
+  readonly issuers: readonly TrustedIssuer[];
+  /** At least one. Every subject is trusted from every issuer. */
+  readonly subjects: readonly Subject[];
 }
 
-/** A cluster as trust is spread: its current issuer first, then the ones it had before it was re-created. */
+/** A source cluster with its issuers: the current one first, then those it had before it was re-created. */
 export interface TrustCluster {
-  name: string;
-  issuers: string[];
-  /** Pins the cluster to the role with this number (1-based). */
-  roleNumber?: number;
+  readonly name: string;
+  readonly issuers: readonly string[];
+  /** Pins the cluster to the role with this number (from 1). */
+  readonly roleNumber?: number;
 }
 
-export interface SpreadTrustArgs {
-  /** In config order, which decides the roles. */
-  clusters: TrustCluster[];
-  subjects: Subject[];
-  accountId: string;
-  partition: string;
-  /** Quota of the account for a trust policy, in characters that are not white space. */
-  limit: number;
+export interface PackTrustArgs {
+  /** All source clusters, in config order. The order decides which role trusts which cluster. */
+  readonly clusters: readonly TrustCluster[];
+  /** Names of the clusters that the account trusts. Default: all. */
+  readonly trusted?: readonly string[] | undefined;
+  readonly subjects: readonly Subject[];
+  readonly accountId: string;
+  readonly partition: string;
+  /** The account's quota for a trust policy, in characters without white space. */
+  readonly limit: number;
 }
 
-/** One role of an account with the clusters that it trusts. */
+/** A role of an account with the clusters that it trusts. */
 export interface TrustRole {
   /** 1 for `<roleName>`, 2 for `<roleName>-2`, … */
-  number: number;
+  readonly number: number;
   /** Names, in config order. */
-  clusters: string[];
-  document: PolicyDocument;
-  /** Characters that are not white space. */
-  size: number;
-  limit: number;
+  readonly clusters: readonly string[];
+  readonly document: PolicyDocument;
+  /** Characters without white space. */
+  readonly size: number;
+  readonly limit: number;
 }
 
-/** A cluster whose trust does not fit the role that it has to go to. */
+/** The trust of a cluster does not fit into its role. */
 export class TrustSizeError extends Error {
   override readonly name = "TrustSizeError";
 
@@ -67,14 +70,14 @@ export class TrustSizeError extends Error {
     advice: string,
   ) {
     super(
-      `cluster "${cluster}" makes a trust policy of ${size} characters, the limit is ${limit} (iam.trustPolicyLimit). ${advice}`,
+      `The trust policy for cluster "${cluster}" has ${size} characters. The limit is ${limit} (iam.trustPolicyLimit). ${advice}`,
     );
   }
 }
 
 /**
- * The audience in every partition: a text that provider, trust policy and token share, not an address. No partition
- * has a variant of it.
+ * The audience in every partition. It is a string that provider, trust policy and token share, not an address. No
+ * partition has its own variant.
  */
 export const AUDIENCE = "sts.amazonaws.com";
 
@@ -87,7 +90,7 @@ export function subjectClaim({ namespace, serviceAccount }: Subject): string {
   return `system:serviceaccount:${namespace}:${serviceAccount}`;
 }
 
-/** ARN of the IAM OIDC provider for an issuer (host and path without `https://`). */
+/** ARN of the IAM OIDC provider of an issuer (host and path without `https://`). */
 export function oidcProviderArn(partition: string, accountId: string, issuer: string): string {
   return `arn:${partition}:iam::${accountId}:oidc-provider/${issuer}`;
 }
@@ -98,22 +101,24 @@ export function roleNameFor(roleName: string, number: number): string {
 }
 
 /**
- * Trust policy of a role: one statement for each issuer, with `aud` and `sub` both compared by StringEquals.
+ * Trust policy of a role: one statement for each issuer, with StringEquals on both `aud` and `sub`.
  *
- * @throws Error when there is no issuer or subject, or one has characters that IAM could read as a wildcard or a
- * policy variable. The config reader has said so before in its own words; this is the last line.
+ * @throws Error when there is no issuer or subject, or when one contains characters that IAM could read as a wildcard
+ * or policy variable. The config reader reports these first; this check protects other callers.
  */
 export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPolicyArgs): PolicyDocument {
-  if (issuers.length === 0) throw new Error("a trust policy needs at least one issuer");
-  if (subjects.length === 0) throw new Error("a trust policy needs at least one subject");
+  if (issuers.length === 0) throw new Error("A trust policy needs at least one issuer");
+  if (subjects.length === 0) throw new Error("A trust policy needs at least one subject");
   for (const { cluster, issuer } of issuers) {
     if (!ISSUER.test(issuer)) {
-      throw new Error(`cluster "${cluster}": issuer "${issuer}" is not a host and path without https://`);
+      throw new Error(`Cluster "${cluster}": invalid issuer "${issuer}". Expected host and path without https://.`);
     }
   }
   for (const { namespace, serviceAccount } of subjects) {
     if (!DNS_LABEL.test(namespace) || !DNS_SUBDOMAIN.test(serviceAccount)) {
-      throw new Error(`subject "${namespace}:${serviceAccount}" is not a Kubernetes namespace and service account`);
+      throw new Error(
+        `Invalid subject "${namespace}:${serviceAccount}". Expected a Kubernetes namespace and service account.`,
+      );
     }
   }
   const claims = subjects.map(subjectClaim);
@@ -136,25 +141,26 @@ export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPo
 }
 
 /**
- * Spreads clusters over as few roles as the limit needs. Clusters in config order fill role 1, then role 2, and so on,
- * never going back, and a pinned cluster goes to its own number; where a cluster goes depends only on those before it,
- * so a cluster that is appended moves no other one.
+ * Packs the clusters that an account trusts into as few roles as the limit allows. Clusters fill role 1, then role 2,
+ * and so on in config order; a pinned cluster goes to its own role. The role of a cluster depends only on the trusted
+ * clusters before it, so a cluster appended to the list moves none of the others.
  *
  * @returns the roles that trust at least one cluster, by number.
- * @throws TrustSizeError when a cluster does not fit a role of its own, or the role it is pinned to.
+ * @throws TrustSizeError when a cluster does not fit into a role of its own or into the role it is pinned to.
  */
-export function spreadTrust({ clusters, subjects, accountId, partition, limit }: SpreadTrustArgs): TrustRole[] {
-  const roles = new Map<number, TrustCluster[]>();
-  const documentOf = (members: TrustCluster[]) =>
+export function packTrustPolicies(args: PackTrustArgs): TrustRole[] {
+  const { trusted, subjects, accountId, partition, limit } = args;
+  const clusters = args.clusters.filter(({ name }) => trusted === undefined || trusted.includes(name));
+  const roles = new Map<number, readonly TrustCluster[]>();
+  const documentOf = (members: readonly TrustCluster[]) =>
     trustPolicy({
       accountId,
       partition,
       subjects,
       issuers: members.flatMap(({ name, issuers }) => issuers.map((issuer) => ({ cluster: name, issuer }))),
     });
-  const sizeWith = (number: number, cluster: TrustCluster) =>
-    policySize(documentOf([...(roles.get(number) ?? []), cluster]));
-  const place = (number: number, cluster: TrustCluster) => roles.set(number, [...(roles.get(number) ?? []), cluster]);
+  const membersWith = (number: number, cluster: TrustCluster) => [...(roles.get(number) ?? []), cluster];
+  const sizeWith = (number: number, cluster: TrustCluster) => policySize(documentOf(membersWith(number, cluster)));
 
   let current = 1;
   for (const cluster of clusters) {
@@ -164,14 +170,14 @@ export function spreadTrust({ clusters, subjects, accountId, partition, limit }:
         cluster.name,
         alone,
         limit,
-        "It does not fit even alone: ask AWS for a higher quota of the account and raise iam.trustPolicyLimit, " +
+        "It does not fit even into a role of its own. Request a higher quota from AWS and raise iam.trustPolicyLimit, " +
           "or trust fewer subjects (kubernetes.additionalSubjects) or previous issuers.",
       );
     }
     const pinned = cluster.roleNumber;
     if (pinned !== undefined) {
       if (!Number.isInteger(pinned) || pinned < 1) {
-        throw new Error(`cluster "${cluster.name}": role number ${pinned} is not a whole number from 1`);
+        throw new Error(`Cluster "${cluster.name}": invalid role number ${pinned}. Expected a whole number from 1.`);
       }
       const size = sizeWith(pinned, cluster);
       if (size > limit) {
@@ -180,15 +186,15 @@ export function spreadTrust({ clusters, subjects, accountId, partition, limit }:
           cluster.name,
           size,
           limit,
-          `Role ${pinned}, which it is pinned to, trusts ${others.join(", ")} already: pin it to another role, ` +
-            "pin one of the others elsewhere, or ask AWS for a higher quota and raise iam.trustPolicyLimit.",
+          `It is pinned to role ${pinned}, which already trusts ${others.join(", ")}. Pin it or one of these clusters ` +
+            "to another role, or request a higher quota from AWS and raise iam.trustPolicyLimit.",
         );
       }
-      place(pinned, cluster);
+      roles.set(pinned, membersWith(pinned, cluster));
       continue;
     }
     while (sizeWith(current, cluster) > limit) current += 1;
-    place(current, cluster);
+    roles.set(current, membersWith(current, cluster));
   }
 
   return [...roles.entries()]

@@ -1,31 +1,31 @@
-/** IAM's policy language, as far as this program writes and reads it. */
+/** IAM's policy language, limited to what this program writes and reads. */
 
-/** One text or several; AWS treats a single text and a list of one alike. */
-export type OneOrMany<T> = T | T[];
+/** One value or a list of values. AWS treats a single value like a list of one. */
+export type OneOrMany<T> = T | readonly T[];
 
 /** Operator → condition key → value or values: `{ StringEquals: { "aws:RequestedRegion": ["eu-west-1"] } }`. */
-export type Conditions = Record<string, Record<string, OneOrMany<string>>>;
+export type Conditions = Readonly<Record<string, Readonly<Record<string, OneOrMany<string>>>>>;
 
-/** One statement. `Principal` is for trust policies, `Resource`/`NotResource` for permission policies. */
+/** One statement. `Principal` is for trust policies, `Resource` and `NotResource` are for permission policies. */
 export interface Statement {
-  Sid?: string;
-  Effect: "Allow" | "Deny";
-  Principal?: "*" | Record<string, OneOrMany<string>>;
-  Action?: OneOrMany<string>;
-  NotAction?: OneOrMany<string>;
-  Resource?: OneOrMany<string>;
-  NotResource?: OneOrMany<string>;
-  Condition?: Conditions;
+  readonly Sid?: string;
+  readonly Effect: "Allow" | "Deny";
+  readonly Principal?: "*" | Readonly<Record<string, OneOrMany<string>>>;
+  readonly Action?: OneOrMany<string>;
+  readonly NotAction?: OneOrMany<string>;
+  readonly Resource?: OneOrMany<string>;
+  readonly NotResource?: OneOrMany<string>;
+  readonly Condition?: Conditions;
 }
 
-/** A policy document of the only current version of the language. */
+/** A policy document in the current version of the policy language. */
 export interface PolicyDocument {
-  Version: "2012-10-17";
-  Statement: Statement[];
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly Statement[];
 }
 
-/** A list of what may be given as one value or several. */
-export function listOf<T>(value: OneOrMany<T> | undefined): T[] {
+/** The values of an element that holds one value, several values or none. */
+export function listOf<T>(value: OneOrMany<T> | undefined): readonly T[] {
   if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
+  return Array.isArray(value) ? value : [value as T];
 }

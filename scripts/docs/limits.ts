@@ -12,7 +12,7 @@ import {
   TRUST_POLICY_LIMIT,
   TRUST_POLICY_LIMIT_MAX,
 } from "../../policies/size.js";
-import { type Subject, spreadTrust } from "../../policies/trust.js";
+import { packTrustPolicies, type Subject } from "../../policies/trust.js";
 
 /** Where the document belongs, from the project's folder. */
 export const limitsPath = "docs/limits.md";
@@ -171,7 +171,7 @@ export function clustersPerRole(region: string, subjects: Subject[], limit: numb
 }
 
 function rolesOf(region: string, subjects: Subject[], limit: number, count: number) {
-  return spreadTrust({
+  return packTrustPolicies({
     clusters: Array.from({ length: count }, (_, index) => ({
       name: `cluster-${index}`,
       // As long as a real issuer, and another one for each cluster.

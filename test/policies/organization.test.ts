@@ -7,7 +7,7 @@ import {
   templateBody,
 } from "../../policies/organization.js";
 import { type PermissionOptions, permissionPolicies } from "../../policies/permissions.js";
-import { spreadTrust, type TrustCluster, TrustSizeError } from "../../policies/trust.js";
+import { packTrustPolicies, type TrustCluster, TrustSizeError } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
 
 const issuer = (digit: string, region = "us-east-1") => `oidc.eks.${region}.amazonaws.com/id/${digit.repeat(32)}`;
@@ -76,7 +76,7 @@ describe("organizationTemplate", () => {
     ["aws-cn", "999988887777"],
   ])("in %s, account %s, it makes what the direct way makes", (partition, accountId) => {
     const resources = render({}, accountId, partition);
-    const direct = spreadTrust({ clusters, subjects, accountId, partition, limit: 2048 });
+    const direct = packTrustPolicies({ clusters, subjects, accountId, partition, limit: 2048 });
     const roles = ofType(resources, "AWS::IAM::Role").map(({ Properties }) => Properties);
     expect(direct.length).toBeGreaterThan(1);
     expect(roles.map(({ RoleName }) => RoleName)).toEqual(["EKSMultiAccountMCPRole", "EKSMultiAccountMCPRole-2"]);

@@ -1,10 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { policySize, TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../../policies/size.js";
 import {
   oidcProviderArn,
+  packTrustPolicies,
   roleNameFor,
-  spreadTrust,
   type TrustCluster,
   TrustSizeError,
   trustPolicy,
@@ -20,12 +20,12 @@ const cluster = (n: number, extra: Partial<TrustCluster> = {}): TrustCluster => 
   ...extra,
 });
 const spread = (clusters: TrustCluster[], limit = TRUST_POLICY_LIMIT) =>
-  spreadTrust({ clusters, subjects, accountId, partition: "aws", limit });
+  packTrustPolicies({ clusters, subjects, accountId, partition: "aws", limit });
 const numberOf = (clusters: TrustCluster[], name: string, limit = TRUST_POLICY_LIMIT) =>
   spread(clusters, limit).find((role) => role.clusters.includes(name))?.number;
 
 describe("trustPolicy", () => {
-  it("trusts one subject of one cluster by audience and subject", () => {
+  test("trusts one subject of one cluster by audience and subject", () => {
     const issuer = issuerOf(1);
     expect(trustPolicy({ accountId, partition: "aws", issuers: [{ cluster: "a", issuer }], subjects })).toStrictEqual({
       Version: "2012-10-17",
@@ -45,7 +45,7 @@ describe("trustPolicy", () => {
     });
   });
 
-  it("names every subject in every cluster's statement", () => {
+  test("names every subject in every cluster's statement", () => {
     const holmes = { namespace: "robusta", serviceAccount: "robusta-holmes-service-account" };
     const issuers = [1, 2].map((n) => ({ cluster: `c${n}`, issuer: issuerOf(n) }));
     const document = trustPolicy({ accountId, partition: "aws", issuers, subjects: [...subjects, holmes] });
@@ -59,7 +59,7 @@ describe("trustPolicy", () => {
     );
   });
 
-  it.each([
+  test.each([
     ["aws", "eu-west-1", "amazonaws.com"],
     ["aws-us-gov", "us-gov-west-1", "amazonaws.com"],
     ["aws-cn", "cn-north-1", "amazonaws.com.cn"],
@@ -71,7 +71,7 @@ describe("trustPolicy", () => {
     expect(statement?.Condition?.StringEquals?.[`${issuer}:aud`]).toBe("sts.amazonaws.com");
   });
 
-  it("takes a self-hosted issuer with port and path", () => {
+  test("takes a self-hosted issuer with port and path", () => {
     const issuer = "kubernetes.example.com:8443/clusters/one";
     const [statement] = trustPolicy({
       accountId,
@@ -82,7 +82,7 @@ describe("trustPolicy", () => {
     expect(Object.keys(statement?.Condition?.StringEquals ?? {})).toEqual([`${issuer}:aud`, `${issuer}:sub`]);
   });
 
-  it.each([
+  test.each([
     ["a scheme", "https://oidc.eks.eu-west-1.amazonaws.com/id/A"],
     ["a wildcard", "oidc.eks.*.amazonaws.com/id/A"],
     ["a policy variable", "oidc.eks.eu-west-1.amazonaws.com/id/${aws:username}"],
@@ -90,11 +90,11 @@ describe("trustPolicy", () => {
     ["nothing", ""],
   ])("refuses an issuer with %s", (_, issuer) => {
     expect(() => trustPolicy({ accountId, partition: "aws", issuers: [{ cluster: "c1", issuer }], subjects })).toThrow(
-      'cluster "c1"',
+      'Cluster "c1"',
     );
   });
 
-  it.each([
+  test.each([
     ["*", "sa"],
     ["default", "*"],
     ["default", "multi-*"],
@@ -108,10 +108,10 @@ describe("trustPolicy", () => {
     const issuers = [{ cluster: "c", issuer: issuerOf(1) }];
     expect(() =>
       trustPolicy({ accountId, partition: "aws", issuers, subjects: [{ namespace, serviceAccount }] }),
-    ).toThrow("is not a Kubernetes namespace and service account");
+    ).toThrow("Expected a Kubernetes namespace and service account");
   });
 
-  it("refuses to trust nobody, which IAM would read as an empty document", () => {
+  test("refuses to trust nobody, which IAM would read as an empty document", () => {
     expect(() => trustPolicy({ accountId, partition: "aws", issuers: [], subjects })).toThrow("issuer");
     expect(() =>
       trustPolicy({ accountId, partition: "aws", issuers: [{ cluster: "c", issuer: issuerOf(1) }], subjects: [] }),
@@ -119,8 +119,8 @@ describe("trustPolicy", () => {
   });
 });
 
-describe("spreadTrust", () => {
-  it("fits four clusters into the default quota and eight or nine into the largest", () => {
+describe("packTrustPolicies", () => {
+  test("fits four clusters into the default quota and eight or nine into the largest", () => {
     const clusters = Array.from({ length: 20 }, (_, n) => cluster(n));
     expect(spread(clusters)[0]?.clusters).toHaveLength(4);
     const large = spread(clusters, TRUST_POLICY_LIMIT_MAX)[0]?.clusters.length;
@@ -128,7 +128,7 @@ describe("spreadTrust", () => {
     expect(large).toBeLessThanOrEqual(9);
   });
 
-  it("fills role after role in config order and says how full each is", () => {
+  test("fills role after role in config order and says how full each is", () => {
     const clusters = Array.from({ length: 10 }, (_, n) => cluster(n));
     const roles = spread(clusters);
     expect(roles.map(({ number, clusters: names }) => [number, names.length])).toEqual([
@@ -144,7 +144,7 @@ describe("spreadTrust", () => {
     }
   });
 
-  it("counts every issuer of a cluster that was re-created", () => {
+  test("counts every issuer of a cluster that was re-created", () => {
     const recreated = cluster(3, { issuers: [issuerOf(3), issuerOf(33)] });
     const [role] = spread([cluster(1), recreated]);
     expect(role?.document.Statement.map(({ Principal }) => (Principal as { Federated: string }).Federated)).toEqual(
@@ -152,7 +152,7 @@ describe("spreadTrust", () => {
     );
   });
 
-  it("puts a pinned cluster into its role and the others where they would be", () => {
+  test("puts a pinned cluster into its role and the others where they would be", () => {
     const clusters = [cluster(1), cluster(2, { roleNumber: 3 }), cluster(3), cluster(4)];
     expect(spread(clusters).map(({ number, clusters: names }) => [number, names])).toEqual([
       [1, ["cluster-1", "cluster-3", "cluster-4"]],
@@ -160,7 +160,7 @@ describe("spreadTrust", () => {
     ]);
   });
 
-  it("fills up a role that holds a pinned cluster only as far as it goes", () => {
+  test("fills up a role that holds a pinned cluster only as far as it goes", () => {
     const clusters = [cluster(0, { roleNumber: 2 }), ...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => cluster(n))];
     expect(spread(clusters).map(({ number, clusters: names }) => [number, names.length])).toEqual([
       [1, 4],
@@ -169,7 +169,7 @@ describe("spreadTrust", () => {
     ]);
   });
 
-  it("says that a cluster does not fit even alone, and what to do", () => {
+  test("says that a cluster does not fit even alone, and what to do", () => {
     const error = caught(() => spread([cluster(1)], 300));
     expect(error).toMatchObject({ name: "TrustSizeError", cluster: "cluster-1", limit: 300 });
     expect(error.size).toBeGreaterThan(300);
@@ -177,22 +177,60 @@ describe("spreadTrust", () => {
     expect(error.message).toContain("additionalSubjects");
   });
 
-  it("says which clusters are in the way of a pin", () => {
+  test("says which clusters are in the way of a pin", () => {
     const clusters = [...[1, 2, 3, 4].map((n) => cluster(n)), cluster(5, { roleNumber: 1 })];
     const error = caught(() => spread(clusters));
     expect(error.cluster).toBe("cluster-5");
-    expect(error.message).toMatch(/Role 1.*"cluster-1", "cluster-2", "cluster-3", "cluster-4"/);
+    expect(error.message).toMatch(/role 1, which already trusts "cluster-1", "cluster-2", "cluster-3", "cluster-4"/);
   });
 
-  it.each([0, -1, 1.5])("refuses the pin %s", (roleNumber) => {
+  test.each([0, -1, 1.5])("refuses the pin %s", (roleNumber) => {
     expect(() => spread([cluster(1, { roleNumber })])).toThrow("role number");
   });
 
-  it("has no roles for no clusters", () => {
+  describe("with a subset of trusted clusters", () => {
+    const clusters = Array.from({ length: 10 }, (_, n) => cluster(n));
+    const packed = (trusted?: string[]) =>
+      packTrustPolicies({ clusters, trusted, subjects, accountId, partition: "aws", limit: TRUST_POLICY_LIMIT });
+
+    test("trusts no other cluster, in fewer roles", () => {
+      const roles = packed(["cluster-1", "cluster-7"]);
+      expect(roles.map(({ number, clusters: names }) => [number, names])).toEqual([[1, ["cluster-1", "cluster-7"]]]);
+      expect(roles[0]!.document).toEqual(documentFor([1, 7]));
+      expect(roles[0]!.size).toBe(policySize(documentFor([1, 7])));
+    });
+
+    test("gives the documents of the whole list when it names every cluster, in any order", () => {
+      expect(packed(clusters.map(({ name }) => name).reverse())).toEqual(packed());
+    });
+
+    test("keeps a pinned cluster in its role", () => {
+      const pinned = clusters.map((one, n) => (n === 9 ? { ...one, roleNumber: 3 } : one));
+      const roles = packTrustPolicies({
+        clusters: pinned,
+        trusted: ["cluster-0", "cluster-9"],
+        subjects,
+        accountId,
+        partition: "aws",
+        limit: TRUST_POLICY_LIMIT,
+      });
+      expect(roles.map(({ number, clusters: names }) => [number, names])).toEqual([
+        [1, ["cluster-0"]],
+        [3, ["cluster-9"]],
+      ]);
+    });
+
+    function documentFor(numbers: number[]) {
+      const issuers = numbers.map((n) => ({ cluster: `cluster-${n}`, issuer: issuerOf(n) }));
+      return trustPolicy({ accountId, partition: "aws", issuers, subjects });
+    }
+  });
+
+  test("has no roles for no clusters", () => {
     expect(spread([])).toEqual([]);
   });
 
-  it("never moves a cluster, whatever is appended, and never exceeds the limit", () => {
+  test("never moves a cluster, whatever is appended, and never exceeds the limit", () => {
     const name = fc.string({ unit: fc.constantFrom(..."abcdefghij"), minLength: 1, maxLength: 40 });
     const arbitrary = fc.record({
       length: fc.integer({ min: 1, max: 25 }),
@@ -212,7 +250,7 @@ describe("spreadTrust", () => {
         );
         const rolesOf = (count: number) => {
           try {
-            return spreadTrust({
+            return packTrustPolicies({
               clusters: clusters.slice(0, count),
               subjects: [{ namespace, serviceAccount: "sa" }],
               accountId,
@@ -241,7 +279,7 @@ describe("spreadTrust", () => {
     expect(compared).toBeGreaterThan(50);
   });
 
-  it("keeps every other cluster in place when all are pinned and one is taken out", () => {
+  test("keeps every other cluster in place when all are pinned and one is taken out", () => {
     const clusters = Array.from({ length: 9 }, (_, n) => cluster(n));
     const pinned = clusters.map((one) => ({ ...one, roleNumber: numberOf(clusters, one.name)! }));
     const without = pinned.filter(({ name }) => name !== "cluster-2");
@@ -250,13 +288,13 @@ describe("spreadTrust", () => {
 });
 
 describe("roleNameFor", () => {
-  it("numbers roles from the second on", () => {
+  test("numbers roles from the second on", () => {
     expect([1, 2, 12].map((number) => roleNameFor("X", number))).toEqual(["X", "X-2", "X-12"]);
   });
 });
 
 describe("policySize", () => {
-  it("counts characters that are not white space, once each", () => {
+  test("counts characters that are not white space, once each", () => {
     const document = { Version: "2012-10-17" as const, Statement: [{ Sid: "ä €😀", Effect: "Allow" as const }] };
     const text = '{"Version":"2012-10-17","Statement":[{"Sid":"ä€😀","Effect":"Allow"}]}';
     expect(policySize(document)).toBe([...text].length);
