@@ -302,7 +302,7 @@ describe("clusters", () => {
         "clusters[1].roleNumber",
         "942 characters of trust policy for cluster prod-eu",
         "at most 512",
-        "pin it to another role",
+        "Pin it or one of these clusters to another role",
       ],
     ],
   ]);
@@ -410,7 +410,7 @@ describe("IAM", () => {
         "iam.trustPolicyLimit",
         "490 characters of trust policy for cluster prod-us",
         "at most 256",
-        "ask AWS for a higher quota",
+        "Request a higher quota from AWS",
       ],
     ],
     [
