@@ -276,6 +276,9 @@ function checkAccounts(config: Row, problems: Problems): void {
         );
       }
     }
+    for (const [at, name] of texts(account.clusters).entries()) {
+      exists(problems, [...path, "clusters", at], name, clusterNames, "a name in clusters");
+    }
     checkUnmanaged(account, path, problems);
     checkArns(config, account, path, problems);
   }
@@ -608,6 +611,14 @@ function checkPlainSecrets(config: Row, isSecret: (key: string) => boolean, prob
       "plain text",
       "a Pulumi secret",
       "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
+    );
+  }
+  if (row(row(config.mcp).authentication).tokens !== undefined && !isSecret("mcp")) {
+    problems.say(
+      ["mcp", "authentication", "tokens"],
+      "plain text",
+      "Pulumi secrets",
+      "pulumi config set --path --secret 'holmes-aws-mcp:mcp.authentication.tokens[0]'",
     );
   }
   for (const [index, cluster] of rows(config.clusters).entries()) {

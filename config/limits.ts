@@ -237,6 +237,23 @@ export const rules = {
     'a registry host, such as "ghcr.io"',
     (text) => (/^https?:\/\//.test(text) ? "Remove https://." : undefined),
   ),
+  /** A DNS name as a URL has it: no scheme, no port. */
+  hostName: rule(
+    /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/,
+    'a host name in lower case, such as "ec2.internal.example.com"',
+    (text) => (/^https?:\/\//.test(text) ? "Remove https:// and everything after the host." : undefined),
+  ),
+  /** RFC 6750 takes visible ASCII; 32 characters of it are beyond guessing. */
+  bearerToken: rule(/^[!-~]{32,512}$/, "a token of 32 to 512 visible ASCII characters without spaces"),
+  githubRepository: rule(/^[\w.-]{1,39}\/[\w.-]{1,100}$/, 'a GitHub repository, such as "example/holmes-aws-mcp"'),
+  /**
+   * Holmes turns an entry of `mcp_servers` with the name of a built-in toolset into settings of that toolset
+   * (holmes/plugins/toolsets of holmesgpt); Robusta reserves `aws`.
+   */
+  serverName: rule(
+    /^(?!(aws|bash|confluence|core_investigation|git|internet|newrelic|notion|robusta|runbook|slab)$)[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/,
+    "a name that is not one of Holmes' own toolsets: lower-case letters, digits, - and _, at most 63, a letter or digit at both ends",
+  ),
   organizationalUnit: rule(
     /^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$/,
     'an organizational unit or root id, such as "ou-abcd-11112222"',

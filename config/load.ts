@@ -13,6 +13,7 @@ import { addIssue, inOrder, unwrap } from "./schemaProblems.js";
 import {
   issuerPath,
   issuerUrl,
+  mcpSettings,
   project,
   type Settings,
   type TargetAccountSettings,
@@ -119,6 +120,7 @@ export async function readSettings(
         partition,
       ),
       permissions: await policies.of(account, index, partition),
+      clusters: account.clusters ?? config.clusters.map(({ name }) => name),
     });
   }
   checkTrust(config, targetAccounts, subjects, problems);
@@ -129,10 +131,11 @@ export async function readSettings(
   };
   stop();
 
-  const { clusters, image, ...rest } = config;
+  const { clusters, image, mcp, ...rest } = config;
   const settings: Settings = {
     ...rest,
     stack,
+    secretKeys: new Set(Object.keys(raw).filter(isSecret)),
     subjects,
     targetAccounts,
     organization,
@@ -144,6 +147,7 @@ export async function readSettings(
       issuerUrl: oidcIssuerUrl ?? (oidcIssuerId === undefined ? undefined : issuerUrl(cluster.region, oidcIssuerId)),
     })),
     image: imageSettings(image),
+    mcp: mcpSettings(mcp),
     warnings,
   };
   warnings.push(...warningsOf(settings));
@@ -175,7 +179,7 @@ function subjectsOf({ holmes, kubernetes }: Config): Settings["subjects"] {
 
 function imageSettings(image: Config["image"]): Settings["image"] {
   if (image?.build !== undefined) return { kind: "build", build: image.build };
-  if (image?.prebuilt !== undefined) return { kind: "prebuilt", reference: image.prebuilt };
+  if (image?.prebuilt !== undefined) return { kind: "prebuilt", reference: image.prebuilt, verify: image.verify };
   return { kind: "none" };
 }
 

@@ -23,7 +23,7 @@ export function pathText(path: Path): string {
 }
 
 /** Keys whose value may be a secret, or a map that holds one. */
-const hiddenKeys = new Set(["password", "kubeconfig", "registry", "env"]);
+const hiddenKeys = new Set(["password", "kubeconfig", "registry", "env", "tokens"]);
 const hidden = "a value that is not shown";
 
 /** Collects the problems of one config. */

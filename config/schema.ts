@@ -135,6 +135,11 @@ const cluster = object({
     "Name of the cluster in EKS, where it is another: two regions may have clusters of one name. Default: `name`.",
     "prod",
   ),
+  previousName: doc(
+    text(rules.clusterName).optional(),
+    "The name that this cluster had in the stack before it was renamed, so that its resources are kept.",
+    "production",
+  ),
   region: doc(text(rules.region), "Region of the cluster.", "us-east-1"),
   accountId: doc(text(rules.accountId), "Account of the cluster, in quotes.", "111111111111"),
   oidcIssuerId: doc(
@@ -252,6 +257,21 @@ const iam = object({
     "Denied actions to leave open all the same, one by one, as docs/permissions.md writes them.",
     ["ecs:Describe*TaskDefinition"],
   ),
+  logContents: doc(
+    oneOf("allow", "deny").default("allow"),
+    "Whether the contents of logs can be read. `deny` adds an explicit Deny; log groups and streams can still be listed.",
+    "deny",
+  ),
+  dataPerimeter: doc(
+    flag().default(true),
+    "Whether calls that read data from resources in other accounts are denied.",
+    false,
+  ),
+  exclusivePolicies: doc(
+    flag().default(false),
+    "Whether policies that were added to the role outside this stack are removed at the next `up`.",
+    true,
+  ),
   disabledPolicyGroups: doc(
     set(text(line), "names of service groups").default([]),
     "Service groups of the default policy to leave out (docs/permissions.md lists them).",
@@ -276,6 +296,11 @@ const iam = object({
     oneOf("error", "warn").default("error"),
     "What a finding in a policy of your own (writes, secrets, patterns that match nothing) is. A file that is no permission policy is always an error.",
     "warn",
+  ),
+  allowWritePermissions: doc(
+    flag().default(false),
+    "Accepts a `policyFile` that allows write actions on every resource. Only for a stack that must have one.",
+    true,
   ),
   retainOidcProviders: doc(
     flag().default(false),
@@ -322,9 +347,14 @@ const targetAccount = object({
     "Name of the account for Holmes (`--profile`), and the AWS profile that provisions it.",
     "prod",
   ),
+  previousProfile: doc(
+    text(rules.profile).optional(),
+    "The profile that this account had in the stack before it was renamed, so that its resources are kept.",
+    "production",
+  ),
   accountId: doc(
     text(rules.accountId),
-    "Account id, in quotes. The provider refuses any other account.",
+    "Account id, in quotes. The provider rejects any other account.",
     "111111111111",
   ),
   description: doc(
@@ -336,6 +366,11 @@ const targetAccount = object({
     text(rules.region).optional(),
     "Default region of the profile. Default: the first cluster's region.",
     "eu-west-1",
+  ),
+  clusters: doc(
+    set(text(rules.clusterName), "cluster names").min(1, { error: "at least one cluster" }).optional(),
+    "Clusters that the account trusts. Default: all.",
+    ["prod-us-east-1"],
   ),
   assumeRole: doc(assumeRole.optional(), "Role to assume for provisioning, in place of the profile.", {
     roleArn: "arn:aws:iam::111111111111:role/Provisioner",
@@ -423,11 +458,24 @@ const build = object({
     "Base image, for instance in a mirror. Default: the one in image/Dockerfile.",
     "mirror.example.com/supercorp/supergateway:4.0.0",
   ),
+  network: doc(text(line).optional(), "Docker network of the build's RUN instructions.", "host"),
+  args: doc(textMap(rules.environmentName, envValue).default({}), "Build arguments.", {
+    HTTPS_PROXY: "http://proxy.example.com:3128",
+  }),
   ecr: doc(ecr.optional(), "For a repository in ECR; the credentials come from the provider.", { profile: "dev" }),
   registry: doc(registry.optional(), "Credentials of any other registry. Default: those of the Docker client.", {
     username: "robot",
     password: "…",
   }),
+});
+
+const imageVerification = object({
+  repository: doc(
+    text(rules.githubRepository),
+    "GitHub repository whose workflow signed the image.",
+    "example/holmes-aws-mcp",
+  ),
+  key: doc(text(filePath).optional(), "Public key file. Default: keyless signature of the workflow.", "cosign.pub"),
 });
 
 const image = object({
@@ -439,6 +487,11 @@ const image = object({
   build: doc(build.optional(), "Builds the folder image/ and pushes it; needs a Docker engine, for preview as well.", {
     repository: "ghcr.io/example/aws-api-mcp-server",
   }),
+  verify: doc(
+    imageVerification.optional(),
+    "Verifies the signature of the `prebuilt` digest with cosign at `up`, before anything is deployed.",
+    { repository: "example/holmes-aws-mcp" },
+  ),
 });
 
 const resources = object({
@@ -472,10 +525,8 @@ const networkPolicy = object({
     [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "debug" } } }],
   ),
   egressPorts: doc(
-    set(integer(1, 65535), "TCP ports")
-      .min(1, { error: "at least one TCP port: none would mean every port" })
-      .default([443]),
-    "TCP ports that the pod may reach anywhere but at link-local (metadata) addresses.",
+    set(integer(1, 65535), "TCP ports").default([443]),
+    "TCP ports that the pod can reach at any address that is not link-local (metadata). `[]`: none, for stacks that send all traffic through a proxy (`additionalEgress`).",
     [443, 3128],
   ),
   additionalEgress: doc(
@@ -484,6 +535,45 @@ const networkPolicy = object({
     [{ to: [{ ipBlock: { cidr: "10.0.0.0/16" } }], ports: [{ protocol: "TCP", port: 3128 }] }],
   ),
   dnsNamespace: doc(text(rules.dnsLabel).default("kube-system"), "Namespace of the cluster's DNS.", "kube-system"),
+  dns: doc(
+    object({
+      peers: doc(list(networkPolicyPeer, "NetworkPolicyPeers").default([]), "Pods that serve DNS.", [
+        { podSelector: { matchLabels: { "k8s-app": "node-local-dns" } } },
+      ]),
+      cidrs: doc(set(text(rules.cidr), "CIDR blocks").default([]), "Addresses that serve DNS.", ["172.20.0.10/32"]),
+    }).prefault({}),
+    "Where the cluster's DNS is when it is not a pod of `dnsNamespace`, for instance in EKS Auto Mode. Replaces `dnsNamespace`.",
+    { cidrs: ["172.20.0.10/32"] },
+  ),
+});
+
+const authentication = object({
+  type: doc(
+    oneOf("bearer", "none").optional(),
+    "`bearer`: clients send a token that the stack creates. Default: `bearer` with `streamable-http`, `none` with `sse`.",
+    "bearer",
+  ),
+  tokenVersion: doc(
+    integer(1, 1_000_000).default(1),
+    "Raise it by one to rotate the token. The token of the version before stays valid until the next rotation.",
+    2,
+  ),
+  tokens: doc(
+    list(secret(rules.bearerToken), "tokens")
+      .min(1, { error: "one or two tokens" })
+      .max(2, { error: "one or two tokens" })
+      .optional(),
+    "Tokens of your own, set as secrets, in place of the ones that the stack creates. Holmes gets the first; both are accepted.",
+    ["example-token-of-32-characters-or-more"],
+  ),
+});
+
+const metrics = object({
+  enabled: doc(flag().default(false), "Whether the server serves Prometheus metrics.", true),
+  port: doc(integer(1024, 65535).default(9090), "Port of the metrics.", 9464),
+  peers: doc(list(networkPolicyPeer, "NetworkPolicyPeers").default([]), "Peers that may read the metrics.", [
+    { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } },
+  ]),
 });
 
 const mcp = object({
@@ -587,10 +677,34 @@ const mcp = object({
     "Whether `suggest_aws_commands` may send users' texts to AWS's endpoint.",
     true,
   ),
+  concurrency: doc(integer(1, 64).default(16), "Calls that one pod runs side by side.", 32),
+  callTimeoutSeconds: doc(
+    integer(5, 115, " of seconds").default(100),
+    "Deadline of one call, in seconds; below the 120 s that Holmes waits.",
+    60,
+  ),
+  maxAnswerBytes: doc(
+    integer(10_000, 10_000_000, " of bytes").default(1_000_000),
+    "Largest answer to one call, in bytes. A larger one is an error that says how to narrow the question.",
+    200_000,
+  ),
+  allowedEndpoints: doc(
+    set(text(rules.hostName), "host names").default([]),
+    "Hosts that the server may call besides AWS's own endpoints, such as VPC endpoints with private names.",
+    ["ec2.internal.example.com"],
+  ),
+  authentication: doc(authentication.prefault({}), "How clients authenticate to the server.", { type: "bearer" }),
+  metrics: doc(metrics.prefault({}), "Prometheus metrics of the calls.", { enabled: true }),
   networkPolicy: doc(networkPolicy.prefault({}), "Who may call the server, and what it may call.", {
     egressPorts: [443, 3128],
   }),
 });
+
+/** Regions with an endpoint of the hosted AWS MCP server (AWS General Reference, autumn 2026). */
+const hostedRegions = [
+  ...(["us-east-1", "us-west-2", "ap-southeast-1", "ap-southeast-2"] as const),
+  ...(["ap-northeast-1", "eu-central-1", "eu-west-1", "eu-west-2"] as const),
+] as const;
 
 const holmes = object({
   namespace: doc(text(rules.dnsLabel).default("default"), "Namespace of Holmes.", "robusta"),
@@ -603,11 +717,20 @@ const holmes = object({
     "Labels of Holmes' pods: all of them together.",
     { app: "holmes" },
   ),
-  serverName: doc(text(rules.dnsLabel).default("aws"), "Name of the entry in Holmes' `mcp_servers`.", "aws"),
+  serverName: doc(
+    text(rules.serverName).default("aws_api"),
+    "Name of the entry in Holmes' `mcp_servers`.",
+    "aws_accounts",
+  ),
   hosted: doc(
     flag().default(false),
     "With `mcp.enabled: false`: Holmes uses the hosted AWS MCP server and signs itself; the roles then trust `serviceAccount`.",
     true,
+  ),
+  hostedRegion: doc(
+    oneOf(...hostedRegions).optional(),
+    "Region of the hosted server's endpoint and of the signatures for it.",
+    "eu-west-1",
   ),
   serviceAccount: doc(
     text(rules.dnsSubdomain).default("robusta-holmes-service-account"),
@@ -623,6 +746,11 @@ const verify = object({
     false,
   ),
   timeoutSeconds: doc(integer(60, 1800, " of seconds").default(300), "How long the Job may take, in seconds.", 600),
+  requireNetworkPolicy: doc(
+    flag().default(false),
+    "Whether the update fails when a pod without Holmes' labels reaches the server. Default: a warning.",
+    true,
+  ),
   skipProfiles: doc(
     set(text(rules.profile), "profiles").default([]),
     "Profiles that the Job leaves out, for instance while an account is sick.",

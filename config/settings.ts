@@ -16,8 +16,11 @@ export interface ClusterSettings extends Omit<ClusterConfig, "oidcIssuerId" | "o
   readonly deploy: boolean;
 }
 
-export interface TargetAccountSettings extends Omit<TargetAccountConfig, "adopt" | "region" | "permissionsBoundary"> {
+export interface TargetAccountSettings
+  extends Omit<TargetAccountConfig, "adopt" | "region" | "permissionsBoundary" | "clusters"> {
   readonly region: string;
+  /** Names of the clusters that the account trusts: all of the stack, or those of `targetAccounts[].clusters`. */
+  readonly clusters: readonly string[];
   readonly partition: string;
   /** What is taken over from the old script: cluster names, role, inline policy. */
   readonly adopt: { readonly oidcProviders: readonly string[]; readonly role: boolean; readonly policy: boolean };
@@ -29,7 +32,12 @@ export interface TargetAccountSettings extends Omit<TargetAccountConfig, "adopt"
 export type BuildSettings = NonNullable<NonNullable<Config["image"]>["build"]>;
 
 export type ImageSettings =
-  | { readonly kind: "prebuilt"; readonly reference: string }
+  | {
+      readonly kind: "prebuilt";
+      readonly reference: string;
+      /** Whose signature of the digest `up` verifies. */
+      readonly verify: NonNullable<Config["image"]>["verify"];
+    }
   | { readonly kind: "build"; readonly build: BuildSettings }
   | { readonly kind: "none" };
 
@@ -39,9 +47,20 @@ export interface OrganizationSettings extends NonNullable<Config["organization"]
   readonly permissions: PermissionPlan;
 }
 
+export interface McpSettings extends Omit<Config["mcp"], "authentication"> {
+  readonly authentication: Config["mcp"]["authentication"] & { readonly type: "bearer" | "none" };
+}
+
 export interface Settings
-  extends Omit<Config, "clusters" | "targetAccounts" | "image" | "defaultProfile" | "organization"> {
+  extends Omit<Config, "clusters" | "targetAccounts" | "image" | "mcp" | "defaultProfile" | "organization"> {
   readonly stack: string;
+  /**
+   * Top-level keys, such as `mcp`, that hold a Pulumi secret. Pulumi does not report which part of a key is the
+   * secret, so every value in such a key that can be one must go to resources as `pulumi.secret`: external ids,
+   * registry user and password, kubeconfig content, values of `mcp.env`, `mcp.authentication.tokens`.
+   */
+  readonly secretKeys: ReadonlySet<string>;
+  readonly mcp: McpSettings;
   readonly clusters: readonly ClusterSettings[];
   readonly targetAccounts: readonly TargetAccountSettings[];
   readonly image: ImageSettings;
@@ -51,6 +70,12 @@ export interface Settings
   readonly subjects: readonly Subject[];
   /** What is allowed but should be known, one sentence each. */
   readonly warnings: readonly string[];
+}
+
+/** Fills in the default that follows from the transport: SSE clients of before have no token. */
+export function mcpSettings(mcp: Config["mcp"]): McpSettings {
+  const { type = mcp.transport === "sse" ? "none" : "bearer", ...authentication } = mcp.authentication;
+  return { ...mcp, authentication: { type, ...authentication } };
 }
 
 /** Issuer URL of an EKS cluster, `https://oidc.eks.<region>.<dns suffix>/id/<ID>`. */

@@ -909,11 +909,6 @@ describe("workload", () => {
       ["mcp.denyList[0]", quoted("aws ec2 describe-instances --region us-east-1"), "a command without options"],
     ],
     [
-      "egress to every port",
-      { "mcp.networkPolicy.egressPorts": [] },
-      ["mcp.networkPolicy.egressPorts", "[]", "at least one TCP port: none would mean every port"],
-    ],
-    [
       "egress to a port that is none",
       { "mcp.networkPolicy.egressPorts": [443, 70000] },
       ["mcp.networkPolicy.egressPorts[1]", "70000", "from 1 to 65535"],
@@ -1019,7 +1014,12 @@ describe("whole parts that are something else", () => {
     [
       "a null in a list",
       { "targetAccounts[2]": null },
-      ["targetAccounts[2]", "null", "an object with profile, accountId", "YAML reads a key without a value as null"],
+      [
+        "targetAccounts[2]",
+        "null",
+        "an object with profile, previousProfile, accountId",
+        "YAML reads a key without a value as null",
+      ],
     ],
     ["a list in place of a text", { "iam.roleName": ["x"] }, ["iam.roleName", '["x"]', "an IAM role name"]],
   ]);

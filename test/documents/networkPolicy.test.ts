@@ -1,6 +1,7 @@
 // Who may reach the MCP server and what it may reach, case by case, on the rendered policy as the API defines it.
 import { describe, expect, test } from "vitest";
-import { type Config, configSchema } from "../../config/schema.js";
+import { configSchema } from "../../config/schema.js";
+import { mcpSettings } from "../../config/settings.js";
 import { selectors } from "../../documents/names.js";
 import { networkPolicySpec } from "../../documents/networkPolicy.js";
 import { type Connection, type Endpoint, isAllowed, type Network, type Pod } from "./networkPolicyEvaluation.js";
@@ -13,9 +14,10 @@ interface Parts {
   holmes?: object;
 }
 
-function parse({ mcp = {}, holmes = {} }: Parts): Config {
+function parse({ mcp = {}, holmes = {} }: Parts) {
   const clusters = [{ name: "prod", region: "us-east-1", accountId: "111111111111" }];
-  return configSchema.parse({ clusters, mcp, holmes: { namespace: "robusta", ...holmes } });
+  const config = configSchema.parse({ clusters, mcp, holmes: { namespace: "robusta", ...holmes } });
+  return { ...config, mcp: mcpSettings(config.mcp) };
 }
 
 /** The policy of a stack with these parts of the config, in a cluster with nothing else in it. */
@@ -42,8 +44,10 @@ const fromPod = (from: Pod, to: Endpoint, port: number, protocol: Connection["pr
 });
 const allowed = (connection: Connection, parts?: Parts) => isAllowed(network(parts), connection);
 
-test("an empty list of egress ports is refused by the config, because the API reads it as every port", () => {
-  expect(() => parse({ mcp: { networkPolicy: { egressPorts: [] } } })).toThrow(/none would mean every port/);
+test("an empty list of egress ports opens no port", () => {
+  const closed = network({ mcp: { networkPolicy: { egressPorts: [] } } });
+  for (const port of [22, 443]) expect(isAllowed(closed, fromPod(server, ip("52.94.76.10"), port))).toBe(false);
+  // The API reads a rule with an empty list as every port.
   const { policies, namespaces } = network();
   for (const rule of policies[0]!.spec.egress!) rule.ports = [];
   expect(isAllowed({ policies, namespaces }, fromPod(server, ip("52.94.76.10"), 22))).toBe(true);

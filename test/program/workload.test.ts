@@ -314,7 +314,7 @@ describe("what Holmes is given", () => {
     (evaluation.outputs.holmes as Record<string, HolmesConfig>)[cluster]!;
 
   test("has url and mode of the transport", () => {
-    const entry = (evaluation: typeof dev) => parse(holmes(evaluation).mcpServers!).mcp_servers.aws;
+    const entry = (evaluation: typeof dev) => parse(holmes(evaluation).mcpServers!).mcp_servers.aws_api;
     expect(entry(dev).config).toEqual({
       mode: "sse",
       url: "http://holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local:8000/sse",
@@ -326,7 +326,7 @@ describe("what Holmes is given", () => {
   });
 
   test("tells the model each account's --profile, that an error field is a failure, and the Container Insights recipe", () => {
-    const { llm_instructions: text } = parse(holmes(dev).helmValues).mcp_servers.aws;
+    const { llm_instructions: text } = parse(holmes(dev).helmValues).mcp_servers.aws_api;
     expect(text).toContain("--profile sandbox: account 222222222222");
     expect(text).toMatch(/`error` field is a failure/);
     for (const word of ["OOMKilled", "137", "container_memory_limit", "number_of_container_restarts"])
@@ -336,7 +336,7 @@ describe("what Holmes is given", () => {
   test("survives any description", async () => {
     const description = `Colon: "quote" 'single' # hash {brace}`;
     const evaluation = await changed("dev", ({ targetAccounts }) => Object.assign(targetAccounts[0], { description }));
-    expect(parse(holmes(evaluation).robustaValues).holmes.mcp_servers.aws.llm_instructions).toContain(
+    expect(parse(holmes(evaluation).robustaValues).holmes.mcp_servers.aws_api.llm_instructions).toContain(
       `(${description})`,
     );
   });
