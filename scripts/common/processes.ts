@@ -242,15 +242,17 @@ export async function waitForHttp(url: string, { timeoutMs = 30_000, child }: Wa
     try {
       const answer = await fetch(url, { signal: AbortSignal.timeout(Math.max(1, end - Date.now())) });
       await answer.body?.cancel();
-      return;
+      // 503 Service Unavailable: the gateway runs, its MCP server does not answer yet.
+      if (answer.status !== 503) return;
     } catch {
-      if (Date.now() >= end) {
-        throw new UserError(
-          `${child?.name ?? "server"} did not answer at ${url} within ${timeoutMs / 1000} s${child ? tail(child) : ""}`,
-        );
-      }
-      await sleep(25);
+      // Not listening yet.
     }
+    if (Date.now() >= end) {
+      throw new UserError(
+        `${child?.name ?? "server"} did not answer at ${url} within ${timeoutMs / 1000} s${child ? tail(child) : ""}`,
+      );
+    }
+    await sleep(25);
   }
 }
 

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
@@ -25,6 +25,7 @@ require("node:readline").createInterface({ input: process.stdin }).on("line", (l
   if (method === "slow") return setTimeout(() => answer({ slow: params.mark }), 300);
   if (method === "exit") process.exit(params.code);
   if (method === "mute") return closeSync(1);
+  if (method === "ping" && process.argv[2] === "wedged") return;
   answer({ echo: params ?? {}, SECRET: "SECRET" });
 });
 setInterval(() => {}, 1000);
@@ -43,16 +44,18 @@ beforeAll(async () => {
 afterEach(() => processes.stopAll());
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function start(mood = "", host = "127.0.0.1") {
+async function start(mood = "", env: NodeJS.ProcessEnv = {}) {
   const port = await freePort();
-  const args = ["--stdio", `exec ${process.execPath} ${server} ${mood}`, "--outputTransport", "sse", "--host", host];
-  const rest = ["--port", String(port), "--healthEndpoint", "/healthz", "--logLevel", "none"];
-  const child = processes.start("gateway", process.execPath, [gateway, ...args, ...rest]);
+  const args = ["--stdio", `exec ${process.execPath} ${server} ${mood}`, "--outputTransport", "sse"];
+  const rest = ["--host", "127.0.0.1", "--port", String(port), "--healthEndpoint", "/healthz", "--logLevel", "none"];
+  const child = processes.start("gateway", process.execPath, [gateway, ...args, ...rest], {
+    env: { ...process.env, ...env },
+  });
   const url = `http://127.0.0.1:${port}/sse`;
   return { child, port, endpoint: { transport: "sse", url } as const };
 }
-async function ready(mood?: string) {
-  const running = await start(mood);
+async function ready(mood?: string, env?: NodeJS.ProcessEnv) {
+  const running = await start(mood, env);
   await waitForHttp(`http://127.0.0.1:${running.port}/healthz`, { child: running.child });
   return running;
 }
@@ -141,6 +144,70 @@ describe("the gateway's process", () => {
     expect(await ended(child)).toBe(0);
     expect(child.output()).toBe("");
     session.close();
+  });
+
+  it("reports its health only while the server answers pings", async () => {
+    const wedged = await start("wedged");
+    const status = async ({ port }: { port: number }) => (await fetch(`http://127.0.0.1:${port}/healthz`)).status;
+    await expect.poll(() => status(wedged).catch(() => 0), { timeout: 10_000 }).toBe(503);
+    expect(await status(await ready())).toBe(200);
+  });
+
+  describe("with a tokens file", () => {
+    const current = "c".repeat(32);
+    const previous = "p".repeat(32);
+    let file: string;
+    let port: number;
+    let child: Child;
+    beforeEach(async () => {
+      file = path.join(await mkdtemp(path.join(folder, "tokens-")), "tokens");
+      await writeFile(file, `${current}\n${previous}\n`);
+      ({ port, child } = await ready("", { HOLMES_AWS_MCP_TOKENS_FILE: file }));
+    });
+    const call = (authorization?: string, at = "/sse", method = "GET") =>
+      new Promise<{ status: number | undefined; challenge: string | undefined }>((resolve, reject) => {
+        const headers = authorization === undefined ? {} : { authorization };
+        const sent = request({ port, path: at, method, headers, agent: false }, (response) => {
+          resolve({ status: response.statusCode, challenge: response.headers["www-authenticate"] });
+          response.destroy();
+        });
+        sent.on("error", reject);
+        sent.end();
+      });
+
+    it.each([
+      ["no token", undefined, "Bearer"],
+      ["an unknown token", `Bearer ${"x".repeat(32)}`, 'Bearer error="invalid_token"'],
+      ["a prefix of a token", `Bearer ${"c".repeat(31)}`, 'Bearer error="invalid_token"'],
+      ["another scheme", `Basic ${current}`, "Bearer"],
+      ["an empty token", "Bearer ", "Bearer"],
+      ["two tokens in one header", `Bearer ${current} ${previous}`, "Bearer"],
+    ])("rejects %s with 401, on every path but /healthz", async (_, authorization, challenge) => {
+      expect(await call(authorization)).toEqual({ status: 401, challenge });
+      expect(await call(authorization, "/SSE/")).toEqual({ status: 401, challenge });
+      expect(await call(authorization, "/message?sessionId=x", "POST")).toEqual({ status: 401, challenge });
+      expect((await call(authorization, "/healthz")).status).toBe(200);
+    });
+
+    it("accepts the current and the previous token", async () => {
+      for (const token of [current, previous]) expect((await call(`Bearer ${token}`)).status).toBe(200);
+      expect((await call(`bearer ${current}`, "/message?sessionId=x", "POST")).status).toBe(503);
+    });
+
+    it("follows a rotation without a restart, and rejects every token when the file is gone", async () => {
+      const next = "n".repeat(32);
+      // The kubelet replaces the file.
+      await writeFile(`${file}.new`, `${next}\n${current}\n`);
+      await rename(`${file}.new`, file);
+      expect(await Promise.all([next, current, previous].map((token) => call(`Bearer ${token}`)))).toMatchObject([
+        { status: 200 },
+        { status: 200 },
+        { status: 401 },
+      ]);
+      await rm(file);
+      expect((await call(`Bearer ${next}`)).status).toBe(401);
+      expect(child.exitCode).toBeUndefined();
+    });
   });
 
   // Only Linux has all of 127.0.0.0/8 as addresses of its own.
