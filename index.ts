@@ -1,47 +1,50 @@
 /**
- * Read-only eyes for HolmesGPT on many AWS accounts: an image, a role per account, a server per cluster.
- * Everything is driven by the stack config (docs/config.md); config/load.ts is its only reader.
+ * Read-only AWS access for HolmesGPT: an image, a role in every account, a server in every cluster, as the stack config
+ * says (docs/config.md).
  */
 import * as pulumi from "@pulumi/pulumi";
+import { describeClusters } from "./components/eks.js";
 import { McpDeployment } from "./components/mcpDeployment.js";
 import { McpImage } from "./components/mcpImage.js";
 import { Organization } from "./components/organization.js";
-import { accountProvider, ecrProvider } from "./components/providers.js";
+import { awsProvider } from "./components/providers.js";
 import { SourceCluster } from "./components/sourceCluster.js";
 import { TargetAccount } from "./components/targetAccount.js";
 import { loadSettings } from "./config/load.js";
+import * as args from "./documents/componentArgs.js";
+import { kubernetesAccess } from "./documents/kubeconfig.js";
 import { stackOutputs } from "./documents/outputs.js";
 import { profilesByCluster } from "./documents/profiles.js";
 
 const settings = await loadSettings();
 for (const warning of settings.warnings) pulumi.log.warn(warning);
+const clusters = await describeClusters(settings.clusters);
 
-// Source clusters: whose service accounts are trusted, and where the server runs.
-const clusters = await SourceCluster.all(settings.clusters);
-
-// Target accounts: OIDC providers and the read-only role, through a provider that refuses every other account.
-const accounts = settings.targetAccounts
+// The roles that the server assumes: per account, or by a StackSet for the accounts of an organization.
+const accounts: pulumi.Resource[] = settings.targetAccounts
   .filter(({ manage }) => manage)
-  .map((account) => new TargetAccount({ settings, account, clusters, provider: accountProvider(account) }));
-
-// Accounts by the hundred: the same through a StackSet of their organization.
-const organizations = settings.organization ? [new Organization(settings, settings.organization, clusters)] : [];
-
-// The image: given, or built and pushed.
-const mcpImage = new McpImage(settings, ecrProvider(settings));
-
-// Each account as a profile of the server, with the role that trusts the server's cluster.
-const profiles = profilesByCluster(settings, clusters);
-
-// The server, in every cluster that deploys it, and the check that every account answers through it.
-for (const cluster of clusters.filter(({ provider }) => provider !== undefined)) {
-  new McpDeployment({
-    settings,
-    cluster,
-    profiles: profiles.get(cluster.name)!,
-    image: mcpImage.reference,
-    accounts: [...accounts, ...organizations],
+  .map((account) => {
+    const provider = awsProvider(`${account.profile}/aws`, account);
+    return new TargetAccount(account.profile, args.targetAccountArgs(settings, account, clusters), { provider });
   });
+if (settings.organization !== undefined) {
+  const provider = awsProvider("organization/stackset", settings.organization);
+  accounts.push(
+    new Organization("organization", args.organizationArgs(settings, settings.organization, clusters), { provider }),
+  );
+}
+
+const ecr = args.ecrAccess(settings);
+const mcpImage = new McpImage("image", args.imageArgs(settings), { provider: ecr && awsProvider("image/ecr", ecr) });
+
+// The server in every cluster that deploys it, verified through every account.
+const profiles = profilesByCluster(settings, clusters);
+for (const cluster of clusters) {
+  const { name, issuerUrl } = cluster;
+  const { provider } = new SourceCluster(name, { issuerUrl, access: kubernetesAccess(cluster) });
+  if (provider === undefined) continue;
+  const deployment = args.deploymentArgs(settings, name, profiles.get(name)!, mcpImage.reference, accounts);
+  new McpDeployment(name, deployment, { provider });
 }
 
 export const image = mcpImage.reference;

@@ -4,62 +4,88 @@ import { join } from "node:path";
 import * as aws from "@pulumi/aws";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { BuildSettings, Settings } from "../config/settings.js";
+import { lifecyclePolicy, pullPolicy } from "../policies/ecr.js";
+import { dockerProvider } from "./providers.js";
 
-/** Folder of the Dockerfile and its lock files. */
-const context = "image";
+/** The image is given: nothing is built. */
+export interface PrebuiltImageArgs {
+  /** Reference of the image. Undefined: the stack deploys no server. */
+  readonly reference: string | undefined;
+}
 
-/** The image of the MCP server: a given reference, or built from image/ and pushed. */
+/** The image is built from a folder and pushed. */
+export interface BuiltImageArgs {
+  /** Folder of the Dockerfile. */
+  readonly context: string;
+  /** Repository with its registry. With `ecr`: the repository's name alone. */
+  readonly repository: string;
+  /** Default: a hash of the folder. */
+  readonly tag?: string | undefined;
+  /** `linux/amd64` or `linux/arm64`. */
+  readonly platform: string;
+  /** Build arguments. */
+  readonly buildArgs?: Readonly<Record<string, string>> | undefined;
+  /** The repository is in ECR. Pass the provider of its account in `opts`. */
+  readonly ecr?: EcrArgs | undefined;
+  /** Credentials of another registry. Default: those of the Docker client. */
+  readonly registry?: docker.types.input.Registry | undefined;
+  /** Tags of the ECR repository. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface EcrArgs {
+  /** Whether the repository is created. */
+  readonly create: boolean;
+  /** Number of images that the lifecycle policy keeps. */
+  readonly keepImages: number;
+  /** Whether destroy deletes a repository that holds images. */
+  readonly forceDelete: boolean;
+  /** Ids of other accounts that can pull. */
+  readonly pullAccounts: readonly string[];
+}
+
+export type McpImageArgs = PrebuiltImageArgs | BuiltImageArgs;
+
+/** Where the image is pushed to. */
+interface Target {
+  readonly repository: pulumi.Input<string>;
+  readonly ready: pulumi.Resource[];
+  readonly registry: docker.types.input.Registry | undefined;
+}
+
+/** The image of the MCP server: a given reference, or built and pushed. */
 export class McpImage extends pulumi.ComponentResource {
   /** Reference to deploy: by digest when it was built here. Undefined when the stack deploys nothing. */
   readonly reference: pulumi.Output<string | undefined>;
 
-  /** @param ecr provider of the account that holds the ECR repository, where there is one */
-  constructor(settings: Settings, ecr: aws.Provider | undefined) {
-    super("holmes-aws-mcp:index:McpImage", "image", {});
-    const { image } = settings;
-    this.reference =
-      image.kind === "build"
-        ? this.build(image.build, ecr, settings.iam.tags)
-        : pulumi.output(image.kind === "prebuilt" ? image.reference : undefined);
+  constructor(name: string, args: McpImageArgs, opts?: pulumi.ComponentResourceOptions) {
+    // The registry's credentials stay out of the component's state.
+    const { registry, ...inputs } = { registry: undefined, ...args };
+    super("holmes-aws-mcp:index:McpImage", name, inputs, opts);
+    this.reference = "context" in args ? this.build(name, args) : pulumi.output(args.reference);
     this.registerOutputs({ reference: this.reference });
   }
 
-  private build(
-    build: BuildSettings,
-    ecr: aws.Provider | undefined,
-    tags: Record<string, string>,
-  ): pulumi.Output<string> {
-    const target = ecr === undefined ? registryOf(build) : this.ecrRepository(build, ecr, tags);
+  private build(name: string, args: BuiltImageArgs): pulumi.Output<string> {
+    const { context, repository, tag, platform, buildArgs, ecr, registry, tags } = args;
+    const target: Target =
+      ecr === undefined ? { repository, ready: [], registry } : this.ecrRepository(name, repository, ecr, tags);
     const image = new docker.Image(
-      "image/build",
+      `${name}/build`,
       {
-        imageName: pulumi.interpolate`${target.repository}:${build.tag ?? contentTag(context)}`,
-        build: {
-          context,
-          platform: build.platform,
-          ...(build.baseImage === undefined ? {} : { args: { BASE_IMAGE: build.baseImage } }),
-        },
-        ...(target.registry === undefined ? {} : { registry: target.registry }),
+        imageName: pulumi.interpolate`${target.repository}:${tag ?? contentTag(context)}`,
+        build: { context, platform, args: buildArgs },
+        registry: target.registry,
       },
-      { parent: this, provider: new docker.Provider("image/docker", {}, { parent: this }), dependsOn: target.ready },
+      { parent: this, provider: dockerProvider({ parent: this }), dependsOn: target.ready },
     );
     return image.repoDigest;
   }
 
-  private ecrRepository(
-    { repository: name, ecr }: BuildSettings,
-    provider: aws.Provider,
-    tags: Record<string, string>,
-  ): Target {
-    const options = { parent: this, provider };
-    const repository =
-      ecr?.create === false ? undefined : this.createRepository(name, ecr?.forceDelete ?? false, tags, options);
-    const ready =
-      repository === undefined || ecr === undefined ? [] : this.repositoryPolicies(repository, ecr, options);
-    const url = repository?.repositoryUrl ?? aws.ecr.getRepositoryOutput({ name }, options).repositoryUrl;
+  private ecrRepository(name: string, repositoryName: string, ecr: EcrArgs, tags: BuiltImageArgs["tags"]): Target {
+    const options = { parent: this };
     const token = aws.ecr.getAuthorizationTokenOutput({}, options);
-    return {
+    const target = (url: pulumi.Output<string>, ready: pulumi.Resource[]): Target => ({
       repository: url,
       ready,
       registry: {
@@ -67,84 +93,33 @@ export class McpImage extends pulumi.ComponentResource {
         username: token.userName,
         password: pulumi.secret(token.password),
       },
-    };
-  }
-
-  private createRepository(
-    name: string,
-    forceDelete: boolean,
-    tags: Record<string, string>,
-    options: pulumi.CustomResourceOptions,
-  ) {
-    return new aws.ecr.Repository(
-      "image/repository",
-      { name, imageTagMutability: "IMMUTABLE", imageScanningConfiguration: { scanOnPush: true }, forceDelete, tags },
+    });
+    if (!ecr.create) return target(aws.ecr.getRepositoryOutput({ name: repositoryName }, options).repositoryUrl, []);
+    const repository = new aws.ecr.Repository(
+      `${name}/repository`,
+      {
+        name: repositoryName,
+        imageTagMutability: "IMMUTABLE",
+        imageScanningConfiguration: { scanOnPush: true },
+        forceDelete: ecr.forceDelete,
+        tags,
+      },
       options,
     );
-  }
-
-  private repositoryPolicies(
-    repository: aws.ecr.Repository,
-    { keepImages, pullAccounts }: NonNullable<BuildSettings["ecr"]>,
-    options: pulumi.CustomResourceOptions,
-  ): pulumi.Resource[] {
-    const lifecycle = new aws.ecr.LifecyclePolicy(
-      "image/repository/lifecycle",
-      { repository: repository.name, policy: JSON.stringify(lifecyclePolicy(keepImages)) },
-      options,
-    );
-    if (pullAccounts.length === 0) return [lifecycle];
-    const policy = repository.arn.apply((arn) => JSON.stringify(pullPolicy(arn.split(":")[1]!, pullAccounts)));
-    return [
-      lifecycle,
-      new aws.ecr.RepositoryPolicy("image/repository/pull", { repository: repository.name, policy }, options),
+    const ready: pulumi.Resource[] = [
+      new aws.ecr.LifecyclePolicy(
+        `${name}/repository/lifecycle`,
+        { repository: repository.name, policy: JSON.stringify(lifecyclePolicy(ecr.keepImages)) },
+        options,
+      ),
     ];
+    if (ecr.pullAccounts.length > 0) {
+      const policy = repository.arn.apply((arn) => JSON.stringify(pullPolicy(arn.split(":")[1]!, ecr.pullAccounts)));
+      const args = { repository: repository.name, policy };
+      ready.push(new aws.ecr.RepositoryPolicy(`${name}/repository/pull`, args, options));
+    }
+    return target(repository.repositoryUrl, ready);
   }
-}
-
-interface Target {
-  readonly repository: pulumi.Input<string>;
-  readonly ready: pulumi.Resource[];
-  readonly registry: docker.types.input.Registry | undefined;
-}
-
-function registryOf({ repository, registry }: BuildSettings): Target {
-  return {
-    repository,
-    ready: [],
-    registry: registry && {
-      server: registry.server ?? repository.split("/")[0]!,
-      username: registry.username,
-      password: pulumi.secret(registry.password),
-    },
-  };
-}
-
-function lifecyclePolicy(keepImages: number) {
-  return {
-    rules: [
-      {
-        rulePriority: 1,
-        description: `Keep ${keepImages} images`,
-        selection: { tagStatus: "any", countType: "imageCountMoreThan", countNumber: keepImages },
-        action: { type: "expire" },
-      },
-    ],
-  };
-}
-
-function pullPolicy(partition: string, accounts: readonly string[]) {
-  return {
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Sid: "Pull",
-        Effect: "Allow",
-        Principal: { AWS: accounts.map((account) => `arn:${partition}:iam::${account}:root`) },
-        Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-      },
-    ],
-  };
 }
 
 /** Tag by content: a changed folder gets a new tag, so a push never meets an immutable one. */

@@ -1,49 +1,50 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { issuerPath, type OrganizationSettings, type Settings } from "../config/settings.js";
-import type { TrustedCluster } from "../documents/profiles.js";
-import { organizationTemplate, templateBody } from "../policies/organization.js";
-import { organizationProvider } from "./providers.js";
 
-/** The accounts of organizational units: a StackSet that makes what TargetAccount makes, from the same documents. */
+export interface OrganizationArgs {
+  /** Name of the StackSet: letters, digits and hyphens. */
+  readonly stackSetName: string;
+  /** CloudFormation template, as JSON. It needs CAPABILITY_NAMED_IAM. */
+  readonly templateBody: string;
+  /** Ids of the organizational units that the StackSet deploys to. */
+  readonly organizationalUnits: readonly string[];
+  /** The one region that the StackSet deploys to. IAM is global. */
+  readonly region: string;
+  /** Whether accounts that join the units get a stack. */
+  readonly autoDeployment: boolean;
+  /** `SELF` in the management account, `DELEGATED_ADMIN` in a delegated administrator account. */
+  readonly callAs: string;
+  /** Tags of the StackSet and of the resources in its stacks. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** The accounts of organizational units, through a StackSet. Pass the management account's provider in `opts`. */
 export class Organization extends pulumi.ComponentResource {
-  constructor(settings: Settings, organization: OrganizationSettings, clusters: readonly TrustedCluster[]) {
-    super("holmes-aws-mcp:index:Organization", "organization", {});
-    const options = { parent: this, provider: organizationProvider(organization) };
-    const { iam, subjects } = settings;
-    const { autoDeployment, callAs, organizationalUnits, region } = organization;
-    const template = organizationTemplate({
-      clusters: clusters.map(({ name, issuerUrl, previousIssuers, roleNumber }) => ({
-        name,
-        issuers: [issuerUrl, ...previousIssuers].map(issuerPath),
-        ...(roleNumber === undefined ? {} : { roleNumber }),
-      })),
-      subjects: [...subjects],
-      partition: organization.partition,
-      permissions: organization.permissions,
-      existingOidcProviders: organization.existingOidcProviders,
-      ...iam,
-    });
-    // Accounts side by side, and a sick one does not stop the others.
+  constructor(name: string, args: OrganizationArgs, opts: pulumi.ComponentResourceOptions) {
+    // The template is in the StackSet's state.
+    const { templateBody, ...inputs } = args;
+    super("holmes-aws-mcp:index:Organization", name, inputs, opts);
+    const { stackSetName, organizationalUnits, region, autoDeployment, callAs, tags } = args;
+    // Accounts in parallel. A failing account does not stop the others.
     const operationPreferences = { maxConcurrentPercentage: 25, failureTolerancePercentage: 25 };
     const stackSet = new aws.cloudformation.StackSet(
-      "organization/stackset",
+      `${name}/stackset`,
       {
-        name: iam.roleName.replace(/[^A-Za-z0-9-]/g, "-"),
+        name: stackSetName,
         description: "Read-only roles for HolmesGPT's AWS MCP server",
         permissionModel: "SERVICE_MANAGED",
         autoDeployment: { enabled: autoDeployment, ...(autoDeployment ? { retainStacksOnAccountRemoval: false } : {}) },
         capabilities: ["CAPABILITY_NAMED_IAM"],
         callAs,
-        templateBody: templateBody(template),
+        templateBody,
         operationPreferences,
-        tags: iam.tags,
+        tags,
       },
-      options,
+      { parent: this },
     );
     for (const unit of organizationalUnits) {
       new aws.cloudformation.StackSetInstance(
-        `organization/${unit}`,
+        `${name}/${unit}`,
         {
           stackSetName: stackSet.name,
           deploymentTargets: { organizationalUnitIds: [unit] },
@@ -51,7 +52,7 @@ export class Organization extends pulumi.ComponentResource {
           callAs,
           operationPreferences,
         },
-        options,
+        { parent: this },
       );
     }
     this.registerOutputs();

@@ -1,11 +1,33 @@
-/** One explicit AWS provider per place that the program touches; each refuses every account but its own. */
+/** Every provider of the program. Default providers are switched off, so that no resource reaches the wrong account. */
 import * as aws from "@pulumi/aws";
-import type { ClusterSettings, OrganizationSettings, Settings, TargetAccountSettings } from "../config/settings.js";
+import * as docker from "@pulumi/docker";
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
 
-/** How to get into an account: its profile, or a role to assume. */
-type Access = Pick<TargetAccountSettings, "profile" | "accountId"> & Partial<Pick<TargetAccountSettings, "assumeRole">>;
+/** How to reach one AWS account. */
+export interface AwsAccess {
+  /** Profile of the AWS config file; not used with `assumeRole`. */
+  readonly profile: string;
+  /** 12-digit id; the provider rejects credentials of any other account. */
+  readonly accountId: string;
+  readonly region: string;
+  /** Role to assume in place of using the profile's own credentials. */
+  readonly assumeRole?:
+    | {
+        readonly roleArn: string;
+        readonly externalId?: pulumi.Input<string> | undefined;
+        /** Profile that assumes the role. Default: the SDK's default credentials. */
+        readonly sourceProfile?: string | undefined;
+      }
+    | undefined;
+}
 
-function provider(name: string, { profile, accountId, assumeRole }: Access, region: string): aws.Provider {
+/** Provider of one AWS account and region. */
+export function awsProvider(
+  name: string,
+  { profile, accountId, region, assumeRole }: AwsAccess,
+  opts?: pulumi.ResourceOptions,
+): aws.Provider {
   const credentials: aws.ProviderArgs =
     assumeRole === undefined
       ? { profile }
@@ -19,40 +41,39 @@ function provider(name: string, { profile, accountId, assumeRole }: Access, regi
             },
           ],
         };
-  return new aws.Provider(name, { ...credentials, region: region as aws.Region, allowedAccountIds: [accountId] });
+  return new aws.Provider(name, { ...credentials, region: region as aws.Region, allowedAccountIds: [accountId] }, opts);
 }
 
-/** Provider of a target account, `<profile>/aws`. */
-export function accountProvider(account: TargetAccountSettings): aws.Provider {
-  return provider(`${account.profile}/aws`, account, account.region);
+/** How to reach the API server of one cluster. At least one of both. */
+export interface KubernetesAccess {
+  /** Path or content of a kubeconfig. Default: the one that kubectl uses. */
+  readonly kubeconfig?: pulumi.Input<string> | undefined;
+  /** Context of the kubeconfig. Default: its current context. */
+  readonly context?: string | undefined;
 }
 
-/** Provider for look-ups from EKS in a cluster's account; undefined when nothing has to be looked up. */
-export function eksProvider(cluster: ClusterSettings): aws.Provider | undefined {
-  if (cluster.profile === undefined || !needsEks(cluster)) return undefined;
-  return provider(`${cluster.name}/eks`, { profile: cluster.profile, accountId: cluster.accountId }, cluster.region);
+/** Provider of one Kubernetes cluster. */
+export function kubernetesProvider(
+  cluster: string,
+  { kubeconfig, context }: KubernetesAccess,
+  opts: pulumi.ResourceOptions,
+): k8s.Provider {
+  return new k8s.Provider(
+    `${cluster}/kubernetes`,
+    {
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+      enableServerSideApply: true,
+      // Otherwise a changed ConfigMap is replaced, and the Deployment that mounts it as well: each new account would
+      // cause downtime. The hash in the pod template rolls the pods.
+      enableConfigMapMutable: true,
+      // A re-created cluster keeps its identity. Replacing the provider would delete objects through the old provider,
+      // whose context can name the new cluster by then. `pulumi up --refresh` creates what is missing.
+      clusterIdentifier: cluster,
+    },
+    opts,
+  );
 }
 
-/** Whether something about the cluster has to be looked up: its issuer, or what a kubeconfig is made from. */
-export function needsEks({ issuerUrl, deploy, kubeconfig, context }: ClusterSettings): boolean {
-  return issuerUrl === undefined || (deploy && kubeconfig === undefined && context === undefined);
-}
-
-/** Provider of the account that holds the ECR repository; undefined when none is used. */
-export function ecrProvider({ image, targetAccounts, clusters }: Settings): aws.Provider | undefined {
-  const ecr = image.kind === "build" ? image.build.ecr : undefined;
-  if (ecr === undefined) return undefined;
-  const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
-  const cluster = clusters.find(({ profile }) => profile === ecr.profile);
-  const owner = account ?? (cluster === undefined ? undefined : { profile: ecr.profile, accountId: cluster.accountId });
-  const region = ecr.region ?? account?.region ?? cluster?.region;
-  // The reader has checked that one of them has the profile.
-  if (owner === undefined || region === undefined)
-    throw new Error(`image.build.ecr.profile ${ecr.profile} names no account`);
-  return provider("image/ecr", owner, region);
-}
-
-/** Provider of an organization's management or delegated administrator account. */
-export function organizationProvider(organization: OrganizationSettings): aws.Provider {
-  return provider("organization/stackset", organization, organization.region);
-}
+/** Provider of the local Docker engine. */
+export const dockerProvider = (opts: pulumi.ResourceOptions) => new docker.Provider("image/docker", {}, opts);

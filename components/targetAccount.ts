@@ -1,140 +1,123 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { issuerPath, type Settings, type TargetAccountSettings } from "../config/settings.js";
-import { roleArn, type TrustedCluster, trustRoles } from "../documents/profiles.js";
+import type { PermissionPlan } from "../policies/permissions.js";
 import { minify } from "../policies/size.js";
-import { AUDIENCE, oidcProviderArn, roleNameFor, type TrustRole } from "../policies/trust.js";
+import { AUDIENCE } from "../policies/trust.js";
+import type { PolicyDocument } from "../policies/types.js";
 
-export interface TargetAccountArgs {
-  readonly settings: Settings;
-  readonly account: TargetAccountSettings;
-  readonly clusters: readonly TrustedCluster[];
-  /** Provider of this account and no other. */
-  readonly provider: aws.Provider;
+/** A role of the account. */
+export interface RoleArgs {
+  /** 1 for the first role of the account. Part of the resource's name, so a role keeps its number. */
+  readonly number: number;
+  readonly name: string;
+  readonly trustPolicy: PolicyDocument;
+  /** Whether an existing role of this name is imported. */
+  readonly adopt: boolean;
+  /** Name of an inline policy of the existing role that is imported as well. */
+  readonly adoptPolicy?: string | undefined;
 }
 
-/** An account that Holmes may read: an OIDC provider per issuer, and the read-only role that trusts them. */
+/** An OIDC provider of the account. */
+export interface OidcProviderArgs {
+  /** Issuer, `https://…`. */
+  readonly url: string;
+  /** ARN of an existing provider to import. Default: it is created. */
+  readonly adopt?: string | undefined;
+}
+
+export interface TargetAccountArgs {
+  /** Providers to create or import. One that is managed outside this stack is left out. */
+  readonly oidcProviders: readonly OidcProviderArgs[];
+  readonly roles: readonly RoleArgs[];
+  /** Permission policies of every role. */
+  readonly permissions: PermissionPlan;
+  /** IAM path of roles and managed policies: `/`, `/holmes/`. */
+  readonly path: string;
+  /** Description of the roles. */
+  readonly description?: string | undefined;
+  /** MaxSessionDuration of the roles, in seconds. */
+  readonly sessionDuration: number;
+  /** ARN of the managed policy that bounds the roles. Default: none. */
+  readonly permissionsBoundary?: string | undefined;
+  /** Keeps the OIDC providers in AWS when they leave the stack. */
+  readonly retainOidcProviders: boolean;
+  /** Tags of every resource. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/**
+ * An account that Holmes can read: an OIDC provider for each issuer, and the read-only roles that trust them. Pass the
+ * account's own `aws.Provider` in `opts.provider`.
+ */
 export class TargetAccount extends pulumi.ComponentResource {
-  /** ARN of the role that trusts a cluster, by the cluster's name; known once its policies are attached. */
-  readonly roleArns: pulumi.Output<Record<string, string>>;
-
-  constructor(args: TargetAccountArgs) {
-    super("holmes-aws-mcp:index:TargetAccount", args.account.profile, {});
-    const oidcProviders = this.oidcProviders(args);
-    const roles = trustRoles(args.settings, args.account, args.clusters).map((role) => ({
-      clusters: role.clusters,
-      arn: this.role(args, role, oidcProviders),
-    }));
-    this.roleArns = pulumi
-      .all(
-        roles.map(({ clusters, arn }) =>
-          arn.apply((value) => clusters.map((cluster): [string, string] => [cluster, value])),
+  constructor(name: string, args: TargetAccountArgs, opts: pulumi.ComponentResourceOptions) {
+    // The documents are in the children's state.
+    const { permissions, roles, ...inputs } = args;
+    super("holmes-aws-mcp:index:TargetAccount", name, { ...inputs, roles: roles.map((role) => role.name) }, opts);
+    const oidcProviders = args.oidcProviders.map(
+      ({ url, adopt }) =>
+        new aws.iam.OpenIdConnectProvider(
+          // By issuer: a re-created cluster gets a new provider, and the old one can stay for a while.
+          `${name}/oidc/${url.replace("https://", "").replace(/^oidc\.eks\.(.*?)\.amazonaws\.com(\.cn)?\/id\//, "$1/")}`,
+          { url, clientIdLists: [AUDIENCE], tags: args.tags },
+          // Other roles of the account can trust a provider, so it can be kept at destroy.
+          { parent: this, retainOnDelete: args.retainOidcProviders, import: adopt },
         ),
-      )
-      .apply((pairs) => Object.fromEntries(pairs.flat()));
-    this.registerOutputs({ roleArns: this.roleArns });
-  }
-
-  /** Made or taken over; one that belongs to somebody else is left alone, its ARN follows from the issuer. */
-  private oidcProviders({ settings, account, clusters, provider }: TargetAccountArgs): aws.iam.OpenIdConnectProvider[] {
-    return clusters
-      .filter(({ name }) => !account.existingOidcProviders.includes(name))
-      .flatMap(({ name, issuerUrl, previousIssuers }) =>
-        [issuerUrl, ...previousIssuers].map((url) => {
-          const issuer = issuerPath(url);
-          return new aws.iam.OpenIdConnectProvider(
-            // By issuer, so that a re-created cluster gets a new one and its old one can stay for a while.
-            `${account.profile}/oidc/${issuer.replace(/^oidc\.eks\.(.*?)\.amazonaws\.com(\.cn)?\/id\//, "$1/")}`,
-            { url, clientIdLists: [AUDIENCE], tags: settings.iam.tags },
-            {
-              parent: this,
-              provider,
-              retainOnDelete: settings.iam.retainOidcProviders,
-              ...(account.adopt.oidcProviders.includes(name)
-                ? { import: oidcProviderArn(account.partition, account.accountId, issuer) }
-                : {}),
-            },
-          );
-        }),
-      );
-  }
-
-  /** The role with its policies; gives its ARN once all of them are attached. */
-  private role(
-    { settings, account, provider }: TargetAccountArgs,
-    { number, document }: TrustRole,
-    oidcProviders: aws.iam.OpenIdConnectProvider[],
-  ): pulumi.Output<string> {
-    const { iam } = settings;
-    const { permissions, adopt, profile } = account;
-    const name = roleNameFor(iam.roleName, number);
-    const key = number === 1 ? "" : `-${number}`;
-    // What the old script made is the first role.
-    const adopted = number === 1 && adopt.role;
-    const options = { parent: this, provider };
-    const role = new aws.iam.Role(
-      `${profile}/role${key}`,
-      {
-        name,
-        path: iam.path,
-        ...(account.description === "" ? {} : { description: account.description }),
-        assumeRolePolicy: minify(document),
-        maxSessionDuration: iam.sessionDuration,
-        ...(account.permissionsBoundaryArn === undefined
-          ? {}
-          : { permissionsBoundary: account.permissionsBoundaryArn }),
-        // Otherwise a policy that somebody attached by hand would make destroy fail half-way.
-        forceDetachPolicies: true,
-        tags: iam.tags,
-      },
-      { ...options, dependsOn: oidcProviders, ...(adopted ? { import: name } : {}) },
     );
-    const attached: pulumi.Resource[] =
-      permissions.placement === "inline"
-        ? permissions.policies.map(
-            (policy) =>
-              new aws.iam.RolePolicy(
-                `${profile}/role${key}/${policy.name}`,
-                { name: policy.name, role: role.name, policy: minify(policy.document) },
-                {
-                  ...options,
-                  ...(adopted && adopt.policy && policy.name === iam.policyName
-                    ? { import: `${name}:${policy.name}` }
-                    : {}),
-                },
-              ),
-          )
-        : permissions.policies.map(
-            (policy) =>
-              new aws.iam.RolePolicyAttachment(
-                `${profile}/role${key}/${policy.name}`,
-                {
-                  role: role.name,
-                  policyArn: this.managedPolicy({ settings, account, provider }, policy.name, minify(policy.document)),
-                },
-                options,
-              ),
-          );
-    const arn = roleArn(settings, account, number);
-    return pulumi.all([role.arn, ...attached.map(({ urn }) => urn)]).apply(() => arn);
+    const managedPolicies = permissions.placement === "managed" ? this.managedPolicies(name, args) : [];
+    for (const role of roles) this.role(name, role, args, oidcProviders, managedPolicies);
+    this.registerOutputs();
   }
 
-  private readonly managedPolicies = new Map<string, aws.iam.Policy>();
+  private managedPolicies(name: string, { permissions, path, tags }: TargetAccountArgs) {
+    return permissions.policies.map((policy) => ({
+      name: policy.name,
+      arn: new aws.iam.Policy(
+        `${name}/policy/${policy.name}`,
+        { name: policy.name, path, policy: minify(policy.document), tags },
+        { parent: this },
+      ).arn,
+    }));
+  }
 
-  /** A managed policy of the account, made once and attached to each of its roles. */
-  private managedPolicy(
-    { settings, account, provider }: Pick<TargetAccountArgs, "settings" | "account" | "provider">,
+  private role(
     name: string,
-    policy: string,
-  ): pulumi.Output<string> {
-    const made =
-      this.managedPolicies.get(name) ??
-      new aws.iam.Policy(
-        `${account.profile}/policy/${name}`,
-        { name, path: settings.iam.path, policy, tags: settings.iam.tags },
-        { parent: this, provider },
+    { number, trustPolicy, adopt, adoptPolicy, ...own }: RoleArgs,
+    { permissions, path, description, sessionDuration, permissionsBoundary, tags }: TargetAccountArgs,
+    oidcProviders: readonly pulumi.Resource[],
+    managedPolicies: readonly { readonly name: string; readonly arn: pulumi.Output<string> }[],
+  ): void {
+    const child = number === 1 ? `${name}/role` : `${name}/role-${number}`;
+    const role = new aws.iam.Role(
+      child,
+      {
+        name: own.name,
+        path,
+        description: description || undefined,
+        assumeRolePolicy: minify(trustPolicy),
+        maxSessionDuration: sessionDuration,
+        permissionsBoundary,
+        // Otherwise a policy that was attached outside this stack makes destroy fail half-way.
+        forceDetachPolicies: true,
+        tags,
+      },
+      { parent: this, dependsOn: [...oidcProviders], import: adopt ? own.name : undefined },
+    );
+    if (permissions.placement === "inline") {
+      for (const policy of permissions.policies) {
+        new aws.iam.RolePolicy(
+          `${child}/${policy.name}`,
+          { name: policy.name, role: role.name, policy: minify(policy.document) },
+          { parent: this, import: policy.name === adoptPolicy ? `${own.name}:${policy.name}` : undefined },
+        );
+      }
+    }
+    for (const policy of managedPolicies) {
+      new aws.iam.RolePolicyAttachment(
+        `${child}/${policy.name}`,
+        { role: role.name, policyArn: policy.arn },
+        { parent: this },
       );
-    this.managedPolicies.set(name, made);
-    return made.arn;
+    }
   }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labels } from "../documents/names.js";
@@ -7,56 +6,61 @@ import { configData, hashOf, verificationJobSpec, type Workload } from "../docum
 
 export interface VerificationArgs {
   readonly workload: Workload;
-  /** ConfigMap with the AWS config file. */
+  /** Name of the ConfigMap with the AWS config file. */
   readonly config: pulumi.Input<string>;
-  readonly deployment: k8s.apps.v1.Deployment;
-  readonly accounts: readonly pulumi.Resource[];
+  /** Python script of the Job. */
+  readonly script: string;
+  /** Text that changes with trust and permissions of the accounts. */
+  readonly permissions: string;
+  /** The Job starts after these resources. */
+  readonly after: readonly pulumi.Resource[];
 }
 
 /**
- * A Job that fails the update when an account does not answer through the server. It runs when what it verifies
- * changed, and a Job that failed runs again with the next update.
+ * A Job that fails the update when an account cannot be reached through the server. It runs when what it verifies has
+ * changed. A failed Job runs again with the next update.
  */
 export class Verification extends pulumi.ComponentResource {
-  constructor({ workload, config, deployment, accounts }: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
-    super("holmes-aws-mcp:index:Verification", `${workload.cluster}/verification`, {}, opts);
-    const { settings, cluster } = workload;
-    const name = `${settings.mcp.serviceName}-verify`;
-    const metadata = {
-      namespace: settings.kubernetes.namespace,
-      labels: labels(settings.mcp.serviceName, "verification"),
-    };
-    const data = verificationData(workload, readFileSync("verification/verify.py", "utf8"));
+  constructor(cluster: string, args: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
+    const { workload, config, script, permissions, after } = args;
+    const { namespace, mcp, verify } = workload;
+    super(
+      "holmes-aws-mcp:index:Verification",
+      `${cluster}/verification`,
+      // The script and the list of accounts are in the ConfigMap's state.
+      { namespace, ...verify },
+      opts,
+    );
+    const name = `${mcp.serviceName}-verify`;
+    const metadata = { namespace, labels: labels(mcp.serviceName, "verification") };
+    const data = verificationData(workload, script);
     const map = new k8s.core.v1.ConfigMap(
       `${cluster}/verification/config`,
       { metadata: { ...metadata, name }, data },
-      { parent: this, dependsOn: deployment },
+      { parent: this, dependsOn: [...after] },
     );
-    // Trust and permissions too: a Job that ran before a role changed has proved nothing about it.
+    // Trust and permissions included: a Job that ran before a role changed proves nothing about the changed role.
     const changes = pulumi
       .output(workload.image)
-      .apply((image) => hashOf(image, JSON.stringify(data), JSON.stringify(configData(workload)), iamOf(workload)));
+      .apply((image) => hashOf(image, JSON.stringify(data), JSON.stringify(configData(workload)), permissions));
     new k8s.batch.v1.Job(
       `${cluster}/verification/job`,
       {
         metadata: {
           ...metadata,
-          // Named by what it verifies: the same question is not asked twice, another one is another Job.
+          // Named by what it verifies: unchanged accounts need no second Job.
           name: pulumi.interpolate`${name}-${changes}`,
           annotations: {
+            // A failed Job cannot be started again: the next update replaces it.
             "pulumi.com/replaceUnready": "true",
-            "pulumi.com/timeoutSeconds": String(settings.verify.timeoutSeconds + 60),
+            "pulumi.com/timeoutSeconds": String(verify.timeoutSeconds + 60),
           },
         },
         spec: verificationJobSpec(workload, config, map.metadata.name, changes),
       },
-      { parent: this, dependsOn: [deployment, ...accounts], deleteBeforeReplace: true },
+      // A failed Job that is replaced has the same name as its replacement.
+      { parent: this, dependsOn: [...after], deleteBeforeReplace: true },
     );
+    this.registerOutputs();
   }
-}
-
-function iamOf({ settings }: Workload): string {
-  return JSON.stringify(
-    settings.targetAccounts.map(({ profile, permissions }) => [profile, permissions, settings.subjects]),
-  );
 }

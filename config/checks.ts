@@ -21,7 +21,7 @@ const known = (value: unknown): string[] => texts(value).filter((item) => item !
  * The image that the readme of the old resources names, wherever it was copied to: its gateway is stock Supergateway,
  * and it has no native HTTP.
  */
-export const readmeImage =
+export const legacyImage =
   /genuine-flight-317411\/devel\/aws-api-mcp-server([:@]|$)|\/aws-api-mcp-server:1\.0\.1(@sha256:[0-9a-f]+)?$/;
 
 /** Environment that the program sets or keeps out, and what goes wrong otherwise. */
@@ -409,7 +409,7 @@ function checkImage(config: Row, problems: Problems): void {
   } else if (image.prebuilt === undefined && image.build === undefined && (deploys || config.image !== undefined)) {
     problems.add(["image"], config.image, "prebuilt (a reference) or build (repository, …)");
   }
-  if (readmeImage.test(text(image.prebuilt) ?? "") && transport === "streamable-http") {
+  if (legacyImage.test(text(image.prebuilt) ?? "") && transport === "streamable-http") {
     problems.add(
       ["mcp", "transport"],
       transport,

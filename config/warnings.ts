@@ -1,5 +1,5 @@
 /** What a stack may do but should know about. */
-import { readmeImage } from "./checks.js";
+import { legacyImage } from "./checks.js";
 import type { Settings } from "./settings.js";
 
 /** Each AWS provider is a process of some hundred MB, so that many of them fill a machine. */
@@ -38,7 +38,7 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Sett
       );
     }
   }
-  if (image.kind === "prebuilt" && readmeImage.test(image.reference)) {
+  if (image.kind === "prebuilt" && legacyImage.test(image.reference)) {
     warnings.push(
       "image.prebuilt: this image has no Python where the verification's script could run, so up is not verified.",
     );

@@ -37,7 +37,7 @@ function mcpServers(settings: Settings, profiles: readonly Profile[]) {
     [settings.holmes.serverName]: {
       description:
         "Read-only AWS APIs of several accounts: CloudWatch, CloudTrail, EC2, EKS, RDS, ELB, IAM, cost and more",
-      config: { mode: settings.mcp.transport, url: endpoint(settings) },
+      config: { mode: settings.mcp.transport, url: endpoint(settings.mcp, settings.kubernetes.namespace) },
       llm_instructions: instructions(settings.defaultProfile, profiles),
     },
   };

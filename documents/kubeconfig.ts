@@ -1,5 +1,10 @@
-/** A kubeconfig for an EKS cluster whose credentials come from `aws eks get-token`. */
+/** How to reach a cluster's API server: by the kubeconfig of the config, or by one made from what EKS returns. */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
+import type { ClusterSettings } from "../config/settings.js";
 
 export interface EksEndpoint {
   readonly name: string;
@@ -10,6 +15,50 @@ export interface EksEndpoint {
   readonly certificateAuthority: string;
   /** AWS profile that may call the cluster. */
   readonly profile: string;
+}
+
+/** What EKS returns about a cluster. */
+export interface EksDescription extends Pick<EksEndpoint, "endpoint" | "certificateAuthority"> {
+  /** `https://…` of the OIDC issuer. */
+  readonly issuerUrl: string;
+}
+
+/** A cluster with its issuer; `description` is what EKS returned, if the config leaves something out. */
+export interface DescribedCluster extends ClusterSettings {
+  readonly issuerUrl: string;
+  readonly description: EksDescription | undefined;
+}
+
+/** Whether EKS has to return the issuer, or the endpoint for a kubeconfig. */
+export function needsEks({ issuerUrl, deploy, kubeconfig, context }: ClusterSettings): boolean {
+  return issuerUrl === undefined || (deploy && kubeconfig === undefined && context === undefined);
+}
+
+/**
+ * Kubeconfig and context of a cluster; undefined when nothing is deployed there.
+ *
+ * @throws pulumi.RunError when the kubeconfig does not exist
+ */
+export function kubernetesAccess(cluster: DescribedCluster) {
+  const { name, deploy, kubeconfig, context, eksName, region, profile, description } = cluster;
+  if (!deploy) return undefined;
+  if (kubeconfig === undefined && context === undefined)
+    return { kubeconfig: eksKubeconfig({ name: eksName, region, profile: profile!, ...description! }) };
+  // A text of several lines is the content of a kubeconfig.
+  return {
+    kubeconfig: kubeconfig?.includes("\n") ? pulumi.secret(kubeconfig) : kubeconfig && file(kubeconfig, name),
+    context,
+  };
+}
+
+function file(path: string, cluster: string): string {
+  const full = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+  if (!existsSync(full)) {
+    throw new pulumi.RunError(
+      `clusters: kubeconfig of ${cluster}: file "${path}" not found. Expected the path of a kubeconfig, or its content.`,
+    );
+  }
+  return full;
 }
 
 /** The kubeconfig as YAML, with one context. It holds no credential: the AWS CLI gets a token when one is needed. */

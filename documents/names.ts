@@ -32,15 +32,16 @@ export function labels(serviceName: string, app: "server" | "verification" = "se
   };
 }
 
-type Place = Pick<Settings, "mcp" | "kubernetes">;
-
 /** The Service's names inside the cluster, the short ones first. */
-export function serviceHosts({ mcp, kubernetes }: Place): string[] {
-  const base = `${mcp.serviceName}.${kubernetes.namespace}`;
-  return [mcp.serviceName, base, `${base}.svc`, `${base}.svc.cluster.local`];
+export function serviceHosts(serviceName: string, namespace: string): string[] {
+  const base = `${serviceName}.${namespace}`;
+  return [serviceName, base, `${base}.svc`, `${base}.svc.cluster.local`];
 }
 
 /** Address of the server for Holmes, in the same cluster. */
-export function endpoint(settings: Place): string {
-  return `http://${serviceHosts(settings).at(-1)}:${port}${paths[settings.mcp.transport]}`;
+export function endpoint(
+  { serviceName, transport }: Pick<Settings["mcp"], "serviceName" | "transport">,
+  namespace: string,
+): string {
+  return `http://${serviceHosts(serviceName, namespace).at(-1)}:${port}${paths[transport]}`;
 }

@@ -13,9 +13,15 @@ const metadata = { v4: ["169.254.0.0/16"], v6: ["fe80::/10", "fd00:ec2::/32"] };
  * the config, at the server's port; out, DNS, the configured ports (443) anywhere but at metadata addresses, and the
  * server itself.
  */
-export function networkPolicySpec(settings: Pick<Settings, "mcp" | "holmes">): Spec {
-  const { networkPolicy } = settings.mcp;
-  const { instance, server, verification } = selectors(settings.mcp.serviceName);
+export function networkPolicySpec({
+  mcp,
+  holmes,
+}: {
+  mcp: Settings["mcp"];
+  holmes: Pick<Settings["holmes"], "namespace" | "podLabels">;
+}): Spec {
+  const { networkPolicy } = mcp;
+  const { instance, server, verification } = selectors(mcp.serviceName);
   const world = networkPolicy.egressPorts.map((number) => ({ protocol: "TCP", port: number }));
   return {
     podSelector: { matchLabels: instance },
@@ -24,8 +30,8 @@ export function networkPolicySpec(settings: Pick<Settings, "mcp" | "holmes">): S
       {
         from: [
           {
-            namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": settings.holmes.namespace } },
-            podSelector: { matchLabels: settings.holmes.podLabels },
+            namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": holmes.namespace } },
+            podSelector: { matchLabels: holmes.podLabels },
           },
           { podSelector: { matchLabels: verification } },
           ...networkPolicy.additionalPeers,

@@ -24,7 +24,9 @@ export function stackOutputs(settings: Settings, profiles: ReadonlyMap<string, r
   }
   return {
     roleArns,
-    endpoints: Object.fromEntries(deployed.map((name) => [name, endpoint(settings)])),
+    endpoints: Object.fromEntries(
+      deployed.map((name) => [name, endpoint(settings.mcp, settings.kubernetes.namespace)]),
+    ),
     holmes: Object.fromEntries(withHolmes.map((name) => [name, holmesConfig(settings, profiles.get(name)!)])),
   };
 }

@@ -12,6 +12,14 @@ export interface TrustedCluster {
   readonly roleNumber?: number | undefined;
 }
 
+/** The clusters as trust policies see them, by the paths of their issuers. */
+export const trustClusters = (clusters: readonly TrustedCluster[]) =>
+  clusters.map(({ name, issuerUrl, previousIssuers, roleNumber }) => ({
+    name,
+    issuers: [issuerUrl, ...previousIssuers].map(issuerPath),
+    ...(roleNumber === undefined ? {} : { roleNumber }),
+  }));
+
 /** The roles of an account, each with the clusters it trusts and its trust policy. */
 export function trustRoles(
   { iam, subjects }: Pick<Settings, "iam" | "subjects">,
@@ -19,12 +27,8 @@ export function trustRoles(
   clusters: readonly TrustedCluster[],
 ): TrustRole[] {
   return packTrustPolicies({
-    clusters: clusters.map(({ name, issuerUrl, previousIssuers, roleNumber }) => ({
-      name,
-      issuers: [issuerUrl, ...previousIssuers].map(issuerPath),
-      ...(roleNumber === undefined ? {} : { roleNumber }),
-    })),
-    subjects: subjects,
+    clusters: trustClusters(clusters),
+    subjects,
     accountId,
     partition,
     limit: iam.trustPolicyLimit,

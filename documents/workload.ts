@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { readmeImage } from "../config/checks.js";
+import { legacyImage } from "../config/checks.js";
 import type { Settings } from "../config/settings.js";
 import { AUDIENCE } from "../policies/trust.js";
 import { awsConfigFile, type Profile, tokenDirectory } from "./awsConfigFile.js";
@@ -13,12 +13,55 @@ type Container = types.input.core.v1.Container;
 type Volume = types.input.core.v1.Volume;
 type VolumeMount = types.input.core.v1.VolumeMount;
 
-/** What a pod of the workload is made for. */
+/** The MCP server of one cluster, and what its pods need. */
 export interface Workload {
-  readonly settings: Settings;
+  /** Name of the cluster: part of the role session's name, and so of CloudTrail's records. */
   readonly cluster: string;
+  /** At least one account, each with the role that trusts this cluster. */
   readonly profiles: readonly Profile[];
+  /** Profile whose region is that of commands without a profile, and whose role the service account names. */
+  readonly defaultProfile: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
   readonly image: pulumi.Input<string>;
+  /** Whether the image is the legacy one, which has its own paths. */
+  readonly legacyImage: boolean;
+  /** Architecture of the nodes, `amd64` or `arm64`. Default: any. */
+  readonly architecture?: string | undefined;
+  /** Options of the server, as in docs/config.md. */
+  readonly mcp: Settings["mcp"];
+  /** Pods that call the server. */
+  readonly holmes: Pick<Settings["holmes"], "namespace" | "podLabels">;
+  /** Options of the verification, as in docs/config.md. */
+  readonly verify: Settings["verify"];
+}
+
+/** The server of a cluster as a stack configures it. */
+export function workloadOf(
+  settings: Settings,
+  cluster: string,
+  profiles: readonly Profile[],
+  image: pulumi.Input<string>,
+): Workload {
+  const { kubernetes, image: source, defaultProfile, mcp, holmes, verify } = settings;
+  return {
+    cluster,
+    profiles,
+    image,
+    namespace: kubernetes.namespace,
+    serviceAccount: kubernetes.serviceAccount,
+    legacyImage: usesLegacyImage(settings),
+    architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
+    defaultProfile,
+    mcp,
+    holmes,
+    verify,
+  };
+}
+
+/** Whether the image is the legacy script's, whose paths and gateway are different. */
+export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
+  return image.kind === "prebuilt" && legacyImage.test(image.reference);
 }
 
 /** Paths inside the image (image/Dockerfile) and inside the pod. */
@@ -38,10 +81,10 @@ const denyListFile = "mcp-security-policy.json";
 export const hashOf = (...texts: string[]) => createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
 
 /** ConfigMap data: the accounts, and the server's deny list when there is one. */
-export function configData({ settings, cluster, profiles }: Workload): Record<string, string> {
-  const { denyList } = settings.mcp;
+export function configData({ mcp, cluster, profiles, defaultProfile }: Workload): Record<string, string> {
+  const { denyList } = mcp;
   return {
-    config: awsConfigFile(cluster, profiles, settings.defaultProfile),
+    config: awsConfigFile(cluster, profiles, defaultProfile),
     ...(denyList.length === 0
       ? {}
       : { [denyListFile]: `${JSON.stringify({ policy: { denyList, elicitList: [] } }, null, 2)}\n` }),
@@ -49,8 +92,8 @@ export function configData({ settings, cluster, profiles }: Workload): Record<st
 }
 
 /** Environment of the server: guards on, no default identity, every account by its own profile. */
-export function environment({ settings }: Pick<Workload, "settings">): Record<string, string> {
-  const { mcp } = settings;
+export function environment({ mcp, namespace }: Workload): Record<string, string> {
+  const hosts = serviceHosts(mcp.serviceName, namespace);
   const transport: Record<string, string> =
     mcp.transport === "sse"
       ? { AWS_API_MCP_TRANSPORT: "stdio" }
@@ -60,8 +103,8 @@ export function environment({ settings }: Pick<Workload, "settings">): Record<st
           AWS_API_MCP_PORT: String(port),
           AUTH_TYPE: "no-auth",
           // Unset, a call by the Service's name would get 421; localhost is for kubectl port-forward.
-          AWS_API_MCP_ALLOWED_HOSTS: [...serviceHosts(settings), "localhost", "127.0.0.1"].join(","),
-          AWS_API_MCP_ALLOWED_ORIGINS: [...serviceHosts(settings), "localhost", "127.0.0.1"].join(","),
+          AWS_API_MCP_ALLOWED_HOSTS: [...hosts, "localhost", "127.0.0.1"].join(","),
+          AWS_API_MCP_ALLOWED_ORIGINS: [...hosts, "localhost", "127.0.0.1"].join(","),
         };
   return {
     HOME: paths.home,
@@ -83,14 +126,9 @@ export function environment({ settings }: Pick<Workload, "settings">): Record<st
   };
 }
 
-/** Whether the image is the readme's, whose paths are not ours. */
-export function usesReadmeImage({ image }: Pick<Settings, "image">): boolean {
-  return image.kind === "prebuilt" && readmeImage.test(image.reference);
-}
-
-/** Command of the container; undefined for the readme's prebuilt image, which has its own paths. */
-function command({ mcp, image }: Settings): { command?: string[]; args?: string[] } {
-  if (usesReadmeImage({ image })) return {};
+/** Command of the container; undefined for the legacy image, which has its own paths. */
+function command({ mcp, legacyImage }: Workload): { command?: string[]; args?: string[] } {
+  if (legacyImage) return {};
   if (mcp.transport === "streamable-http") return { command: [paths.server] };
   return {
     command: [paths.gateway],
@@ -105,8 +143,8 @@ function command({ mcp, image }: Settings): { command?: string[]; args?: string[
 }
 
 /** /healthz is the patched gateway's; the native server answers HTTP as slowly as its busiest call, so only the port counts. */
-function probes(settings: Settings): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
-  const gateway = settings.mcp.transport === "sse" && command(settings).command !== undefined;
+function probes({ mcp, legacyImage }: Workload): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
+  const gateway = mcp.transport === "sse" && !legacyImage;
   const check = gateway ? { httpGet: { path: "/healthz", port: "http" } } : { tcpSocket: { port: "http" } };
   return {
     startupProbe: { ...check, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 60 },
@@ -132,7 +170,7 @@ interface Mounted {
 }
 
 /** Writable places, the token and the accounts: the same for the server and for the pod that verifies it. */
-function mounts({ settings }: Workload, configMap: pulumi.Input<string>): Mounted {
+function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
   const emptyDir = (name: string, sizeLimit: string, medium?: string): Volume => ({
     name,
     emptyDir: { sizeLimit, ...(medium === undefined ? {} : { medium }) },
@@ -158,8 +196,8 @@ function mounts({ settings }: Workload, configMap: pulumi.Input<string>): Mounte
     ],
   };
   return {
-    volumes: [...base.volumes, ...settings.mcp.extraVolumes] as Volume[],
-    volumeMounts: [...base.volumeMounts, ...settings.mcp.extraVolumeMounts] as VolumeMount[],
+    volumes: [...base.volumes, ...mcp.extraVolumes] as Volume[],
+    volumeMounts: [...base.volumeMounts, ...mcp.extraVolumeMounts] as VolumeMount[],
   };
 }
 
@@ -167,8 +205,8 @@ function mounts({ settings }: Workload, configMap: pulumi.Input<string>): Mounte
  * The deny list lies where the server reads it, inside two directories that it writes to. A file mounted into a home
  * that is one volume would leave those directories to root, so each is a volume of its own.
  */
-function denyListMounts({ settings }: Workload, configMap: pulumi.Input<string>): Mounted {
-  if (settings.mcp.denyList.length === 0) return { volumes: [], volumeMounts: [] };
+function denyListMounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
+  if (mcp.denyList.length === 0) return { volumes: [], volumeMounts: [] };
   const memory = { emptyDir: { medium: "Memory", sizeLimit: "64Mi" } };
   const log = `${paths.home}/.aws/aws-api-mcp`;
   return {
@@ -186,14 +224,12 @@ function denyListMounts({ settings }: Workload, configMap: pulumi.Input<string>)
 }
 
 /** What both kinds of pod share: identity, security, placement. */
-function podBase({ settings }: Workload): PodSpec {
-  const { mcp, kubernetes } = settings;
-  const platform: Record<string, string> =
-    settings.image.kind === "build" ? { "kubernetes.io/arch": settings.image.build.platform.split("/")[1]! } : {};
+function podBase({ mcp, serviceAccount, architecture }: Workload): PodSpec {
+  const platform: Record<string, string> = architecture === undefined ? {} : { "kubernetes.io/arch": architecture };
   const optional = <K extends keyof PodSpec>(key: K, value: PodSpec[K] | undefined) =>
     value === undefined ? {} : { [key]: value };
   return {
-    serviceAccountName: kubernetes.serviceAccount,
+    serviceAccountName: serviceAccount,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     securityContext: {
@@ -218,12 +254,27 @@ const environmentList = (values: Record<string, string>) =>
 /** Annotation that keeps the EKS webhook, and the AWS_REGION that it injects, out of our container. */
 const skipWebhook = { "eks.amazonaws.com/skip-containers": container };
 
+/** Labels of the namespace: Pod Security `restricted`. */
+export function namespaceLabels({ mcp }: Workload): Record<string, string> {
+  return {
+    ...labels(mcp.serviceName),
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/audit": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+  };
+}
+
+/** Annotations of the service account: the default profile's role, where operators look for it. */
+export function serviceAccountAnnotations({ profiles, defaultProfile }: Workload): Record<string, string> {
+  const profile = profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!;
+  return { "eks.amazonaws.com/role-arn": profile.roleArn };
+}
+
 export function deploymentSpec(
   workload: Workload,
   configMap: pulumi.Input<string>,
 ): types.input.apps.v1.DeploymentSpec {
-  const { settings, image } = workload;
-  const { mcp } = settings;
+  const { mcp, image } = workload;
   const base = mounts(workload, configMap);
   const denyList = denyListMounts(workload, configMap);
   const { server } = selectors(mcp.serviceName);
@@ -265,11 +316,11 @@ export function deploymentSpec(
           {
             name: container,
             image,
-            ...command(settings),
+            ...command(workload),
             ports: [{ name: "http", containerPort: port }],
             env: environmentList(environment(workload)),
             resources: mcp.resources,
-            ...probes(settings),
+            ...probes(workload),
             securityContext: containerSecurity,
             volumeMounts: [...base.volumeMounts, ...denyList.volumeMounts],
           },
@@ -279,7 +330,7 @@ export function deploymentSpec(
   };
 }
 
-export function serviceSpec({ mcp }: Settings): types.input.core.v1.ServiceSpec {
+export function serviceSpec({ mcp }: Workload): types.input.core.v1.ServiceSpec {
   return {
     type: "ClusterIP",
     selector: selectors(mcp.serviceName).server,
@@ -299,14 +350,14 @@ export function verificationJobSpec(
   verificationMap: pulumi.Input<string>,
   changes: pulumi.Input<string>,
 ): types.input.batch.v1.JobSpec {
-  const { settings, image } = workload;
+  const { mcp, verify, image } = workload;
   const base = mounts(workload, configMap);
   return {
     backoffLimit: 0,
-    activeDeadlineSeconds: settings.verify.timeoutSeconds,
+    activeDeadlineSeconds: verify.timeoutSeconds,
     template: {
       metadata: {
-        labels: labels(settings.mcp.serviceName, "verification"),
+        labels: labels(mcp.serviceName, "verification"),
         annotations: { ...skipWebhook, "holmes-aws-mcp/verifies": changes },
       },
       spec: {

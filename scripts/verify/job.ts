@@ -86,9 +86,9 @@ export async function verifyInCluster(run: VerificationRun): Promise<boolean> {
 
 /** Image and accounts of the Deployment as it is now. */
 async function whatRuns({ kubectl, workload }: VerificationRun): Promise<{ image: string; configMap: string }> {
-  const { mcp, kubernetes } = workload.settings;
+  const { mcp, namespace } = workload;
   const deployment = await kubectl.get<Deployment | { items: [] }>("deployment", mcp.serviceName).catch((error) => {
-    const hint = `; is it the right context, and has pulumi up run for stack ${workload.settings.stack}?`;
+    const hint = `; is it the right context, and has pulumi up run for this stack?`;
     throw /NotFound/.test(error.message) ? new UserError(`${error.message}${hint}`) : error;
   });
   const pod = "spec" in deployment ? deployment.spec.template.spec : undefined;
@@ -96,7 +96,7 @@ async function whatRuns({ kubectl, workload }: VerificationRun): Promise<{ image
   const configMap = pod?.volumes?.find((volume) => volume.name === "aws-config")?.configMap?.name;
   if (image === undefined || configMap === undefined) {
     throw new UserError(
-      `cluster ${workload.cluster}: Deployment ${kubernetes.namespace}/${mcp.serviceName} is not this program's: expected a container "${container}" and a volume "aws-config"; run pulumi up`,
+      `cluster ${workload.cluster}: Deployment ${namespace}/${mcp.serviceName} is not this program's: expected a container "${container}" and a volume "aws-config"; run pulumi up`,
     );
   }
   return { image, configMap };
@@ -104,11 +104,11 @@ async function whatRuns({ kubectl, workload }: VerificationRun): Promise<{ image
 
 /** The Job first: it owns the ConfigMap, so that nothing stays behind even when this process is killed. */
 async function start({ kubectl, workload, script }: VerificationRun, name: string, image: string, configMap: string) {
-  const { settings } = workload;
+  const { mcp, namespace } = workload;
   const metadata = {
     name,
-    namespace: settings.kubernetes.namespace,
-    labels: { ...labels(settings.mcp.serviceName, "verification"), "app.kubernetes.io/managed-by": "kubectl" },
+    namespace,
+    labels: { ...labels(mcp.serviceName, "verification"), "app.kubernetes.io/managed-by": "kubectl" },
   };
   const job = await kubectl.create<Job>({
     apiVersion: "batch/v1",
@@ -128,8 +128,8 @@ async function start({ kubectl, workload, script }: VerificationRun, name: strin
 /** Waits for the Job's end, and shows the log of its pod as soon as there is one. */
 async function finished(run: VerificationRun, name: string): Promise<boolean> {
   const { kubectl, processes, workload, show, tell, pause = 1_000 } = run;
-  const { cluster, settings } = workload;
-  const end = Date.now() + (settings.verify.timeoutSeconds + grace) * 1_000;
+  const { cluster, verify } = workload;
+  const end = Date.now() + (verify.timeoutSeconds + grace) * 1_000;
   let followed = false;
   let told = "";
   while (Date.now() < end) {

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { profilesByCluster } from "../../documents/profiles.js";
+import { workloadOf } from "../../documents/workload.js";
 import { projectFolder, run } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { evaluate } from "../common/evaluate.js";
@@ -28,11 +29,8 @@ await run(async () => {
       const right = await verifyInCluster({
         kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
         processes,
-        workload: {
-          settings,
-          cluster: cluster.name,
-          profiles: profilesByCluster(settings, clusters).get(cluster.name)!,
-        },
+        // The image is the running Deployment's.
+        workload: workloadOf(settings, cluster.name, profilesByCluster(settings, clusters).get(cluster.name)!, ""),
         script,
         show: (output) => process.stdout.write(output),
         tell: toStderr,

@@ -6,6 +6,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ClusterSettings, Settings } from "../../../config/settings.js";
 import { profilesByCluster } from "../../../documents/profiles.js";
+import { workloadOf } from "../../../documents/workload.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import type { Evaluation } from "../../../scripts/common/evaluate.js";
 import { Processes } from "../../../scripts/common/processes.js";
@@ -143,7 +144,7 @@ async function verify(script: Script, evaluation = dev) {
     const result = await verifyInCluster({
       kubectl: new Kubectl({ command, cluster, flags: ["--context=there"], namespace }),
       processes: own,
-      workload: { settings, cluster, profiles: profilesByCluster(settings, clusters).get(cluster)! },
+      workload: workloadOf(settings, cluster, profilesByCluster(settings, clusters).get(cluster)!, ""),
       script: "print('verify')\n",
       show: (text) => {
         shown += text;

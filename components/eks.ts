@@ -1,0 +1,33 @@
+/** Looks up in EKS what the config leaves out about a cluster. */
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterSettings } from "../config/settings.js";
+import { type DescribedCluster, type EksDescription, needsEks } from "../documents/kubeconfig.js";
+import { awsProvider } from "./providers.js";
+
+/**
+ * Completes every cluster, in parallel. The issuers must be known before any resource is registered: they decide how
+ * many roles an account has and what its OIDC providers are called.
+ *
+ * @throws pulumi.RunError when an EKS cluster has no OIDC issuer
+ */
+export function describeClusters(clusters: readonly ClusterSettings[]): Promise<DescribedCluster[]> {
+  return Promise.all(
+    clusters.map(async (cluster) => {
+      const description = needsEks(cluster) ? await describe(cluster) : undefined;
+      return { ...cluster, issuerUrl: cluster.issuerUrl ?? description!.issuerUrl, description };
+    }),
+  );
+}
+
+async function describe({ name, eksName, region, accountId, profile }: ClusterSettings): Promise<EksDescription> {
+  const provider = awsProvider(`${name}/eks`, { profile: profile!, accountId, region });
+  const found = await aws.eks.getCluster({ name: eksName }, { provider });
+  const issuerUrl = found.identities[0]?.oidcs[0]?.issuer;
+  if (issuerUrl === undefined) {
+    throw new pulumi.RunError(
+      `clusters: EKS cluster ${eksName} in ${region} (account ${accountId}) has no OIDC issuer. Expected one, as every EKS cluster has. Set oidcIssuerUrl.`,
+    );
+  }
+  return { issuerUrl, endpoint: found.endpoint, certificateAuthority: found.certificateAuthorities[0]?.data ?? "" };
+}

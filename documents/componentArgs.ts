@@ -1,0 +1,146 @@
+/** Arguments of the components, from the settings of a stack. */
+import { readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  issuerPath,
+  type OrganizationSettings,
+  type Settings,
+  type TargetAccountSettings,
+} from "../config/settings.js";
+import { organizationTemplate, templateBody } from "../policies/organization.js";
+import { oidcProviderArn, roleNameFor } from "../policies/trust.js";
+import type { Profile } from "./awsConfigFile.js";
+import { type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
+import { usesLegacyImage, workloadOf } from "./workload.js";
+
+export function targetAccountArgs(
+  settings: Settings,
+  account: TargetAccountSettings,
+  clusters: readonly TrustedCluster[],
+) {
+  const { iam } = settings;
+  const { accountId, partition, adopt, existingOidcProviders } = account;
+  return {
+    oidcProviders: clusters
+      .filter(({ name }) => !existingOidcProviders.includes(name))
+      .flatMap(({ name, issuerUrl, previousIssuers }) =>
+        [issuerUrl, ...previousIssuers].map((url) => ({
+          url,
+          adopt: adopt.oidcProviders.includes(name)
+            ? oidcProviderArn(partition, accountId, issuerPath(url))
+            : undefined,
+        })),
+      ),
+    roles: trustRoles(settings, account, clusters).map(({ number, document }) => {
+      // The legacy script created the first role only.
+      const existing = number === 1 && adopt.role;
+      return {
+        number,
+        name: roleNameFor(iam.roleName, number),
+        trustPolicy: document,
+        adopt: existing,
+        adoptPolicy: existing && adopt.policy ? iam.policyName : undefined,
+      };
+    }),
+    permissions: account.permissions,
+    path: iam.path,
+    description: account.description,
+    sessionDuration: iam.sessionDuration,
+    permissionsBoundary: account.permissionsBoundaryArn,
+    retainOidcProviders: iam.retainOidcProviders,
+    tags: iam.tags,
+  };
+}
+
+export function organizationArgs(
+  { iam, subjects }: Settings,
+  organization: OrganizationSettings,
+  clusters: readonly TrustedCluster[],
+) {
+  const { partition, permissions, existingOidcProviders, organizationalUnits, region, autoDeployment, callAs } =
+    organization;
+  return {
+    stackSetName: iam.roleName.replace(/[^A-Za-z0-9-]/g, "-"),
+    templateBody: templateBody(
+      organizationTemplate({
+        ...iam,
+        clusters: trustClusters(clusters),
+        subjects: [...subjects],
+        partition,
+        permissions,
+        existingOidcProviders,
+      }),
+    ),
+    organizationalUnits,
+    region,
+    autoDeployment,
+    callAs,
+    tags: iam.tags,
+  };
+}
+
+export function imageArgs({ image, iam }: Settings) {
+  if (image.kind !== "build") return { reference: image.kind === "prebuilt" ? image.reference : undefined };
+  const { repository, tag, platform, baseImage, ecr, registry } = image.build;
+  return {
+    context: "image",
+    repository,
+    tag,
+    platform,
+    buildArgs: baseImage === undefined ? undefined : { BASE_IMAGE: baseImage },
+    ecr,
+    registry: registry && {
+      server: registry.server ?? repository.split("/")[0]!,
+      username: registry.username,
+      password: pulumi.secret(registry.password),
+    },
+    tags: iam.tags,
+  };
+}
+
+/** Access to the account of the ECR repository. Undefined: the image is not pushed to ECR. */
+export function ecrAccess({ image, targetAccounts, clusters }: Settings) {
+  const ecr = image.kind === "build" ? image.build.ecr : undefined;
+  if (ecr === undefined) return undefined;
+  const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
+  // The reader has checked that an account or a cluster has the profile.
+  const owner = account ?? clusters.find(({ profile }) => profile === ecr.profile)!;
+  return {
+    profile: ecr.profile,
+    accountId: owner.accountId,
+    assumeRole: account?.assumeRole,
+    region: ecr.region ?? owner.region,
+  };
+}
+
+export function deploymentArgs(
+  settings: Settings,
+  cluster: string,
+  profiles: readonly Profile[],
+  image: pulumi.Output<string | undefined>,
+  accounts: readonly pulumi.Resource[],
+) {
+  const { kubernetes, verify, targetAccounts, subjects } = settings;
+  return {
+    // The reader has checked that there is an image.
+    workload: workloadOf(
+      settings,
+      cluster,
+      profiles,
+      image.apply((reference) => reference!),
+    ),
+    createNamespace: kubernetes.createNamespace,
+    createServiceAccount: kubernetes.createServiceAccount,
+    verification:
+      // The legacy image has no Python at the path that the script needs.
+      verify.enabled && !usesLegacyImage(settings)
+        ? {
+            script: readFileSync("verification/verify.py", "utf8"),
+            permissions: JSON.stringify(
+              targetAccounts.map(({ profile, permissions }) => [profile, permissions, subjects]),
+            ),
+            after: accounts,
+          }
+        : undefined,
+  };
+}

@@ -1,0 +1,31 @@
+/** Policies of the ECR repository that holds the image. */
+import type { PolicyDocument } from "./types.js";
+
+/** Expires all images but the newest `keepImages`. */
+export function lifecyclePolicy(keepImages: number) {
+  return {
+    rules: [
+      {
+        rulePriority: 1,
+        description: `Keep ${keepImages} images`,
+        selection: { tagStatus: "any", countType: "imageCountMoreThan", countNumber: keepImages },
+        action: { type: "expire" },
+      },
+    ],
+  };
+}
+
+/** Lets other accounts pull images. */
+export function pullPolicy(partition: string, accounts: readonly string[]): PolicyDocument {
+  return {
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Sid: "Pull",
+        Effect: "Allow",
+        Principal: { AWS: accounts.map((account) => `arn:${partition}:iam::${account}:root`) },
+        Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      },
+    ],
+  };
+}
