@@ -1,28 +1,12 @@
-/** A stack's whole job without any cloud: roles in an emulated AWS, and the real server answering for each account. */
+/** Rehearses a stack without a cloud: its roles in an emulated AWS, and the real MCP server that uses each of them. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import Table from "cli-table3";
-import { trustRoles } from "../../documents/profiles.js";
-import { minify } from "../../policies/size.js";
-import { AUDIENCE, roleNameFor } from "../../policies/trust.js";
-import { UserError } from "../common/errors.js";
-import { type Evaluation, evaluate } from "../common/evaluate.js";
+import { evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
-import { toStderr } from "../common/progress.js";
 import { readStackFile } from "../common/stackFile.js";
 import { planTree } from "../common/tree.js";
-import { EmulatedAws } from "../emulation/emulatedAws.js";
-import { ensureGateway } from "../emulation/gateway.js";
-import { imagePaths, type LocalPod, startLocalPod } from "../emulation/localPod.js";
-import { callTool, listTools, type McpEndpoint } from "../emulation/mcpClient.js";
-import { startMoto } from "../emulation/moto.js";
-import { ensurePython } from "../emulation/python.js";
-import { startServiceReferenceProxy } from "../emulation/serviceReference.js";
-import { startStsFront } from "../emulation/stsFront.js";
-import { ClusterIssuer } from "../emulation/tokens.js";
+import { type Chain, startChain } from "../emulation/chain.js";
+import { callTool, listTools } from "../emulation/mcpClient.js";
 
 interface Check {
   readonly what: string;
@@ -44,55 +28,9 @@ export async function rehearse(folder: string, stack: string, show: (text: strin
   show(planTree(plan));
   const processes = new Processes();
   try {
-    toStderr("\nThe parts: moto as AWS, the MCP server and the gateway with the image's own packages");
-    const [{ serverBin, serverPython }, gateway] = await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]);
-    const temporary = await mkdtemp(join(tmpdir(), "holmes-aws-mcp-"));
-    processes.onStop(() => rm(temporary, { recursive: true, force: true }));
-
-    toStderr("Starting the emulated AWS");
-    const moto = await startMoto(processes);
-    const issuers = plan.clusters.map(({ issuerUrl }) => new ClusterIssuer(issuerUrl));
-    const keys = new Map(
-      await Promise.all(issuers.map(async (issuer) => [issuer.issuerUrl, await issuer.jwks()] as const)),
-    );
-    const front = await startStsFront({
-      motoUrl: moto.url,
-      keys,
-      trustPolicyLimit: plan.settings.iam.trustPolicyLimit,
-    });
-    processes.onStop(() => front.close());
-    const aws = new EmulatedAws(front.url);
-    processes.onStop(() => aws.close());
-
-    toStderr("Evaluating index.ts, its AWS resources made for real");
-    await standIns(aws, plan);
-    const evaluation = await evaluate(stack, config, aws.register(plan.settings));
-    const cluster = evaluation.settings.clusters.find(({ deploy }) => deploy);
-    if (cluster === undefined) {
-      throw new UserError(
-        `stack ${stack} deploys no MCP server, so there is nothing to rehearse beyond its plan; npm run plan shows it`,
-      );
-    }
-    const issuer = issuers[evaluation.settings.clusters.indexOf(cluster)]!;
-    const reference = await startServiceReferenceProxy(join(temporary, "service-reference"));
-    processes.onStop(() => reference.close());
-
-    toStderr(`Starting the MCP server as the Deployment in ${cluster.name} says`);
-    const pod = await startLocalPod(processes, {
-      workload: evaluation.resources.find(({ name }) => name === `${cluster.name}/deployment`)!,
-      resources: evaluation.resources,
-      folder: join(temporary, "pod"),
-      image: imagePaths(serverBin, serverPython, gateway),
-      environment: {
-        AWS_ENDPOINT_URL: front.url,
-        AWS_ENDPOINT_URL_STS: front.url,
-        HTTPS_PROXY: reference.proxyUrl,
-        NO_PROXY: "127.0.0.1",
-        REQUESTS_CA_BUNDLE: reference.caBundle,
-      },
-      token: (subject) => issuer.token(subject),
-    });
-    const checks = await checksOf(evaluation, pod, issuer);
+    const chain = await startChain(processes, stack, config, plan);
+    const { evaluation, cluster } = chain;
+    const checks = await checksOf(chain);
     show(table(checks));
     show(`Holmes in cluster ${cluster.name} would be given (robusta/holmes chart):\n`);
     show((evaluation.outputs.holmes as Record<string, { helmValues: string }>)[cluster.name]!.helmValues);
@@ -104,36 +42,8 @@ export async function rehearse(folder: string, stack: string, show: (text: strin
   }
 }
 
-/** What a stack expects to be there already: providers of others, and roles that are made elsewhere. */
-async function standIns(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
-  for (const account of settings.targetAccounts) {
-    const { iam } = await aws.in(account.accountId, account.partition);
-    for (const { name, issuerUrl, previousIssuers } of clusters) {
-      const there = account.existingOidcProviders.includes(name) || !account.manage;
-      for (const Url of there ? [issuerUrl, ...previousIssuers] : []) {
-        await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: [AUDIENCE] }));
-      }
-    }
-    if (account.manage) continue;
-    for (const { number, document } of trustRoles(settings, account, clusters)) {
-      const RoleName = roleNameFor(settings.iam.roleName, number);
-      await iam.send(
-        new CreateRoleCommand({ RoleName, Path: settings.iam.path, AssumeRolePolicyDocument: minify(document) }),
-      );
-      for (const { name, document: policy } of account.permissions.policies) {
-        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: name, PolicyDocument: minify(policy) }));
-      }
-    }
-  }
-}
-
 /** Asks as Holmes does, and then what must be refused. */
-async function checksOf({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssuer): Promise<Check[]> {
-  const { transport } = settings.mcp;
-  const endpoint: McpEndpoint = {
-    transport,
-    url: `http://127.0.0.1:${pod.port}${transport === "sse" ? "/sse" : "/mcp"}`,
-  };
+async function checksOf({ evaluation: { settings }, pod, issuer, endpoint }: Chain): Promise<Check[]> {
   const accounts = settings.targetAccounts;
   const command = (text: string) => callTool(endpoint, "call_aws", { cli_command: text });
   const checks: Check[] = [];
