@@ -1,6 +1,7 @@
 /**
  * Limits and name rules of AWS and Kubernetes, each with its source; sizes of IAM policies are in policies/size.ts.
  */
+import { Region } from "@pulumi/aws/types/enums/index.js";
 import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../policies/size.js";
 
 /** A rule for one text: what it must match, said in words for an error message. */
@@ -77,14 +78,11 @@ export const rules = {
         ? `Write ${JSON.stringify(text.replace(/\D/g, ""))}.`
         : undefined,
   ),
-  /** AWS General Reference, "Regions": area, part of the partition where it is another one, direction, number. */
-  region: rule(
-    /^(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov|us-iso[bf]?|eu-isoe|eusc-[a-z]{2})-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$/,
-    'an AWS region, such as "us-east-1"',
-    (text) =>
-      /^[a-z-]+-\d[a-z]$/.test(text)
-        ? `${text} is an availability zone; its region is ${text.slice(0, -1)}.`
-        : regionHint(text),
+  /** The regions that the installed AWS provider has. */
+  region: rule(new RegExp(`^(${Object.values(Region).join("|")})$`), 'an AWS region, such as "us-east-1"', (text) =>
+    /^[a-z-]+-\d[a-z]$/.test(text)
+      ? `${text} is an availability zone; its region is ${text.slice(0, -1)}.`
+      : regionHint(text),
   ),
   /** EKS CreateCluster: 1 to 100 of letters, digits, `-` and `_`, a letter or digit first. */
   clusterName: rule(/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/, "an EKS cluster name: letters, digits, - and _, at most 100"),
@@ -99,8 +97,8 @@ export const rules = {
   ),
   /** IAM CreateOpenIDConnectProvider: https, no port, no query, at most 255 characters. */
   oidcIssuerUrl: rule(
-    /^(?=.{12,255}$)https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(\/[A-Za-z0-9._~-]+)*$/,
-    "an issuer URL: https://, a host in lower case, a path, no port, query or slash at the end, at most 255 characters",
+    /^(?=.{12,255}$)https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.(?!(svc|local|localhost|internal)(\/|$))[a-z][a-z0-9-]*[a-z0-9](\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/,
+    "an issuer URL that AWS can reach: https://, a public host name in lower case, a path, no port, query or slash at the end, at most 255 characters",
     (text) => (text.endsWith("/") ? "Remove the slash at the end." : tooLong(text, 255)),
   ),
   /** AWS CLI profile names; narrower than the CLI, because it names files, resources and command arguments here. */
@@ -135,26 +133,26 @@ export const rules = {
     "a label value: letters, digits and - _ ., at most 63, a letter or digit at both ends",
   ),
   labelKey: rule(
-    /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/,
+    /^((?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/,
     "a label key: an optional DNS prefix and /, then letters, digits and - _ ., at most 63",
   ),
   /** Environment variable names, as the C standard library takes them everywhere. */
   environmentName: rule(/^[A-Za-z_][A-Za-z0-9_]*$/, "an environment variable name: letters, digits and _"),
-  /** Kubernetes resource.Quantity. */
+  /** Kubernetes resource.Quantity of CPU: whole thousandths. */
   quantity: rule(
-    /^(\d+(\.\d+)?|\.\d+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
-    'a Kubernetes quantity, such as "250m" or "1"',
+    /^(?!0*(\.0*)?m?$)(\d{1,6}m|\d{1,4}(\.\d{1,3})?|\.\d{1,3})$/,
+    'an amount of CPU, such as "250m" or "1"',
   ),
   /** The same for bytes, without thousandths of them. */
   memory: rule(
-    /^(?!0+(\.0+)?([kA-Z]|$))\d{1,19}(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
+    /^(?!0+(\.0+)?([kA-Z]|$))(\d{1,19}(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|\d{7,19})$/,
     'an amount of memory as Kubernetes writes it, such as "256Mi"',
     (text) => (/^\d+ ?[kmgt]i?b$/i.test(text) ? `Write ${text.replace(/[ b]/gi, "")}i or the like.` : undefined),
   ),
   /** IAM CreateRole: 64 of these; four are kept for the number of a further role, `-100` at most. */
   roleName: rule(
-    /^[\w+=,.@-]{1,60}$/,
-    "an IAM role name: letters, digits and _ + = , . @ -, at most 60 (64 less the number of a further role)",
+    /^(?!AWSServiceRoleFor|AWSReservedSSO_)[\w+=,.@-]{1,60}$/,
+    "an IAM role name that AWS does not reserve: letters, digits and _ + = , . @ -, at most 60 (64 less the number of a further role)",
     (text) => tooLong(text, 60),
   ),
   /** IAM CreatePolicy: 128 of these, less the number of a further policy. */
@@ -165,8 +163,8 @@ export const rules = {
   ),
   /** IAM: `/` or `/…/`, at most 512. */
   path: rule(
-    /^(\/|\/(?=.{1,510}\/$)[!-.0-~]+(\/[!-.0-~]+)*\/)$/,
-    "an IAM path: / at both ends, no empty parts, at most 512",
+    /^(?!\/aws-(service-role|reserved)\/)(\/|\/(?=.{1,510}\/$)[!-.0-~]+(\/[!-.0-~]+)*\/)$/,
+    "an IAM path that AWS does not reserve: / at both ends, no empty parts, at most 512",
     (text) => (/^\/?[^/]+\/?$/.test(text) ? `Write /${text.replaceAll("/", "")}/.` : tooLong(text, 512)),
   ),
   roleArn: rule(
@@ -231,7 +229,11 @@ export const rules = {
     /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/,
     "a port's name: lower-case letters, digits and -, at most 15",
   ),
-  mountPath: rule(/^\/[^:\0\n]{0,4095}$/, "an absolute path without colons"),
+  mountPath: rule(
+    /^(?!.*\/(\.{0,2})(\/|$).)(?!.+\/$)(?!.*\/\.{1,2}$)\/[^:\0\n]{0,4095}$/,
+    "an absolute path without colons, empty parts, . or .., and without / at the end",
+  ),
+  subPath: rule(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0\n]{1,4095}$/, "a relative path without .."),
   registryHost: rule(
     /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:\d{1,5})?(\/v1\/)?$/,
     'a registry host, such as "ghcr.io"',

@@ -1,15 +1,14 @@
 /** The one reader of stack config: raw values in; settings, or every problem at once, out. */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { groupIds } from "../policies/groups.js";
 import { packTrustPolicies, TrustSizeError } from "../policies/trust.js";
 import { readAccountsFile } from "./accountsFile.js";
-import { checkProfileNames, crossChecks } from "./checks.js";
 import { partitionOf } from "./limits.js";
 import { PolicySource } from "./permissions.js";
-import { nearest, type Problem, Problems, problemsText } from "./problems.js";
-import { type Config, configSchema, type TargetAccountConfig } from "./schema.js";
+import { nearest, type Path, type Problem, Problems, problemsText } from "./problems.js";
+import { type Config, configRules, configSchema, type TargetAccountConfig } from "./schema.js";
 import { addIssue, inOrder, unwrap } from "./schemaProblems.js";
+import { checkProfileNames } from "./sections/accounts.js";
 import {
   issuerPath,
   issuerUrl,
@@ -41,14 +40,31 @@ export class ConfigError extends Error {
  */
 export async function loadSettings(): Promise<Settings> {
   // Pulumi's types leave this function out; without it a secret could not be told from plain text.
-  const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
+  const { isConfigSecret, hasEngine } = pulumi.runtime as unknown as {
+    isConfigSecret(key: string): boolean;
+    hasEngine(): boolean;
+  };
   try {
-    return await readSettings(pulumi.getStack(), rawConfig(pulumi.runtime.allConfig()), (key) =>
+    const settings = await readSettings(pulumi.getStack(), rawConfig(pulumi.runtime.allConfig()), (key) =>
       isConfigSecret(`${project}:${key}`),
     );
+    const examples = exampleAccounts(settings);
+    // An endpoint override is an emulator, and without an engine nothing is created.
+    if (examples.length === 0 || !hasEngine() || process.env.AWS_ENDPOINT_URL !== undefined) return settings;
+    const message = `${examples.join(", ")}: account ids of the example. Expected the ids of your accounts. Replace every value marked "<--" in Pulumi.${settings.stack}.yaml.`;
+    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
+    return { ...settings, warnings: [message, ...settings.warnings] };
   } catch (error) {
     throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
   }
+}
+
+/** The account ids of Pulumi.dev.yaml and Pulumi.prod.yaml that a stack still has, each once. */
+export function exampleAccounts({ clusters, targetAccounts, organization, image }: Settings): string[] {
+  const pull = image.kind === "build" ? (image.build.ecr?.pullAccounts ?? []) : [];
+  const owners = [...clusters, ...targetAccounts, ...(organization === undefined ? [] : [organization])];
+  const ids = [...owners.map(({ accountId }) => accountId), ...pull];
+  return [...new Set(ids)].filter((id) => /^([1-6])\1{11}$/.test(id));
 }
 
 /**
@@ -94,7 +110,8 @@ export async function readSettings(
   };
   const parsed = configSchema.safeParse(raw, { reportInput: true });
   for (const issue of parsed.error?.issues ?? []) addIssue(issue, problems);
-  crossChecks(raw, groupIds, isSecret, problems);
+  for (const { check } of Object.values(configRules).flat()) check(raw, problems, isSecret);
+  rejectPrototypeKeys([], raw, problems);
   stop();
   const config = parsed.data!;
 
@@ -169,8 +186,10 @@ function accountsOfFile(config: Config, problems: Problems): TargetAccountConfig
 }
 
 /** Service accounts that every role trusts. The hosted AWS MCP server has no pod of ours: Holmes itself signs. */
-function subjectsOf({ holmes, kubernetes }: Config): Settings["subjects"] {
-  const { namespace, serviceAccount } = holmes.hosted ? holmes : kubernetes;
+function subjectsOf({ holmes, kubernetes, mcp }: Config): Settings["subjects"] {
+  const { serviceAccount } = holmes.hosted ? holmes : kubernetes;
+  // With the server switched off, Holmes' chart runs its own pod in Holmes' namespace.
+  const { namespace } = mcp.enabled ? kubernetes : holmes;
   return [`${namespace}:${serviceAccount}`, ...kubernetes.additionalSubjects].map((pair) => {
     const [first = "", second = ""] = pair.split(":");
     return { namespace: first, serviceAccount: second };
@@ -232,5 +251,15 @@ function checkTrust(
         error.message,
       );
     }
+  }
+}
+
+/** The one key that JavaScript's objects, and so every other check, pass over in silence. */
+function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const place = [...path, Array.isArray(value) ? Number(key) : key];
+    if (key === "__proto__") problems.say(place, "a key that does not exist", "another name");
+    rejectPrototypeKeys(place, inner, problems);
   }
 }

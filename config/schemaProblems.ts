@@ -37,7 +37,7 @@ export function addIssue(
 }
 
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
-  // checks.ts tells of it wherever it stands.
+  // load.ts reports it wherever it stands.
   if (key === "__proto__") return;
   const [, name] = key.match(/^[^:]*:(.*)$/s) ?? [];
   if (path.length === 1 && name !== undefined) {

@@ -1,5 +1,5 @@
 /** What a stack may do but should know about. */
-import { legacyImage } from "./checks.js";
+import { legacyImage } from "./sections/image.js";
 import type { Settings } from "./settings.js";
 
 /** Each AWS provider is a process of some hundred MB, so that many of them fill a machine. */

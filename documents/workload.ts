@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { legacyImage } from "../config/checks.js";
+import { legacyImage } from "../config/sections/image.js";
 import type { Settings } from "../config/settings.js";
 import { AUDIENCE } from "../policies/trust.js";
 import { awsConfigFile, type Profile, tokenDirectory } from "./awsConfigFile.js";

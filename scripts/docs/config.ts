@@ -1,7 +1,7 @@
 /** Renders docs/config.md from the schema of the stack config. */
 import { stringify } from "yaml";
 import { z } from "zod";
-import { configSchema } from "../../config/schema.js";
+import { configRules, configSchema } from "../../config/schema.js";
 import { objectIn, unwrap } from "../../config/schemaProblems.js";
 
 /** Where the document belongs, from the project's folder. */
@@ -84,8 +84,8 @@ export function configDocument(): string {
       "| --- | --- | --- | --- | --- |",
       ...(children.length === 0 ? [section] : [section, ...children]).map(row),
       "",
-      ...(rulesBetween[section.path] ?? []).map((rule) => `- ${rule}`),
-      ...(rulesBetween[section.path] === undefined ? [] : [""]),
+      ...(configRules[section.path] ?? []).map(({ says }) => `- ${says}`),
+      "",
     ];
   });
   return [...introduction(sections), ...lines].join("\n").replace(/\n+$/, "\n");
@@ -100,7 +100,7 @@ function introduction(sections: readonly ConfigKey[]): string[] {
   return [
     "# Stack config",
     "",
-    "<!-- Generated from config/schema.ts by `npm run docs`. Do not edit. -->",
+    "<!-- Generated from config/sections by `npm run docs`. Do not edit. -->",
     "",
     "The config of a stack is in `Pulumi.<stack>.yaml`, each of these keys with the project's name in front:",
     "",
@@ -127,48 +127,3 @@ function introduction(sections: readonly ConfigKey[]): string[] {
     "",
   ];
 }
-
-/** What no single key can tell; config/checks.ts holds the stack to it. */
-const rulesBetween: Readonly<Record<string, readonly string[]>> = {
-  clusters: [
-    "Names and issuers are there once, names regardless of upper and lower case; `previousIssuers` count as issuers.",
-    "At most 100 issuers in a stack: IAM's quota of OIDC providers for an account, not adjustable.",
-    "`oidcIssuerId` and `oidcIssuerUrl` have to agree, and an EKS URL with the cluster's region. One of them, or `profile`.",
-    "Where the server is deployed: `kubeconfig`, `context` or `profile`; for a self-hosted issuer one of the first two.",
-    "A profile is one account wherever it stands: in clusters, target accounts and organization.",
-    "A kubeconfig with a token, password or key in it has to be a Pulumi secret.",
-  ],
-  kubernetes: [
-    "`createNamespace: false` for `default`, `kube-*` and the namespace of Holmes: they are there already.",
-    "Never the service account `default`: every pod of the namespace that names none would be trusted.",
-    "`additionalSubjects` are there once, and do not repeat the own service account.",
-  ],
-  iam: [
-    "Tag keys that differ in nothing but upper and lower case are one to IAM, and refused.",
-    "`disabledPolicyGroups` and `additionalActions` have no place beside `policyFile`.",
-    "A `permissionsBoundary` by ARN has to be of each account (or of AWS) and of its partition.",
-    "Trust that does not fit `trustPolicyLimit` is spread over further roles ([limits.md](limits.md)).",
-  ],
-  targetAccounts: [
-    "Profiles (regardless of upper and lower case) and account ids are there once.",
-    "`existingOidcProviders` and `adopt.oidcProviders` name clusters, and not the same ones.",
-    "With `manage: false` there is no `adopt`, `existingOidcProviders`, `assumeRole`, `permissionsBoundary` or `policyFile`.",
-    "`assumeRole.roleArn` is a role of the same account and partition.",
-  ],
-  defaultProfile: ["It has to be a profile in `targetAccounts` or in the organization's accounts file."],
-  image: [
-    "`prebuilt` or `build`, never both; one of them where the server is deployed.",
-    "`repository` has its registry's host in front (`docker.io/…` for Docker Hub); with `ecr` it has none.",
-    "`ecr` and `registry` exclude each other; `ecr.profile` is the profile of a managed target account or of a cluster.",
-    "`registry.password` has to be a Pulumi secret.",
-  ],
-  mcp: [
-    "`replicas` above 1 only with `streamable-http`, which the prebuilt image of the old readme does not have.",
-    "`env` takes nothing that decides about identity or guards: `AWS_PROFILE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, AWS credentials and their files, `AWS_EC2_METADATA_*`, `AWS_CONTAINER_*`, `READ_OPERATIONS_ONLY`, `AWS_API_MCP_*`, `AUTH_*`, `FASTMCP_*`, `ENDPOINT_SUGGEST_AWS_COMMANDS`, `HOME`, `TMPDIR`, `PATH`.",
-    "`podLabels` and `podAnnotations` do not set what the program sets: `app`, the `app.kubernetes.io/*` set, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`.",
-    "A limit is at least its request. `nodeSelector` agrees with the platform of a built image.",
-    "An extra volume has a name of its own and one source; its mount is not at a path of the program.",
-  ],
-  holmes: ["`hosted` only with `mcp.enabled: false`."],
-  verify: ["`skipProfiles` name profiles in `targetAccounts` or in the organization's accounts file."],
-};

@@ -187,7 +187,7 @@ describe("clusters", () => {
     [
       "a url without https",
       { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "oidc.example.com/dev" },
-      ["clusters[0].oidcIssuerUrl", '"oidc.example.com/dev"', "https://, a host in lower case"],
+      ["clusters[0].oidcIssuerUrl", '"oidc.example.com/dev"', "https://, a public host name in lower case"],
     ],
     [
       "a url with a port",
@@ -814,7 +814,7 @@ describe("workload", () => {
     [
       "CPU as a number",
       { "mcp.resources.limits.cpu": 1 },
-      ["mcp.resources.limits.cpu", "1", "a Kubernetes quantity", 'quotes: "1"'],
+      ["mcp.resources.limits.cpu", "1", "an amount of CPU", 'quotes: "1"'],
     ],
     [
       "less than what is requested",

@@ -6,7 +6,7 @@ import { Region } from "@pulumi/aws/types/enums/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, describe, expect, test } from "vitest";
 import { limits, partitionOf, rules } from "../../config/limits.js";
-import { loadSettings, rawConfig } from "../../config/load.js";
+import { exampleAccounts, loadSettings, rawConfig } from "../../config/load.js";
 import { nearest, pathText, problemText } from "../../config/problems.js";
 import { parseStackFile, readStackFile, type StackConfig } from "../../scripts/common/stackFile.js";
 import { damaged, pathOf, problemsOf, projectFolder, type Raw, read, stackConfig } from "./support.js";
@@ -59,6 +59,13 @@ describe("the checked-in stacks", () => {
     expect(settings.image).toMatchObject({ kind: "prebuilt" });
     expect(settings.warnings).toEqual([]);
   });
+});
+
+test("the account ids of the examples are found, others are not", async () => {
+  expect(exampleAccounts(await read(stackConfig("dev")))).toEqual(["111111111111", "222222222222"]);
+  const own = { "clusters[0].accountId": "123456789012", "targetAccounts[0].accountId": "123456789012" };
+  const changed = damaged(stackConfig("dev"), { ...own, "targetAccounts[1].accountId": "210987654321" });
+  expect(exampleAccounts(await read(changed))).toEqual([]);
 });
 
 describe("what follows from the config", () => {

@@ -269,22 +269,30 @@ describe("damaged at random", () => {
   test.each<[Stack, number]>([
     ["dev", 350],
     ["prod", 350],
-  ])("%s with one fault, %d times", async (stack, numRuns) => {
-    const property = fc.asyncProperty(fault, async (one) => {
-      outcomes[await check(stack, [one])] += 1;
-    });
-    await fc.assert(property, { seed, numRuns });
-  });
+  ])(
+    "%s with one fault, %d times",
+    async (stack, numRuns) => {
+      const property = fc.asyncProperty(fault, async (one) => {
+        outcomes[await check(stack, [one])] += 1;
+      });
+      await fc.assert(property, { seed, numRuns });
+    },
+    120_000,
+  );
 
   test.each<[Stack, number]>([
     ["dev", 150],
     ["prod", 150],
-  ])("%s with several faults, %d times", async (stack, numRuns) => {
-    const property = fc.asyncProperty(fc.array(fault, { minLength: 2, maxLength: 4 }), async (faults) => {
-      outcomes[await check(stack, faults)] += 1;
-    });
-    await fc.assert(property, { seed, numRuns });
-  });
+  ])(
+    "%s with several faults, %d times",
+    async (stack, numRuns) => {
+      const property = fc.asyncProperty(fc.array(fault, { minLength: 2, maxLength: 4 }), async (faults) => {
+        outcomes[await check(stack, faults)] += 1;
+      });
+      await fc.assert(property, { seed, numRuns });
+    },
+    120_000,
+  );
 
   test("most of it is refused, and some faults are none", () => {
     expect(outcomes.taken + outcomes.refused).toBe(1000);

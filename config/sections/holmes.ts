@@ -1,0 +1,59 @@
+import { doc, flag, object, oneOf, text, textMap } from "../fields.js";
+import { rules } from "../limits.js";
+import { type Rule, row } from "../rules.js";
+
+/** Regions with an endpoint of the hosted AWS MCP server (AWS General Reference, autumn 2026). */
+const hostedRegions = [
+  ...(["us-east-1", "us-west-2", "ap-southeast-1", "ap-southeast-2"] as const),
+  ...(["ap-northeast-1", "eu-central-1", "eu-west-1", "eu-west-2"] as const),
+] as const;
+
+export const holmesSchema = object({
+  namespace: doc(text(rules.dnsLabel).default("default"), "Namespace of Holmes.", "robusta"),
+  podLabels: doc(
+    textMap(rules.labelKey, rules.labelValue)
+      .refine((labels) => Object.keys(labels).length > 0, {
+        error: "at least one label: none would let every pod of the namespace call the server",
+      })
+      .default({ app: "holmes" }),
+    "Labels of Holmes' pods: all of them together.",
+    { app: "holmes" },
+  ),
+  serverName: doc(
+    text(rules.serverName).default("aws_api"),
+    "Name of the entry in Holmes' `mcp_servers`.",
+    "aws_accounts",
+  ),
+  hosted: doc(
+    flag().default(false),
+    "With `mcp.enabled: false`: Holmes uses the hosted AWS MCP server and signs itself; the roles then trust `serviceAccount`.",
+    true,
+  ),
+  hostedRegion: doc(
+    oneOf(...hostedRegions).optional(),
+    "Region of the hosted server's endpoint and of the signatures for it.",
+    "eu-west-1",
+  ),
+  serviceAccount: doc(
+    text(rules.dnsSubdomain).default("robusta-holmes-service-account"),
+    "Holmes' own service account; used by the hosted mode.",
+    "holmes-holmes-service-account",
+  ),
+});
+
+export const holmesRules: readonly Rule[] = [
+  {
+    says: "`hosted` only with `mcp.enabled: false`.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      const holmes = row(config.holmes);
+      if (holmes.hosted === true && mcp.enabled !== false) {
+        problems.add(
+          ["holmes", "hosted"],
+          true,
+          "mcp.enabled: false beside it, because the hosted server takes the place of ours",
+        );
+      }
+    },
+  },
+];

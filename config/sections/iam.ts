@@ -1,0 +1,198 @@
+import { groupIds } from "../../policies/groups.js";
+import { sensitivePatterns } from "../../policies/sensitiveReads.js";
+import { doc, filePath, flag, integer, line, object, oneOf, set, text, textMap } from "../fields.js";
+import { limits, partitionOf, rules } from "../limits.js";
+import { exists, known, type Rule, row, rows, textOf, texts, unique } from "../rules.js";
+
+export const iamSchema = object({
+  roleName: doc(
+    text(rules.roleName).default("EKSMultiAccountMCPRole"),
+    "Name of the role in every target account; further roles get `-2`, `-3`.",
+    "EKSMultiAccountMCPRole",
+  ),
+  policyName: doc(
+    text(rules.policyName).default("MCPReadOnlyPolicy"),
+    "Name of the permission policy; further policies get `-2`, `-3`.",
+    "MCPReadOnlyPolicy",
+  ),
+  sessionDuration: doc(
+    integer(limits.sessionDuration.min, limits.sessionDuration.max, " of seconds").default(3600),
+    "Longest session that the role allows, in seconds. The MCP server's own sessions always last 3600 s and are renewed by the SDK.",
+    7200,
+  ),
+  path: doc(text(rules.path).default("/"), "IAM path of role and policies.", "/holmes/"),
+  permissionsBoundary: doc(
+    text(rules.permissionsBoundary).optional(),
+    "Managed policy that bounds the role: its name (with path) in each account, or an ARN.",
+    "holmes/ReadOnlyBoundary",
+  ),
+  tags: doc(
+    textMap(rules.tagKey, rules.tagValue).default({}),
+    `Tags of every AWS resource that the program makes: at most ${limits.tags}.`,
+    { team: "platform" },
+  ),
+  trustPolicyLimit: doc(
+    integer(256, limits.trustPolicy.max, " of characters").default(limits.trustPolicy.default),
+    "Characters that are not white space that a trust policy may have: IAM's quota in your accounts.",
+    4096,
+  ),
+  sensitiveReads: doc(
+    oneOf("deny", "allow").default("deny"),
+    "`deny`: an explicit Deny on what hands out credentials or returns secrets or customers' data. `allow`: the breadth of the old policy.",
+    "deny",
+  ),
+  sensitiveReadsExcept: doc(
+    set(text(rules.iamAction), "denied actions").default([]),
+    "Denied actions to leave open all the same, one by one, as docs/permissions.md writes them.",
+    ["ecs:Describe*TaskDefinition"],
+  ),
+  logContents: doc(
+    oneOf("allow", "deny").default("allow"),
+    "Whether the contents of logs can be read. `deny` adds an explicit Deny; log groups and streams can still be listed.",
+    "deny",
+  ),
+  dataPerimeter: doc(
+    flag().default(true),
+    "Whether calls that read data from resources in other accounts are denied.",
+    false,
+  ),
+  exclusivePolicies: doc(
+    flag().default(false),
+    "Whether policies that were added to the role outside this stack are removed at the next `up`.",
+    true,
+  ),
+  disabledPolicyGroups: doc(
+    set(text(line), "names of service groups").default([]),
+    "Service groups of the default policy to leave out (docs/permissions.md lists them).",
+    ["cost"],
+  ),
+  additionalActions: doc(
+    set(text(rules.iamAction), "IAM actions").default([]),
+    "More actions to allow; held to the same checks as the default.",
+    ["kendra:DescribeIndex"],
+  ),
+  allowedRegions: doc(
+    set(text(rules.region), "regions").default([]),
+    "Regions that may be read; global services are exempt. Default: all.",
+    ["us-east-1", "eu-west-1"],
+  ),
+  policyFile: doc(
+    text(filePath).optional(),
+    "JSON file with a permission policy of your own, in place of the default.",
+    "policies.prod.json",
+  ),
+  policyChecks: doc(
+    oneOf("error", "warn").default("error"),
+    "What a finding in a policy of your own (writes, secrets, patterns that match nothing) is. A file that is no permission policy is always an error.",
+    "warn",
+  ),
+  allowWritePermissions: doc(
+    flag().default(false),
+    "Accepts a `policyFile` that allows write actions on every resource. Only for a stack that must have one.",
+    true,
+  ),
+  retainOidcProviders: doc(
+    flag().default(false),
+    "Whether OIDC providers stay at destroy. Default: those that the stack made are removed.",
+    true,
+  ),
+});
+
+export const iamRules: readonly Rule[] = [
+  {
+    says: "At most 50 tags. Tag keys that differ only in case are rejected, because IAM treats them as one.",
+    check: (config, problems, _isSecret) => {
+      const iam = row(config.iam);
+      const tags = Object.keys(row(iam.tags));
+      if (tags.length > limits.tags) {
+        problems.say(["iam", "tags"], `${tags.length} tags`, `at most ${limits.tags}, IAM's limit for a resource`);
+      }
+      unique(
+        problems,
+        tags.map((key) => [["iam", "tags", key], key]),
+        "a tag key that differs from the others in more than upper and lower case",
+      );
+    },
+  },
+  {
+    says: "`disabledPolicyGroups` and `additionalActions` are rejected beside `policyFile`.",
+    check: (config, problems, _isSecret) => {
+      const iam = row(config.iam);
+      if (iam.policyFile !== undefined) {
+        for (const key of ["disabledPolicyGroups", "additionalActions"]) {
+          if (known(iam[key]).length > 0) {
+            problems.add(["iam", key], iam[key], "nothing here, because iam.policyFile replaces the default policy");
+          }
+        }
+      }
+    },
+  },
+  {
+    says: "`disabledPolicyGroups` name groups of docs/permissions.md, and not all of them.",
+    check: (config, problems, _isSecret) => {
+      for (const [index, group] of texts(row(config.iam).disabledPolicyGroups).entries()) {
+        exists(
+          problems,
+          ["iam", "disabledPolicyGroups", index],
+          group,
+          groupIds,
+          "a service group of the default policy",
+        );
+      }
+      const disabled = known(row(config.iam).disabledPolicyGroups);
+      if (groupIds.every((id) => disabled.includes(id))) {
+        problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that stays enabled");
+      }
+    },
+  },
+  {
+    says: "`sensitiveReadsExcept` names actions that `sensitiveReads` denies.",
+    check: (config, problems, _isSecret) => {
+      for (const [index, pattern] of texts(row(config.iam).sensitiveReadsExcept).entries()) {
+        exists(
+          problems,
+          ["iam", "sensitiveReadsExcept", index],
+          pattern,
+          sensitivePatterns,
+          "an action that iam.sensitiveReads denies, as docs/permissions.md writes it",
+        );
+      }
+    },
+  },
+  {
+    says: "`allowedRegions` contains the region of an account, and only regions of the accounts' partitions.",
+    check: (config, problems, _isSecret) => {
+      const allowed = known(row(config.iam).allowedRegions);
+      const first = textOf(rows(config.clusters)[0]?.region);
+      const own = rows(config.targetAccounts).flatMap(({ region }) => textOf(region) ?? first ?? []);
+      if (allowed.length === 0 || own.length === 0) return;
+      const partitions = own.map(partitionOf);
+      for (const [index, region] of allowed.entries()) {
+        if (partitions.includes(partitionOf(region))) continue;
+        problems.add(
+          ["iam", "allowedRegions", index],
+          region,
+          `a region in partition ${[...new Set(partitions)].join(" or ")}`,
+        );
+      }
+      if (!own.some((region) => allowed.includes(region))) {
+        problems.add(
+          ["iam", "allowedRegions"],
+          allowed,
+          `at least one region of the accounts: ${[...new Set(own)].join(", ")}`,
+        );
+      }
+    },
+  },
+  {
+    says: "`permissionsBoundary` is not the policy that the stack creates.",
+    check: (config, problems, _isSecret) => {
+      const { permissionsBoundary, path, policyName } = row(config.iam);
+      const own = `${textOf(path) ?? "/"}${textOf(policyName) ?? "MCPReadOnlyPolicy"}`;
+      const boundary = textOf(permissionsBoundary);
+      if (boundary !== undefined && (boundary === own.slice(1) || boundary.endsWith(`:policy${own}`))) {
+        problems.add(["iam", "permissionsBoundary"], boundary, "another policy than the one that the stack creates");
+      }
+    },
+  },
+];

@@ -1,0 +1,232 @@
+import { doc, envValue, filePath, flag, integer, line, object, oneOf, secret, set, text, textMap } from "../fields.js";
+import { partitionOf, rules } from "../limits.js";
+import type { Path, Problems } from "../problems.js";
+import { exists, type Row, type Rule, row, rows, serverEnabled, textOf } from "../rules.js";
+
+const ecr = object({
+  profile: doc(
+    text(rules.profile),
+    "Profile of the account that holds the repository: of a managed target account or of a cluster.",
+    "dev",
+  ),
+  region: doc(
+    text(rules.region).optional(),
+    "Region of the repository. Default: that of the account or cluster.",
+    "us-east-1",
+  ),
+  create: doc(
+    flag().default(true),
+    "Whether the program makes the repository (scan on push, immutable tags, lifecycle policy).",
+    false,
+  ),
+  keepImages: doc(integer(1, 1000).default(20), "Images that the lifecycle policy keeps.", 50),
+  forceDelete: doc(
+    flag().default(false),
+    "Whether destroy removes the repository with the images in it. Default: destroy stops there, because another stack may run one of them.",
+    true,
+  ),
+  pullAccounts: doc(
+    set(text(rules.accountId), "account ids").default([]),
+    "Accounts that may pull, such as those of other clusters.",
+    ["333333333333"],
+  ),
+});
+
+const registry = object({
+  server: doc(text(rules.registryHost).optional(), "Registry host. Default: that of the repository.", "ghcr.io"),
+  username: doc(secret(line), "User name.", "robot"),
+  password: doc(
+    secret(line),
+    "Password or token: `pulumi config set --path --secret 'image.build.registry.password'`.",
+    "…",
+  ),
+});
+
+const build = object({
+  repository: doc(
+    text(rules.repository),
+    "Repository to push to, with its registry; with `ecr`, the name of the repository alone.",
+    "ghcr.io/example/aws-api-mcp-server",
+  ),
+  tag: doc(
+    text(rules.tag).optional(),
+    "Image tag. Default: a hash of the folder image/, so that a changed image never meets an immutable tag.",
+    "1.2.0",
+  ),
+  platform: doc(
+    oneOf("linux/amd64", "linux/arm64").default("linux/amd64"),
+    "Platform of the nodes that run the pod.",
+    "linux/arm64",
+  ),
+  baseImage: doc(
+    text(rules.imageReference).optional(),
+    "Base image, for instance in a mirror. Default: the one in image/Dockerfile.",
+    "mirror.example.com/supercorp/supergateway:4.0.0",
+  ),
+  network: doc(text(line).optional(), "Docker network of the build's RUN instructions.", "host"),
+  args: doc(textMap(rules.environmentName, envValue).default({}), "Build arguments.", {
+    HTTPS_PROXY: "http://proxy.example.com:3128",
+  }),
+  ecr: doc(ecr.optional(), "For a repository in ECR; the credentials come from the provider.", { profile: "dev" }),
+  registry: doc(registry.optional(), "Credentials of any other registry. Default: those of the Docker client.", {
+    username: "robot",
+    password: "…",
+  }),
+});
+
+const imageVerification = object({
+  repository: doc(
+    text(rules.githubRepository),
+    "GitHub repository whose workflow signed the image.",
+    "example/holmes-aws-mcp",
+  ),
+  key: doc(text(filePath).optional(), "Public key file. Default: keyless signature of the workflow.", "cosign.pub"),
+});
+
+export const imageSchema = object({
+  prebuilt: doc(
+    text(rules.imageReference).optional(),
+    "Reference of an image to deploy; a digest is best.",
+    `111111111111.dkr.ecr.us-east-1.amazonaws.com/holmes/aws-api-mcp-server@sha256:${"0f1e2d3c4b5a6978".repeat(4)}`,
+  ),
+  build: doc(build.optional(), "Builds the folder image/ and pushes it; needs a Docker engine, for preview as well.", {
+    repository: "ghcr.io/example/aws-api-mcp-server",
+  }),
+  verify: doc(
+    imageVerification.optional(),
+    "Verifies the signature of the `prebuilt` digest with cosign at `up`, before anything is deployed.",
+    { repository: "example/holmes-aws-mcp" },
+  ),
+});
+
+/**
+ * The image that the readme of the old resources names, wherever it was copied to: its gateway is stock Supergateway,
+ * and it has no native HTTP.
+ */
+export const legacyImage =
+  /genuine-flight-317411\/devel\/aws-api-mcp-server([:@]|$)|\/aws-api-mcp-server:1\.0\.1(@sha256:[0-9a-f]+)?$/;
+
+function checkBuild(config: Row, build: Row, path: Path, problems: Problems): void {
+  const repository = textOf(build.repository);
+  const wellFormed = repository !== undefined && rules.repository.pattern.test(repository);
+  if (build.ecr === undefined) {
+    if (wellFormed && !/^([^/]*[.:][^/]*|localhost)\//.test(repository)) {
+      problems.add(
+        [...path, "repository"],
+        repository,
+        "a repository with its registry's host in front",
+        "Write docker.io/… for Docker Hub, or add image.build.ecr for ECR.",
+      );
+    }
+    return;
+  }
+  if (wellFormed && (!rules.ecrRepository.pattern.test(repository) || /^\d{12}\.dkr\.ecr\./.test(repository))) {
+    problems.add([...path, "repository"], repository, `${rules.ecrRepository.expected}, because ecr is set`);
+  }
+  if (build.registry !== undefined) {
+    problems.say(
+      [...path, "registry"],
+      "registry beside ecr",
+      "one of them",
+      "Remove registry: the credentials for ECR come from the provider.",
+    );
+  }
+  const owners = [...rows(config.targetAccounts).filter(({ manage }) => manage !== false), ...rows(config.clusters)];
+  exists(
+    problems,
+    [...path, "ecr", "profile"],
+    textOf(row(build.ecr).profile),
+    [...new Set(owners.flatMap(({ profile }) => textOf(profile) ?? []))],
+    "a profile in clusters or in targetAccounts (where manage is true)",
+  );
+}
+
+export const imageRules: readonly Rule[] = [
+  {
+    says: "`prebuilt` or `build`, never both; one of them where the server is deployed.",
+    check: (config, problems, _isSecret) => {
+      const image = row(config.image);
+      const deploys = serverEnabled(config) && rows(config.clusters).some((cluster) => cluster.deploy !== false);
+      if (image.prebuilt !== undefined && image.build !== undefined) {
+        problems.say(["image"], "both prebuilt and build", "one of them", "Remove the other.");
+      } else if (image.prebuilt === undefined && image.build === undefined && (deploys || config.image !== undefined)) {
+        problems.add(["image"], config.image, "prebuilt (a reference) or build (repository, …)");
+      }
+    },
+  },
+  {
+    says: "The prebuilt image of the legacy readme has no `streamable-http`.",
+    check: (config, problems, _isSecret) => {
+      const image = row(config.image);
+      const { transport } = row(config.mcp);
+      if (legacyImage.test(textOf(image.prebuilt) ?? "") && transport === "streamable-http") {
+        problems.add(
+          ["mcp", "transport"],
+          transport,
+          "sse with this prebuilt image: it has no native HTTP",
+          "Build the image (image.build), or use sse.",
+        );
+      }
+    },
+  },
+  {
+    says: "`repository` has its registry's host in front (`docker.io/…` for Docker Hub); with `ecr` it has none. `ecr` and `registry` exclude each other; `ecr.profile` is the profile of a managed target account or of a cluster.",
+    check: (config, problems, _isSecret) => {
+      const { build } = row(config.image);
+      if (build !== undefined) checkBuild(config, row(build), ["image", "build"], problems);
+    },
+  },
+  {
+    says: "`registry.server` is the host of `repository`.",
+    check: (config, problems, _isSecret) => {
+      const build = row(row(config.image).build);
+      const server = textOf(row(build.registry).server)?.replace(/\/v1\/$/, "");
+      const host = textOf(build.repository)?.split("/")[0];
+      if (server === undefined || host === undefined || server === host) return;
+      // Docker Hub has several names.
+      if (/(^|\.)docker\.io$/.test(server) && /(^|\.)docker\.io$/.test(host)) return;
+      problems.add(["image", "build", "registry", "server"], server, `${host}, the host of image.build.repository`);
+    },
+  },
+  {
+    says: "`ecr.region` is in the partition of the profile's account.",
+    check: (config, problems, _isSecret) => {
+      const ecr = row(row(row(config.image).build).ecr);
+      const region = textOf(ecr.region);
+      const owner = [...rows(config.targetAccounts), ...rows(config.clusters)].find(
+        ({ profile }) => profile === ecr.profile,
+      );
+      const home = textOf(owner?.region) ?? textOf(rows(config.clusters)[0]?.region);
+      if (
+        owner === undefined ||
+        region === undefined ||
+        home === undefined ||
+        partitionOf(region) === partitionOf(home)
+      )
+        return;
+      problems.add(["image", "build", "ecr", "region"], region, `a region in partition ${partitionOf(home)}`);
+    },
+  },
+  {
+    says: "`registry.password` must be a Pulumi secret.",
+    check: (config, problems, isSecret) => {
+      const { password } = row(row(row(config.image).build).registry);
+      if (password !== undefined && !isSecret("image")) {
+        problems.say(
+          ["image", "build", "registry", "password"],
+          "plain text",
+          "a Pulumi secret",
+          "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
+        );
+      }
+    },
+  },
+  {
+    says: "`verify` needs a `prebuilt` reference with a digest.",
+    check: (config, problems, _isSecret) => {
+      const { prebuilt, verify } = row(config.image);
+      if (verify === undefined || textOf(prebuilt)?.includes("@sha256:") === true) return;
+      problems.say(["image", "verify"], "no digest to verify", "a prebuilt reference with @sha256:");
+    },
+  },
+];

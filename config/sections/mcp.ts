@@ -1,0 +1,568 @@
+import { BlockList, isIP } from "node:net";
+import { normalize } from "node:path/posix";
+import { doc, envValue, flag, integer, list, object, oneOf, secret, set, text, textMap } from "../fields.js";
+import {
+  kubernetesObject,
+  networkPolicyEgressRule,
+  networkPolicyPeer,
+  toleration,
+  volumeMount,
+} from "../kubernetesFields.js";
+import { rules, type TextRule } from "../limits.js";
+import type { Path } from "../problems.js";
+import { exists, known, type Rule, row, rows, textOf, texts, unique } from "../rules.js";
+
+const resources = object({
+  requests: doc(
+    object({
+      cpu: doc(text(rules.quantity).default("100m"), "CPU that the scheduler sets aside.", "250m"),
+      memory: doc(text(rules.memory).default("256Mi"), "Memory that the scheduler sets aside.", "256Mi"),
+    }).prefault({}),
+    "What the scheduler sets aside.",
+    { cpu: "200m" },
+  ),
+  limits: doc(
+    object({
+      cpu: doc(text(rules.quantity).optional(), "CPU that the container may use. Default: no limit.", "1"),
+      memory: doc(
+        text(rules.memory).default("768Mi"),
+        "Memory that the container may use; 50 clients at once peaked at 317 MiB.",
+        "1Gi",
+      ),
+    }).prefault({}),
+    "What the container may use.",
+    { memory: "1Gi" },
+  ),
+});
+
+const networkPolicy = object({
+  enabled: doc(flag().default(true), "The only guard inside the cluster: neither transport authenticates.", false),
+  additionalPeers: doc(
+    list(networkPolicyPeer, "NetworkPolicyPeers").default([]),
+    "More peers that may call the server, as in a NetworkPolicy.",
+    [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "debug" } } }],
+  ),
+  egressPorts: doc(
+    set(integer(1, 65535), "TCP ports").default([443]),
+    "TCP ports that the pod can reach at any address that is not link-local (metadata). `[]`: none, for stacks that send all traffic through a proxy (`additionalEgress`).",
+    [443, 3128],
+  ),
+  additionalEgress: doc(
+    list(networkPolicyEgressRule, "NetworkPolicyEgressRules").default([]),
+    "More egress rules, such as one to a proxy in the cluster, as in a NetworkPolicy.",
+    [{ to: [{ ipBlock: { cidr: "10.0.0.0/16" } }], ports: [{ protocol: "TCP", port: 3128 }] }],
+  ),
+  dnsNamespace: doc(text(rules.dnsLabel).default("kube-system"), "Namespace of the cluster's DNS.", "kube-system"),
+  dns: doc(
+    object({
+      peers: doc(list(networkPolicyPeer, "NetworkPolicyPeers").default([]), "Pods that serve DNS.", [
+        { podSelector: { matchLabels: { "k8s-app": "node-local-dns" } } },
+      ]),
+      cidrs: doc(set(text(rules.cidr), "CIDR blocks").default([]), "Addresses that serve DNS.", ["172.20.0.10/32"]),
+    }).prefault({}),
+    "Where the cluster's DNS is when it is not a pod of `dnsNamespace`, for instance in EKS Auto Mode. Replaces `dnsNamespace`.",
+    { cidrs: ["172.20.0.10/32"] },
+  ),
+});
+
+const authentication = object({
+  type: doc(
+    oneOf("bearer", "none").optional(),
+    "`bearer`: clients send a token that the stack creates. Default: `bearer` with `streamable-http`, `none` with `sse`.",
+    "bearer",
+  ),
+  tokenVersion: doc(
+    integer(1, 1_000_000).default(1),
+    "Raise it by one to rotate the token. The token of the version before stays valid until the next rotation.",
+    2,
+  ),
+  tokens: doc(
+    list(secret(rules.bearerToken), "tokens")
+      .min(1, { error: "one or two tokens" })
+      .max(2, { error: "one or two tokens" })
+      .optional(),
+    "Tokens of your own, set as secrets, in place of the ones that the stack creates. Holmes gets the first; both are accepted.",
+    ["example-token-of-32-characters-or-more"],
+  ),
+});
+
+const metrics = object({
+  enabled: doc(flag().default(false), "Whether the server serves Prometheus metrics.", true),
+  port: doc(integer(1024, 65535).default(9090), "Port of the metrics.", 9464),
+  peers: doc(list(networkPolicyPeer, "NetworkPolicyPeers").default([]), "Peers that may read the metrics.", [
+    { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } },
+  ]),
+});
+
+export const mcpSchema = object({
+  enabled: doc(
+    flag().default(true),
+    "false: IAM only; the outputs then carry the values for Holmes' own chart.",
+    false,
+  ),
+  transport: doc(
+    oneOf("sse", "streamable-http").default("sse"),
+    "How Holmes talks to the server: `sse` through Supergateway, or the server's native HTTP.",
+    "streamable-http",
+  ),
+  serviceName: doc(
+    text(rules.serviceName).default("holmes-aws-mcp"),
+    "Name of Deployment and Service. Never `aws-api-mcp`: its service links stop the server.",
+    "holmes-aws-mcp",
+  ),
+  listenAddress: doc(
+    oneOf("0.0.0.0", "::").default("0.0.0.0"),
+    "Addresses that the pod listens on; `::` in IPv6 clusters.",
+    "::",
+  ),
+  replicas: doc(integer(1, 20).default(1), "Pods: 1 with `sse`, because a session lives in one process.", 2),
+  resources: doc(resources.prefault({}), "Resources of the container.", { limits: { memory: "1Gi" } }),
+  nodeSelector: doc(
+    textMap(rules.labelKey, rules.labelValue).default({}),
+    "Labels of the nodes to run on. Default for a built image: its architecture.",
+    { "karpenter.sh/nodepool": "tools" },
+  ),
+  tolerations: doc(list(toleration, "Tolerations").default([]), "Tolerations of the pod.", [
+    { key: "dedicated", operator: "Equal", value: "tools", effect: "NoSchedule" },
+  ]),
+  affinity: doc(
+    object({
+      nodeAffinity: kubernetesObject("NodeAffinity").optional(),
+      podAffinity: kubernetesObject("PodAffinity").optional(),
+      podAntiAffinity: kubernetesObject("PodAntiAffinity").optional(),
+    }).optional(),
+    "Affinity of the pod.",
+    {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: "topology.kubernetes.io/zone", operator: "In", values: ["us-east-1a"] }] },
+          ],
+        },
+      },
+    },
+  ),
+  topologySpreadConstraints: doc(
+    list(kubernetesObject("TopologySpreadConstraint"), "TopologySpreadConstraints").optional(),
+    "Default with several replicas: spread over nodes where possible.",
+    [
+      {
+        maxSkew: 1,
+        topologyKey: "topology.kubernetes.io/zone",
+        whenUnsatisfiable: "ScheduleAnyway",
+        labelSelector: { matchLabels: { app: "aws-api-mcp-server" } },
+      },
+    ],
+  ),
+  priorityClassName: doc(text(rules.dnsSubdomain).optional(), "Priority class of the pod.", "tools"),
+  imagePullSecrets: doc(
+    set(text(rules.dnsSubdomain), "names of Secrets").default([]),
+    "Secrets for the registry, by name.",
+    ["registry-credentials"],
+  ),
+  podLabels: doc(textMap(rules.labelKey, rules.labelValue).default({}), "More labels of the pod.", {
+    team: "platform",
+  }),
+  podAnnotations: doc(textMap(rules.labelKey, envValue).default({}), "More annotations of the pod.", {
+    "karpenter.sh/do-not-disrupt": "true",
+  }),
+  env: doc(
+    textMap(rules.environmentName, envValue).default({}),
+    "More environment, such as a proxy. What would break credentials or guards is refused.",
+    { HTTPS_PROXY: "http://proxy.example.com:3128" },
+  ),
+  extraVolumes: doc(
+    list(kubernetesObject("Volume"), "Volumes").default([]),
+    "More volumes of the pod, such as a CA bundle.",
+    [{ name: "ca", configMap: { name: "company-ca" } }],
+  ),
+  extraVolumeMounts: doc(list(volumeMount, "VolumeMounts").default([]), "Their mounts.", [
+    { name: "ca", mountPath: "/etc/company-ca", readOnly: true },
+  ]),
+  denyList: doc(
+    set(
+      text({
+        pattern: /^aws [a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$/,
+        expected: 'a command without options, such as "aws secretsmanager get-secret-value"',
+      }),
+      "AWS CLI commands",
+    ).default([]),
+    "Commands that the server refuses, in addition to IAM.",
+    ["aws logs start-query"],
+  ),
+  suggestCommands: doc(
+    flag().default(false),
+    "Whether `suggest_aws_commands` may send users' texts to AWS's endpoint.",
+    true,
+  ),
+  concurrency: doc(integer(1, 64).default(16), "Calls that one pod runs side by side.", 32),
+  callTimeoutSeconds: doc(
+    integer(5, 115, " of seconds").default(100),
+    "Deadline of one call, in seconds; below the 120 s that Holmes waits.",
+    60,
+  ),
+  maxAnswerBytes: doc(
+    integer(10_000, 10_000_000, " of bytes").default(1_000_000),
+    "Largest answer to one call, in bytes. A larger one is an error that says how to narrow the question.",
+    200_000,
+  ),
+  allowedEndpoints: doc(
+    set(text(rules.hostName), "host names").default([]),
+    "Hosts that the server may call besides AWS's own endpoints, such as VPC endpoints with private names.",
+    ["ec2.internal.example.com"],
+  ),
+  authentication: doc(authentication.prefault({}), "How clients authenticate to the server.", { type: "bearer" }),
+  metrics: doc(metrics.prefault({}), "Prometheus metrics of the calls.", { enabled: true }),
+  networkPolicy: doc(networkPolicy.prefault({}), "Who may call the server, and what it may call.", {
+    egressPorts: [443, 3128],
+  }),
+});
+
+/** Environment that the program sets or keeps out, and what goes wrong otherwise. */
+const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
+  [
+    /^AWS_(DEFAULT_)?(PROFILE|REGION)$/,
+    "It would win over every account's profile; accounts and regions come from targetAccounts.",
+  ],
+  [
+    /^(AWS_CREDENTIAL_FILE|BOTO_CONFIG|BOTO3?_.*)$|^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|EC2_METADATA_.*|CONTAINER_.*)$/,
+    "Credentials come from the profiles only.",
+  ],
+  [/^(READ_OPERATIONS_ONLY|AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*)$/, "The program sets the server's guards and transport."],
+  [/^ENDPOINT_SUGGEST_AWS_COMMANDS$/, "mcp.suggestCommands decides about it."],
+  [
+    /^AWS_(ENDPOINT_URL(_.*)?|IGNORE_CONFIGURED_ENDPOINT_URLS|USE_(FIPS|DUALSTACK)_ENDPOINT_URL)$/,
+    "It would send signed requests to another host. mcp.allowedEndpoints lists the hosts of VPC endpoints.",
+  ],
+  [/^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH)$/, "It would change the code that runs in the container."],
+  [/^HOLMES_AWS_MCP_.*$/, "The program sets it."],
+  [/^(HOME|TMPDIR|PATH)$/, "The program or the image sets it."],
+];
+
+/** Labels and annotations of the pod that the program sets itself. */
+const ownLabels = ["app", "name", "instance", "component", "part-of", "managed-by"]
+  .map((name) => (name === "app" ? name : `app.kubernetes.io/${name}`))
+  .concat("pod-template-hash");
+const ownAnnotations = ["eks.amazonaws.com/skip-containers", "holmes-aws-mcp/config-hash", "holmes-aws-mcp/verifies"];
+
+/** Volumes and directories of the pod that the program makes itself. */
+const ownVolumes = [
+  "home",
+  "home-aws",
+  "home-aws-log",
+  "tmp",
+  "aws-config",
+  "aws-token",
+  "deny-list",
+  "verify",
+  "logs",
+  "tokens",
+  "launcher",
+];
+const ownDirectories =
+  /^\/(home|tmp|etc\/(holmes-aws-mcp|passwd|group|hosts|resolv\.conf|ssl)|opt|proc|sys|dev|usr|bin|sbin|lib\d*|root|boot|(var\/)?run\/secrets)(\/|$)|^\/(etc|var|run|var\/run)?$/;
+
+/** Sources of volumes that Pod Security `restricted` permits (Kubernetes, "Pod Security Standards"). */
+const volumeSources = [
+  ...["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"],
+];
+
+/** EC2 instance metadata, ECS and EKS Pod Identity credentials. */
+const metadataAddresses = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254"];
+
+function inBlock(address: string, cidr: string | undefined): boolean {
+  const [network = "", bits] = cidr?.split("/") ?? [];
+  const [family, own] = [isIP(network), isIP(address)];
+  if (family === 0 || family !== own || !(Number(bits) <= (family === 4 ? 32 : 128))) return false;
+  const block = new BlockList();
+  block.addSubnet(network, Number(bits), family === 4 ? "ipv4" : "ipv6");
+  return block.check(address, own === 4 ? "ipv4" : "ipv6");
+}
+
+/** The number behind a Kubernetes quantity; undefined for what breaks the rule. */
+function quantity(value: unknown, { pattern }: TextRule): number | undefined {
+  const [, number, unit = ""] = textOf(value)?.match(/^([\d.]+)([a-zA-Z]*)$/) ?? [];
+  if (number === undefined || !pattern.test(String(value))) return undefined;
+  const decimal = ["", "k", "M", "G", "T", "P", "E"].indexOf(unit);
+  const binary = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"].indexOf(unit);
+  if (unit === "m") return Number(number) / 1000;
+  if (decimal >= 0) return Number(number) * 1000 ** decimal;
+  return binary >= 0 ? Number(number) * 1024 ** binary : undefined;
+}
+
+export const mcpRules: readonly Rule[] = [
+  {
+    says: "`replicas` above 1 only with `streamable-http`. `serviceName` is never `aws-api-mcp`.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      if (typeof mcp.replicas === "number" && mcp.replicas > 1 && (mcp.transport ?? "sse") === "sse") {
+        problems.add(
+          ["mcp", "replicas"],
+          mcp.replicas,
+          "1 with transport sse, because a session lives in one process",
+          "Use mcp.transport: streamable-http for more.",
+        );
+      }
+      if (mcp.serviceName === "aws-api-mcp") {
+        problems.add(
+          ["mcp", "serviceName"],
+          mcp.serviceName,
+          "another name",
+          "Kubernetes would inject AWS_API_MCP_PORT=tcp://… into pods of the namespace, and the server stops at it.",
+        );
+      }
+    },
+  },
+  {
+    says: "`env` rejects anything that decides about identity, endpoints, guards or the code that runs, such as `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL*`, AWS credentials and their files, `READ_OPERATIONS_ONLY`, `AWS_API_MCP_*`, `AUTH_*`, `FASTMCP_*`, `PYTHON*`, `LD_*`, `HOME`, `TMPDIR`, `PATH`.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      for (const name of Object.keys(row(mcp.env))) {
+        const why = reservedEnvironment.find(([pattern]) => pattern.test(name))?.[1];
+        if (why !== undefined) {
+          problems.say(["mcp", "env", name], "a reserved variable", "one that the program does not own", why);
+        }
+      }
+    },
+  },
+  {
+    says: "A URL with a password in `env` must be a Pulumi secret.",
+    check: (config, problems, isSecret) => {
+      if (isSecret("mcp")) return;
+      for (const [name, value] of Object.entries(row(row(config.mcp).env))) {
+        if (!/^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i.test(textOf(value) ?? "")) continue;
+        const fix = `pulumi config set --path --secret 'holmes-aws-mcp:mcp.env.${name}'`;
+        problems.say(["mcp", "env", name], "a password in plain text", "a Pulumi secret", fix);
+      }
+    },
+  },
+  {
+    says: "The port of a proxy in `env` is open: in `networkPolicy.egressPorts` or in `networkPolicy.additionalEgress`.",
+    check: (config, problems, _isSecret) => {
+      const { env, networkPolicy } = row(config.mcp);
+      const policy = row(networkPolicy);
+      const open = Array.isArray(policy.egressPorts) ? policy.egressPorts : [443];
+      if (policy.enabled === false || rows(policy.additionalEgress).length > 0) return;
+      for (const [name, value] of Object.entries(row(env))) {
+        const port = /^https?_proxy$/i.test(name) ? textOf(value)?.match(/:(\d+)\/?$/)?.[1] : undefined;
+        if (port === undefined || open.includes(Number(port))) continue;
+        const fix = `Add ${port} to mcp.networkPolicy.egressPorts, or a rule to mcp.networkPolicy.additionalEgress.`;
+        problems.say(["mcp", "env", name], `a proxy on port ${port}`, "a port that the NetworkPolicy opens", fix);
+      }
+    },
+  },
+  {
+    says: "`podLabels` and `podAnnotations` do not set what the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      const reserved = [
+        ["podLabels", "label", ownLabels],
+        ["podAnnotations", "annotation", ownAnnotations],
+      ] as const;
+      for (const [key, what, own] of reserved) {
+        for (const name of Object.keys(row(mcp[key])).filter((name) => own.includes(name))) {
+          problems.say(["mcp", key, name], `a reserved ${what}`, "one that the program does not set itself");
+        }
+      }
+    },
+  },
+  {
+    says: "`nodeSelector` agrees with the platform of a built image, and never selects Windows nodes.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      const platform = textOf(row(row(config.image).build).platform) ?? "linux/amd64";
+      const architecture = textOf(row(mcp.nodeSelector)["kubernetes.io/arch"]);
+      if (
+        row(config.image).build !== undefined &&
+        architecture !== undefined &&
+        architecture !== platform.split("/").at(-1)
+      ) {
+        problems.add(
+          ["mcp", "nodeSelector", "kubernetes.io/arch"],
+          architecture,
+          `the architecture of image.build.platform, ${platform}`,
+        );
+      }
+      const os = textOf(row(mcp.nodeSelector)["kubernetes.io/os"]);
+      if (os !== undefined && os !== "linux") {
+        problems.add(["mcp", "nodeSelector", "kubernetes.io/os"], os, "linux, because the image is a Linux image");
+      }
+    },
+  },
+  {
+    says: "A limit is at least its request, and the memory limit at least 384Mi.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      const { requests, limits: most } = row(mcp.resources);
+      for (const [key, rule, defaults] of [
+        ["cpu", rules.quantity, { request: "100m", limit: undefined }],
+        ["memory", rules.memory, { request: "256Mi", limit: "768Mi" }],
+      ] as const) {
+        const request = quantity(row(requests)[key] ?? defaults.request, rule);
+        const limit = quantity(row(most)[key] ?? defaults.limit, rule);
+        if (request !== undefined && limit !== undefined && request > limit) {
+          problems.add(
+            ["mcp", "resources", "limits", key],
+            row(most)[key] ?? defaults.limit,
+            `at least what requests.${key} says: ${row(requests)[key] ?? defaults.request}`,
+          );
+        }
+      }
+      const memory = quantity(row(most).memory, rules.memory);
+      if (memory !== undefined && memory < 384 * 1024 ** 2) {
+        const fix = "50 clients at once peaked at 317 MiB. A number without a unit is bytes.";
+        problems.add(["mcp", "resources", "limits", "memory"], row(most).memory, "at least 384Mi", fix);
+      }
+    },
+  },
+  {
+    says: "An extra volume has a name of its own and one source that Pod Security `restricted` permits; its mount is not at a path of the program or of the system.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      const volumes = rows(mcp.extraVolumes);
+      for (const [index, volume] of volumes.entries()) {
+        const path = ["mcp", "extraVolumes", index];
+        const name = textOf(volume.name);
+        if (name === undefined || !rules.dnsLabel.pattern.test(name)) {
+          problems.add([...path, "name"], volume.name, rules.dnsLabel.expected);
+        }
+        const sources = Object.keys(volume).filter((key) => key !== "name");
+        if (sources.length !== 1) {
+          problems.say(path, sources.join(" and ") || "no source", "a name and one source, such as configMap");
+        } else
+          exists(
+            problems,
+            [...path, sources[0]!],
+            sources[0],
+            volumeSources,
+            "a source that Pod Security restricted permits",
+          );
+      }
+      unique(
+        problems,
+        volumes.map((volume, index) => [["mcp", "extraVolumes", index, "name"], textOf(volume.name)]),
+        "a volume name that is not taken",
+        ownVolumes,
+      );
+      const mounts = rows(mcp.extraVolumeMounts);
+      for (const [index, mount] of mounts.entries()) {
+        const path = ["mcp", "extraVolumeMounts", index];
+        const names = volumes.flatMap((volume) => textOf(volume.name) ?? []);
+        exists(problems, [...path, "name"], textOf(mount.name), names, "a volume of mcp.extraVolumes");
+        const at = textOf(mount.mountPath);
+        if (at !== undefined && ownDirectories.test(normalize(at).replace(/(?<=.)\/$/, ""))) {
+          problems.add([...path, "mountPath"], at, "a path that the program or the system does not use");
+        }
+      }
+      unique(
+        problems,
+        mounts.map((mount, index) => [["mcp", "extraVolumeMounts", index, "mountPath"], textOf(mount.mountPath)]),
+        "a path where nothing else is mounted",
+      );
+    },
+  },
+  {
+    says: "`additionalPeers` and `metrics.peers` name who may call: no empty selector of all namespaces, no block of all addresses.",
+    check: (config, problems, _isSecret) => {
+      const mcp = row(config.mcp);
+      const lists: Array<readonly [Path, unknown]> = [
+        [["mcp", "networkPolicy", "additionalPeers"], row(mcp.networkPolicy).additionalPeers],
+        [["mcp", "metrics", "peers"], row(mcp.metrics).peers],
+      ];
+      const empty = (selector: unknown) =>
+        selector === undefined || Object.values(row(selector)).every((part) => Object.keys(part ?? {}).length === 0);
+      for (const [path, list] of lists) {
+        for (const [index, peer] of rows(list).entries()) {
+          const everyPod =
+            peer.namespaceSelector !== undefined && empty(peer.namespaceSelector) && empty(peer.podSelector);
+          if (!everyPod && !/\/0+$/.test(textOf(row(peer.ipBlock).cidr) ?? "")) continue;
+          problems.add([...path, index], peer, "the pods, namespaces or addresses that may call, not all of them");
+        }
+      }
+    },
+  },
+  {
+    says: "`additionalEgress` does not reach the instance metadata and credential addresses.",
+    check: (config, problems, _isSecret) => {
+      for (const [index, rule] of rows(row(row(config.mcp).networkPolicy).additionalEgress).entries()) {
+        for (const [at, peer] of rows(rule.to).entries()) {
+          const { cidr, except } = row(peer.ipBlock);
+          const address = metadataAddresses.find(
+            (one) => inBlock(one, textOf(cidr)) && !known(except).some((block) => inBlock(one, block)),
+          );
+          if (address === undefined) continue;
+          const path = ["mcp", "networkPolicy", "additionalEgress", index, "to", at, "ipBlock"];
+          problems.add(
+            path,
+            peer.ipBlock,
+            `a block without ${address}, which gives out the node's credentials`,
+            "Exclude it with except.",
+          );
+        }
+      }
+    },
+  },
+  {
+    says: "`except` is inside its `cidr`.",
+    check: (config, problems, _isSecret) => {
+      const visit = (path: Path, value: unknown): void => {
+        if (typeof value !== "object" || value === null) return;
+        const { cidr, except } = row(value);
+        for (const [index, block] of texts(except).entries()) {
+          const [address = "", bits = ""] = block?.split("/") ?? [];
+          if (block === undefined || textOf(cidr) === undefined) continue;
+          if (inBlock(address, textOf(cidr)) && Number(bits) > Number(textOf(cidr)!.split("/")[1])) continue;
+          problems.add([...path, "except", index], block, `a smaller block inside ${textOf(cidr)}`);
+        }
+        for (const [key, inner] of Object.entries(value))
+          visit([...path, Array.isArray(value) ? Number(key) : key], inner);
+      };
+      visit(["mcp", "networkPolicy"], row(config.mcp).networkPolicy);
+    },
+  },
+  {
+    says: "`denyList` names one operation each. `aws sts get-caller-identity` is rejected, because the verification uses it.",
+    check: (config, problems, _isSecret) => {
+      for (const [index, command] of texts(row(config.mcp).denyList).entries()) {
+        const path = ["mcp", "denyList", index];
+        if (command === "aws sts get-caller-identity") {
+          problems.add(path, command, "a command that the verification does not use");
+        } else if (
+          command !== undefined &&
+          /^aws( [a-z][a-z0-9-]*)+$/.test(command) &&
+          command.split(" ").length !== 3
+        ) {
+          const fix = "The server compares service and operation exactly, so this entry would deny nothing.";
+          problems.add(path, command, "aws, one service and one operation", fix);
+        }
+      }
+    },
+  },
+  {
+    says: "`authentication.tokens` must be Pulumi secrets, and need `type: bearer`.",
+    check: (config, problems, isSecret) => {
+      if (row(row(config.mcp).authentication).tokens !== undefined && !isSecret("mcp")) {
+        problems.say(
+          ["mcp", "authentication", "tokens"],
+          "plain text",
+          "Pulumi secrets",
+          "pulumi config set --path --secret 'holmes-aws-mcp:mcp.authentication.tokens[0]'",
+        );
+      }
+      const { tokens, type } = row(row(config.mcp).authentication);
+      if (
+        tokens !== undefined &&
+        (type ?? (row(config.mcp).transport === "streamable-http" ? "bearer" : "none")) === "none"
+      ) {
+        problems.say(["mcp", "authentication", "type"], "none beside tokens", "bearer");
+      }
+    },
+  },
+  {
+    says: "`metrics.port` is not the server's own port, 8000.",
+    check: (config, problems, _isSecret) => {
+      const { port } = row(row(config.mcp).metrics);
+      if (port === 8000) problems.add(["mcp", "metrics", "port"], port, "another port than the server's own");
+    },
+  },
+];

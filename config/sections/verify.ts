@@ -1,0 +1,40 @@
+import { doc, flag, integer, object, set, text } from "../fields.js";
+import { rules } from "../limits.js";
+import { known, type Rule, row, rows, textOf } from "../rules.js";
+
+export const verifySchema = object({
+  enabled: doc(
+    flag().default(true),
+    "Whether `up` ends with a Job per cluster that asks for every account through the server.",
+    false,
+  ),
+  timeoutSeconds: doc(integer(60, 1800, " of seconds").default(300), "How long the Job may take, in seconds.", 600),
+  requireNetworkPolicy: doc(
+    flag().default(false),
+    "Whether the update fails when a pod without Holmes' labels reaches the server. Default: a warning.",
+    true,
+  ),
+  skipProfiles: doc(
+    set(text(rules.profile), "profiles").default([]),
+    "Profiles that the Job leaves out, for instance while an account is sick.",
+    ["sandbox"],
+  ),
+});
+
+export const verifyRules: readonly Rule[] = [
+  {
+    says: "`skipProfiles` leaves at least one profile to verify.",
+    check: (config, problems, _isSecret) => {
+      if (row(config.organization).accountsFile !== undefined) return;
+      const skipped = known(row(config.verify).skipProfiles);
+      const profiles = rows(config.targetAccounts).flatMap(({ profile }) => textOf(profile) ?? []);
+      if (profiles.length === 0 || !profiles.every((profile) => skipped.includes(profile))) return;
+      problems.say(
+        ["verify", "skipProfiles"],
+        "every profile",
+        "at least one profile to verify",
+        "Set verify.enabled: false instead.",
+      );
+    },
+  },
+];

@@ -1,0 +1,182 @@
+// Every rule between keys has a case that breaks it, in the order of the rules; the rule itself reports it.
+import { expect, test } from "vitest";
+import { Problems, pathText } from "../../config/problems.js";
+import { configRules } from "../../config/schema.js";
+import { damaged, problemsOf, type Stack, stackConfig } from "./support.js";
+
+/** Section, changes to the checked-in stack, and the keys at which the rule reports. */
+type Case = readonly [stack: Stack, changes: Record<string, unknown>, ...paths: string[]];
+
+const issuer = `https://oidc.eks.us-east-1.amazonaws.com/id/${"A".repeat(32)}`;
+const organization = { profile: "o", accountId: "999999999999", region: "us-east-1", organizationalUnits: ["r-abcd"] };
+const registry = { username: "u", password: "p" };
+const build = (more: object) => ({ build: { repository: "ghcr.io/a/b", ...more } });
+const policy = "mcp.networkPolicy";
+
+const cases: Record<string, readonly Case[]> = {
+  clusters: [
+    ["prod", { "clusters[1].name": "PROD-US" }, "clusters[1].name"],
+    ["dev", { "clusters[0].previousIssuers": [issuer, issuer] }, "clusters[0].previousIssuers[1]"],
+    [
+      "dev",
+      { "clusters[0].previousIssuers": Array.from({ length: 100 }, (_, index) => `https://i.example.com/${index}`) },
+      "clusters",
+    ],
+    ["dev", { "clusters[0].oidcIssuerId": undefined }, "clusters[0].oidcIssuerId"],
+    ["dev", { "clusters[0].context": undefined }, "clusters[0].kubeconfig"],
+    ["dev", { "clusters[0].kubeconfig": "users:\n- user:\n    token: x\n" }, "clusters[0].kubeconfig"],
+  ],
+  kubernetes: [
+    ["dev", { "kubernetes.namespace": "kube-system" }, "kubernetes.createNamespace"],
+    [
+      "dev",
+      { "mcp.enabled": false, "holmes.hosted": true, "holmes.serviceAccount": "default" },
+      "holmes.serviceAccount",
+    ],
+    ["dev", { "kubernetes.additionalSubjects": ["a:b", "a:b"] }, "kubernetes.additionalSubjects[1]"],
+  ],
+  iam: [
+    ["prod", { "iam.tags.Team": "x" }, "iam.tags.Team"],
+    ["dev", { "iam.policyFile": "x.json", "iam.disabledPolicyGroups": ["cost"] }, "iam.disabledPolicyGroups"],
+    ["dev", { "iam.disabledPolicyGroups": ["none"] }, "iam.disabledPolicyGroups[0]"],
+    ["dev", { "iam.sensitiveReadsExcept": ["ec2:RunInstances"] }, "iam.sensitiveReadsExcept[0]"],
+    ["dev", { "iam.allowedRegions": ["cn-north-1", "eu-west-1"] }, "iam.allowedRegions[0]", "iam.allowedRegions"],
+    ["dev", { "iam.permissionsBoundary": "MCPReadOnlyPolicy" }, "iam.permissionsBoundary"],
+  ],
+  targetAccounts: [
+    ["dev", { targetAccounts: [] }, "targetAccounts"],
+    ["dev", { "targetAccounts[1].accountId": "111111111111" }, "targetAccounts[1].accountId"],
+    ["dev", { "targetAccounts[1].clusters": ["x"] }, "targetAccounts[1].clusters[0]"],
+    ["dev", { "targetAccounts[1].manage": false, "targetAccounts[1].adopt": true }, "targetAccounts[1].adopt"],
+    [
+      "dev",
+      { "targetAccounts[1].assumeRole.roleArn": "arn:aws:iam::222222222222:role/EKSMultiAccountMCPRole" },
+      "targetAccounts[1].assumeRole.roleArn",
+    ],
+    ["dev", { "clusters[0].profile": "sandbox" }, "clusters[0].profile"],
+    ["dev", { defaultProfile: "x" }, "defaultProfile"],
+  ],
+  image: [
+    ["dev", { image: {} }, "image"],
+    [
+      "dev",
+      { image: { prebuilt: "x.io/aws-api-mcp-server:1.0.1" }, "mcp.transport": "streamable-http" },
+      "mcp.transport",
+    ],
+    ["dev", { image: { build: { repository: "a/b" } } }, "image.build.repository"],
+    ["dev", { image: build({ registry: { ...registry, server: "quay.io" } }) }, "image.build.registry.server"],
+    ["dev", { "image.build.ecr.region": "cn-north-1" }, "image.build.ecr.region"],
+    ["dev", { image: build({ registry }) }, "image.build.registry.password"],
+    ["dev", { "image.verify": { repository: "a/b" } }, "image.verify"],
+  ],
+  mcp: [
+    ["dev", { "mcp.replicas": 2 }, "mcp.replicas"],
+    [
+      "dev",
+      { "mcp.env": { AWS_ENDPOINT_URL_STS: "http://x", LD_PRELOAD: "x", PYTHONPATH: "x", BOTO_CONFIG: "x" } },
+      ...["AWS_ENDPOINT_URL_STS", "LD_PRELOAD", "PYTHONPATH", "BOTO_CONFIG"].map((name) => `mcp.env.${name}`),
+    ],
+    ["dev", { "mcp.env": { HTTPS_PROXY: "http://u:p@proxy.example.com:443" } }, "mcp.env.HTTPS_PROXY"],
+    ["dev", { "mcp.env": { HTTPS_PROXY: "http://proxy.example.com:3128" } }, "mcp.env.HTTPS_PROXY"],
+    ["dev", { "mcp.podLabels": { "pod-template-hash": "x" } }, "mcp.podLabels.pod-template-hash"],
+    ["dev", { "mcp.nodeSelector": { "kubernetes.io/os": "windows" } }, 'mcp.nodeSelector["kubernetes.io/os"]'],
+    ["dev", { "mcp.resources.limits.memory": "300Mi" }, "mcp.resources.limits.memory"],
+    [
+      "dev",
+      {
+        "mcp.extraVolumes": [
+          { name: "a", hostPath: { path: "/" } },
+          { name: "b", configmap: {} },
+        ],
+        "mcp.extraVolumeMounts": ["/usr/local", "/etc", "/bin", "/home", "/var/run/secrets/x"].map((mountPath) => ({
+          name: "a",
+          mountPath,
+        })),
+      },
+      "mcp.extraVolumes[0].hostPath",
+      "mcp.extraVolumes[1].configmap",
+      ...[0, 1, 2, 3, 4].map((index) => `mcp.extraVolumeMounts[${index}].mountPath`),
+    ],
+    [
+      "dev",
+      { [`${policy}.additionalPeers`]: [{ namespaceSelector: {} }, { ipBlock: { cidr: "0.0.0.0/0" } }] },
+      `${policy}.additionalPeers[0]`,
+      `${policy}.additionalPeers[1]`,
+    ],
+    [
+      "dev",
+      { [`${policy}.additionalEgress`]: [{ to: [{ ipBlock: { cidr: "169.254.0.0/16" } }] }] },
+      `${policy}.additionalEgress[0].to[0].ipBlock`,
+    ],
+    [
+      "dev",
+      { [`${policy}.additionalPeers`]: [{ ipBlock: { cidr: "10.0.0.0/16", except: ["10.1.0.0/24"] } }] },
+      `${policy}.additionalPeers[0].ipBlock.except[0]`,
+    ],
+    ["dev", { "mcp.denyList": ["aws sts", "aws sts get-caller-identity"] }, "mcp.denyList[0]", "mcp.denyList[1]"],
+    ["dev", { "mcp.authentication.tokens": ["x".repeat(32)] }, "mcp.authentication.tokens", "mcp.authentication.type"],
+    ["dev", { "mcp.metrics.port": 8000 }, "mcp.metrics.port"],
+  ],
+  holmes: [["dev", { "holmes.hosted": true }, "holmes.hosted"]],
+  verify: [["dev", { "verify.skipProfiles": ["dev", "sandbox"] }, "verify.skipProfiles"]],
+  organization: [
+    [
+      "dev",
+      { organization: { ...organization, existingOidcProviders: { x: [] } } },
+      "organization.existingOidcProviders.x",
+    ],
+  ],
+};
+
+const all = Object.entries(configRules).flatMap(([section, rules]) =>
+  rules.map((rule, index) => ({ name: `${section}: ${rule.says}`, rule, broken: cases[section]?.[index] })),
+);
+
+test("the checked-in stacks break no rule", async () => {
+  expect(await problemsOf(stackConfig("dev"))).toEqual([]);
+  expect(await problemsOf(stackConfig("prod"))).toEqual([]);
+  expect(all.length).toBeGreaterThan(40);
+});
+
+test.each(all)("$name", ({ rule, broken }) => {
+  expect(broken, "a case for the rule").toBeDefined();
+  const [stack, changes, ...paths] = broken!;
+  const problems = new Problems(() => false);
+  rule.check(damaged(stackConfig(stack), changes), problems, () => false);
+  expect(problems.all.map(({ path }) => pathText(path))).toEqual(paths);
+});
+
+test.each<[Record<string, unknown>, string]>([
+  [{ "clusters[0].region": "us-east-3" }, "clusters[0].region"],
+  [{ "clusters[0].context": "dev " }, "clusters[0].context"],
+  [{ "iam.path": "/aws-service-role/" }, "iam.path"],
+  [{ "iam.roleName": "AWSServiceRoleForX" }, "iam.roleName"],
+  [{ "holmes.serverName": "aws" }, "holmes.serverName"],
+  [{ "mcp.resources.limits.cpu": "100Mi" }, "mcp.resources.limits.cpu"],
+  [{ "mcp.resources.requests.memory": "768" }, "mcp.resources.requests.memory"],
+  [{ "mcp.tolerations": [{}] }, "mcp.tolerations[0]"],
+  [{ "mcp.tolerations": [{ key: "a", operator: "Exists", value: "x" }] }, "mcp.tolerations[0]"],
+  [{ "mcp.tolerations": [{ operator: "Equal", value: "x" }] }, "mcp.tolerations[0]"],
+  [{ "mcp.podLabels": { "a..b/x": "y" } }, 'mcp.podLabels["a..b/x"]'],
+  [{ [`${policy}.additionalPeers`]: [{ ipBlock: { cidr: ":::::/64" } }] }, `${policy}.additionalPeers[0].ipBlock.cidr`],
+])("%o is rejected", async (changes, path) => {
+  expect((await problemsOf(damaged(stackConfig("dev"), changes))).map((problem) => pathText(problem.path))).toEqual([
+    path,
+  ]);
+});
+
+test.each([
+  "https://kubernetes.default.svc",
+  "https://10.0.0.1",
+  "https://localhost",
+  "https://a.example.com/a/../b",
+  "https://oidc.eks.us-east-1.amazonaws.com",
+  `https://oidc.eks.us-east-1.amazonaws.com/ID/${"A".repeat(32)}`,
+  "https://oidc.eks.us-east-1.amazonaws.com/id/<id>",
+  `https://oidc-eks.us-west-2.api.aws/id/${"A".repeat(32)}`,
+  `https://oidc-eks.us-east-1.api.aws/id/${"a".repeat(32)}`,
+  `https://oidc-eks.us-east-1.api.aws/id/${"A".repeat(31)}`,
+])("issuer %s is rejected", async (url) => {
+  const raw = damaged(stackConfig("dev"), { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": url });
+  expect((await problemsOf(raw)).map(({ path }) => pathText(path))).toEqual(["clusters[0].oidcIssuerUrl"]);
+});
