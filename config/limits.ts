@@ -61,6 +61,11 @@ export function dnsSuffixOf(region: string): string {
   return suffixes[partitionOf(region)] ?? "amazonaws.com";
 }
 
+/** Issuer URL of an EKS cluster, `https://oidc.eks.<region>.<dns suffix>/id/<ID>`. */
+export function issuerUrl(region: string, id: string): string {
+  return `https://oidc.eks.${region}.${dnsSuffixOf(region)}/id/${id}`;
+}
+
 /** Words that people use in place of a region's name. */
 const regionHint = (text: string) =>
   text === "global"

@@ -1,8 +1,10 @@
 /** What the program works with: the config, checked, with every default filled in and every derived value in place. */
 import type { PermissionPlan } from "../policies/permissions.js";
 import type { Subject } from "../policies/trust.js";
-import { dnsSuffixOf } from "./limits.js";
+import { issuerUrl } from "./limits.js";
 import type { ClusterConfig, Config, TargetAccountConfig } from "./schema.js";
+
+export { issuerUrl };
 
 /** Name of the Pulumi project: the namespace of every config key. */
 export const project = "holmes-aws-mcp";
@@ -76,11 +78,6 @@ export interface Settings
 export function mcpSettings(mcp: Config["mcp"]): McpSettings {
   const { type = mcp.transport === "sse" ? "none" : "bearer", ...authentication } = mcp.authentication;
   return { ...mcp, authentication: { type, ...authentication } };
-}
-
-/** Issuer URL of an EKS cluster, `https://oidc.eks.<region>.<dns suffix>/id/<ID>`. */
-export function issuerUrl(region: string, id: string): string {
-  return `https://oidc.eks.${region}.${dnsSuffixOf(region)}/id/${id}`;
 }
 
 /** Host and path of an issuer: how IAM names the provider and its condition keys. */

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { doc, flag, integer, object, set, text } from "../fields.js";
-import { dnsSuffixOf, limits, rules } from "../limits.js";
+import { dnsSuffixOf, issuerUrl, limits, rules } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
 import { type Row, type Rule, rows, serverEnabled, textOf, texts, unique } from "../rules.js";
-import { issuerUrl } from "../settings.js";
 
 export const clusterSchema = object({
   name: doc(text(rules.clusterName), "Name of the cluster in this stack.", "prod-us-east-1"),

@@ -260,7 +260,7 @@ const ownVolumes = [
   "launcher",
 ];
 const ownDirectories =
-  /^\/(home|tmp|etc\/(holmes-aws-mcp|passwd|group|hosts|resolv\.conf|ssl)|opt|proc|sys|dev|usr|bin|sbin|lib\d*|root|boot|(var\/)?run\/secrets)(\/|$)|^\/(etc|var|run|var\/run)?$/;
+  /^\/(home|tmp|etc\/(holmes-aws-mcp|passwd|group|hosts|resolv\.conf)|opt|proc|sys|dev|usr|bin|sbin|lib\d*|root|boot|(var\/)?run\/secrets)(\/|$)|^\/(etc(\/ssl(\/certs)?)?|var|run|var\/run)?$/;
 
 /** Sources of volumes that Pod Security `restricted` permits (Kubernetes, "Pod Security Standards"). */
 const volumeSources = [

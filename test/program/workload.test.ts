@@ -217,6 +217,7 @@ describe("the pod", () => {
       podLabels: { team: "platform" },
       podAnnotations: { note: "x" },
       env: { HTTPS_PROXY: "http://proxy:3128" },
+      networkPolicy: { egressPorts: [443, 3128] },
       extraVolumes: [{ name: "ca", configMap: { name: "ca" } }],
       extraVolumeMounts: [{ name: "ca", mountPath: "/etc/ssl/own" }],
       resources: { limits: { memory: "1Gi" } },
