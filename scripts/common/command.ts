@@ -1,38 +1,135 @@
-/** What every command of scripts/ shares: its arguments, and how it ends. */
-import { dirname, join } from "node:path";
+/** What all commands of scripts/ share: options and help, messages, and exit codes. */
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ParseArgsConfig, parseArgs } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/load.js";
 import { UserError } from "./errors.js";
-import { interrupted } from "./processes.js";
+import { interrupted, stopEverything } from "./processes.js";
+import { painter } from "./terminal.js";
 
-/** The project's folder: where the stack files are. */
+/** The project's folder, which contains the stack files. */
 export const projectFolder = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
-// The SDK's word about the Node versions of next year would stand in every command's output.
+// Suppresses the AWS SDK's warning about Node.js versions.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
-type Options = NonNullable<ParseArgsConfig["options"]>;
+export interface CommandText {
+  /** Name of the script in package.json. */
+  readonly name: string;
+  readonly summary: string;
+  /** What follows `npm run NAME --`; at least one. */
+  readonly examples: readonly string[];
+  /** Meaning of the exit codes 0 and 1. */
+  readonly exitCodes: { readonly 0: string; readonly 1: string };
+}
 
-/** Arguments of a command; a wrong one is a UserError with the usage. */
-export function commandArguments<const T extends Options>(usage: string, options: T, args = process.argv.slice(2)) {
+/** A command with help and without options. */
+export function npmCommand({ name, summary, examples, exitCodes }: CommandText): Command {
+  const call = `npm run ${name} --`;
+  const list = (lines: readonly string[]) => lines.map((line) => `  ${line}`).join("\n");
+  const command = new Command(call);
+  const title = painter(process.stdout);
+  return command
+    .description(summary)
+    .helpOption("-h, --help", "show this help")
+    .configureHelp({ styleTitle: (text) => title("bold", text) })
+    .addHelpText(
+      "after",
+      `
+${title("bold", "Examples:")}
+${list(examples.map((example) => `${call} ${example}`))}
+
+${title("bold", "Exit codes:")}
+${list([`0  ${exitCodes[0]}`, `1  ${exitCodes[1]}`, "130  interrupted with Ctrl-C"])}
+`,
+    )
+    .allowExcessArguments(false)
+    .exitOverride()
+    .showHelpAfterError(`Run ${call} --help for usage.`)
+    .configureOutput({
+      outputError: (text, write) => {
+        const unexpected = command.args[command.registeredArguments.length];
+        const message =
+          text.includes("too many arguments") && unexpected !== undefined
+            ? `unexpected argument ${JSON.stringify(unexpected)}. npm passes options on only after "--": ${call} ${examples[0]}\n`
+            : text.replace(/^error: /, "");
+        write(message);
+      },
+    });
+}
+
+/** `--stack`; without a default it is required. */
+export function stackOption(byDefault?: string): Option {
+  const option = new Option("--stack <name>", "stack, as in Pulumi.<name>.yaml").argParser((name) => {
+    if (/^[A-Za-z0-9_.-]{1,100}$/.test(name)) return name;
+    throw new InvalidArgumentError('Expected letters, digits, "_", "." and "-", without an organization.');
+  });
+  return byDefault === undefined ? option.makeOptionMandatory() : option.default(byDefault);
+}
+
+/** Parser of an option that takes a text. */
+export function text(value: string): string {
+  if (value.trim() !== "") return value;
+  throw new InvalidArgumentError("Expected a text that is not empty.");
+}
+
+/** A path as given on the command line: npm changes to the project's folder, the user is elsewhere. */
+export function path(value: string): string {
+  return resolve(process.env.INIT_CWD ?? process.cwd(), text(value));
+}
+
+/**
+ * Runs a command to its end and sets the exit code. Known errors are printed without a stack trace.
+ *
+ * @param main gets the options and the positional arguments, and returns the exit code
+ */
+export async function run<T extends object>(
+  command: Command,
+  main: (options: T, ...args: string[]) => Promise<number>,
+): Promise<void> {
+  // `plan | head`: the reader has left, the exit code still counts.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
   try {
-    return parseArgs({ args, options, allowPositionals: true });
+    rejectOptionsOfNpm(command, process.argv.slice(2));
+    command.parse();
+    process.exitCode = await main(command.opts<T>(), ...command.processedArgs);
   } catch (error) {
-    throw new UserError(`${(error as Error).message}\nusage: ${usage}`);
+    // What fails because Ctrl-C ended the processes is not reported.
+    if (interrupted()) return;
+    process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
+    if (error instanceof CommanderError) return;
+    const known = error instanceof UserError || error instanceof ConfigError || pulumi.RunError.isInstance(error);
+    console.error(known ? error.message : error);
+  } finally {
+    if (!interrupted()) await stopEverything();
   }
 }
 
-/** Runs a command; what a person can settle is printed without a stack. */
-export async function run(main: () => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await main();
-  } catch (error) {
-    // What fails because Ctrl-C ended the parts is no news.
-    if (interrupted()) return;
-    const forPeople = error instanceof UserError || error instanceof ConfigError || pulumi.RunError.isInstance(error);
-    console.error(forPeople ? error.message : error);
-    process.exitCode = 1;
-  }
+/**
+ * `npm run plan --stack prod` gives the option to npm, which sets `npm_config_stack` and passes on "prod" at most: the
+ * command would silently work on its defaults.
+ */
+function rejectOptionsOfNpm(command: Command, args: readonly string[]): void {
+  if (command.name() !== `npm run ${process.env.npm_lifecycle_event} --`) return;
+  const taken = command.options.flatMap((option) => {
+    const value = process.env[`npm_config_${option.name().replaceAll("-", "_")}`];
+    return value === undefined || value === "" || args.some((arg) => arg.startsWith(`--${option.name()}`))
+      ? []
+      : [{ option, value }];
+  });
+  if (taken.length === 0) return;
+  const words = taken.map(({ option: { long, required, flags }, value }) => {
+    if (!required) return long;
+    // npm leaves the value of `--stack prod` as an argument, and keeps that of `--stack=prod`.
+    if (value !== "true") return `${long} ${value}`;
+    return args.length === 1 && command.registeredArguments.length === 0 ? `${long} ${args[0]}` : flags;
+  });
+  command.error(
+    `npm took ${taken.map(({ option }) => option.long).join(", ")} for itself. Put "--" before the options: ${command.name()} ${words.join(" ")}`,
+  );
 }

@@ -124,7 +124,8 @@ function startGuard(pid: number): ChildProcess {
   return guard;
 }
 
-async function stopEverything(): Promise<void> {
+/** Stops every process that this Node process started, and runs all cleanups. */
+export async function stopEverything(): Promise<void> {
   await Promise.allSettled([...live].map((child) => child.stop()));
   for (const cleanup of [...cleanups].reverse()) await cleanup();
   cleanups.clear();
@@ -141,7 +142,9 @@ function watchForTheEnd(): void {
   if (watching) return;
   watching = true;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => {
+    // Not once: npm relays a signal that the terminal has sent already, and the second one would end the cleanup.
+    process.on(signal, () => {
+      if (signalled) return;
       signalled = true;
       stopEverything().finally(() => process.exit(128 + constants.signals[signal]));
     });

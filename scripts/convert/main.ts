@@ -1,38 +1,31 @@
-/** `npm run convert`: the old shell script's file becomes stack config, or is refused with every reason. */
-import { resolve } from "node:path";
-import { commandArguments, projectFolder, run } from "../common/command.js";
-import { UserError } from "../common/errors.js";
+/** `npm run convert`: turns the legacy script's YAML file into stack config. */
+import { Option } from "commander";
+import { npmCommand, path, projectFolder, run, stackOption } from "../common/command.js";
 import { convertFiles } from "./files.js";
 
-const usage =
-  "npm run convert -- multi-cluster-config.yaml --stack NAME [--adopt] [--permissions FILE [--policy-checks warn]]";
+interface Options {
+  readonly stack: string;
+  readonly adopt?: true;
+  readonly permissions?: string;
+  readonly policyChecks?: string;
+}
 
-/** Paths are relative to where the person is; npm goes to the project's folder. */
-const fromHere = (path: string) => resolve(process.env.INIT_CWD ?? process.cwd(), path);
-
-await run(async () => {
-  const { values, positionals } = commandArguments(usage, {
-    stack: { type: "string" },
-    adopt: { type: "boolean", default: false },
-    permissions: { type: "string" },
-    "policy-checks": { type: "string" },
-  });
-  const [file, ...more] = positionals;
-  if (file === undefined || more.length > 0) {
-    throw new UserError(`expected one file, found ${positionals.join(", ") || "none"}\nusage: ${usage}`);
-  }
-  if (values.stack === undefined) throw new UserError(`--stack: expected the stack to write\nusage: ${usage}`);
-  const permissions = values.permissions === undefined ? undefined : fromHere(values.permissions);
-  const path = fromHere(file);
-  process.chdir(projectFolder);
-  const report = await convertFiles({
-    file: path,
-    stack: values.stack,
-    folder: projectFolder,
-    adopt: values.adopt,
-    permissions,
-    policyChecks: values["policy-checks"],
-  });
-  process.stdout.write(report);
-  return 0;
-});
+await run<Options>(
+  npmCommand({
+    name: "convert",
+    summary: "Converts the multi-cluster-config.yaml of the legacy script to stack config, see docs/migration.md.",
+    examples: ["multi-cluster-config.yaml --stack prod --adopt"],
+    exitCodes: { 0: "the stack file is complete and valid", 1: "nothing was written; the output lists every reason" },
+  })
+    .argument("<file>", "the legacy script's YAML file", path)
+    .addOption(stackOption())
+    .option("--adopt", "import what the legacy script created (adopt: true on every target account)")
+    .option("--permissions <file>", "use this permission policy (iam.policyFile)", path)
+    .addOption(new Option("--policy-checks <level>", "how findings in that policy count").choices(["error", "warn"])),
+  async ({ stack, adopt = false, permissions, policyChecks }, file) => {
+    process.chdir(projectFolder);
+    const report = await convertFiles({ file: file!, stack, folder: projectFolder, adopt, permissions, policyChecks });
+    process.stdout.write(report);
+    return 0;
+  },
+);

@@ -1,26 +1,34 @@
-/** `npm run docs`: writes the documents that follow from the program itself. A test of each tells when one is behind. */
+/** `npm run docs`: writes the documents that follow from the program itself. A test compares each with the program. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { loadCatalogue } from "../../policies/catalogue.js";
-import { projectFolder, run } from "../common/command.js";
+import { npmCommand, projectFolder, run } from "../common/command.js";
 import { configDocument, configPath } from "./config.js";
 import { limitsDocument, limitsPath } from "./limits.js";
 import { permissionsDocument, permissionsPath, provisioningDocument, provisioningPath } from "./permissions.js";
 
-await run(async () => {
-  process.chdir(projectFolder);
-  const documents: ReadonlyArray<readonly [path: string, text: string]> = [
-    [configPath, configDocument()],
-    [limitsPath, limitsDocument()],
-    [permissionsPath, permissionsDocument(await loadCatalogue())],
-    [provisioningPath, provisioningDocument()],
-  ];
-  for (const [path, text] of documents) {
-    const changed = !existsWith(path, text);
-    if (changed) writeFileSync(path, text);
-    console.log(`${path}: ${changed ? "written" : "unchanged"}`);
-  }
-  return 0;
-});
+await run(
+  npmCommand({
+    name: "docs",
+    summary: "Writes the generated documents in docs/.",
+    examples: [""],
+    exitCodes: { 0: "the documents are up to date", 1: "a document cannot be written" },
+  }),
+  async () => {
+    process.chdir(projectFolder);
+    const documents: ReadonlyArray<readonly [path: string, text: string]> = [
+      [configPath, configDocument()],
+      [limitsPath, limitsDocument()],
+      [permissionsPath, permissionsDocument(await loadCatalogue())],
+      [provisioningPath, provisioningDocument()],
+    ];
+    for (const [path, text] of documents) {
+      const changed = !existsWith(path, text);
+      if (changed) writeFileSync(path, text);
+      console.log(`${path}: ${changed ? "written" : "unchanged"}`);
+    }
+    return 0;
+  },
+);
 
 function existsWith(path: string, text: string): boolean {
   try {

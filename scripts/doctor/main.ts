@@ -1,6 +1,6 @@
 /** `npm run doctor`: reads a stack's accounts before anything is changed in them. Exit code 1 when something is wrong. */
 import { readFileSync } from "node:fs";
-import { commandArguments, projectFolder, run } from "../common/command.js";
+import { npmCommand, path, projectFolder, run, stackOption, text } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { toStderr } from "../common/progress.js";
 import { readStackFile } from "../common/stackFile.js";
@@ -8,27 +8,42 @@ import { doctor, stackSettings } from "./doctor.js";
 import { reportText } from "./report.js";
 import { StackState } from "./state.js";
 
-const usage = "npm run doctor -- [--stack dev] [--profile P …] [--state FILE] [--json]";
+interface Options {
+  readonly stack: string;
+  readonly profile: readonly string[];
+  readonly state?: string;
+  readonly json?: true;
+}
 
-await run(async () => {
-  const { values, positionals } = commandArguments(usage, {
-    stack: { type: "string", default: "dev" },
-    profile: { type: "string", multiple: true, default: [] },
-    state: { type: "string" },
-    json: { type: "boolean", default: false },
-  });
-  if (positionals.length > 0) throw new UserError(`unexpected argument ${positionals[0]}\nusage: ${usage}`);
-  const { stack } = values;
-  // A path that the person gave is relative to where they are.
-  const state = values.state === undefined ? undefined : StackState.parse(readState(values.state), stack, values.state);
-  process.chdir(projectFolder);
-  const settings = await stackSettings(stack, readStackFile(projectFolder, stack));
-  const report = await doctor(settings, { profiles: values.profile, state, onRead: progress() });
-  process.stdout.write(
-    values.json ? `${JSON.stringify(report, null, 2)}\n` : `${reportText(report, process.stdout.columns)}\n`,
-  );
-  return report.ok ? 0 : 1;
-});
+await run<Options>(
+  npmCommand({
+    name: "doctor",
+    summary: "Reads a stack's accounts and reports what prevents pulumi up. Changes nothing.",
+    examples: ["--stack prod", "--stack prod --profile dev --json"],
+    exitCodes: { 0: "nothing prevents pulumi up", 1: "a finding prevents it, or an account cannot be read" },
+  })
+    .addOption(stackOption("dev"))
+    .option(
+      "--profile <name>",
+      "read only this account; can be given several times",
+      (value, all: readonly string[]) => [...all, text(value)],
+      [],
+    )
+    .option("--state <file>", "output of pulumi stack export; - reads standard input", (file) =>
+      file === "-" ? file : path(file),
+    )
+    .option("--json", "print the report as JSON"),
+  async ({ stack, profile, state: file, json }) => {
+    const state = file === undefined ? undefined : StackState.parse(readState(file), stack, file);
+    process.chdir(projectFolder);
+    const settings = await stackSettings(stack, readStackFile(projectFolder, stack));
+    const report = await doctor(settings, { profiles: [...profile], state, onRead: progress() });
+    process.stdout.write(
+      json ? `${JSON.stringify(report, null, 2)}\n` : `${reportText(report, process.stdout.columns)}\n`,
+    );
+    return report.ok ? 0 : 1;
+  },
+);
 
 /** `-` reads standard input: `pulumi stack export --stack dev | npm run doctor -- --state -`. */
 function readState(path: string): string {

@@ -1,42 +1,17 @@
 /** Which clusters are verified on demand, and how kubectl finds each. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parse } from "yaml";
 import type { ClusterSettings, Settings } from "../../config/settings.js";
-import { commandArguments } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import type { Processes } from "../common/processes.js";
-
-const usage =
-  "npm run verify -- --stack NAME [--cluster NAME] [--context NAME] [--kubeconfig FILE] [--kubectl COMMAND]";
 
 /** What was given on the command line. */
 export interface Given {
   readonly cluster?: string | undefined;
   readonly context?: string | undefined;
   readonly kubeconfig?: string | undefined;
-}
-
-/**
- * The command line; paths are made absolute.
- *
- * @throws UserError with the usage
- */
-export function verifyArguments(args: string[]): { stack: string; kubectl: string; given: Given } {
-  const text = { type: "string" } as const;
-  const options = { stack: text, cluster: text, context: text, kubeconfig: text, kubectl: text };
-  const { values, positionals } = commandArguments(usage, options, args);
-  if (positionals.length > 0) throw new UserError(`unexpected argument ${positionals[0]}\nusage: ${usage}`);
-  const { stack, cluster, context, kubectl = "kubectl" } = values;
-  if (stack === undefined) throw new UserError(`--stack is missing: the stack to verify\nusage: ${usage}`);
-  const kubeconfig = values.kubeconfig === undefined ? undefined : resolve(values.kubeconfig);
-  if (kubeconfig !== undefined && !existsSync(kubeconfig)) {
-    throw new UserError(`--kubeconfig: there is no file ${kubeconfig}`);
-  }
-  // A name without a slash is looked up on the PATH.
-  const command = kubectl.includes("/") ? resolve(kubectl) : kubectl;
-  return { stack, kubectl: command, given: { cluster, context, kubeconfig } };
 }
 
 /**
@@ -70,8 +45,9 @@ export function clustersToVerify(
  * @throws UserError when only Pulumi can reach the cluster
  */
 export function accessFlags(cluster: ClusterSettings, given: Given, processes: Processes): string[] {
-  if (given.context !== undefined || given.kubeconfig !== undefined) return flags(given);
   const { name, region, profile, context, kubeconfig } = cluster;
+  if (given.kubeconfig !== undefined) return flags({ context, ...given });
+  if (given.context !== undefined) return flags(given);
   if (kubeconfig === undefined && context === undefined) {
     const account = profile === undefined ? "" : ` --profile ${profile}`;
     throw new UserError(

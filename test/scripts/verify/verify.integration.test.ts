@@ -10,7 +10,7 @@ import { workloadOf } from "../../../documents/workload.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import type { Evaluation } from "../../../scripts/common/evaluate.js";
 import { Processes } from "../../../scripts/common/processes.js";
-import { accessFlags, clustersToVerify, verifyArguments } from "../../../scripts/verify/access.js";
+import { accessFlags, clustersToVerify } from "../../../scripts/verify/access.js";
 import { verifyInCluster } from "../../../scripts/verify/job.js";
 import { Kubectl } from "../../../scripts/verify/kubectl.js";
 import { changed } from "../../program/stacks.js";
@@ -351,7 +351,13 @@ describe("how kubectl finds a cluster", () => {
     ["its kubeconfig", { kubeconfig: "kube/config" }, {}, ["--kubeconfig=kube/config"]],
     ["both", { kubeconfig: "~/.kube/x", context: "a" }, {}, [`--kubeconfig=${homedir()}/.kube/x`, "--context=a"]],
     ["what was given wins", { kubeconfig: "k", context: "a" }, { context: "b" }, ["--context=b"]],
-    ["a given kubeconfig wins", { context: "a" }, { kubeconfig: "k" }, ["--kubeconfig=k"]],
+    [
+      "a given kubeconfig, with the context of the config",
+      { context: "a" },
+      { kubeconfig: "k" },
+      ["--kubeconfig=k", "--context=a"],
+    ],
+    ["a given kubeconfig and its current context", { kubeconfig: "c" }, { kubeconfig: "k" }, ["--kubeconfig=k"]],
   ])("by %s", (_, change, given, expected) => {
     expect(accessFlags(cluster(change), given, processes)).toEqual(expected);
   });
@@ -428,29 +434,18 @@ describe("the command", () => {
     expect(code).toBe(130);
   });
 
-  it("called wrongly: says how, without a stack", async () => {
-    const { code, output } = await command([]);
-    expect(output).toBe(
-      "--stack is missing: the stack to verify\nusage: npm run verify -- --stack NAME [--cluster NAME] [--context NAME] [--kubeconfig FILE] [--kubectl COMMAND]\n",
-    );
-    expect(code).toBe(1);
-  });
-});
-
-describe("arguments", () => {
-  it("are taken, with paths from where the caller is", () => {
-    const given = { cluster: "a", context: "b", kubeconfig: path.resolve("package.json") };
-    const args = ["--stack", "dev", "--cluster", "a", "--context=b", "--kubeconfig", "package.json"];
-    expect(verifyArguments(args)).toEqual({ stack: "dev", kubectl: "kubectl", given });
-    expect(verifyArguments([...args, "--kubectl", "bin/kubectl"]).kubectl).toBe(path.resolve("bin/kubectl"));
-  });
-
   it.each([
-    [["--stack"], "usage: npm run verify"],
-    [["--stack", "dev", "--nope"], "usage: npm run verify"],
-    [["--stack", "dev", "prod"], "unexpected argument prod"],
-    [["--stack", "dev", "--kubeconfig", "/nonexistent"], "there is no file /nonexistent"],
-  ])("%j is refused", (args, expected) => {
-    expect(() => verifyArguments(args)).toThrow(expected);
+    [[], "required option '--stack <name>' not specified"],
+    [["--stack"], "argument missing"],
+    [["--stack", ""], "is invalid. Expected letters"],
+    [["--stack", "dev", "--nope"], "unknown option '--nope'"],
+    [["--stack", "dev", "prod"], 'unexpected argument "prod". npm passes options on only after "--"'],
+    [["--stack", "dev", "--kubeconfig", "/nonexistent"], "Expected a file; /nonexistent is not one"],
+    [["--stack", "dev", "--kubectl", ""], "Expected a text that is not empty"],
+  ])("rejects %j", async (args, expected) => {
+    const { code, output } = await command(args);
+    expect(output).toContain(expected);
+    expect(output).toMatch(/\nRun npm run verify -- --help for usage\.\n$/);
+    expect(code).toBe(1);
   });
 });

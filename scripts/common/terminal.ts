@@ -1,0 +1,20 @@
+/** How output adapts to a terminal. */
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Styles a text, or returns it as it is. */
+export type Paint = (style: Style, text: string) => string;
+
+/** For output that is compared or stored. */
+export const plain: Paint = (_, text) => text;
+
+/** Styles on a terminal, unless NO_COLOR or TERM=dumb is set. */
+export function painter(stream: NodeJS.WriteStream): Paint {
+  return stream.isTTY === true && stream.hasColors() ? styleText : plain;
+}
+
+/** The text, cut to at most `length` characters; a cut ends in "…". */
+export function clip(value: string, length: number): string {
+  return value.length > length ? `${value.slice(0, length - 1).trimEnd()}…` : value;
+}

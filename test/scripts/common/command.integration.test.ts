@@ -1,0 +1,58 @@
+/** The command line of every command, as npm starts it. */
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { projectFolder } from "../../../scripts/common/command.js";
+
+const npm = (args: string, env: NodeJS.ProcessEnv = {}) => {
+  const { stdout, stderr, status } = spawnSync("bash", ["-o", "pipefail", "-c", `npm run --silent ${args}`], {
+    cwd: projectFolder,
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+  return { stdout, stderr, status };
+};
+
+describe.each(["plan", "rehearse", "doctor", "verify", "convert", "docs"])("npm run %s", (name) => {
+  test("-- --help shows usage, options, an example and the exit codes", () => {
+    const { stdout, stderr, status } = npm(`${name} -- --help`);
+    for (const part of [`Usage: npm run ${name} -- `, "Options:", "Examples:", "Exit codes:\n  0  "]) {
+      expect(stdout).toContain(part);
+    }
+    expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+  });
+
+  test("rejects an argument that it does not know", () => {
+    const { stdout, stderr, status } = npm(
+      `${name} -- ${name === "convert" ? "a.yaml --stack dev" : name === "verify" ? "--stack dev" : ""} surplus`,
+    );
+    expect(stderr).toContain('unexpected argument "surplus". npm passes options on only after "--"');
+    expect({ stdout, status }).toEqual({ stdout: "", status: 1 });
+  });
+});
+
+test.each([
+  ["plan --stack prod", "--stack", "npm run plan -- --stack prod"],
+  ["plan --stack=prod", "--stack", "npm run plan -- --stack prod"],
+  ["plan --stack=prod --out x", "--stack, --out", "npm run plan -- --stack prod --out x"],
+  ["plan --json", "--json", "npm run plan -- --json"],
+  ["convert a.yaml --stack prod", "--stack", "npm run convert -- --stack <name>"],
+])("%s names the missing --", (args, taken, remedy) => {
+  const { stdout, stderr, status } = npm(args);
+  expect(stderr).toContain(`npm took ${taken} for itself. Put "--" before the options: ${remedy}\n`);
+  expect({ stdout, status }).toEqual({ stdout: "", status: 1 });
+});
+
+test("plan | head ends quietly", () => {
+  const { stdout, stderr, status } = npm("plan -- --json | head -n 1");
+  expect({ stdout, stderr, status }).toEqual({ stdout: "{\n", stderr: "", status: 0 });
+});
+
+test("plan --out is relative to where the user is", () => {
+  const { stderr, status } = npm("plan -- --out ''", { INIT_CWD: tmpdir() });
+  expect(stderr).toContain("Expected a text that is not empty");
+  expect(status).toBe(1);
+  const file = npm("plan -- --out sub/..", { INIT_CWD: join(projectFolder, "docs") });
+  expect(file.stderr).toContain("other content");
+});
