@@ -1,24 +1,33 @@
-/** The plan as a tree to read: components, what is in them, and where each thing goes. */
+/** The plan as a tree: components, their resources, and the provider of each. */
+import { issuerPath } from "../../config/settings.js";
 import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT, policySize } from "../../policies/size.js";
 import type { Evaluation, Registered } from "./evaluate.js";
+import { type Paint, plain } from "./terminal.js";
 
 /** Lines of the tree, warnings and totals. */
-export function planTree(evaluation: Evaluation): string {
+export function planTree(evaluation: Evaluation, paint: Paint = plain): string {
   const { resources, settings, stack, warnings } = evaluation;
   const components = resources.filter(({ type, parent }) => parent === undefined && type.startsWith("holmes-aws-mcp:"));
   const order = ["SourceCluster", "TargetAccount", "Organization", "McpImage", "McpDeployment"];
   const rank = ({ type }: Registered) => order.indexOf(type.split(":").at(-1)!);
-  const sorted = [...components].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, "en"));
+  // Within a kind, the order of the config.
+  const names = [
+    ...settings.clusters.flatMap(({ name }) => [name, `${name}/mcp`]),
+    ...settings.targetAccounts.map(({ profile }) => profile),
+  ];
+  const sorted = [...components].sort(
+    (a, b) => rank(a) - rank(b) || names.indexOf(a.name) - names.indexOf(b.name) || (a.name < b.name ? -1 : 1),
+  );
   const unmanaged = settings.targetAccounts.filter(({ manage }) => !manage);
   return [
-    `${stack}: what pulumi up would make from nothing (nothing was contacted)`,
+    `${stack}: resources that pulumi up creates in an empty environment (nothing was contacted)`,
     ...sorted.flatMap((component, index) => branch(evaluation, component, "", index === sorted.length - 1)),
     ...unmanaged.map(
       ({ profile, accountId }) =>
-        `   ${profile}: account ${accountId} is managed elsewhere; its role's ARN follows from the names`,
+        `   account ${profile}  ${accountId}, managed outside this stack; the ARN of its role follows from the names`,
     ),
     "",
-    ...warnings.map((warning) => `warning: ${warning}`),
+    ...warnings.map((warning) => `${paint("yellow", "warning:")} ${warning}`),
     totals(resources),
   ].join("\n");
 }
@@ -40,7 +49,7 @@ const kindOf = ({ type }: Registered) => type.split(":").at(-1)!;
 function describe(evaluation: Evaluation, resource: Registered): string {
   const { settings } = evaluation;
   const { open, name, importId } = resource;
-  const taken = importId === undefined ? "" : "  (taken over)";
+  const taken = importId === undefined ? "" : "  (imported)";
   switch (kindOf(resource)) {
     case "SourceCluster": {
       const cluster = settings.clusters.find((item) => item.name === name)!;
@@ -51,20 +60,24 @@ function describe(evaluation: Evaluation, resource: Registered): string {
       const account = settings.targetAccounts.find(({ profile }) => profile === name)!;
       const access = account.assumeRole === undefined ? `profile ${name}` : `role ${account.assumeRole.roleArn}`;
       const existing = account.existingOidcProviders
-        .map((cluster) => `; provider of ${cluster} is there already, not ours`)
+        .map((cluster) => `; the OIDC provider of ${cluster} is managed outside this stack`)
         .join("");
       return `account ${name}  ${account.accountId}, ${account.region}, through ${access}${existing}`;
     }
     case "OpenIdConnectProvider":
-      return `OIDC provider ${String(open.url).replace("https://", "")}${taken}${resource.retainOnDelete ? "  (kept at destroy)" : ""}`;
+      return `OIDC provider of ${clusterOf(evaluation, String(open.url))}${taken}${resource.retainOnDelete ? "  (kept at destroy)" : ""}`;
     case "Role": {
-      const trust = JSON.parse(String(open.assumeRolePolicy));
-      return `role ${open.name}  trust policy ${policySize(trust)} of ${settings.iam.trustPolicyLimit} characters${taken}`;
+      const trust = JSON.parse(String(open.assumeRolePolicy)) as Trust;
+      const issuers = trust.Statement.map(({ Principal }) => Principal.Federated.split(":oidc-provider/")[1]!);
+      const trusted = [...new Set(issuers.map((issuer) => clusterOf(evaluation, issuer)))].join(", ");
+      return `role ${open.name}  trusts ${trusted}; trust policy ${policySize(trust)} of ${settings.iam.trustPolicyLimit} characters${taken}`;
     }
     case "RolePolicy":
-      return `inline policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of ${INLINE_POLICIES_LIMIT} characters${taken}`;
+      return `inline policy ${open.name} of role ${open.role}  ${policySize(JSON.parse(String(open.policy)))} of ${INLINE_POLICIES_LIMIT} characters${taken}`;
     case "Policy":
       return `managed policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of ${MANAGED_POLICY_LIMIT} characters`;
+    case "RolePolicyAttachment":
+      return `attachment of ${String(open.policyArn).split("/").at(-1)} to role ${open.role}`;
     case "McpImage":
       return settings.image.kind === "build"
         ? "image, built from image/"
@@ -74,6 +87,19 @@ function describe(evaluation: Evaluation, resource: Registered): string {
     default:
       return `${kindOf(resource)}  ${nameOf(open) ?? name}${resource.provider === undefined ? "" : `  [${resource.provider}]`}`;
   }
+}
+
+interface Trust {
+  readonly Statement: readonly { readonly Principal: { readonly Federated: string } }[];
+}
+
+/** Name of the cluster with an issuer, given as URL or without `https://`. */
+function clusterOf({ clusters }: Evaluation, issuer: string): string {
+  const path = issuer.replace("https://", "");
+  const current = clusters.find(({ issuerUrl }) => issuerPath(issuerUrl) === path);
+  if (current !== undefined) return current.name;
+  const previous = clusters.find(({ previousIssuers }) => previousIssuers.some((url) => issuerPath(url) === path));
+  return previous === undefined ? path : `${previous.name} (previous issuer)`;
 }
 
 function nameOf(open: Record<string, unknown>): string | undefined {

@@ -5,7 +5,7 @@
 import { type Document, isMap, isSeq, type Node, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 import { z } from "zod";
 import { project } from "../../config/load.js";
-import { type Path, type Problem, pathText, problemText } from "../../config/problems.js";
+import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
 import { configSchema } from "../../config/schema.js";
 import { objectIn, unwrap } from "../../config/schemaProblems.js";
 import { UserError } from "../common/errors.js";
@@ -90,6 +90,8 @@ const sections = [
 class Converter implements Conversion {
   readonly steps: Step[] = [];
   readonly notes: string[] = [];
+  /** Why the file cannot be converted. */
+  private readonly problems: string[] = [];
   private readonly document: Document;
   /** Places in the new config by their places in the old file. */
   private readonly origins: Array<{ to: Path; from: Path }> = [];
@@ -131,8 +133,19 @@ class Converter implements Conversion {
       if (by === undefined) this.mergeTable([to], [from], value);
       else this.mergeList([to], [from], value, by);
     }
-    for (const key of Object.keys(this.old).filter((key) => !sections.some(({ from }) => from === key))) {
-      this.leaveOut([key]);
+    const known = sections.map(({ from }) => from);
+    for (const key of Object.keys(this.old).filter((key) => !known.some((from) => from === key))) {
+      const near = nearest(key, known);
+      if (near !== undefined) this.misspelt([key], near);
+      else this.leaveOut([key]);
+    }
+    if (this.problems.length > 0) {
+      const { source, target } = this.options;
+      throw new UserError(
+        [`${source}: nothing was written to ${target}.`, ...this.problems.map((problem) => `  - ${problem}`)].join(
+          "\n",
+        ),
+      );
     }
     this.namespace();
     this.policy();
@@ -140,6 +153,7 @@ class Converter implements Conversion {
     else if (this.accounts().every((account) => !account.has("adopt"))) {
       this.notes.push("When the script has made providers and roles in these accounts, convert with --adopt.");
     }
+    this.retention();
     this.workload();
   }
 
@@ -160,6 +174,10 @@ class Converter implements Conversion {
 
   private step(outcome: Step["outcome"], key: string, why: string): void {
     this.steps.push({ outcome, key, why });
+  }
+
+  private misspelt(path: Path, near: string): void {
+    this.problems.push(`${pathText(path)}: the key is unknown. Expected ${near}. Correct it, or remove the line.`);
   }
 
   private leaveOut(path: Path, why = "the program has no such key"): void {
@@ -208,8 +226,16 @@ class Converter implements Conversion {
       this.config.set(`${project}:${to[0]}`, this.document.createNode(value));
       return;
     }
+    const names = value.map((entry) => (isTable(entry) ? entry[by] : undefined));
     for (const [index, entry] of value.entries()) {
-      const name = isTable(entry) ? entry[by] : undefined;
+      const name = names[index];
+      const first = names.indexOf(name);
+      if (name !== undefined && first < index) {
+        this.problems.push(
+          `${pathText([...from, index, by])}: ${JSON.stringify(name)} is the ${by} of ${pathText([...from, first])} too. Expected a ${by} of its own for each entry.`,
+        );
+        continue;
+      }
       const known = list.items.findIndex((item) => isMap(item) && name !== undefined && item.get(by) === name);
       const place = known >= 0 ? known : list.items.length;
       if (known < 0) list.add(this.document.createNode(isTable(entry) ? {} : entry));
@@ -228,7 +254,9 @@ class Converter implements Conversion {
     for (const [key, value] of Object.entries(entry)) {
       const name = camelCase(key);
       const schema = schemaAt([...to, name]);
-      if (schema === undefined) this.leaveOut([...from, key]);
+      const near = schema === undefined ? nearest(name, keysAt(to)) : undefined;
+      if (near !== undefined) this.misspelt([...from, key], snakeCase(near));
+      else if (schema === undefined) this.leaveOut([...from, key]);
       else if (isEmpty(value)) this.leaveOut([...from, key], "it has no value");
       else {
         this.origins.push({ to: [...to, name], from: [...from, key] });
@@ -295,6 +323,15 @@ class Converter implements Conversion {
     }
   }
 
+  /** The legacy script keeps OIDC providers at teardown; a stack deletes those that it created or adopted. */
+  private retention(): void {
+    const iam = this.config.get(`${project}:iam`);
+    if (isMap(iam) && iam.has("retainOidcProviders")) return;
+    this.notes.push(
+      "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them unless told otherwise. To keep them, set iam.retainOidcProviders: true.",
+    );
+  }
+
   /** The old file knows neither an image nor a way into a cluster: without them the stack makes IAM only. */
   private workload(): void {
     const { target } = this.options;
@@ -352,6 +389,12 @@ function schemaAt(path: Path): z.ZodType | undefined {
     const shape: Record<string, z.ZodType> = objectIn(plain)?.shape ?? {};
     return Object.hasOwn(shape, part) ? shape[part] : undefined;
   }, configSchema);
+}
+
+/** Keys of the objects at a place of the config. */
+function keysAt(path: Path): string[] {
+  const schema = schemaAt(path);
+  return Object.keys((schema && objectIn(unwrap(schema))?.shape) ?? {});
 }
 
 /** Text as the number or truth value that the schema asks for, where it is one. */

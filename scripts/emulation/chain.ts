@@ -13,7 +13,7 @@ import { toStderr } from "../common/progress.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { EmulatedAws } from "./emulatedAws.js";
 import { ensureGateway } from "./gateway.js";
-import { imagePaths, type LocalPod, startLocalPod } from "./localPod.js";
+import { imageCommands, type LocalPod, startLocalPod } from "./localPod.js";
 import type { McpEndpoint } from "./mcpClient.js";
 import { startMoto } from "./moto.js";
 import { ensurePython } from "./python.js";
@@ -82,7 +82,7 @@ export async function startChain(
     workload: evaluation.resources.find(({ name }) => name === `${cluster.name}/deployment`)!,
     resources: evaluation.resources,
     folder: join(temporary, "pod"),
-    image: imagePaths(serverBin, serverPython, gateway),
+    image: imageCommands([serverBin], serverPython, gateway),
     environment: {
       AWS_ENDPOINT_URL: await front(sts.url),
       AWS_ENDPOINT_URL_STS: sts.url,

@@ -1,6 +1,6 @@
 /**
- * Runs a container of a rendered pod as a process of this machine: its command, environment, ConfigMaps and token,
- * moved to a folder and to loopback. What the pod is given is read from the manifest and nowhere else.
+ * Runs a container of a rendered pod as a process on this machine: its command, environment, ConfigMaps, Secrets and
+ * token, with paths rewritten to a folder and addresses to loopback. Everything is read from the manifest.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -15,12 +15,14 @@ interface Mount {
   readonly subPath?: string;
 }
 
+interface Items {
+  readonly items?: readonly { readonly key: string; readonly path: string }[];
+}
+
 interface Volume {
   readonly name: string;
-  readonly configMap?: {
-    readonly name: string;
-    readonly items?: readonly { readonly key: string; readonly path: string }[];
-  };
+  readonly configMap?: Items & { readonly name: string };
+  readonly secret?: Items & { readonly secretName: string };
   readonly projected?: {
     readonly sources: readonly {
       readonly serviceAccountToken: {
@@ -39,7 +41,11 @@ interface Pod {
   readonly containers: readonly {
     readonly command?: readonly string[];
     readonly args?: readonly string[];
-    readonly env: readonly { readonly name: string; readonly value: string }[];
+    readonly env: readonly {
+      readonly name: string;
+      readonly value?: string;
+      readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+    }[];
     readonly volumeMounts: readonly Mount[];
     readonly startupProbe?: { readonly httpGet?: { readonly path: string } };
   }[];
@@ -48,12 +54,12 @@ interface Pod {
 export interface LocalPodArgs {
   /** Deployment or Job, as registered. */
   readonly workload: Registered;
-  /** The stack's resources: where the ConfigMaps are. */
+  /** The stack's resources, for the ConfigMaps and Secrets of the workload's cluster. */
   readonly resources: readonly Registered[];
   readonly folder: string;
-  /** What lies in the image: paths there to paths here. */
-  readonly image: Readonly<Record<string, string>>;
-  /** Environment of this machine: where the emulated AWS is, how to get out. */
+  /** Programs of the image: the path there to the command line here. */
+  readonly image: Readonly<Record<string, readonly string[]>>;
+  /** Environment of this machine: endpoints of the emulated AWS, proxy. */
   readonly environment: Readonly<Record<string, string>>;
   /** Makes the token of the pod's service account. */
   readonly token: (subject: {
@@ -79,16 +85,25 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   const container = pod.containers[0]!;
   if (container.command === undefined) {
     throw new UserError(
-      `${workload.name}: the image brings a command of its own, which only a container can run; rehearse a stack that builds its image`,
+      `${workload.name}: the image has its own command, which only a container can run. Rehearse a stack that builds its image.`,
     );
   }
-  const moved = mover(folder, container.volumeMounts, args.image);
+  const rewrite = pathRewriter(folder, container.volumeMounts);
   const port = await freePort();
-  const tokenFile = await placeVolumes(args, object.metadata.namespace, pod, moved);
+  const tokenFile = await placeVolumes(args, object.metadata.namespace, pod, rewrite);
   const environment = Object.fromEntries(
-    container.env.map(({ name, value }) => [name, loopbackVariable(name, moved(value), port)]),
+    container.env.map(({ name, value, valueFrom }) => {
+      const text =
+        valueFrom === undefined
+          ? value!
+          : dataOf(args, "Secret", object.metadata.namespace, valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key]!;
+      return [name, loopbackVariable(name, rewrite(text), port)];
+    }),
   );
-  const [command, ...rest] = [...container.command, ...loopbackArguments([...(container.args ?? [])], port)].map(moved);
+  const words = [...container.command, ...loopbackArguments([...(container.args ?? [])], port)];
+  const [command, ...rest] = words.flatMap((word, index) =>
+    words[index - 1] === "--stdio" ? shellCommand(word, args.image) : (args.image[word] ?? rewrite(word)),
+  );
   const child = processes.start("MCP server", command!, rest, {
     cwd: folder,
     env: { ...environment, ...args.environment, PATH: process.env.PATH },
@@ -100,21 +115,22 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   return { child, port, tokenFile };
 }
 
-/** Rewrites paths of the pod and of the image in one pass, so that no path is moved twice. */
-function mover(
-  folder: string,
-  mounts: readonly Mount[],
-  image: Readonly<Record<string, string>>,
-): (text: string) => string {
-  const places = new Map([
-    ...Object.entries(image),
-    ...mounts.map(({ mountPath }): [string, string] => [mountPath, join(folder, mountPath)]),
-  ]);
-  const longestFirst = [...places.keys()]
-    .sort((a, b) => b.length - a.length)
-    .map((path) => path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  const pattern = new RegExp(`(?<![\\w./-])(${longestFirst.join("|")})(?![\\w.-])`, "g");
-  return (text) => text.replace(pattern, (path) => places.get(path)!);
+/** Rewrites paths of the pod's mounts in one pass, so that no path is rewritten twice. */
+function pathRewriter(folder: string, mounts: readonly Mount[]): (text: string) => string {
+  const longestFirst = mounts.map(({ mountPath }) => mountPath).sort((a, b) => b.length - a.length);
+  const pattern = new RegExp(`(?<![\\w./-])(${longestFirst.map(escapeRegExp).join("|")})(?![\\w.-])`, "g");
+  return (text) => text.replace(pattern, (path) => join(folder, path));
+}
+
+const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** A shell command whose programs are those of this machine; their paths may contain spaces and apostrophes. */
+function shellCommand(command: string, image: LocalPodArgs["image"]): string {
+  const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+  return command
+    .split(" ")
+    .map((word) => image[word]?.map(quoted).join(" ") ?? word)
+    .join(" ");
 }
 
 const loopbackVariable = (name: string, value: string, port: number) =>
@@ -130,7 +146,7 @@ async function placeVolumes(
   args: LocalPodArgs,
   namespace: string,
   pod: Pod,
-  moved: (text: string) => string,
+  rewrite: (text: string) => string,
 ): Promise<string> {
   let tokenFile = "";
   const write = (path: string, content: string) => {
@@ -142,12 +158,16 @@ async function placeVolumes(
   for (const { name, mountPath, subPath } of mounts) {
     const volume = pod.volumes.find((item) => item.name === name)!;
     const target = join(args.folder, mountPath);
-    if (volume.configMap !== undefined) {
-      const data = configMap(args.resources, namespace, volume.configMap.name);
-      const items = volume.configMap.items ?? Object.keys(data).map((key) => ({ key, path: key }));
+    const source = volume.configMap ?? volume.secret;
+    if (source !== undefined) {
+      const data =
+        volume.configMap !== undefined
+          ? dataOf(args, "ConfigMap", namespace, volume.configMap.name)
+          : dataOf(args, "Secret", namespace, volume.secret!.secretName);
+      const items = source.items ?? Object.keys(data).map((key) => ({ key, path: key }));
       for (const { key, path } of items) {
-        if (subPath === undefined) write(join(target, path), moved(data[key]!));
-        else if (subPath === path) write(target, moved(data[key]!));
+        if (subPath === undefined) write(join(target, path), rewrite(data[key]!));
+        else if (subPath === path) write(target, rewrite(data[key]!));
       }
     } else if (volume.projected !== undefined) {
       for (const { serviceAccountToken } of volume.projected.sources) {
@@ -164,22 +184,46 @@ async function placeVolumes(
     } else if (volume.emptyDir !== undefined) {
       mkdirSync(target, { recursive: true });
     } else {
-      throw new UserError(`${args.workload.name}: volume ${name} is of a kind that only a cluster has`);
+      throw new UserError(
+        `${args.workload.name}: volume ${name} is of a kind that only a cluster has. Remove it (mcp.extraVolumes) from the config that you rehearse.`,
+      );
     }
   }
   return tokenFile;
 }
 
-function configMap(resources: readonly Registered[], namespace: string, name: string): Record<string, string> {
-  const found = resources.find(({ type, open }) => {
+/** Texts of a ConfigMap or Secret of the workload's own cluster. */
+function dataOf(
+  { resources, workload }: LocalPodArgs,
+  kind: "ConfigMap" | "Secret",
+  namespace: string,
+  name: string,
+): Record<string, string> {
+  const found = resources.find(({ type, provider, open }) => {
     const metadata = open.metadata as { name?: string; namespace?: string } | undefined;
-    return type === "kubernetes:core/v1:ConfigMap" && metadata?.name === name && metadata.namespace === namespace;
+    return (
+      type === `kubernetes:core/v1:${kind}` &&
+      provider === workload.provider &&
+      metadata?.name === name &&
+      metadata.namespace === namespace
+    );
   });
-  if (found === undefined) throw new Error(`no ConfigMap ${namespace}/${name} is registered`);
-  return found.open.data as Record<string, string>;
+  if (found === undefined) {
+    throw new UserError(
+      `${workload.name}: ${kind} ${namespace}/${name} is managed outside this stack. The rehearsal cannot read it. Remove its volume (mcp.extraVolumes) from the config that you rehearse.`,
+    );
+  }
+  const { data, stringData } = found.open as Record<string, Record<string, string> | undefined>;
+  if (kind === "ConfigMap") return data ?? {};
+  const decoded = Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]);
+  return { ...Object.fromEntries(decoded), ...stringData };
 }
 
-/** Paths of the image that a pod names, and what stands for them on this machine. */
-export function imagePaths(server: string, python: string, gateway: string): Record<string, string> {
-  return { [paths.server]: server, [paths.python]: python, [paths.gateway]: gateway };
+/** Programs of the image that a pod names, and their command lines on this machine. */
+export function imageCommands(
+  server: readonly string[],
+  python: string,
+  gateway: string,
+): Record<string, readonly string[]> {
+  return { [paths.server]: server, [paths.python]: [python], [paths.gateway]: [process.execPath, gateway] };
 }

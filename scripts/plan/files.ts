@@ -1,6 +1,8 @@
 /** The plan as files: every document that the program would place, for reading and for comparing between commits. */
 import { stringify } from "yaml";
 import type { HolmesConfig } from "../../documents/holmes.js";
+import { trustRoles } from "../../documents/profiles.js";
+import { roleNameFor } from "../../policies/trust.js";
 import type { Evaluation, Registered } from "../common/evaluate.js";
 import { topology } from "./topology.js";
 
@@ -49,13 +51,14 @@ export function manifestsOf({ resources }: Evaluation, provider: string): Record
 export function planFiles(evaluation: Evaluation): Map<string, string> {
   const files = new Map<string, string>([
     ["plan.json", planJson(evaluation)],
-    ["topology.svg", topology(evaluation)],
+    ["topology.md", topology(evaluation)],
   ]);
   for (const { role, name, document } of rolePolicies(evaluation)) {
     const folder = `accounts/${role.provider!.replace(/\/aws$/, "")}/${role.inputs.name}`;
     files.set(`${folder}/trust-policy.json`, json(JSON.parse(String(role.inputs.assumeRolePolicy))));
     files.set(`${folder}/${name}.json`, json(JSON.parse(document)));
   }
+  for (const [path, document] of documentsOfUnmanaged(evaluation)) files.set(path, json(document));
   for (const { name } of evaluation.settings.clusters.filter(({ deploy }) => deploy)) {
     const documents = manifestsOf(evaluation, `${name}/kubernetes`).map((object) =>
       stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
@@ -68,6 +71,24 @@ export function planFiles(evaluation: Evaluation): Map<string, string> {
     files.set(`holmes/${cluster}/robusta-values.yaml`, holmes.robustaValues);
   }
   return files;
+}
+
+/** Documents for whoever manages the accounts with `manage: false`. */
+function documentsOfUnmanaged({ settings, clusters }: Evaluation): [path: string, document: object][] {
+  return settings.targetAccounts
+    .filter(({ manage }) => !manage)
+    .flatMap((account) =>
+      trustRoles(settings, account, clusters).flatMap(({ number, document }): [string, object][] => {
+        const folder = `accounts/${account.profile}/${roleNameFor(settings.iam.roleName, number)}`;
+        return [
+          [`${folder}/trust-policy.json`, document],
+          ...account.permissions.policies.map(({ name, document }): [string, object] => [
+            `${folder}/${name}.json`,
+            document,
+          ]),
+        ];
+      }),
+    );
 }
 
 /** Every permission policy of every role, inline or attached. */

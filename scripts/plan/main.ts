@@ -2,6 +2,7 @@
 import { npmCommand, path, projectFolder, run, stackOption } from "../common/command.js";
 import { evaluate } from "../common/evaluate.js";
 import { readStackFile } from "../common/stackFile.js";
+import { painter } from "../common/terminal.js";
 import { planTree } from "../common/tree.js";
 import { planFiles, planJson } from "./files.js";
 import { writeFiles } from "./outputFolder.js";
@@ -30,7 +31,7 @@ await run<Options>(
     process.chdir(projectFolder);
     const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
     if (out !== undefined) writeFiles(out, projectFolder, planFiles(evaluation));
-    process.stdout.write(json ? planJson(evaluation) : `${planTree(evaluation)}\n`);
+    process.stdout.write(json ? planJson(evaluation) : `${planTree(evaluation, painter(process.stdout))}\n`);
     return 0;
   },
 );

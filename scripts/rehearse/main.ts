@@ -1,9 +1,11 @@
 /** `npm run rehearse`: deploys a stack to this machine, with the real MCP server and an emulated AWS. */
-import { npmCommand, projectFolder, run, stackOption } from "../common/command.js";
+import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
+import { painter } from "../common/terminal.js";
 import { rehearse } from "./rehearsal.js";
 
 interface Options {
   readonly stack: string;
+  readonly cluster?: string;
 }
 
 await run<Options>(
@@ -13,9 +15,12 @@ await run<Options>(
       "Deploys a stack to this machine: roles in an emulated AWS, and the real MCP server, which must reach every account.",
     examples: ["--stack prod"],
     exitCodes: { 0: "every check is right", 1: "a check is wrong, or something is missing on this machine" },
-  }).addOption(stackOption("dev")),
-  async ({ stack }) => {
+  })
+    .addOption(stackOption("dev"))
+    .option("--cluster <name>", "rehearse one cluster; default: every cluster that the server is deployed to", text),
+  async (options) => {
     process.chdir(projectFolder);
-    return (await rehearse(projectFolder, stack, (text) => process.stdout.write(`${text}\n`))) ? 0 : 1;
+    const show = (text: string) => process.stdout.write(`${text}\n`);
+    return (await rehearse(projectFolder, { ...options, show, paint: painter(process.stdout) })) ? 0 : 1;
   },
 );

@@ -1,12 +1,30 @@
-/** Rehearses a stack without a cloud: its roles in an emulated AWS, and the real MCP server that uses each of them. */
-import { readFileSync, writeFileSync } from "node:fs";
+/** Deploys a stack to this machine: roles in an emulated AWS, and the real MCP server, which answers for each account. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import Table from "cli-table3";
-import { evaluate } from "../common/evaluate.js";
+import type { Settings } from "../../config/settings.js";
+import { profilesByCluster, trustRoles } from "../../documents/profiles.js";
+import { minify } from "../../policies/size.js";
+import { AUDIENCE, roleNameFor } from "../../policies/trust.js";
+import { UserError } from "../common/errors.js";
+import { type Evaluation, evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
+import { toStderr } from "../common/progress.js";
 import { readStackFile } from "../common/stackFile.js";
+import { clip, type Paint, plain } from "../common/terminal.js";
 import { planTree } from "../common/tree.js";
-import { type Chain, startChain } from "../emulation/chain.js";
-import { callTool, listTools } from "../emulation/mcpClient.js";
+import { EmulatedAws } from "../emulation/emulatedAws.js";
+import { ensureGateway } from "../emulation/gateway.js";
+import { imageCommands, type LocalPod, startLocalPod } from "../emulation/localPod.js";
+import { callTool, listTools, type McpEndpoint } from "../emulation/mcpClient.js";
+import { startMoto } from "../emulation/moto.js";
+import { ensurePython } from "../emulation/python.js";
+import { startServiceReferenceProxy } from "../emulation/serviceReference.js";
+import { startStsFront } from "../emulation/stsFront.js";
+import { ClusterIssuer } from "../emulation/tokens.js";
 
 interface Check {
   readonly what: string;
@@ -16,34 +34,193 @@ interface Check {
   readonly right: boolean;
 }
 
+export interface RehearsalOptions {
+  readonly stack: string;
+  /** Rehearse this cluster only. Default: every cluster that the server is deployed to. */
+  readonly cluster?: string;
+  /** Receives the plan, the tables and Holmes' configuration. */
+  readonly show: (text: string) => void;
+  readonly paint?: Paint;
+}
+
 /**
- * @param show gets what a person reads: the plan, the table, Holmes' configuration
- * @returns whether every line of the table is right
+ * With `mcp.enabled: false` only the roles are rehearsed, by the calls of STS that any pod of the trusted service
+ * account makes.
+ *
+ * @returns whether every line of the tables is right
  * @throws UserError when something is missing on this machine
  */
-export async function rehearse(folder: string, stack: string, show: (text: string) => void): Promise<boolean> {
+export async function rehearse(folder: string, options: RehearsalOptions): Promise<boolean> {
+  const { stack, show } = options;
   const config = readStackFile(folder, stack);
-  // A bad config is told before anything is installed or started.
+  // An invalid config is reported before anything is installed or started.
   const plan = await evaluate(stack, config);
-  show(planTree(plan));
+  const clusters = clustersToRehearse(plan, options.cluster);
+  show(planTree(plan, options.paint));
   const processes = new Processes();
   try {
-    const chain = await startChain(processes, stack, config, plan);
-    const { evaluation, cluster } = chain;
-    const checks = await checksOf(chain);
-    show(table(checks));
-    show(`Holmes in cluster ${cluster.name} would be given (robusta/holmes chart):\n`);
-    show((evaluation.outputs.holmes as Record<string, { helmValues: string }>)[cluster.name]!.helmValues);
-    const wrong = checks.filter(({ right }) => !right).length;
-    show(wrong === 0 ? `All ${checks.length} checks are right.` : `${wrong} of ${checks.length} checks are wrong.`);
+    const { enabled } = plan.settings.mcp;
+    toStderr(
+      enabled
+        ? "\nPreparing moto (the emulated AWS), the MCP server and the gateway"
+        : "\nPreparing moto (the emulated AWS)",
+    );
+    const programs = enabled ? await installed() : undefined;
+    const temporary = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-"));
+    processes.onStop(() => rmSync(temporary, { recursive: true, force: true }));
+
+    toStderr("Starting the emulated AWS");
+    const moto = await startMoto(processes);
+    const issuers = new Map(plan.clusters.map(({ name, issuerUrl }) => [name, new ClusterIssuer(issuerUrl)]));
+    const keys = new Map(
+      await Promise.all([...issuers.values()].map(async (issuer) => [issuer.issuerUrl, await issuer.jwks()] as const)),
+    );
+    const front = await startStsFront({
+      motoUrl: moto.url,
+      keys,
+      trustPolicyLimit: plan.settings.iam.trustPolicyLimit,
+    });
+    processes.onStop(() => front.close());
+    const aws = new EmulatedAws(front.url);
+    processes.onStop(() => aws.close());
+
+    toStderr("Evaluating index.ts and creating its AWS resources in the emulated AWS");
+    await createExisting(aws, plan);
+    const evaluation = await evaluate(stack, config, aws.register(plan.settings));
+    const reference = programs && (await startServiceReferenceProxy(join(temporary, "service-reference")));
+    if (reference !== undefined) processes.onStop(() => reference.close());
+
+    const all: Check[] = [];
+    for (const cluster of clusters) {
+      const issuer = issuers.get(cluster.name)!;
+      let checks: Check[];
+      if (programs === undefined || reference === undefined) {
+        checks = await roleChecks(evaluation, cluster.name, issuer, front.url);
+      } else {
+        toStderr(`Starting the MCP server as the Deployment in ${cluster.name} specifies`);
+        const own = new Processes();
+        try {
+          const pod = await startLocalPod(own, {
+            workload: evaluation.resources.find(({ name }) => name === `${cluster.name}/deployment`)!,
+            resources: evaluation.resources,
+            folder: join(temporary, cluster.name),
+            image: programs,
+            environment: {
+              AWS_ENDPOINT_URL: front.url,
+              AWS_ENDPOINT_URL_STS: front.url,
+              HTTPS_PROXY: reference.proxyUrl,
+              NO_PROXY: "127.0.0.1",
+              REQUESTS_CA_BUNDLE: reference.caBundle,
+            },
+            token: (subject) => issuer.token(subject),
+          });
+          checks = await checksOf(evaluation, pod, issuer);
+        } finally {
+          await own.stopAll();
+        }
+      }
+      all.push(...checks);
+      show(`\nCluster ${cluster.name}`);
+      show(table(checks, options.paint));
+      show(`Configuration of Holmes in cluster ${cluster.name} (chart robusta/holmes):\n`);
+      show((evaluation.outputs.holmes as Record<string, { helmValues: string }>)[cluster.name]!.helmValues);
+    }
+    const wrong = all.filter(({ right }) => !right).length;
+    show(wrong === 0 ? `All ${all.length} checks are right.` : `${wrong} of ${all.length} checks are wrong.`);
     return wrong === 0;
   } finally {
     await processes.stopAll();
   }
 }
 
-/** Asks as Holmes does, and then what must be refused. */
-async function checksOf({ evaluation: { settings }, pod, issuer, endpoint }: Chain): Promise<Check[]> {
+/** The named cluster, else every one that the server is deployed to; without a server every cluster. */
+function clustersToRehearse({ stack, settings, clusters }: Evaluation, cluster: string | undefined) {
+  const candidates = clusters.filter(({ deploy }) => deploy || !settings.mcp.enabled);
+  const wanted = candidates.filter(({ name }) => cluster === undefined || name === cluster);
+  if (wanted.length > 0) return wanted;
+  const names = candidates.map(({ name }) => name).join(", ");
+  throw new UserError(
+    cluster === undefined
+      ? `stack ${stack}: no cluster has deploy: true, and mcp.enabled is true. There is nothing to rehearse.`
+      : `--cluster ${cluster}: stack ${stack} does not deploy to this cluster. Expected one of: ${names}.`,
+  );
+}
+
+/** Programs of the image, installed on this machine. */
+async function installed() {
+  const [{ serverBin, serverPython }, gateway] = await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]);
+  return imageCommands([serverBin], serverPython, gateway);
+}
+
+/** Takes every role with a token of the cluster, as Holmes' pod does, and as a pod that no role trusts. */
+async function roleChecks(
+  { settings, clusters }: Evaluation,
+  cluster: string,
+  issuer: ClusterIssuer,
+  url: string,
+): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const { name: profile, accountId, roleArn, region } of profilesByCluster(settings, clusters).get(cluster)!) {
+    const sts = new STSClient({
+      endpoint: url,
+      region,
+      credentials: { accessKeyId: "unused", secretAccessKey: "unused" },
+    });
+    const attempt = async (what: string, expected: string, subject: Settings["subjects"][number]) => {
+      const start = performance.now();
+      const answered = await issuer
+        .token(subject)
+        .then((WebIdentityToken) =>
+          sts.send(
+            new AssumeRoleWithWebIdentityCommand({ RoleArn: roleArn, RoleSessionName: "rehearsal", WebIdentityToken }),
+          ),
+        )
+        .then(
+          ({ AssumedRoleUser }) => AssumedRoleUser!.Arn!.split(":")[4]!,
+          (error: Error) => error.name,
+        );
+      checks.push({ what, expected, answered, milliseconds: performance.now() - start, right: answered === expected });
+    };
+    for (const subject of settings.subjects) {
+      await attempt(`${profile}, ${subject.namespace}/${subject.serviceAccount}`, accountId, subject);
+    }
+    const other = { namespace: settings.subjects[0]!.namespace, serviceAccount: "another-service-account" };
+    await attempt(`${profile}, another service account`, "AccessDenied", other);
+    sts.destroy();
+  }
+  return checks;
+}
+
+/** Creates what a stack expects to exist: OIDC providers and roles that are managed outside it. */
+async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
+  for (const account of settings.targetAccounts) {
+    const { iam } = await aws.in(account.accountId, account.partition);
+    for (const { name, issuerUrl, previousIssuers } of clusters) {
+      const there = account.existingOidcProviders.includes(name) || !account.manage;
+      for (const Url of there ? [issuerUrl, ...previousIssuers] : []) {
+        await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: [AUDIENCE] }));
+      }
+    }
+    if (account.manage) continue;
+    for (const { number, document } of trustRoles(settings, account, clusters)) {
+      const RoleName = roleNameFor(settings.iam.roleName, number);
+      await iam.send(
+        new CreateRoleCommand({ RoleName, Path: settings.iam.path, AssumeRolePolicyDocument: minify(document) }),
+      );
+      for (const { name, document: policy } of account.permissions.policies) {
+        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: name, PolicyDocument: minify(policy) }));
+      }
+    }
+  }
+}
+
+/** Calls the server as Holmes does, and then makes calls that it must reject. */
+async function checksOf({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssuer): Promise<Check[]> {
+  const { transport } = settings.mcp;
+  const endpoint: McpEndpoint = {
+    transport,
+    url: `http://127.0.0.1:${pod.port}${transport === "sse" ? "/sse" : "/mcp"}`,
+  };
   const accounts = settings.targetAccounts;
   const command = (text: string) => callTool(endpoint, "call_aws", { cli_command: text });
   const checks: Check[] = [];
@@ -110,18 +287,22 @@ function placeIn(text: string): string {
 
 function short(text: string): string {
   const message = text.match(/"(?:error|detail)":\s*"((?:[^"\\]|\\.)*)"/)?.[1] ?? text;
-  return message.replaceAll("\\n", " ").slice(0, 160);
+  return clip(message.replaceAll("\\n", " "), 160);
 }
 
-function table(checks: readonly Check[]): string {
+/** Width of a table's other columns with their borders, in characters. */
+const otherColumns = 80;
+
+function table(checks: readonly Check[], paint: Paint = plain): string {
   const rows = new Table({
     head: ["profile", "expected", "answered", "ms", "verdict"],
-    colWidths: [null, null, 60, null, null],
+    colWidths: [null, null, Math.max(40, (process.stdout.columns ?? 140) - otherColumns), null, null],
     wordWrap: true,
     style: { head: [], border: [] },
   });
   for (const { what, expected, answered, milliseconds, right } of checks) {
-    rows.push([what, expected, answered, Math.round(milliseconds).toString(), right ? "right" : "WRONG"]);
+    const verdict = right ? paint("green", "right") : paint(["red", "bold"], "WRONG");
+    rows.push([what, expected, answered, Math.round(milliseconds).toString(), verdict]);
   }
   return `\n${rows.toString()}\n`;
 }

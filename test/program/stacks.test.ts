@@ -90,8 +90,27 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
       expect(files.get(`holmes/${name}/helm-values.yaml`)).toContain("mcp_servers:");
       expect(files.get(`holmes/${name}/robusta-values.yaml`)).toMatch(/^holmes:\n {2}mcp_servers:/);
     }
-    expect(files.get("topology.svg")).toMatch(/^<svg .*<\/svg>\n$/s);
+    const topology = files.get("topology.md")!;
+    for (const [index, { name }] of settings.clusters.entries()) {
+      expect(topology).toContain(`  cluster${index}["cluster ${name}<br/>`);
+    }
+    expect(topology.match(/ -->\|"EKSMultiAccountMCPRole"\| account\d$/gm)).toHaveLength(
+      settings.clusters.length * settings.targetAccounts.length,
+    );
   });
+});
+
+test("the plan has the documents of an account that is managed outside the stack", async () => {
+  const managed = planFiles(await changed("dev"));
+  const files = planFiles(
+    await changed("dev", ({ targetAccounts }) => Object.assign(targetAccounts[1], { manage: false })),
+  );
+  const of = (all: ReadonlyMap<string, string>) => [...all].filter(([path]) => path.startsWith("accounts/sandbox/"));
+  expect(of(files).map(([path]) => path)).toEqual([
+    "accounts/sandbox/EKSMultiAccountMCPRole/trust-policy.json",
+    "accounts/sandbox/EKSMultiAccountMCPRole/MCPReadOnlyPolicy.json",
+  ]);
+  expect(of(files)).toEqual(of(managed));
 });
 
 describe("secrets", () => {

@@ -131,6 +131,25 @@ describe("a new stack", () => {
     expect(notes).toHaveLength(1);
   });
 
+  test("two entries that share a profile, and misspelt keys, are rejected together", () => {
+    const text = old
+      .replace("  service_account:", "  serviceaccount:")
+      .replace(/profile: \S+/g, "profile: shared")
+      .concat("\ntarget_acounts: []\n");
+    expect(() => pure(text)).toThrow(/nothing was written to/);
+    expect(() => pure(text)).toThrow(/kubernetes\.serviceaccount: the key is unknown\. Expected service_account\./);
+    expect(() => pure(text)).toThrow(
+      /target_accounts\[1\]\.profile: "shared" is the profile of target_accounts\[0\] too\./,
+    );
+    expect(() => pure(text)).toThrow(/target_acounts: the key is unknown\. Expected target_accounts\./);
+  });
+
+  test("offers to keep the OIDC providers, unless the config decides", () => {
+    expect(pure(old).notes.join()).toContain("iam.retainOidcProviders: true");
+    const existing = "config:\n  holmes-aws-mcp:iam: { retainOidcProviders: false }\n";
+    expect(pure(old, existing).notes.join()).not.toContain("retainOidcProviders");
+  });
+
   test("what has no value and what the program does not know is named, not taken", () => {
     const text = old
       .replace("  policy_name: OldPolicy", "  policy_name: null\n  trust_everyone: true\n  path: ~")
