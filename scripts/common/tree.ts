@@ -67,8 +67,8 @@ function describe(evaluation: Evaluation, resource: Registered): string {
     case "OpenIdConnectProvider":
       return `OIDC provider of ${clusterOf(evaluation, String(open.url))}${taken}${resource.retainOnDelete ? "  (kept at destroy)" : ""}`;
     case "Role": {
-      const trust = JSON.parse(String(open.assumeRolePolicy)) as Trust;
-      const issuers = trust.Statement.map(({ Principal }) => Principal.Federated.split(":oidc-provider/")[1]!);
+      const trust = JSON.parse(String(open.assumeRolePolicy));
+      const issuers = (trust as Trust).Statement.map(({ Principal }) => Principal.Federated.split(":oidc-provider/")[1]!);
       const trusted = [...new Set(issuers.map((issuer) => clusterOf(evaluation, issuer)))].join(", ");
       return `role ${open.name}  trusts ${trusted}; trust policy ${policySize(trust)} of ${settings.iam.trustPolicyLimit} characters${taken}`;
     }

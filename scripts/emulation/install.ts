@@ -57,7 +57,9 @@ export async function installOnce(install: Install): Promise<string> {
   const ready = () => existsSync(link) && intact(link);
   if (ready()) return link;
 
-  await mkdir(cache, { recursive: true });
+  await mkdir(cache, { recursive: true }).catch((error: Error) => {
+    throw new UserError(`${cache}: ${error.message}. Set HOLMES_AWS_MCP_CACHE to a folder that can be written.`);
+  });
   const release = await lock(`${link}.lock`, ready, (holder, start) =>
     progress(`Waiting for process ${holder}, which is installing ${what} (${since(start)})`),
   );
@@ -156,6 +158,15 @@ async function lock(
   }
 }
 
+/** A cause on this machine that pip and npm report somewhere in their output. */
+function localReason(output: string): string | undefined {
+  if (/No space left on device|ENOSPC/.test(output)) return "the disk is full. Free some space";
+  const path = /(?:Read-only file system|Permission denied|EROFS|EACCES)[^\n]*?['"]?(\/[^\s'"]+)/.exec(output)?.[1];
+  return path === undefined
+    ? undefined
+    : `${path} cannot be written. Make it writable, or set HOME and HOLMES_AWS_MCP_CACHE to folders that are`;
+}
+
 /**
  * Runs one step of an install to its end.
  *
@@ -171,6 +182,9 @@ export async function runStep(
   const child = processes.start(name, command, args, options);
   const code = await child.exited;
   if (code !== 0) {
-    throw new UserError(`${name} failed (exit code ${code})${advice ? `: ${advice}` : ""}${tail(child)}`);
+    const reason = localReason(child.output());
+    throw new UserError(
+      `${name} failed (exit code ${code})${(reason ?? advice) ? `: ${reason ?? advice}` : ""}${tail(child)}`,
+    );
   }
 }

@@ -116,6 +116,7 @@ describe("a new stack", () => {
     const { content, notes } = pure(old);
     expect(notes).toEqual([
       "When the script has made providers and roles in these accounts, convert with --adopt.",
+      expect.stringContaining("iam.retainOidcProviders: true"),
       "The stack makes IAM only. For the server: set image, clusters[0].context, clusters[1].context, and remove mcp.enabled: false.",
     ]);
     expect(content).toContain("# IAM only, until image");
@@ -128,7 +129,10 @@ describe("a new stack", () => {
       { profile: "prod", adopt: true },
     ]);
     expect((configOf(content).targetAccounts as object[])[1]).not.toHaveProperty("existingOidcProviders");
-    expect(notes).toHaveLength(1);
+    expect(notes).toEqual([
+      expect.stringContaining("iam.retainOidcProviders: true"),
+      expect.stringContaining("The stack makes IAM only."),
+    ]);
   });
 
   test("two entries that share a profile, and misspelt keys, are rejected together", () => {
@@ -419,9 +423,9 @@ describe("the command", () => {
   };
 
   test.each<[string, string[], string]>([
-    ["no file", ["--stack", "x"], "expected one file, found none"],
-    ["no stack", ["old.yaml"], "--stack: expected the stack to write"],
-    ["an option that is none", ["old.yaml", "--stak", "x"], "--stak"],
+    ["no file", ["--stack", "x"], "missing required argument 'file'"],
+    ["no stack", ["old.yaml"], "required option '--stack <name>' not specified"],
+    ["an option that is none", ["old.yaml", "--stack", "x", "--adpt"], "(Did you mean --adopt?)"],
     ["a file that is not there", ["old.yaml", "--stack", "convert-test"], "ENOENT"],
   ])("%s: its usage or one line, exit code 1, no stack trace", async (_, args, text) => {
     const { code, stdout, stderr } = await command(...args);

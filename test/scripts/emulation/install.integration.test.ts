@@ -136,4 +136,13 @@ describe("runStep", () => {
     expect((failure as Error).message).toMatch(/^a step failed \(exit code 7\): look at your network; its last words:/);
     expect((failure as Error).message).toContain("last");
   });
+
+  it.each([
+    ["OSError: [Errno 28] No space left on device", "the disk is full. Free some space"],
+    ["OSError: [Errno 30] Read-only file system: '/home/me/.cache'", "/home/me/.cache cannot be written."],
+    ["npm error EACCES: permission denied, mkdir '/home/me/.npm'", "/home/me/.npm cannot be written."],
+  ])("names the cause on this machine first: %s", async (output, cause) => {
+    const step = runStep("a step", "/bin/sh", ["-c", 'echo "$0"; exit 1', output], { advice: "look at your network" });
+    await expect(step).rejects.toThrow(`a step failed (exit code 1): ${cause}`);
+  });
 });
