@@ -68,7 +68,9 @@ function describe(evaluation: Evaluation, resource: Registered): string {
       return `OIDC provider of ${clusterOf(evaluation, String(open.url))}${taken}${resource.retainOnDelete ? "  (kept at destroy)" : ""}`;
     case "Role": {
       const trust = JSON.parse(String(open.assumeRolePolicy));
-      const issuers = (trust as Trust).Statement.map(({ Principal }) => Principal.Federated.split(":oidc-provider/")[1]!);
+      const issuers = (trust as Trust).Statement.map(
+        ({ Principal }) => Principal.Federated.split(":oidc-provider/")[1]!,
+      );
       const trusted = [...new Set(issuers.map((issuer) => clusterOf(evaluation, issuer)))].join(", ");
       return `role ${open.name}  trusts ${trusted}; trust policy ${policySize(trust)} of ${settings.iam.trustPolicyLimit} characters${taken}`;
     }
