@@ -3,7 +3,7 @@ import { hostedActions } from "./hosted.js";
 import { parsePolicy } from "./parse.js";
 import { sensitiveReadsDeny } from "./sensitiveReads.js";
 import { INLINE_POLICIES_LIMIT, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_LIMIT, policySize } from "./size.js";
-import type { PolicyDocument, Statement } from "./types.js";
+import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export interface PermissionOptions {
   /** Name of the first policy; further ones are `<policyName>-2`, `-3`, … */
@@ -101,7 +101,7 @@ export function permissionPolicies(options: PermissionOptions): PermissionPlan {
   const { policyName } = options;
   const statements = [...denials(options), ...allowances(options)];
 
-  const whole = documentOf(statements);
+  const whole = documentOf(merged(statements));
   const size = policySize(whole);
   if (size <= INLINE_POLICIES_LIMIT) {
     return {
@@ -147,6 +147,19 @@ export function permissionPolicies(options: PermissionOptions): PermissionPlan {
 
 function documentOf(statements: Statement[]): PolicyDocument {
   return { Version: "2012-10-17", Statement: statements };
+}
+
+/** One Allow for all service groups: as several statements they exceed the inline limit. */
+function merged(statements: readonly Statement[]): Statement[] {
+  const ownSids = new Set(groups.map(({ sid }) => sid));
+  const isGroup = ({ Sid = "" }: Statement) => ownSids.has(Sid);
+  const actions = statements.filter(isGroup).flatMap(({ Action }) => listOf(Action));
+  const rest = statements.filter((statement) => !isGroup(statement));
+  const first = rest.findIndex(({ Effect }) => Effect === "Allow");
+  const at = first < 0 ? rest.length : first;
+  const all: Statement[] =
+    actions.length === 0 ? [] : [{ Sid: "ReadOnly", Effect: "Allow", Action: actions, Resource: "*" }];
+  return [...rest.slice(0, at), ...all, ...rest.slice(at)];
 }
 
 function denials(options: PermissionOptions): Statement[] {

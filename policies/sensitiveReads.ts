@@ -14,12 +14,12 @@ import type { Statement } from "./types.js";
 export type SensitiveCategory = "credentials" | "secrets" | "customer data";
 
 export interface SensitiveRead {
-  category: SensitiveCategory;
+  readonly category: SensitiveCategory;
   /** Action patterns for the Deny; each covers at least one action. */
-  actions: string[];
+  readonly actions: readonly string[];
   /** Denied on these resources only, each an ARN without `arn:<partition>:`; on all when left out. */
-  resources?: string[];
-  reason: string;
+  readonly resources?: readonly string[];
+  readonly reason: string;
 }
 
 export const sensitiveReads: readonly SensitiveRead[] = [
@@ -79,6 +79,18 @@ export const sensitiveReads: readonly SensitiveRead[] = [
     resources: ["apigateway:*::/apikeys*", "apigateway:*::/usageplans/*/keys*"],
     reason: "API keys in clear text; the action is the same for everything in API Gateway, so the resource decides.",
   },
+  {
+    category: "credentials",
+    actions: [
+      "codeartifact:GetAuthorizationToken",
+      "cognito-identity:Get*",
+      "connect:GetFederationToken*",
+      "ecr-public:GetAuthorizationToken",
+      "rds-db:connect",
+      "sts:AssumeRole*",
+    ],
+    reason: "Sessions and tokens that a policy attached outside this stack would otherwise open.",
+  },
   // Secrets: values that people store as secret, or put where they are shown in clear text.
   {
     category: "secrets",
@@ -107,6 +119,7 @@ export const sensitiveReads: readonly SensitiveRead[] = [
       "lambda:GetLayerVersion",
       "lambda:GetMicrovm*",
       "lambda:ListFunctions",
+      "lambda:ListMicrovmImageVersions",
       "lambda:ListVersionsByFunction",
     ],
     reason: "Environment variables, and links to the code.",
@@ -117,15 +130,86 @@ export const sensitiveReads: readonly SensitiveRead[] = [
       "apprunner:DescribeService",
       "batch:DescribeJobDefinitions",
       "batch:DescribeJobs",
+      "batch:DescribeServiceJob",
       "codebuild:BatchGetBuild*",
       "codebuild:BatchGetCommandExecutions",
       "codebuild:BatchGetProjects",
       "codebuild:BatchGetSandboxes",
+      "codebuild:ListCommandExecutionsForSandbox",
+      "codepipeline:GetPipeline",
+      "codepipeline:ListActionExecutions",
       "ecs:Describe*TaskDefinition",
       "ecs:DescribeExpressGatewayService",
       "elasticbeanstalk:DescribeConfigurationSettings",
     ],
-    reason: "Environment variables of containers, jobs and builds in clear text.",
+    reason: "Environment variables of containers, jobs, builds and pipeline actions in clear text.",
+  },
+  {
+    category: "secrets",
+    actions: ["securityhub:GetFindings", "securityhub:GetFindingsV2", "securityhub:GetResourcesV2"],
+    reason:
+      "Recorded configuration of the affected resources, environment variables of functions, tasks and builds included; findings of GuardDuty and Inspector stay.",
+  },
+  {
+    category: "secrets",
+    actions: ["glue:GetJob", "glue:GetJobs", "glue:GetTrigger*", "glue:GetWorkflow*"],
+    reason: "Default arguments of jobs, in which passwords are found; GetJobRun and GetJobRuns stay.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "elasticmapreduce:*Step*",
+      "elasticmapreduce:DescribeCluster",
+      "elasticmapreduce:DescribeNotebookExecution",
+      "elasticmapreduce:ListBootstrapActions",
+      "emr-containers:*JobRun*",
+      "emr-containers:*JobTemplate*",
+      "emr-containers:*ManagedEndpoint*",
+      "emr-serverless:Get*",
+    ],
+    reason: "Arguments, environment variables and configuration properties of EMR jobs; ListClusters says why one failed.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "ssm:*Association",
+      "ssm:*AssociationVersions",
+      "ssm:*MaintenanceWindow*Task*",
+      "ssm:DescribeAutomation*",
+      "ssm:DescribeEffectiveInstanceAssociations",
+      "ssm:GetAutomationExecution",
+      "ssm:GetDocument",
+      "ssm:GetPatchBaseline",
+    ],
+    reason: "Scripts, parameters and outputs of Systems Manager documents, tasks and package sources.",
+  },
+  {
+    category: "secrets",
+    actions: [
+      "backup:Get*Metadata",
+      "datasync:DescribeLocationFsxO*",
+      "dms:DescribeCertificates",
+      "dms:DescribeEndpoints",
+      "events:DescribeConnection",
+      "kms:GetParametersForImport",
+    ],
+    reason: "Certificates, passwords, header values and import tokens of connections and restores.",
+  },
+  {
+    category: "credentials",
+    actions: [
+      "dms:Describe*AssessmentResults",
+      "ec2:DescribeBundleTasks",
+      "ec2:DescribeConversionTasks",
+      "ec2:DescribeImport*Tasks",
+      "inspector2:GetCodeSecurityIntegration",
+    ],
+    reason: "Signed URLs and upload signatures, which open what they point at.",
+  },
+  {
+    category: "secrets",
+    actions: ["eks:*EksAnywhereSubscription*"],
+    reason: "License tokens.",
   },
   {
     category: "secrets",
@@ -156,7 +240,12 @@ export const sensitiveReads: readonly SensitiveRead[] = [
   },
   {
     category: "secrets",
-    actions: ["cloudformation:*ResourceDrifts", "cloudformation:Get*Template"],
+    actions: [
+      "cloudformation:*ResourceDrifts",
+      "cloudformation:DescribeChangeSet",
+      "cloudformation:DescribeStackSet",
+      "cloudformation:Get*Template",
+    ],
     reason:
       "Templates and property values, with whatever secrets were written into them; stacks, events and outputs stay.",
   },
@@ -190,8 +279,8 @@ export const sensitiveReads: readonly SensitiveRead[] = [
   },
   {
     category: "customer data",
-    actions: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-    reason: "Images with the code in them; tags, digests, sizes and scan results stay.",
+    actions: ["codecommit:GitPull", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+    reason: "Source code, and images with the code in them; tags, digests, sizes and scan results stay.",
   },
   {
     category: "customer data",
@@ -227,6 +316,11 @@ export const sensitiveReads: readonly SensitiveRead[] = [
     reason: "Output of commands that ran on instances.",
   },
   {
+    category: "secrets",
+    actions: ["ec2:GetFlowLogsIntegrationTemplate"],
+    reason: "Writes a template into a bucket.",
+  },
+  {
     category: "customer data",
     actions: ["logs:Unmask"],
     reason: "Undoes the masking of a log group's data protection policy.",
@@ -238,18 +332,20 @@ export const sensitiveReads: readonly SensitiveRead[] = [
   },
   {
     category: "customer data",
-    actions: ["cloudfront:Get*Function", "inspector2:BatchGetCodeSnippet"],
+    actions: ["cloudfront:Get*Function", "dms:DescribeMetadataModel", "inspector2:BatchGetCodeSnippet"],
     reason: "Code.",
   },
   {
     category: "customer data",
     actions: [
       "sns:GetEndpointAttributes",
+      "sns:GetSubscriptionAttributes",
       "sns:ListEndpointsByPlatformApplication",
       "sns:ListPhoneNumbersOptedOut",
       "sns:ListSMSSandboxPhoneNumbers",
+      "sns:ListSubscriptions*",
     ],
-    reason: "Phone numbers and device tokens of end users.",
+    reason: "Phone numbers, addresses and device tokens of end users.",
   },
   {
     category: "customer data",
@@ -260,8 +356,8 @@ export const sensitiveReads: readonly SensitiveRead[] = [
 
 /** Reads that can carry data or sound like secrets, and stay allowed on purpose. */
 export interface KeptRead {
-  actions: string[];
-  reason: string;
+  readonly actions: readonly string[];
+  readonly reason: string;
 }
 
 export const keptReads: readonly KeptRead[] = [
