@@ -1,5 +1,6 @@
 import { groups } from "./groups.js";
 import { hostedActions } from "./hosted.js";
+import { matchesAction } from "./match.js";
 import { parsePolicy } from "./parse.js";
 import { sensitiveReadsDeny } from "./sensitiveReads.js";
 import { INLINE_POLICIES_LIMIT, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_LIMIT, policySize } from "./size.js";
@@ -7,37 +8,41 @@ import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export interface PermissionOptions {
   /** Name of the first policy; further ones are `<policyName>-2`, `-3`, … */
-  policyName: string;
+  readonly policyName: string;
   /** `aws`, `aws-cn`, `aws-us-gov`, … */
-  partition: string;
+  readonly partition: string;
   /** Ids of service groups to leave out of the default policy. */
-  groups?: { disabled: string[] };
+  readonly groups?: { readonly disabled: readonly string[] };
   /** Further action patterns to allow on every resource. Default: none. */
-  additionalActions?: string[];
+  readonly additionalActions?: readonly string[];
   /** Whether what hands out credentials, secrets or customers' data is denied explicitly. Default: `deny`. */
-  sensitiveReads?: "deny" | "allow";
+  readonly sensitiveReads?: "deny" | "allow";
   /** Patterns of the list of sensitive reads that are left open all the same. Default: none. */
-  sensitiveReadsExcept?: string[];
+  readonly sensitiveReadsExcept?: readonly string[];
+  /** Whether bodies of log events, traces and audit events can be read. Default: `allow`. */
+  readonly logContents?: "allow" | "deny";
+  /** Denies data-plane calls to resources of other accounts. Default: false. */
+  readonly dataPerimeter?: boolean;
   /** Regions that may be asked; every other one is denied explicitly, global services exempt. Empty: all. */
-  allowedRegions?: string[];
+  readonly allowedRegions?: readonly string[];
   /** Adds what the hosted AWS MCP server needs from its callers. Default: false. */
-  hosted?: boolean;
+  readonly hosted?: boolean;
   /** The user's own document in place of the service groups; the denials above still come first. */
-  replacement?: PolicyDocument;
+  readonly replacement?: PolicyDocument;
 }
 
 export interface PermissionPolicy {
-  name: string;
-  document: PolicyDocument;
+  readonly name: string;
+  readonly document: PolicyDocument;
   /** Characters that are not white space. */
-  size: number;
-  limit: number;
+  readonly size: number;
+  readonly limit: number;
 }
 
 export interface PermissionPlan {
   /** One inline policy, or managed policies to attach. */
-  placement: "inline" | "managed";
-  policies: PermissionPolicy[];
+  readonly placement: "inline" | "managed";
+  readonly policies: readonly PermissionPolicy[];
 }
 
 /** Permissions that fit neither inline nor into the managed policies of a role. */
@@ -88,6 +93,31 @@ export const globalActions: readonly string[] = [
   "trustedadvisor:*",
   "wafv2:*",
 ];
+
+/** What `logContents: deny` denies: the text of log events, database logs, slow statements, traces and audit events. */
+export const logContentActions: readonly string[] = [
+  "cloudtrail:GetQueryResults",
+  "cloudtrail:LookupEvents",
+  "cloudwatch:GetRecords",
+  "logs:FilterLogEvents",
+  "logs:GetLogEvents",
+  "logs:GetLogObject",
+  "logs:GetLogRecord",
+  "logs:GetQueryResults",
+  "logs:ListAnomalies",
+  "logs:StartQuery",
+  "pi:DescribeDimensionKeys",
+  "pi:GetDimensionKeyDetails",
+  "rds:DownloadDBLogFilePortion",
+  "xray:BatchGetTraces",
+];
+
+/**
+ * Data planes that accept calls to any account's resource by name, so that a prompt injection could write data into the
+ * names or parameters of calls that another account logs. `kms` is not listed: AWS services use their own keys for the
+ * caller, and Performance Insights needs that.
+ */
+export const perimeterActions: readonly string[] = ["s3:*", "sns:*", "sqs:*"];
 
 /**
  * The permission policies of a role: one inline policy when all of it fits, else managed policies, filled in order
@@ -164,6 +194,26 @@ function merged(statements: readonly Statement[]): Statement[] {
 
 function denials(options: PermissionOptions): Statement[] {
   const { partition, sensitiveReads = "deny", sensitiveReadsExcept, allowedRegions = [] } = options;
+  const logs: Statement[] =
+    options.logContents === "deny"
+      ? [{ Sid: "DenyLogContents", Effect: "Deny", Action: logContentActions, Resource: "*" }]
+      : [];
+  const perimeter: Statement[] =
+    options.dataPerimeter === true
+      ? [
+          {
+            Sid: "DenyOtherAccounts",
+            Effect: "Deny",
+            Action: perimeterActions,
+            Resource: "*",
+            // Without the Null test the Deny would also cover calls that name no resource, such as s3:ListAllMyBuckets.
+            Condition: {
+              Null: { "aws:ResourceAccount": "false" },
+              StringNotEquals: { "aws:ResourceAccount": "${aws:PrincipalAccount}" },
+            },
+          },
+        ]
+      : [];
   const regions: Statement[] =
     allowedRegions.length === 0
       ? []
@@ -176,16 +226,29 @@ function denials(options: PermissionOptions): Statement[] {
             Condition: { StringNotEquals: { "aws:RequestedRegion": [...allowedRegions].sort() } },
           },
         ];
-  return [...(sensitiveReads === "deny" ? sensitiveReadsDeny(partition, sensitiveReadsExcept) : []), ...regions];
+  return [
+    ...(sensitiveReads === "deny" ? sensitiveReadsDeny(partition, sensitiveReadsExcept) : []),
+    ...logs,
+    ...perimeter,
+    ...regions,
+  ];
 }
 
 function allowances(options: PermissionOptions): Statement[] {
   const allow = (Sid: string, actions: readonly string[]): Statement[] =>
     actions.length === 0 ? [] : [{ Sid, Effect: "Allow", Action: [...actions], Resource: "*" }];
   const disabled = new Set(options.groups?.disabled ?? []);
+  const { sensitiveReads = "deny", sensitiveReadsExcept: except, logContents = "allow" } = options;
+  const denied = [
+    ...(sensitiveReads === "deny" ? listOf(sensitiveReadsDeny(options.partition, except)[0]?.Action) : []),
+    ...(logContents === "deny" ? logContentActions : []),
+  ];
+  // An Allow that a Deny covers as a whole has no effect and costs characters.
+  const effective = (actions: readonly string[]) =>
+    actions.filter((action) => !denied.some((pattern) => matchesAction(pattern, action)));
   const main =
     options.replacement === undefined
-      ? groups.filter(({ id }) => !disabled.has(id)).flatMap(({ sid, actions }) => allow(sid, actions))
+      ? groups.filter(({ id }) => !disabled.has(id)).flatMap(({ sid, actions }) => allow(sid, effective(actions)))
       : parsePolicy(options.replacement).Statement;
   return [
     ...main,

@@ -76,15 +76,21 @@ const operators: Record<string, (value: string, patterns: readonly string[]) => 
   StringNotLike: (value, patterns) => !patterns.some((pattern) => matchesText(pattern, value)),
 };
 
-function conditionsHold({ Condition = {} }: Statement, context: Record<string, string>): boolean {
+function conditionsHold({ Condition = {} }: Statement, context: Readonly<Record<string, string>>): boolean {
   const request = new Map(Object.entries(context).map(([key, value]) => [key.toLowerCase(), value]));
+  // A policy variable that the request does not carry stays as it is and equals no value.
+  const resolved = (text: string) =>
+    text.replace(/\$\{([\w:]+)\}/g, (variable, key: string) => request.get(key.toLowerCase()) ?? variable);
   return Object.entries(Condition).every(([operator, keys]) => {
     const test = operators[operator];
-    if (test === undefined) throw new Error(`condition operator "${operator}" cannot be evaluated`);
+    if (test === undefined && operator !== "Null") {
+      throw new Error(`condition operator "${operator}" cannot be evaluated`);
+    }
     return Object.entries(keys).every(([key, values]) => {
       const value = request.get(key.toLowerCase());
+      if (test === undefined) return listOf(values).includes(String(value === undefined));
       // An absent key satisfies the negated operators only, as in IAM.
-      return value === undefined ? operator.includes("Not") : test(value, listOf(values));
+      return value === undefined ? operator.includes("Not") : test(value, listOf(values).map(resolved));
     });
   });
 }

@@ -153,12 +153,12 @@ function denied(catalogue: Catalogue): string[] {
     "customer data": "Customers' data",
   };
   const open = new Set(allowedByDefault(catalogue, { sensitiveReads: "allow" }).map(({ action }) => action));
-  const names = (patterns: string[]) =>
+  const names = (patterns: readonly string[]) =>
     patterns
       .flatMap((pattern) => catalogue.matching(pattern))
       .map(({ action }) => `\`${action}\``)
       .join(" ");
-  const opens = (patterns: string[]) => {
+  const opens = (patterns: readonly string[]) => {
     const covered = patterns.flatMap((pattern) => catalogue.matching(pattern));
     return covered.filter(({ action }) => open.has(action)).length;
   };
