@@ -77,6 +77,8 @@ export class PolicySource {
         sensitiveReads: iam.sensitiveReads,
         sensitiveReadsExcept: iam.sensitiveReadsExcept,
         allowedRegions: iam.allowedRegions,
+        logContents: iam.logContents,
+        dataPerimeter: iam.dataPerimeter,
         hosted: holmes.hosted,
         ...(replacement === undefined ? {} : { replacement }),
       });

@@ -81,3 +81,120 @@ const reviewed = new Set(reviewedActions.map(({ action }) => action));
 
 /** Whether a person has looked at the action (in the catalogue's spelling) and found that it changes nothing. */
 export const isReviewed = (action: string): boolean => reviewed.has(action);
+
+/**
+ * Reads whose response has a member that is marked sensitive or is named like environment, template, output, token,
+ * secret or certificate, and that stay allowed. Exact names, no patterns: an operation that a newer API model adds must
+ * be reviewed (test/policies/responses.integration.test.ts).
+ */
+export const reviewedResponses: readonly { readonly reason: string; readonly actions: string }[] = [
+  {
+    reason: "Version, lock and idempotency tokens: they order updates, which the role cannot make, and open nothing.",
+    actions: `backup:DescribeFramework config:GetComplianceDetailsByConfigRule config:GetComplianceDetailsByResource
+      elasticfilesystem:DescribeFileSystems ec2:DescribeScheduledInstanceAvailability glue:GetTable glue:GetTables
+      glue:GetTableVersion glue:GetTableVersions inspector2:ListConnectors inspector2:ListConnectorScanConfigurations
+      kafka:DescribeReplicator logs:DescribeLogStreams network-firewall:DescribeContainerAssociation
+      network-firewall:DescribeFirewall network-firewall:DescribeFirewallPolicy network-firewall:DescribeFlowOperation
+      network-firewall:DescribeProxy network-firewall:DescribeRuleGroup
+      network-firewall:DescribeTLSInspectionConfiguration network-firewall:ListFlowOperationResults pipes:ListPipes
+      wafv2:GetIPSet wafv2:GetManagedRuleSet wafv2:GetRegexPatternSet wafv2:GetRuleGroup wafv2:GetWebACL
+      wafv2:GetWebACLForResource wafv2:ListIPSets wafv2:ListManagedRuleSets wafv2:ListRegexPatternSets
+      wafv2:ListRuleGroups wafv2:ListWebACLs`,
+  },
+  {
+    reason: "Block tokens, which only ebs:GetSnapshotBlock accepts. That action is denied.",
+    actions: "ebs:ListChangedBlocks ebs:ListSnapshotBlocks",
+  },
+  {
+    reason: "Public certificates, public keys, and names or ARNs of credentials, without the private half.",
+    actions: `acm:GetCertificate codedeploy:ListGitHubAccountTokenNames datasync:DescribeLocationObjectStorage
+      ec2:DescribeClientVpnEndpoints ec2:DescribeInstanceSqlHaHistoryStates ec2:DescribeInstanceSqlHaStates
+      ec2:GetAssociatedEnclaveCertificateIamRoles ec2:GetInstanceTpmEkPub iam:GetServerCertificate
+      iam:ListSigningCertificates kafka:DescribeCluster kafka:DescribeClusterOperation
+      kafka:DescribeClusterOperationV2 kafka:DescribeClusterV2 kafka:ListClusterOperations kafka:ListClusters
+      kafka:ListClustersV2 kafka:ListScramSecrets kms:DescribeCustomKeyStores
+      redshift:DescribeHsmClientCertificates secretsmanager:ListSecrets`,
+  },
+  {
+    reason: "The API model has a member for a password, secret or seed. AWS never returns its value in this response.",
+    actions: `elasticloadbalancing:DescribeListeners elasticloadbalancing:DescribeRules fsx:DescribeBackups
+      fsx:DescribeFileSystems fsx:DescribeSnapshots fsx:DescribeStorageVirtualMachines fsx:DescribeVolumes
+      iam:ListVirtualMFADevices rds:DescribeDBInstances rds:DescribeOptionGroups rds:DescribeTenantDatabases
+      redshift:DescribeClusters`,
+  },
+  {
+    reason: "Values made to be public: DNS verification tokens, keys for browsers and registration tokens of types.",
+    actions: `cloudformation:ListTypeRegistrations ec2:DescribeIpamExternalResourceVerificationTokens
+      wafv2:ListAPIKeys`,
+  },
+  {
+    reason: "Names, e-mail addresses and notes about accounts: they tell which account and team a resource belongs to.",
+    actions: `account:GetAccountInformation acm:DescribeAcmeAccount acm:ListAcmeAccounts billing:GetBillingView
+      billing:ListBillingViews budgets:DescribeBudgetAction budgets:DescribeBudgetActionHistories
+      budgets:DescribeBudgetActionsForAccount budgets:DescribeBudgetActionsForBudget guardduty:GetMembers
+      guardduty:ListMembers organizations:DescribeAccount organizations:DescribeCreateAccountStatus
+      organizations:DescribeHandshake organizations:DescribeOrganization
+      organizations:DescribeResponsibilityTransfer organizations:ListAccounts organizations:ListAccountsForParent
+      organizations:ListAccountsWithInvalidEffectivePolicy organizations:ListCreateAccountStatus
+      organizations:ListDelegatedAdministrators organizations:ListHandshakesForAccount
+      organizations:ListHandshakesForOrganization organizations:ListInboundResponsibilityTransfers
+      organizations:ListOutboundResponsibilityTransfers sns:ListOriginationNumbers
+      trustedadvisor:GetOrganizationRecommendation trustedadvisor:GetRecommendation
+      trustedadvisor:ListOrganizationRecommendationAccounts redshift-serverless:GetNamespace
+      redshift-serverless:ListNamespaces`,
+  },
+  {
+    reason: "Addresses, sites, tags, descriptions and filters of resources: what an inventory consists of.",
+    actions: `backup:DescribeBackupAccessPoint backup:GetBackupPlan backup:GetBackupPlanFromJSON
+      backup:GetBackupPlanFromTemplate backup:GetRestoreTestingSelection backup:ListBackupAccessPoints
+      backup:ListBackupAccessPointsByRecoveryPoint backup:ListBackupAccessPointsByResource backup:ListTags
+      dms:DescribeDataMigrations guardduty:GetFindings networkmanager:GetDevices networkmanager:GetNetworkResources
+      networkmanager:GetRouteAnalysis networkmanager:GetSites pipes:ListTagsForResource resource-explorer-2:BatchGetView
+      resource-explorer-2:GetIndex resource-explorer-2:GetManagedView resource-explorer-2:GetResourceExplorerSetup
+      resource-explorer-2:GetServiceView resource-explorer-2:GetView resource-explorer-2:ListTagsForResource
+      ssm:DescribeInstanceAssociationsStatus ssm:DescribeInstanceInformation ssm:DescribeInstancePatchStates
+      ssm:DescribeInstancePatchStatesForPatchGroup ssm:DescribeInstanceProperties ssm:DescribeMaintenanceWindowTargets
+      ssm:DescribeMaintenanceWindows ssm:DescribeSessions ssm:GetMaintenanceWindow ssm:ListNodes
+      states:DescribeStateMachineAlias`,
+  },
+  {
+    reason: "References to environments, templates and definitions by name, without their content.",
+    actions: `application-signals:GetInstrumentationConfiguration
+      application-signals:GetInstrumentationConfigurationStatus application-signals:ListInstrumentationConfigurations
+      backup:DescribeReportJob backup:DescribeReportPlan backup:ListReportJobs backup:ListReportPlans
+      batch:DescribeJobQueues batch:ListJobs ecs:DescribeServiceRevisions ecs:DescribeServices ecs:DescribeTaskSets
+      elasticbeanstalk:DescribeApplications elasticbeanstalk:DescribeEnvironments es:DescribeDomainHealth
+      kafka:DescribeChannel kinesis:DescribeChannel oam:GetLink`,
+  },
+  {
+    reason: "Policies and rules: text about who can do what, or what a rule evaluates.",
+    actions: `access-analyzer:GetAccessPreview appconfig:GetConfigurationProfile cloudwatch:DescribeInsightRules
+      cloudwatch:GetView config:DescribeConfigRules config:GetCustomRulePolicy config:GetOrganizationCustomRulePolicy
+      ecr:GetLifecyclePolicy ecr:GetLifecyclePolicyPreview ecr:GetRegistryPolicy ecr:GetRepositoryPolicy
+      iam:GetRoleTemplateVersion ssm:DescribeParameters`,
+  },
+  {
+    reason:
+      "Stack outputs, task overrides and arguments of one run: why a stack, task, job or command failed is nowhere else.",
+    actions:
+      "cloudformation:DescribeStacks ecs:DescribeTasks glue:GetJobRun glue:GetJobRuns s3:DescribeJob ssm:ListCommands",
+  },
+  {
+    reason: "Custom headers and parameters of targets: without the target no delivery failure can be explained.",
+    actions: `cloudfront:GetDistribution cloudfront:GetDistributionConfig cloudfront:ListDistributions
+      cloudfront:ListDistributionsByAnycastIpListId cloudfront:ListDistributionsByConnectionFunction
+      cloudfront:ListDistributionsByConnectionMode cloudfront:ListDistributionsByRealtimeLogConfig
+      cloudfront:ListDistributionsByTrustStore cloudfront:ListDistributionsByWebACLId events:DescribeEventSource
+      events:DescribeSubscriber events:ListTargetsByRule firehose:DescribeDeliveryStream pipes:DescribePipe
+      rds:DescribeDBProxyTargetGroups`,
+  },
+  {
+    reason: "The definition of a state machine: without it no failed execution can be explained. Inputs are denied.",
+    actions: "states:DescribeStateMachine states:DescribeStateMachineForExecution",
+  },
+  {
+    reason: "Database logs, log patterns and performance analysis: what an investigation reads.",
+    actions: `logs:ListAnomalies pi:GetPerformanceAnalysisReport pi:ListPerformanceAnalysisReportRecommendations
+      rds:DownloadDBLogFilePortion`,
+  },
+];

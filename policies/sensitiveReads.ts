@@ -146,7 +146,7 @@ export const sensitiveReads: readonly SensitiveRead[] = [
   },
   {
     category: "secrets",
-    actions: ["securityhub:GetFindings", "securityhub:GetFindingsV2", "securityhub:GetResourcesV2"],
+    actions: ["securityhub:GetFindings", "securityhub:GetResourcesV2"],
     reason:
       "Recorded configuration of the affected resources, environment variables of functions, tasks and builds included; findings of GuardDuty and Inspector stay.",
   },

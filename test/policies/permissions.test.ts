@@ -1,11 +1,17 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { groupIds, groups } from "../../policies/groups.js";
+import { matchesAction } from "../../policies/match.js";
 import { PolicyShapeError } from "../../policies/parse.js";
-import { type PermissionOptions, PolicySizeError, permissionPolicies } from "../../policies/permissions.js";
+import {
+  logContentActions,
+  type PermissionOptions,
+  PolicySizeError,
+  permissionPolicies,
+} from "../../policies/permissions.js";
 import { sensitivePatterns, sensitiveReads } from "../../policies/sensitiveReads.js";
 import { evaluate } from "../../policies/simulate.js";
 import { minify, policySize } from "../../policies/size.js";
-import type { PolicyDocument, Statement } from "../../policies/types.js";
+import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
 
 const plan = (options: Partial<PermissionOptions> = {}) =>
   permissionPolicies({ policyName: "MCPReadOnlyPolicy", partition: "aws", ...options });
@@ -17,26 +23,22 @@ const many = (count: number, tag: string) =>
 const replacement = (...Statement: Statement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
 
 describe("permissionPolicies", () => {
-  it("is one inline policy by default, with the denials first and a statement for each group", () => {
+  test("is one inline policy by default, with the denials first and the actions of all groups", () => {
     const { placement, policies } = plan();
     expect(placement).toBe("inline");
     expect(policies.map(({ name }) => name)).toEqual(["MCPReadOnlyPolicy"]);
-    expect(sids(policies[0]!.document)).toEqual([
-      "DenySensitiveReads",
-      "DenySensitiveResources",
-      ...groups.map(({ sid }) => sid),
-    ]);
+    expect(sids(policies[0]!.document)).toEqual(["DenySensitiveReads", "DenySensitiveResources", "ReadOnly"]);
     expect(policies[0]!.size).toBe(policySize(policies[0]!.document));
     expect(policies[0]!.limit).toBe(10240);
   });
 
-  it("is inline too with the actions for the hosted server and a few of the user's", () => {
+  test("is inline too with the actions for the hosted server and a few of the user's", () => {
     const options = { hosted: true, additionalActions: ["sagemaker:Describe*", "sagemaker:List*"] };
     expect(plan(options).placement).toBe("inline");
     expect(sids(documents(options)[0]!).slice(-2)).toEqual(["HostedMcpServer", "AdditionalActions"]);
   });
 
-  it("never allows the hosted server's writing tool", () => {
+  test("never allows the hosted server's writing tool", () => {
     expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:InvokeMcp" }).decision).toBe("allowed");
     expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:CallReadOnlyTool" }).decision).toBe("allowed");
     expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:CallReadWriteTool" }).decision).toBe(
@@ -45,21 +47,20 @@ describe("permissionPolicies", () => {
     expect(evaluate(documents(), { action: "aws-mcp:InvokeMcp" }).decision).toBe("implicitDeny");
   });
 
-  it("gives the same text for the same options", () => {
+  test("gives the same text for the same options", () => {
     const options = { allowedRegions: ["eu-west-1", "eu-central-1"], additionalActions: ["sagemaker:List*"] };
     expect(documents(options).map(minify)).toEqual(documents(options).map(minify));
   });
 
-  it.each(groupIds)("leaves out the group %s when it is disabled, and nothing else", (id) => {
-    const rest = groups.filter((group) => group.id !== id).map(({ sid }) => sid);
-    expect(
-      documents({ groups: { disabled: [id] } })
-        .flatMap(sids)
-        .slice(2),
-    ).toEqual(rest);
+  test.each(groupIds)("leaves out the group %s when it is disabled, and nothing else", (id) => {
+    const actionsOf = (disabled: string[]) =>
+      listOf(documents({ groups: { disabled } })[0]!.Statement.find(({ Sid }) => Sid === "ReadOnly")?.Action);
+    const own = new Set(groups.find((group) => group.id === id)!.actions);
+    expect(actionsOf([id])).toEqual(actionsOf([]).filter((action) => !own.has(action)));
+    expect(actionsOf([id]).length).toBeLessThan(actionsOf([]).length);
   });
 
-  it("describes every group in one sentence, under its own id and Sid", () => {
+  test("describes every group in one sentence, under its own id and Sid", () => {
     expect(new Set(groups.map(({ id }) => id)).size).toBe(groups.length);
     expect(new Set(groups.map(({ sid }) => sid)).size).toBe(groups.length);
     for (const { id, sid, description } of groups) {
@@ -75,7 +76,7 @@ describe("permissionPolicies", () => {
       (resources === undefined ? actions : []).map((pattern) => pattern.replaceAll("*", "X")),
     );
 
-    it.each(examples)("%s stays denied when somebody attaches a policy that allows everything", (action) => {
+    test.each(examples)("%s stays denied when somebody attaches a policy that allows everything", (action) => {
       expect(evaluate([...documents(), attached], { action })).toMatchObject({
         decision: "explicitDeny",
         sid: "DenySensitiveReads",
@@ -83,7 +84,7 @@ describe("permissionPolicies", () => {
       expect(evaluate([...documents({ sensitiveReads: "allow" }), attached], { action }).decision).toBe("allowed");
     });
 
-    it.each(["aws", "aws-cn", "aws-us-gov"])(
+    test.each(["aws", "aws-cn", "aws-us-gov"])(
       "API keys are denied by resource in %s, the rest of API Gateway is not",
       (partition) => {
         const get = (resource: string) =>
@@ -100,14 +101,14 @@ describe("permissionPolicies", () => {
       },
     );
 
-    it("are in the first policy when there are several, and stay there whatever group is disabled", () => {
+    test("are in the first policy when there are several, and stay there whatever group is disabled", () => {
       const disabled = groupIds.slice(0, 5);
       const { placement, policies } = plan({ groups: { disabled }, additionalActions: many(80, "A") });
       expect(placement).toBe("managed");
       expect(sids(policies[0]!.document).slice(0, 2)).toEqual(["DenySensitiveReads", "DenySensitiveResources"]);
     });
 
-    it("are denied to a replacement as well, unless they are allowed", () => {
+    test("are denied to a replacement as well, unless they are allowed", () => {
       const own = replacement({ Sid: "Own", Effect: "Allow", Action: ["s3:Get*"], Resource: "*" });
       const request = { action: "s3:GetObject", resource: "arn:aws:s3:::bucket/key" };
       expect(evaluate(documents({ replacement: own }), request).decision).toBe("explicitDeny");
@@ -122,14 +123,14 @@ describe("permissionPolicies", () => {
       evaluate([...documents({ allowedRegions }), ...extra], { action, context: { "aws:RequestedRegion": region } })
         .decision;
 
-    it("denies regional calls elsewhere, even to attached policies", () => {
+    test("denies regional calls elsewhere, even to attached policies", () => {
       const attached = replacement({ Effect: "Allow", Action: "*", Resource: "*" });
       expect(decide("ec2:DescribeInstances", "eu-west-1")).toBe("allowed");
       expect(decide("ec2:DescribeInstances", "us-east-1")).toBe("explicitDeny");
       expect(decide("ec2:DescribeInstances", "us-east-1", [attached])).toBe("explicitDeny");
     });
 
-    it.each([
+    test.each([
       "iam:GetRole",
       "ce:GetCostAndUsage",
       "route53:ListHostedZones",
@@ -144,14 +145,44 @@ describe("permissionPolicies", () => {
       expect(decide(action, "us-east-1")).toBe("allowed");
     });
 
-    it("is not there when every region is allowed", () => {
+    test("is not there when every region is allowed", () => {
       expect(documents().flatMap(sids)).not.toContain("DenyOtherRegions");
       expect(documents({ allowedRegions: [] }).flatMap(sids)).not.toContain("DenyOtherRegions");
     });
   });
 
+  describe("data perimeter", () => {
+    const decide = (action: string, context: Record<string, string>, options: Partial<PermissionOptions> = {}) =>
+      evaluate(documents({ dataPerimeter: true, ...options }), { action, context });
+    const own = { "aws:PrincipalAccount": "111111111111", "aws:ResourceAccount": "111111111111" };
+    const foreign = { ...own, "aws:ResourceAccount": "222222222222" };
+
+    test.each(["s3:ListBucket", "sqs:GetQueueAttributes", "sns:GetTopicAttributes"])(
+      "denies %s on a resource of another account only",
+      (action) => {
+        expect(decide(action, own).decision).toBe("allowed");
+        expect(decide(action, foreign)).toEqual({ decision: "explicitDeny", sid: "DenyOtherAccounts" });
+        expect(decide(action, foreign, { dataPerimeter: false }).decision).toBe("allowed");
+      },
+    );
+
+    test("leaves alone calls without a resource", () => {
+      expect(decide("s3:ListAllMyBuckets", { "aws:PrincipalAccount": "111111111111" }).decision).toBe("allowed");
+    });
+
+    test("keeps the default policy inline", () => {
+      expect(plan({ dataPerimeter: true })).toMatchObject({ placement: "inline", policies: [{ limit: 10240 }] });
+    });
+  });
+
+  test.each(logContentActions)("logContents: deny denies %s, even to attached policies", (action) => {
+    const attached = replacement({ Effect: "Allow", Action: "*", Resource: "*" });
+    expect(evaluate([...documents({ logContents: "deny" }), attached], { action }).sid).toBe("DenyLogContents");
+    expect(evaluate(documents(), { action }).decision).toBe("allowed");
+  });
+
   describe("sizes", () => {
-    it("splits by whole groups when inline is too small, each policy within 6144, names numbered", () => {
+    test("splits by whole groups when inline is too small, each policy within 6144, names numbered", () => {
       const { placement, policies } = plan({ additionalActions: many(40, "A") });
       expect(placement).toBe("managed");
       expect(policies.map(({ name }) => name)).toEqual(
@@ -169,16 +200,20 @@ describe("permissionPolicies", () => {
         ...groups.map(({ sid }) => sid),
         "AdditionalActions",
       ]);
-      for (const { sid, actions } of groups) expect(all.find(({ Sid }) => Sid === sid)?.Action).toEqual(actions);
+      for (const { sid, actions } of groups) {
+        const written = listOf(all.find(({ Sid }) => Sid === sid)?.Action);
+        const denied = listOf(all[0]!.Action);
+        expect(written).toEqual(actions.filter((action) => !denied.some((pattern) => matchesAction(pattern, action))));
+      }
     });
 
-    it("says which statement is too large for any policy", () => {
+    test("says which statement is too large for any policy", () => {
       const run = () => plan({ additionalActions: many(200, "A") });
       expect(run).toThrow(PolicySizeError);
       expect(run).toThrow(/statement "AdditionalActions" alone has \d+ characters, a managed policy holds 6144/);
     });
 
-    it("says when the policies are too many for a role", () => {
+    test("says when the policies are too many for a role", () => {
       const statements = Array.from(
         { length: 11 },
         (_, n): Statement => ({
@@ -194,7 +229,7 @@ describe("permissionPolicies", () => {
     });
   });
 
-  it("takes a replacement as it is, one statement or several, and refuses what is no policy", () => {
+  test("takes a replacement as it is, one statement or several, and refuses what is no policy", () => {
     const single = { Version: "2012-10-17", Statement: { Effect: "Allow", Action: "ec2:Describe*", Resource: "*" } };
     expect(documents({ replacement: single as unknown as PolicyDocument, sensitiveReads: "allow" })).toEqual([
       { Version: "2012-10-17", Statement: [single.Statement] },
@@ -207,7 +242,7 @@ describe("evaluate", () => {
   const allow = (Action: string[], extra: Partial<Statement> = {}) =>
     replacement({ Sid: "A", Effect: "Allow", Action, Resource: "*", ...extra });
 
-  it("lets an explicit Deny win, and denies what nobody allows", () => {
+  test("lets an explicit Deny win, and denies what nobody allows", () => {
     const deny = replacement({ Sid: "D", Effect: "Deny", Action: "ec2:*", Resource: "*" });
     expect(evaluate([allow(["ec2:Describe*"])], { action: "ec2:DescribeVpcs" })).toEqual({
       decision: "allowed",
@@ -220,19 +255,19 @@ describe("evaluate", () => {
     expect(evaluate([allow(["ec2:Describe*"])], { action: "ec2:RunInstances" })).toEqual({ decision: "implicitDeny" });
   });
 
-  it("compares actions regardless of case, resources not", () => {
+  test("compares actions regardless of case, resources not", () => {
     const document = allow(["EC2:describe?pcs"], { Resource: "arn:aws:ec2:*:*:vpc/A*" });
     const decide = (resource: string) => evaluate([document], { action: "ec2:DescribeVpcs", resource }).decision;
     expect(decide("arn:aws:ec2:eu-west-1:1:vpc/Abc")).toBe("allowed");
     expect(decide("arn:aws:ec2:eu-west-1:1:vpc/abc")).toBe("implicitDeny");
   });
 
-  it("takes the characters of patterns other than wildcards as they are", () => {
+  test("takes the characters of patterns other than wildcards as they are", () => {
     expect(evaluate([allow(["s3:Get.bject"])], { action: "s3:GetObject" }).decision).toBe("implicitDeny");
     expect(evaluate([allow(["s3:Get*"])], { action: "xs3:GetObject" }).decision).toBe("implicitDeny");
   });
 
-  it("honours NotAction and NotResource", () => {
+  test("honours NotAction and NotResource", () => {
     const document = replacement({ Effect: "Deny", NotAction: "iam:*", NotResource: "arn:aws:s3:::open/*" });
     const decide = (action: string, resource: string) => evaluate([document], { action, resource }).decision;
     expect(decide("s3:GetObject", "arn:aws:s3:::shut/a")).toBe("explicitDeny");
@@ -240,7 +275,7 @@ describe("evaluate", () => {
     expect(decide("iam:GetRole", "arn:aws:s3:::shut/a")).toBe("implicitDeny");
   });
 
-  it.each([
+  test.each([
     ["StringEquals", "eu-*", "eu-west-1", false],
     ["StringEquals", "eu-west-1", "eu-west-1", true],
     ["StringEquals", "eu-west-1", undefined, false],
@@ -258,7 +293,7 @@ describe("evaluate", () => {
     );
   });
 
-  it("refuses to guess", () => {
+  test("refuses to guess", () => {
     const numeric = allow(["ec2:*"], { Condition: { NumericLessThan: { "s3:max-keys": "10" } } });
     expect(() => evaluate([numeric], { action: "ec2:DescribeVpcs" })).toThrow("NumericLessThan");
     const variable = allow(["s3:*"], { Resource: "arn:aws:s3:::bucket/${aws:username}" });
@@ -274,7 +309,7 @@ describe("single sensitive reads", () => {
     return policy!.document.Statement.find(({ Sid }) => Sid === "DenySensitiveReads")!.Action as string[];
   };
 
-  it("are left open by name, and the others stay denied", () => {
+  test("are left open by name, and the others stay denied", () => {
     const all = denied([]);
     expect(denied(["ecs:Describe*TaskDefinition"])).toEqual(
       all.filter((action) => action !== "ecs:Describe*TaskDefinition"),
@@ -282,7 +317,7 @@ describe("single sensitive reads", () => {
     expect(all).toContain("ecs:Describe*TaskDefinition");
   });
 
-  it("all of them leave no empty statement behind", () => {
+  test("all of them leave no empty statement behind", () => {
     const plan = permissionPolicies({
       policyName: "P",
       partition: "aws",

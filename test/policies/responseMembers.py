@@ -53,7 +53,9 @@ def leaf(shapes, shape):
 def one(shapes, member, reference, seen, path):
     shape = shapes[reference["shape"]]
     marked = shape.get("sensitive") or reference.get("sensitive")
-    named = member and WORDS.search(member) and not HARMLESS.search(member) and leaf(shapes, shape)
+    # Containers list their environment as structures of name and value.
+    pairs = shape["type"] == "list" and member.lower().startswith("environment")
+    named = member and WORDS.search(member) and not HARMLESS.search(member) and (pairs or leaf(shapes, shape))
     if marked or named:
         yield path
     else:

@@ -1,0 +1,63 @@
+/**
+ * The proof over every response that AWS's API models describe: what the default policy allows returns nothing that is
+ * marked sensitive, or named like code or secrets, unless it is on the reviewed list. Actions without an operation of the
+ * same name cannot be compared; test/policies/catalogue.test.ts checks their names.
+ */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+import { loadCatalogue } from "../../policies/catalogue.js";
+import { permissionPolicies } from "../../policies/permissions.js";
+import { reviewedResponses } from "../../policies/reviewed.js";
+import { allowedActions } from "../../policies/simulate.js";
+import { toStderr } from "../../scripts/common/progress.js";
+import { ensurePython } from "../../scripts/emulation/python.js";
+
+const reviewed = reviewedResponses.flatMap(({ actions }) => actions.split(/\s+/));
+let members: Map<string, readonly string[]>;
+let allowed: readonly string[];
+let catalogued: readonly string[];
+
+beforeAll(async () => {
+  const { serverPython } = await ensurePython(toStderr);
+  const script = fileURLToPath(new URL("responseMembers.py", import.meta.url));
+  const { stdout } = await promisify(execFile)(serverPython, [script], { maxBuffer: 100_000_000 });
+  const { operations } = JSON.parse(stdout) as { operations: Record<string, string[]> };
+  members = new Map(Object.entries(operations).map(([action, paths]) => [action.toLowerCase(), paths]));
+  const catalogue = await loadCatalogue();
+  const { policies } = permissionPolicies({ policyName: "P", partition: "aws" });
+  const documents = policies.map(({ document }) => document);
+  allowed = allowedActions(documents, catalogue.actions).map(({ action }) => action);
+  catalogued = catalogue.actions.map(({ action }) => action);
+}, 900_000);
+
+const flagged = (actions: readonly string[]) =>
+  actions.filter((action) => (members.get(action.toLowerCase()) ?? []).length > 0);
+
+describe("the responses of everything that the default policy allows", () => {
+  test("carry no sensitive member, or the action is reviewed with a reason", () => {
+    expect(allowed.filter((action) => members.has(action.toLowerCase())).length).toBeGreaterThan(2_000);
+    const open = flagged(allowed).filter((action) => !reviewed.includes(action));
+    expect(open.map((action) => `${action}: ${members.get(action.toLowerCase())!.join(", ")}`)).toEqual([]);
+  });
+
+  test("need every entry of the reviewed list, each once", () => {
+    expect(new Set(reviewed).size).toBe(reviewed.length);
+    const needed = new Set(flagged(allowed));
+    expect(reviewed.filter((action) => !needed.has(action))).toEqual([]);
+  });
+
+  test.each([
+    ["lambda:ListFunctions", "Functions.Environment"],
+    ["cloudformation:DescribeStackSet", "StackSet.TemplateBody"],
+    ["glue:GetJobs", "Jobs.DefaultArguments"],
+    ["secretsmanager:GetSecretValue", "SecretString"],
+    ["batch:DescribeJobs", "jobs.container.environment"],
+    ["kms:GetParametersForImport", "ImportToken"],
+  ])("would be found in %s (%s), which is denied", (action, member) => {
+    expect(catalogued).toContain(action);
+    expect(allowed).not.toContain(action);
+    expect(members.get(action.toLowerCase())!.join(" ")).toContain(member);
+  });
+});
