@@ -425,11 +425,12 @@ def check_answer(answer: CallToolResult, account: Account) -> None:
     """Raises Failure unless call_aws answered with the account's role, in the profile's region."""
     text = "".join(part.text for part in answer.content if part.type == "text")
     try:
-        (result,) = json.loads(text)
-        error = result.get("error")
+        result = json.loads(text)
+        # The legacy image has no launcher: its server returns a list, with AWS's answer as JSON inside JSON.
+        (result,) = result if isinstance(result, list) else (result,)
         response = result.get("response") or {}
-        # The server puts AWS's answer into a text of its own.
-        arn = json.loads(response.get("as_json") or "{}").get("Arn")
+        error = result.get("error")
+        arn = result.get("Arn") or json.loads(response.get("as_json") or "{}").get("Arn")
         region = (result.get("metadata") or {}).get("region_name")
     except (ValueError, TypeError, AttributeError) as problem:
         raise Failure(

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../common/errors.js";
@@ -12,8 +12,10 @@ const exec = promisify(execFile);
 const VERSIONS = ["3.11", "3.12", "3.13"];
 
 export interface PythonTools {
-  /** The MCP server's executable, with exactly the image's packages around it. */
+  /** The stock MCP server's executable, with exactly the image's packages around it. */
   serverBin: string;
+  /** The launcher (image/launcher) on the same packages: what the image runs. */
+  launcherBin: string;
   /** The `moto_server` executable. */
   motoBin: string;
   /** The interpreter beside each, for scripts that need those packages. */
@@ -35,10 +37,23 @@ export async function ensurePython(progress: Progress): Promise<PythonTools> {
   ]);
   return {
     serverBin: path.join(server, "bin/awslabs.aws-api-mcp-server"),
+    launcherBin: await launcherScript(path.join(server, "bin/python")),
     motoBin: path.join(moto, "bin/moto_server"),
     serverPython: path.join(server, "bin/python"),
     motoPython: path.join(moto, "bin/python"),
   };
+}
+
+/** A script for the launcher of this source tree; it lies in the cache, which several trees can share. */
+async function launcherScript(python: string): Promise<string> {
+  const text = `#!/bin/sh\nexec '${python}' '${path.join(projectDir, "image/launcher")}' "$@"\n`;
+  const file = path.join(cacheDir, `holmes-aws-mcp-${contentKey(text)}`);
+  if (!existsSync(file)) {
+    const draft = `${file}.${process.pid}`;
+    await writeFile(draft, text, { mode: 0o755 });
+    await rename(draft, file);
+  }
+  return file;
 }
 
 /** Only the emulated AWS, for what does not need the server. */

@@ -43,12 +43,20 @@ export interface Lab {
   /** The mark's call, on one of three accounts; marks are numbers from 0 below the number of marks. */
   marked(mark: number): MarkedCall;
   parameters: ParameterStore;
-  start(transport: Transport): Promise<Running>;
-  /** How to run the server over stdio, with nothing around it. */
+  start(transport: Transport, options?: StartOptions): Promise<Running>;
+  /** How to run the stock server over stdio, with nothing around it. */
   stdio(): Promise<{ command: string; args: string[]; env: Record<string, string> }>;
   /** Where the files are that the environment names: AWS config, token, certificate authority. */
   folder: string;
   close(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Whether to run the unguarded upstream server; default false: the launcher, as the image does. */
+  readonly stock?: boolean;
+  /** Keys of launcher.json that differ from the lab's. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface LabArgs {
@@ -75,7 +83,8 @@ export async function startLab(args: LabArgs = {}): Promise<Lab> {
 
 async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
   const { marks = 512, progress = toStderr } = args;
-  const server = args.server ?? [(await ensurePython(progress)).serverBin];
+  const python = await ensurePython(progress);
+  const command = (stock = false) => args.server ?? [stock ? python.serverBin : python.launcherBin];
   const gateway = args.gateway ?? (await ensureGateway(progress));
   const folder = await mkdtemp(path.join(tmpdir(), "holmes-aws-mcp-dataplane-"));
   processes.onStop(() => rm(folder, { recursive: true, force: true }));
@@ -125,7 +134,20 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
     };
   };
 
-  const run = async (transport: Transport): Promise<Running> => {
+  const launcherFile = async (config: Readonly<Record<string, unknown>> = {}) => {
+    const file = path.join(await mkdtemp(path.join(folder, "launcher-")), "launcher.json");
+    const accounts = Array.from({ length: marks }, (_, mark) => ({
+      profile: `mark-${mark}`,
+      accountId: account(mark),
+      region: "us-east-1",
+    }));
+    await writeFile(file, JSON.stringify({ accounts, ...config }));
+    return { HOLMES_AWS_MCP_CONFIG: file };
+  };
+
+  const run = async (transport: Transport, options: StartOptions = {}): Promise<Running> => {
+    const server = command(options.stock);
+    const more = { ...(await launcherFile(options.config)), ...options.environment };
     const port = await freePort();
     let log = "";
     const onOutput = (text: string) => {
@@ -144,7 +166,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
           "--logLevel": "none",
         };
         const args = [gateway, ...Object.entries(options).flat()];
-        return processes.start("gateway", process.execPath, args, { env: await environment({}), onOutput });
+        return processes.start("gateway", process.execPath, args, { env: await environment(more), onOutput });
       }
       const env = await environment({
         AWS_API_MCP_TRANSPORT: "streamable-http",
@@ -153,6 +175,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
         AUTH_TYPE: "no-auth",
         AWS_API_MCP_ALLOWED_HOSTS: "127.0.0.1",
         AWS_API_MCP_ALLOWED_ORIGINS: "127.0.0.1",
+        ...more,
       });
       return processes.start("MCP server", server[0]!, server.slice(1), { env, onOutput });
     };
@@ -172,7 +195,10 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
     }),
     parameters,
     start: run,
-    stdio: async () => ({ command: server[0]!, args: server.slice(1), env: await environment({}) }),
+    stdio: async () => {
+      const server = command(true);
+      return { command: server[0]!, args: server.slice(1), env: await environment({}) };
+    },
     folder,
     close: () => processes.stopAll(),
   };

@@ -5,7 +5,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type McpEndpoint, withMcp } from "../../scripts/emulation/mcpClient.js";
+import { callTool, type McpEndpoint, withMcp } from "../../scripts/emulation/mcpClient.js";
 import { descriptors, family, type Lab, memory, ParameterStore, type Running, startLab } from "./lab.js";
 import { RawSession } from "./rawSession.js";
 
@@ -149,8 +149,12 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     good.close();
   });
 
-  it("an answer of 5 MB arrives whole, beside small ones", async () => {
-    const name = `/size/${5 * MEGABYTE}/${transport}`;
+  it("an answer just below the bound arrives whole, and one above it is an error that says what to do", async () => {
+    const tooLarge = await callTool(running.endpoint, "call_aws", {
+      cli_command: parameter(`/size/${2 * MEGABYTE}/${transport}`),
+    });
+    expect(tooLarge).toEqual({ isError: true, text: expect.stringMatching(/exceeds 1000000 bytes.*--query/) });
+    const name = `/size/${900_000}/${transport}`;
     const [large, ...small] = await Promise.all([
       ask(running.endpoint, parameter(name)),
       ...[5, 6].map((mark) => ask(running.endpoint, lab.marked(mark).command)),
@@ -164,7 +168,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       await ask(running.endpoint, "aws ec2 run-instances --image-id ami-00000000000000000 --profile mark-0"),
     ).toContain("denied by security policy");
     expect(await ask(running.endpoint, "aws sts get-caller-identity --profile nobody")).toMatch(/nobody.*not be found/);
-    expect(await ask(running.endpoint, "aws sts get-caller-identity")).toMatch(/No AWS credentials found/);
+    expect(await ask(running.endpoint, "aws sts get-caller-identity")).toMatch(/No AWS credentials found.*mark-0/);
   });
 
   it.skipIf(!onLinux)("6,400 clients that come and go leave no memory and no descriptor behind", async () => {
@@ -199,15 +203,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
 
   it("nothing of any answer is in what the process printed", () => {
     const log = running.log();
-    for (const text of [
-      "arn:aws",
-      "assumed-role",
-      "111111111111",
-      "222222222222",
-      "333333333333",
-      "value of",
-      `<${transport}>`,
-    ]) {
+    for (const text of ["arn:aws", "assumed-role", "value of", `<${transport}>`]) {
       expect(log.includes(text), `"${text}" in the log`).toBe(false);
     }
   });

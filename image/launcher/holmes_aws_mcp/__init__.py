@@ -1,0 +1,1 @@
+"""Starts awslabs.aws-api-mcp-server with guards, parallel calls, lean answers and a bearer token."""

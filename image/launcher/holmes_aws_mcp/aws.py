@@ -1,0 +1,196 @@
+"""What calls share: service models, credentials of profiles, clients. All of it is bounded, least recently used out.
+
+Thread safety. botocore's clients may be shared between threads; their creation may not, and neither may a session's
+component registry. So every creation runs under one lock, on sessions of this module: the default session of boto3
+is never used. The loader's cache is only read and filled, under the lock of `LruCache`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, MutableMapping
+from typing import Any
+
+import botocore.session
+from awslabs.aws_api_mcp_server.core.common.models import Credentials
+from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
+from botocore.loaders import Loader
+
+# Parsed data files: a service has up to five, of up to 30 MB (EC2) and usually below 1 MB.
+MAX_DATA_FILES = 160
+MAX_CLIENTS = 128
+MAX_PROFILES = 128
+# Before the end of a session of an hour: longer than any call takes, shorter than botocore's 15 minutes.
+REFRESH_SECONDS = 300
+
+
+class LruCache(MutableMapping[Hashable, Any]):
+    """A dictionary that drops the least recently used entry beyond `size`."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __getitem__(self, key: Hashable) -> Any:
+        with self._lock:
+            value = self._entries[key]
+            self._entries.move_to_end(key)
+            return value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+    def __setitem__(self, key: Hashable, value: Any) -> None:
+        with self._lock:
+            self._entries[key] = value
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+    def __delitem__(self, key: Hashable) -> None:
+        with self._lock:
+            del self._entries[key]
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(list(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Hashable, default: Any = None) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+
+
+class _SharedLoader(Loader):
+    """botocore's loader with a bounded cache, whose hits survive an eviction by another thread."""
+
+    def __init__(self) -> None:
+        search_path = botocore.session.Session().get_component("data_loader").search_paths
+        super().__init__(extra_search_paths=search_path)
+        self._cache = _EveryHit(MAX_DATA_FILES)
+
+
+class _EveryHit(LruCache):
+    # `instance_cache` asks `in` and then reads: between the two, another thread may evict the entry.
+    def __contains__(self, key: object) -> bool:
+        _read.hit = (key, self.get(key, _MISSING))
+        return _read.hit[1] is not _MISSING
+
+    def __getitem__(self, key: Hashable) -> Any:
+        hit = getattr(_read, "hit", None)
+        if hit is not None and hit[0] == key and hit[1] is not _MISSING:
+            return hit[1]
+        return super().__getitem__(key)
+
+
+_MISSING = object()
+_read = threading.local()
+
+
+class Aws:
+    """Credentials and clients for every profile of the AWS config file."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self.loader = _SharedLoader()
+        self._lock = threading.Lock()
+        self._profiles = LruCache(MAX_PROFILES)
+        self._clients = LruCache(MAX_CLIENTS)
+        self._config_stamp: object = None
+        self._client_session = self._new_session(None)
+
+    def adopt(self, session: Any) -> None:
+        """Lets a botocore session of another module use the shared models."""
+        session.register_component("data_loader", self.loader)
+
+    def load(self, service: str, kind: str) -> Any:
+        """A data file of botocore: `partitions`, or a file of a service."""
+        return self.loader.load_data(service) if kind == "" else self.loader.load_service_model(service, kind)
+
+    def region(self, profile: str | None) -> str | None:
+        """The region of a profile in the AWS config file."""
+        region: str | None = self._session(profile).get_config_variable("region")
+        return region
+
+    def credentials(self, profile: str | None) -> Credentials:
+        """Credentials of a profile, refreshed by botocore shortly before they expire.
+
+        The token file is read at each refresh. A failure is not kept: the next call reads the token again.
+
+        Raises:
+            NoCredentialsError: the profile has none.
+        """
+        session = self._session(profile)
+        with session.holmes_lock:
+            found = session.get_credentials()
+            if found is None:
+                raise NoCredentialsError()
+            if hasattr(found, "_advisory_refresh_timeout"):
+                found._advisory_refresh_timeout = REFRESH_SECONDS
+                found._mandatory_refresh_timeout = REFRESH_SECONDS // 2
+            frozen = found.get_frozen_credentials()
+        return Credentials(
+            access_key_id=frozen.access_key, secret_access_key=frozen.secret_key, session_token=frozen.token
+        )
+
+    def client(self, service_name: str, **arguments: Any) -> Any:
+        """Stands in for `boto3.client` inside the server: one client by service, credentials, region and endpoint.
+
+        The retry mode is `standard`. The server asks for `adaptive`, whose rate limiter lives in the client: stock, a
+        client lives for one call, so that it never took effect; kept, it would hold back every later call.
+        """
+        config: Config = arguments["config"]
+        key = (service_name, arguments["aws_access_key_id"], config.region_name, arguments.get("endpoint_url"))
+        client = self._clients.get(key)
+        if client is not None:
+            return client
+        attempts = config.retries["total_max_attempts"]
+        changed = Config(
+            retries={"total_max_attempts": attempts, "mode": "standard"}, max_pool_connections=self._concurrency
+        )
+        arguments["config"] = config.merge(changed)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._client_session.create_client(
+                    service_name, region_name=config.region_name, **arguments
+                )
+            return self._clients[key]
+
+    def _session(self, profile: str | None) -> Any:
+        with self._lock:
+            self._notice_changes()
+            session = self._profiles.get(profile)
+            if session is None:
+                session = self._profiles[profile] = self._new_session(profile)
+            return session
+
+    def _new_session(self, profile: str | None) -> Any:
+        session: Any = botocore.session.Session(profile=profile)
+        self.adopt(session)
+        session.holmes_lock = threading.Lock()
+        return session
+
+    def _notice_changes(self) -> None:
+        """A new AWS config file (a ConfigMap is replaced by its link) ends what was read from the old one."""
+        path = os.environ.get("AWS_CONFIG_FILE", os.path.expanduser("~/.aws/config"))
+        try:
+            state = os.stat(path)
+            stamp: object = (state.st_mtime_ns, state.st_ino, state.st_size)
+        except OSError:
+            stamp = None
+        if stamp != self._config_stamp:
+            self._config_stamp = stamp
+            self._profiles.clear()
+            self._clients.clear()
+            self._client_session = self._new_session(None)

@@ -1,0 +1,329 @@
+"""Runs one AWS CLI command with the server's own functions, between both walls.
+
+Globals of the server that a command touches, and why threads may share them here:
+- `parser.parser`, `parser.command_table`, the driver's session and its event handlers: built lazily while a command
+  is parsed, so parsing runs under `_parse_lock`. It takes 2 to 3 ms and waits for no network.
+- `READ_OPERATIONS_INDEX`: fills itself from the service reference; `_fill_reference` assigns a complete list at once.
+- `boto3`'s default session: replaced by `Aws`, whose creations run under a lock.
+- `sys.stdout` and `sys.stderr`: by thread, see output.py. A command of the CLI's own gets a driver of its own.
+- `SecurityPolicy`: made for each command; the deny list is checked in wall 1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import requests
+from awscli import paramfile
+from awscli.alias import BaseAliasCommand
+from awscli.clidriver import ServiceCommand
+from awslabs.aws_api_mcp_server.core.aws import pagination, regions
+from awslabs.aws_api_mcp_server.core.aws.driver import translate_cli_to_ir
+from awslabs.aws_api_mcp_server.core.aws.service import check_security_policy
+from awslabs.aws_api_mcp_server.core.aws.services import get_awscli_driver
+from awslabs.aws_api_mcp_server.core.common import help_command
+from awslabs.aws_api_mcp_server.core.common.errors import AwsApiMcpError
+from awslabs.aws_api_mcp_server.core.common.helpers import Boto3Encoder
+from awslabs.aws_api_mcp_server.core.metadata import read_only_operations_list
+from awslabs.aws_api_mcp_server.core.parser import interpretation, parser
+from awslabs.aws_api_mcp_server.core.parser.lexer import split_cli_command
+from awslabs.aws_api_mcp_server.core.security import policy
+from botocore import xform_name
+from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.response import StreamingBody
+
+from . import job as jobs
+from . import output
+from .aws import Aws
+from .guard import Guard, refused
+from .job import CommandError, Job, too_large
+
+# Services whose command tables stay parsed; an entry of EC2 takes about 20 MB, most of the others below 1 MB.
+MAX_PARSED_SERVICES = 32
+# Parsed after the start, so that the first question does not wait for them.
+USUAL_SERVICES = (
+    "sts", "ec2", "cloudwatch", "logs", "cloudtrail", "s3api", "rds", "eks", "elbv2", "iam", "ce", "lambda",
+)  # fmt: skip
+# Other services that the CLI's own commands call.
+ALSO_CALLED = {"s3": {"s3"}, "cloudtrail": {"s3", "organizations"}, "emr": {"ec2"}, "datapipeline": {"iam"}}
+
+_REGION_WILDCARD = re.compile(r"--region(?:\s+|=)\*(?=\s|$)")
+
+
+class BoundedEncoder(Boto3Encoder):
+    """The server's encoder, which reads a streamed body only up to the size of an answer."""
+
+    def default(self, o: Any) -> Any:
+        if isinstance(o, StreamingBody):
+            job = jobs.current()
+            limit = job.max_answer_bytes if job else 0
+            body = o.read(limit + 1)
+            if len(body) > limit:
+                raise too_large(limit)
+            return self._decode_bytes(body)
+        return super().default(o)
+
+
+class _NoElicitation:
+    """A caller that cannot be asked: what needs consent is denied."""
+
+
+@contextlib.contextmanager
+def _errors(job: Job) -> Iterator[None]:
+    """Turns whatever a command raises into a CommandError."""
+    try:
+        yield
+    except CommandError:
+        raise
+    except ClientError as error:
+        response = error.response
+        details = {
+            "error_code": response.get("Error", {}).get("Code"),
+            "request_id": response.get("ResponseMetadata", {}).get("RequestId"),
+        }
+        present = {name: str(value) for name, value in details.items() if value}
+        raise CommandError(str(error), "error", **present) from error
+    except NoCredentialsError as error:
+        raise CommandError(f"No AWS credentials found for profile {job.profile}.", "error") from error
+    # SystemExit included: the CLI's parser exits the process on a wrong argument.
+    except BaseException as error:
+        # botocore wraps what ended the job, and reports the closed connection as an error of its own.
+        job.check()
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, CommandError):
+                raise cause from error
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(error, AwsApiMcpError):
+            raise CommandError(error.as_failure().reason, "error") from error
+        text = str(error) if isinstance(error, Exception) else f"the AWS CLI exited ({type(error).__name__})"
+        raise CommandError(f"Error while executing the command: {text}", "error") from error
+
+
+class Runner:
+    """Parses, checks and executes commands. `execute` runs in a thread of the pool."""
+
+    def __init__(self, server: Any, guard: Guard, aws: Aws) -> None:
+        self._server = server
+        self._guard = guard
+        self._aws = aws
+        self._parse_lock = threading.Lock()
+        self._parsed: OrderedDict[str, None] = OrderedDict()
+        path = Path(policy.__file__).parent / "aws_api_customization.json"
+        customizations = json.loads(path.read_text(encoding="utf-8"))["customizations"]
+        self._api_calls = {name: tuple(entry["api_calls"]) for name, entry in customizations.items()}
+
+    def warm(self) -> None:
+        """Loads the models of the usual services."""
+        for service in USUAL_SERVICES:
+            with self._parse_lock:
+                command = parser.command_table[service]
+                self._keep(service)
+                command._get_command_table()
+            for kind in ("endpoint-rule-set-1", "paginators-1"):
+                self._aws.load(command.service_model.service_name, kind)
+
+    def expand(self, command: str, job: Job) -> list[str]:
+        """The command for each region of the account where it says `--region *`."""
+        if not _REGION_WILDCARD.search(command):
+            return [command]
+        with jobs.working_on(job), _errors(job):
+            _, options, _, profile = self._inspect(command)
+            job.services = frozenset({"account", "sts"})
+            job.partition_region = self._region(options, profile)
+            found = regions.get_active_regions(profile)
+        return [_REGION_WILDCARD.sub(f"--region {region}", command) for region in found]
+
+    def execute(self, command: str, max_results: int | None, job: Job) -> str:
+        """Runs one command.
+
+        Returns:
+            AWS's answer as JSON text, or the text that a command of the CLI's own prints.
+
+        Raises:
+            CommandError: refused, denied, failed or ended.
+        """
+        with jobs.working_on(job), _errors(job):
+            return self._execute(command, max_results, job)
+
+    def _execute(self, command: str, max_results: int | None, job: Job) -> str:
+        job.check()
+        tokens, options, names, job.profile = self._inspect(command)
+        job.service, _, job.operation = names[0].partition(" ")
+        if options.profile is None and job.profile is not None:
+            command = f"{command} --profile {job.profile}"
+        with self._parse_lock:
+            self._keep(options.command)
+            translation = translate_cli_to_ir(command)
+        failures = [*(translation.validation_failures or []), *(translation.missing_context_failures or [])]
+        parsed = translation.command
+        if parsed is None or failures:
+            reasons = "; ".join(failure.reason for failure in failures) or "not understood"
+            raise CommandError(f"Error while validating the command: {reasons}", "invalid")
+        # Again by the names that the parser found, which are those of the API.
+        metadata = parsed.command_metadata
+        operation = xform_name(metadata.operation_sdk_name).replace("_", "-")
+        job.operation = metadata.operation_sdk_name
+        self._guard.check_command(
+            [
+                f"{metadata.service_cli_name or metadata.service_sdk_name} {operation}",
+                f"{metadata.service_sdk_name} {operation}",
+            ],
+            self._api_calls.get(f"{metadata.service_sdk_name} {operation}", ()),
+        )
+        if parsed.profile != job.profile:
+            raise refused("The command names more than one profile. Expected one --profile.")
+        decision = check_security_policy(translation, self._server.READ_OPERATIONS_INDEX, _NoElicitation())
+        if decision != policy.PolicyDecision.ALLOW:
+            raise CommandError("Execution of this operation is denied by security policy.", "denied")
+        if parsed.is_help_operation:
+            with self._parse_lock:
+                return self._json(help_command.generate_help_document(tokens[1], tokens[2]), job)
+        service = metadata.service_sdk_name
+        job.region = regions.GLOBAL_SERVICE_REGIONS.get(service, parsed.region)
+        job.services = frozenset({"sts", self._sdk_name(options.command), *ALSO_CALLED.get(options.command, ())})
+        job.partition_region = job.region
+        credentials = self._aws.credentials(job.profile)
+        job.check()
+        if parsed.is_awscli_customization:
+            return self._customization(tokens, credentials, job)
+        response = interpretation.interpret(
+            parsed,
+            access_key_id=credentials.access_key_id,
+            secret_access_key=credentials.secret_access_key,
+            session_token=credentials.session_token,
+            region=job.region,
+            client_side_filter=parsed.client_side_filter,
+            max_results=max_results,
+            endpoint_url=parsed.endpoint_url,
+        )
+        response.pop("ResponseMetadata", None)
+        if parsed.client_side_filter is not None and set(response) == {"Result"}:
+            return self._json(response["Result"], job)
+        return self._json(response, job)
+
+    def _inspect(self, command: str) -> tuple[list[str], Any, list[str], str]:
+        """Wall 1 on the command's words, and on the options as the AWS CLI's parser reads them."""
+        try:
+            tokens = split_cli_command(command)
+        except AwsApiMcpError as error:
+            raise CommandError(error.as_failure().reason, "invalid") from error
+        self._guard.check_tokens(tokens)
+        with self._parse_lock:
+            try:
+                options, rest = parser.parser.parse_known_args(tokens[1:])
+            except AwsApiMcpError as error:
+                raise CommandError(error.as_failure().reason, "invalid") from error
+        self._guard.check_options(options)
+        if isinstance(parser.command_table[options.command], BaseAliasCommand):
+            raise refused(f"The command {options.command[:64]} is an alias. Expected a command of the AWS CLI.")
+        words = [word for word in rest if not word.startswith("-")][:2]
+        names = [" ".join([options.command, *words[:1]]), " ".join([options.command, *words])]
+        self._guard.check_command(names, self._api_calls.get(names[0], ()))
+        return tokens, options, names, self._guard.check_profile(options.profile)
+
+    def _region(self, options: Any, profile: str) -> str:
+        region = options.region if options.region and options.region != "*" else self._aws.region(profile)
+        return region or "us-east-1"
+
+    def _sdk_name(self, command: str) -> str:
+        entry = parser.command_table[command]
+        return str(entry.service_model.service_name) if isinstance(entry, ServiceCommand) else command
+
+    def _keep(self, service: str) -> None:
+        """Forgets the command table of the least recently used service beyond the bound. Needs the lock."""
+        if not isinstance(parser.command_table.get(service), ServiceCommand):
+            return
+        self._parsed[service] = None
+        self._parsed.move_to_end(service)
+        while len(self._parsed) > MAX_PARSED_SERVICES:
+            oldest, _ = self._parsed.popitem(last=False)
+            entry = parser.command_table[oldest]
+            entry._command_table = entry._service_model = None
+
+    def _customization(self, tokens: list[str], credentials: Any, job: Job) -> str:
+        stdout = output.BoundedText(job.max_answer_bytes, too_large(job.max_answer_bytes))
+        stderr = io.StringIO()
+        driver = get_awscli_driver(credentials)
+        self._aws.adopt(driver.session)
+        with output.captured(stdout, stderr):
+            code = driver.main(tokens[1:])
+        job.check()
+        if code != 0 and not stdout.getvalue():
+            text = stderr.getvalue().strip()
+            if "An error occurred (" in text:
+                raise CommandError(text, "error")
+            raise CommandError(f"Error while executing the command: {text or f'exit code {code}'}", "error")
+        return stdout.getvalue()
+
+    def _json(self, value: Any, job: Job) -> str:
+        text = json.dumps(value, cls=BoundedEncoder, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode("utf-8", "surrogatepass")) > job.max_answer_bytes:
+            raise too_large(job.max_answer_bytes)
+        return text
+
+
+class _Boto3:
+    """Stands in for the module `boto3` inside the server's modules."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def client(self, service: str, **options: Any) -> Any:
+        return self._aws.client(service, **options)
+
+    def Session(self, profile_name: str | None = None) -> _ProfileSession:
+        return _ProfileSession(self._aws, profile_name)
+
+
+class _ProfileSession:
+    def __init__(self, aws: Aws, profile: str | None) -> None:
+        self._aws, self._profile = aws, profile
+
+    def client(self, service: str) -> Any:
+        found = self._aws.credentials(self._profile)
+        return self._aws.client(
+            service,
+            aws_access_key_id=found.access_key_id,
+            aws_secret_access_key=found.secret_access_key,
+            aws_session_token=found.session_token,
+            config=interpretation.Config(
+                region_name=self._aws.region(self._profile), retries={"total_max_attempts": 3}
+            ),
+        )
+
+
+def _fill_reference(self: Any, service: str) -> None:
+    """The server's own method, but a list that is still incomplete is never seen: that would deny reads."""
+    try:
+        timeout = read_only_operations_list.DEFAULT_REQUEST_TIMEOUT
+        document = requests.get(self._service_reference_urls_by_service[service], timeout=timeout).json()
+    except Exception as error:
+        raise RuntimeError(f"Error retrieving the service reference document: {error}") from error
+    actions = document["Actions"]
+    self[service] = [action["Name"] for action in actions if not action["Annotations"]["Properties"]["IsWrite"]]
+
+
+def install(aws: Aws) -> None:
+    """Puts the shared parts into the server's modules."""
+    aws.adopt(parser.driver.session)
+    interpretation.boto3 = regions.boto3 = _Boto3(aws)
+    interpretation.Boto3Encoder = BoundedEncoder
+    pagination.Boto3Encoder = BoundedEncoder
+    parser.get_region = lambda profile=None: aws.region(profile) or "us-east-1"
+    read_only_operations_list.ReadOnlyOperations._cache_ready_only_operations_for_service = _fill_reference
+    # Each run of the CLI's driver adds a log handler and sets its logger to DEBUG.
+    botocore.session.Session.set_stream_logger = lambda self, *arguments, **options: None
+    # The CLI's own commands would fetch a parameter that is a URL.
+    paramfile.REMOTE_PREFIX_MAP.clear()
+    # The deny list is in launcher.json; the server would look for a file, and warn, for each command.
+    policy.SecurityPolicy._load_policy = lambda self: None

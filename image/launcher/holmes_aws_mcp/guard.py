@@ -1,0 +1,120 @@
+"""Wall 1: which commands are refused before anything is read from them but their names and global options."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from typing import Any
+
+from .job import CommandError
+from .settings import Settings
+
+MAX_COMMAND_BYTES = 64 * 1024
+
+REFUSED_OPTIONS = ("--endpoint-url", "--no-verify-ssl", "--ca-bundle", "--no-sign-request", "--debug", "--v2-debug")
+
+# Commands that return credentials or bearer strings. Most are computed locally, so that IAM cannot withhold them.
+REFUSED_COMMANDS = (
+    "cloudfront sign",
+    "codeartifact get-authorization-token",
+    "codeartifact login",
+    "codecommit credential-helper",
+    "configure*",
+    "dsql generate-db-connect-*",
+    "ecr get-authorization-token",
+    "ecr get-login*",
+    "ecr-public get-authorization-token",
+    "ecr-public get-login*",
+    "eks get-token",
+    "login*",
+    "rds generate-db-auth-token",
+    "s3 presign",
+    "sso*",
+    "sts assume-*",
+    "sts get-delegated-access-token",
+    "sts get-federation-token",
+    "sts get-session-token",
+    "sts get-web-identity-token",
+)
+
+
+class Guard:
+    """The refusals that hold for everybody, and those of the configuration."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def check_size(self, commands: Iterable[str]) -> None:
+        """Raises CommandError when the commands of a call are longer than 64 kB."""
+        size = sum(len(command.encode("utf-8", "surrogatepass")) for command in commands)
+        if size > MAX_COMMAND_BYTES:
+            raise refused(f"The command has {size} bytes. Expected at most {MAX_COMMAND_BYTES}.")
+
+    def check_tokens(self, tokens: Iterable[str]) -> None:
+        """Raises CommandError for a refused option, abbreviated as argparse accepts it, with or without a value."""
+        for token in tokens:
+            name = token.split("=", 1)[0]
+            if not name.startswith("--") or len(name) < 3:
+                continue
+            option = next((option for option in REFUSED_OPTIONS if option.startswith(name)), None)
+            if option is not None:
+                raise refused(f"The option {option} is not allowed. Remove it from the command.")
+
+    def check_options(self, options: Any) -> None:
+        """The same on what the AWS CLI's own parser made of the command, and the bounds of its time-outs."""
+        given = {
+            "--endpoint-url": options.endpoint_url is not None,
+            "--no-verify-ssl": not options.verify_ssl,
+            "--ca-bundle": getattr(options, "ca_bundle", None) is not None,
+            "--no-sign-request": not options.sign_request,
+            "--debug": bool(options.debug),
+        }
+        for option, found in given.items():
+            if found:
+                raise refused(f"The option {option} is not allowed. Remove it from the command.")
+        limit = self._settings.call_timeout_seconds
+        for option, value in (
+            ("--cli-connect-timeout", options.connect_timeout),
+            ("--cli-read-timeout", options.read_timeout),
+        ):
+            if value is None:
+                continue
+            try:
+                valid = 1 <= float(value) <= limit
+            except ValueError:
+                valid = False
+            if not valid:
+                raise refused(f"The value of {option} is not allowed. Expected 1 to {limit} seconds.")
+
+    def check_command(self, names: Iterable[str], api_calls: Iterable[str] = ()) -> None:
+        """Raises CommandError for a refused or denied command.
+
+        Args:
+            names: the command as `SERVICE OPERATION`, by the names of the CLI and of the SDK
+            api_calls: the calls behind a command of the CLI's own, as `aws SERVICE OPERATION`
+        """
+        for name in names:
+            for pattern in REFUSED_COMMANDS:
+                if fnmatch.fnmatchcase(name, pattern):
+                    raise refused(f"The command aws {pattern.rstrip('*')} is not allowed: it returns credentials.")
+        for call in [*(f"aws {name}" for name in names), *api_calls]:
+            if any(fnmatch.fnmatchcase(call, entry) for entry in self._settings.deny_list):
+                raise CommandError(
+                    "Execution of this operation is denied by security policy. It is in the configured deny list.",
+                    "denied",
+                )
+
+    def check_profile(self, profile: str | None) -> str:
+        """The profile that a command uses. Raises CommandError when it is missing or unknown."""
+        known = ", ".join(account.profile for account in self._settings.accounts)
+        if profile is None:
+            profile = self._settings.fallback_profile
+            if profile is None:
+                raise refused(f"No AWS credentials found without --profile. Expected --profile with one of: {known}.")
+        if self._settings.account(profile) is None:
+            raise refused(f"The config profile ({profile[:64]}) could not be found. Expected one of: {known}.")
+        return profile
+
+
+def refused(message: str) -> CommandError:
+    return CommandError(message, "refused")

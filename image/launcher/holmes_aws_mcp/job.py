@@ -1,0 +1,127 @@
+"""The work of one command: its deadline, its bounds, and the connection that ends with it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+# Requests of one command, pages and retries included.
+MAX_REQUESTS = 1_000
+# Bytes that all running commands may hold as received. Parsed, an answer takes about five times as much memory.
+MAX_BYTES_IN_FLIGHT = 64_000_000
+# A filter (--query) can reduce what was received, so that more than one answer's size may be read.
+RECEIVED_PER_ANSWER = 8
+NARROW = "Narrow the question: use --query, filters, a time range or --max-items"
+
+
+class CommandError(Exception):
+    """A command failed; `outcome` is what the log and the metrics report."""
+
+    def __init__(self, message: str, outcome: str, **details: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.details = details
+
+
+@dataclass
+class Job:
+    """State of one command while a thread works on it."""
+
+    deadline: float
+    max_answer_bytes: int
+    service: str = ""
+    operation: str = ""
+    profile: str | None = None
+    region: str | None = None
+    # Services whose endpoints this command may reach (wall 2); none until the command has passed wall 1.
+    services: frozenset[str] = frozenset()
+    partition_region: str | None = None
+    requests: int = 0
+    received: int = 0
+    connection: Any = None
+    ended: CommandError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def end(self, error: CommandError) -> None:
+        """Ends the work from outside: the open connection is shut down, and no further request is sent."""
+        with self._lock:
+            self.ended = self.ended or error
+            connection = self.connection
+        sock = getattr(connection, "sock", None)
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def check(self) -> None:
+        """Raises CommandError when the work has ended or its time is over."""
+        if self.ended is not None:
+            raise self.ended
+        if self.remaining() <= 0:
+            raise deadline_exceeded()
+
+    def begin_request(self) -> None:
+        """Counts a request before it is sent."""
+        self.check()
+        self.requests += 1
+        if self.requests > MAX_REQUESTS:
+            raise CommandError(f"The answer has more than {MAX_REQUESTS} pages. {NARROW}.", "too_large")
+
+    def received_bytes(self, count: int) -> None:
+        """Counts bytes of an answer as they come from AWS."""
+        self.received += count
+        _in_flight.add(count)
+        if self.received > RECEIVED_PER_ANSWER * self.max_answer_bytes:
+            raise too_large(self.max_answer_bytes)
+        if _in_flight.total > MAX_BYTES_IN_FLIGHT:
+            raise CommandError(
+                f"The server is reading too many large answers at once. {NARROW}, or retry.", "too_large"
+            )
+
+
+def deadline_exceeded() -> CommandError:
+    return CommandError(f"The command did not finish in time and was stopped. {NARROW}.", "deadline")
+
+
+def too_large(limit: int) -> CommandError:
+    return CommandError(f"The answer exceeds {limit} bytes. {NARROW}.", "too_large")
+
+
+class _InFlight:
+    def __init__(self) -> None:
+        self.total = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self.total += count
+
+
+_in_flight = _InFlight()
+_local = threading.local()
+
+
+def current() -> Job | None:
+    """The job of this thread, if it works on one."""
+    job: Job | None = getattr(_local, "job", None)
+    return job
+
+
+@contextlib.contextmanager
+def working_on(job: Job) -> Iterator[None]:
+    """Makes `job` the job of this thread."""
+    _local.job = job
+    try:
+        yield
+    finally:
+        _local.job = None
+        _in_flight.add(-job.received)
+        job.connection = None

@@ -1,0 +1,112 @@
+"""`holmes-aws-mcp`: starts the MCP server for the transport that `AWS_API_MCP_TRANSPORT` names."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import threading
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from .settings import Settings, SettingsError, load
+
+
+def main() -> None:
+    """Starts the server, or with `--check` verifies what the launcher relies on and exits with 0 or 1."""
+    parser = argparse.ArgumentParser(prog="holmes-aws-mcp", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="verify the installed packages, then exit")
+    arguments = parser.parse_args()
+    # The stdio transport of --check must not need what a start needs.
+    if arguments.check:
+        os.environ["AWS_API_MCP_TRANSPORT"] = "stdio"
+    from .internals import InternalsError, check
+
+    try:
+        settings = None if arguments.check else load()
+        check()
+        if settings is not None:
+            _start(settings)
+    except (SettingsError, InternalsError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+def _start(settings: Settings) -> None:
+    # The imports read the environment and open the server's log file, so they wait until the settings are valid.
+    from awslabs.aws_api_mcp_server import server
+    from loguru import logger
+    from starlette.middleware import Middleware as HttpMiddleware
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+
+    from . import commands, endpoints, output
+    from .aws import Aws
+    from .calls import CallLog, serve_metrics
+    from .guard import Guard
+    from .http import FrontDoor, Tokens, TokensError
+    from .middleware import Guarded
+    from .pool import Pool
+    from .watchdog import Watchdog
+
+    # The server logs refused arguments, and a file of 10 MB a day. Errors of the server itself stay.
+    logger.remove()
+    logger.add(
+        sys.stderr, level="ERROR", format=lambda record: _line(record["message"]), backtrace=False, diagnose=False
+    )
+    # It reports every client that leaves, with a traceback.
+    logging.getLogger("mcp.server.streamable_http").setLevel(logging.CRITICAL)
+    try:
+        tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
+    except TokensError as error:
+        raise SettingsError(str(error)) from error
+
+    aws = Aws(settings.concurrency)
+    log = CallLog()
+    guard = Guard(settings)
+    runner = commands.Runner(server, guard, aws)
+    pool = Pool(settings.concurrency, len(settings.accounts))
+    watchdog = Watchdog(pool)
+    endpoints.install(endpoints.Endpoints(aws.load, settings.allowed_endpoints))
+    commands.install(aws)
+    output.install()
+
+    mcp: Any = server.server
+    mcp.add_middleware(Guarded(settings, guard, runner, pool, log))
+
+    @mcp.custom_route("/healthz", methods=["GET"])  # type: ignore[untyped-decorator]
+    async def healthz(_: Request) -> Response:
+        healthy = watchdog.is_healthy
+        return PlainTextResponse("ok" if healthy else "unhealthy", status_code=200 if healthy else 503)
+
+    inherited = mcp._lifespan
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> Any:
+        watchdog.start()
+        async with inherited(app) as state:
+            yield state
+
+    mcp._lifespan = lifespan
+    if settings.metrics_port is not None:
+        host = os.environ.get("AWS_API_MCP_HOST", "0.0.0.0")  # noqa: S104
+        serve_metrics(host, settings.metrics_port, lambda: log.metrics(pool.running, pool.waiting))
+    run = partial(mcp.run, show_banner=False)
+    if server.TRANSPORT != "stdio":
+        run = partial(run, middleware=[HttpMiddleware(FrontDoor, tokens=tokens)], uvicorn_config={"access_log": False})
+    mcp.run = run
+    threading.Thread(target=runner.warm, name="warm", daemon=True).start()
+    try:
+        server.main()
+    except asyncio.CancelledError:
+        pass
+
+
+def _line(message: str) -> str:
+    # Braces are fields of loguru's format.
+    text = json.dumps({"event": "server", "message": message[:500]})
+    return text.replace("{", "{{").replace("}", "}}").replace("<", r"\<") + "\n"

@@ -1,0 +1,251 @@
+"""The FastMCP middleware: what the tools are, how a call runs, and what its answer looks like."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mcp.types as mt
+from awslabs.aws_api_mcp_server.core.common.config import MAX_BATCH_COMMANDS
+from fastmcp.exceptions import NotFoundError
+from fastmcp.server.dependencies import get_http_request
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools.base import Tool, ToolResult
+
+from .calls import CallLog
+from .commands import Runner
+from .guard import Guard, refused
+from .http import LEFT
+from .job import CommandError, Job
+from .pool import Pool
+from .settings import Settings
+
+MAX_DESCRIPTION = 1_200
+
+
+def description(settings: Settings) -> str:
+    """What the model reads about call_aws: at most 1,200 characters and one line for each account."""
+    fallback = settings.fallback_profile
+    lines = [
+        "Runs AWS CLI commands, read-only. cli_command is one command or a list of up to "
+        f"{MAX_BATCH_COMMANDS}, each starting with `aws`: no pipes, shell operators, variables or local files.",
+        "Returns AWS's JSON answer; for a list, one entry per command. An `error` field means that the command failed: "
+        "report it, do not treat it as an empty result. AccessDenied: do not repeat the command.",
+        f"Ask for little: --query, filters, time ranges, --max-items. Answers over {settings.max_answer_bytes} bytes "
+        f"and calls over {settings.call_timeout_seconds} s fail. Use a list for independent commands, --region '*' for "
+        "all enabled regions.",
+        "Refused: writes, commands that return credentials or tokens, --endpoint-url, --debug, --no-verify-ssl, "
+        "--ca-bundle, --no-sign-request.",
+        f"Without --profile, {fallback} is used. Accounts:" if fallback else "Every command needs --profile. Accounts:",
+    ]
+    text = "\n".join(lines)
+    if len(text) > MAX_DESCRIPTION:
+        raise ValueError(f"The description of call_aws has {len(text)} characters. Expected at most {MAX_DESCRIPTION}.")
+    accounts = [
+        f"--profile {account.profile}: account {account.account_id}, region {account.region}"
+        + (f" ({' '.join(account.description.split())})" if account.description else "")
+        for account in settings.accounts
+    ]
+    return "\n".join([text, *accounts])
+
+
+@dataclass
+class _Answer:
+    command: str
+    text: str
+    error: CommandError | None = None
+
+    def entry(self) -> str:
+        """JSON of a list's entry. AWS's answer is JSON already and is not quoted again."""
+        command = json.dumps(self.command, ensure_ascii=False)
+        if self.error is not None:
+            details = json.dumps(_error(self.error), ensure_ascii=False)
+            return f'{{"cli_command":{command},{details[1:]}'
+        return f'{{"cli_command":{command},"response":{self.text if _is_json(self.text) else json.dumps(self.text)}}}'
+
+
+def _error(error: CommandError) -> dict[str, str]:
+    return {"error": str(error), **error.details}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+class Guarded(Middleware):
+    """Lists the tools that work here, and runs call_aws."""
+
+    def __init__(self, settings: Settings, guard: Guard, runner: Runner, pool: Pool, log: CallLog) -> None:
+        self._settings = settings
+        self._guard = guard
+        self._runner = runner
+        self._pool = pool
+        self._log = log
+        self._description = description(settings)
+
+    def _is_listed(self, name: str) -> bool:
+        return name == "call_aws" or (name == "suggest_aws_commands" and self._settings.suggest_commands)
+
+    async def on_list_tools(
+        self, context: MiddlewareContext[mt.ListToolsRequest], call_next: CallNext[mt.ListToolsRequest, Sequence[Tool]]
+    ) -> Sequence[Tool]:
+        tools = [tool for tool in await call_next(context) if self._is_listed(tool.name)]
+        lean = {"description": self._description, "output_schema": None}
+        return [tool.model_copy(update=lean) if tool.name == "call_aws" else tool for tool in tools]
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mt.CallToolRequestParams],
+        call_next: CallNext[mt.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        name = context.message.name
+        if not self._is_listed(name):
+            raise NotFoundError(f"Unknown tool: {name!r}")
+        if name != "call_aws":
+            return await call_next(context)
+        session = context.fastmcp_context.session_id if context.fastmcp_context else None
+        started = time.monotonic()
+        try:
+            commands, is_list, max_results = _arguments(context.message.arguments or {})
+            self._guard.check_size(commands)
+        except CommandError as error:
+            text = json.dumps(_error(error))
+            self._log.report(started=started, size=len(text), outcome=error.outcome, session=session, tool=name)
+            return ToolResult(content=[mt.TextContent(type="text", text=text)], is_error=True)
+        work = asyncio.ensure_future(self._run_all(commands, max_results, session, started))
+        answers = await _until_left(work)
+        if not is_list and len(answers) == 1:
+            (answer,) = answers
+            text = json.dumps(_error(answer.error), ensure_ascii=False) if answer.error else answer.text
+        else:
+            text = f"[{','.join(answer.entry() for answer in answers)}]"
+        failed = all(answer.error is not None for answer in answers)
+        return ToolResult(content=[mt.TextContent(type="text", text=text or "(no output)")], is_error=failed)
+
+    async def _run_all(
+        self, commands: list[str], max_results: int | None, session: str | None, started: float
+    ) -> list[_Answer]:
+        deadline = started + self._settings.call_timeout_seconds
+        answers = await asyncio.gather(*(self._run(command, max_results, session, deadline) for command in commands))
+        flat = [answer for group in answers for answer in group]
+        # The bound holds for the call: what no longer fits is an error of its own, never a part of an answer.
+        left = self._settings.max_answer_bytes
+        for answer in flat:
+            size = len(answer.text.encode("utf-8", "surrogatepass"))
+            if size > left:
+                answer.text = ""
+                answer.error = CommandError(
+                    f"The answers of this call exceed {self._settings.max_answer_bytes} bytes. "
+                    "Run fewer commands at once or narrow them.",
+                    "too_large",
+                )
+            else:
+                left -= size
+        return flat
+
+    async def _run(self, command: str, max_results: int | None, session: str | None, deadline: float) -> list[_Answer]:
+        """One command, or as many as it has regions."""
+        if "--region" in command and "*" in command:
+            job = self._job(deadline)
+            try:
+                work = self._pool.run(_key(command), job, lambda: self._runner.expand(command, job))
+                expanded = await work
+            except CommandError as error:
+                return [await self._failed(command, error, job, session)]
+            if expanded != [command]:
+                return list(
+                    await asyncio.gather(*(self._run_one(item, max_results, session, deadline) for item in expanded))
+                )
+        return [await self._run_one(command, max_results, session, deadline)]
+
+    async def _run_one(self, command: str, max_results: int | None, session: str | None, deadline: float) -> _Answer:
+        job = self._job(deadline)
+        started = time.monotonic()
+        try:
+            text = await self._pool.run(_key(command), job, lambda: self._runner.execute(command, max_results, job))
+        except CommandError as error:
+            return await self._failed(command, error, job, session, started)
+        except asyncio.CancelledError:
+            self._report(job, session, started, 0, "cancelled")
+            raise
+        self._report(job, session, started, len(text.encode("utf-8", "surrogatepass")), "ok")
+        return _Answer(command, text)
+
+    async def _failed(
+        self, command: str, error: CommandError, job: Job, session: str | None, started: float | None = None
+    ) -> _Answer:
+        self._report(job, session, started or time.monotonic(), len(str(error)), error.outcome)
+        return _Answer(command, "", error)
+
+    def _report(self, job: Job, session: str | None, started: float, size: int, outcome: str) -> None:
+        account = self._settings.account(job.profile)
+        self._log.report(
+            started=started,
+            size=size,
+            outcome=outcome,
+            session=session,
+            tool="call_aws",
+            service=job.service,
+            operation=job.operation,
+            profile=job.profile,
+            account=account.account_id if account else None,
+            region=job.region,
+        )
+
+    def _job(self, deadline: float) -> Job:
+        return Job(deadline=deadline, max_answer_bytes=self._settings.max_answer_bytes)
+
+
+def _arguments(arguments: dict[str, Any]) -> tuple[list[str], bool, int | None]:
+    found = arguments.get("cli_command")
+    commands = [found] if isinstance(found, str) else found
+    if not isinstance(commands, list) or not commands or not all(isinstance(item, str) for item in commands):
+        raise refused("cli_command: expected an AWS CLI command or a list of them.")
+    if len(commands) > MAX_BATCH_COMMANDS:
+        raise refused(f"cli_command: found {len(commands)} commands. Expected at most {MAX_BATCH_COMMANDS}.")
+    limit = arguments.get("max_results")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise refused("max_results: expected a whole number of at least 1.")
+    unknown = sorted(set(arguments) - {"cli_command", "max_results"})
+    if unknown:
+        raise refused(f"Unknown argument. Expected cli_command and max_results; found {len(unknown)} others.")
+    return commands, isinstance(found, list), limit
+
+
+def _key(command: str) -> str:
+    """The profile for the queue, read without parsing: a wrong guess costs a turn, never an identity."""
+    _, _, rest = command.partition("--profile")
+    words = rest.lstrip("= ").split(maxsplit=1)
+    return words[0][:64] if words else ""
+
+
+async def _until_left(work: asyncio.Future[list[_Answer]]) -> list[_Answer]:
+    """Waits for the work, and cancels it when the HTTP connection of its request is closed."""
+    left: asyncio.Event | None = None
+    try:
+        left = get_http_request().scope.get(LEFT)
+    except RuntimeError:
+        pass
+    if left is None:
+        try:
+            return await work
+        except asyncio.CancelledError:
+            work.cancel()
+            raise
+    watch: asyncio.Future[Any] = asyncio.ensure_future(left.wait())
+    try:
+        await asyncio.wait([work, watch], return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise CommandError("The caller has left.", "cancelled")
+        return work.result()
+    finally:
+        watch.cancel()
+        work.cancel()
