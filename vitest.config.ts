@@ -15,7 +15,8 @@ export default defineConfig({
   test: {
     projects: [
       // Starts no process: the inner loop.
-      project("unit", [`test/${MIRRORED}/**/!(*.integration).test.ts`]),
+      // A runner with 2 cores needs several seconds for a test that builds a whole program.
+      project("unit", [`test/${MIRRORED}/**/!(*.integration).test.ts`], { testTimeout: 30_000 }),
       project("integration", [`test/${MIRRORED}/**/*.integration.test.ts`], {
         testTimeout: 120_000,
         // On a new machine, a hook waits for the installations.
