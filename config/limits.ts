@@ -270,8 +270,8 @@ export const rules = {
 export const limits = {
   /** IAM quota "OpenID Connect providers per account", not adjustable. */
   oidcProvidersPerAccount: 100,
-  /** IAM quota: tags per role, policy or provider; the program adds none of its own to the user's. */
-  tags: 50,
+  /** IAM quota of 50 tags per role, policy or provider; the program adds one that names the stack. */
+  tags: 49,
   /** IAM role MaxSessionDuration in seconds. */
   sessionDuration: { min: 3600, max: 43200 },
   /** IAM quota "Role trust policy length", in characters that are not white space: default and highest. */

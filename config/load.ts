@@ -4,6 +4,7 @@ import { z } from "zod";
 import { packTrustPolicies, TrustSizeError } from "../policies/trust.js";
 import { readAccountsFile } from "./accountsFile.js";
 import { partitionOf } from "./limits.js";
+import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
 import { nearest, type Path, type Problem, Problems, problemsText } from "./problems.js";
 import { type Config, configRules, configSchema, type TargetAccountConfig } from "./schema.js";
@@ -151,6 +152,8 @@ export async function readSettings(
   const { clusters, image, mcp, ...rest } = config;
   const settings: Settings = {
     ...rest,
+    // Everything that carries iam.tags also names its stack: doctor reads the owner from it.
+    iam: { ...config.iam, tags: { ...config.iam.tags, [OWNERSHIP_TAG]: ownershipTag(stack) } },
     stack,
     secretKeys: new Set(Object.keys(raw).filter(isSecret)),
     subjects,

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { loadCatalogue } from "../../policies/catalogue.js";
 import { npmCommand, projectFolder, run } from "../common/command.js";
 import { configDocument, configPath } from "./config.js";
+import { doctorDocument, doctorPath } from "./doctor.js";
 import { limitsDocument, limitsPath } from "./limits.js";
 import { permissionsDocument, permissionsPath, provisioningDocument, provisioningPath } from "./permissions.js";
 
@@ -17,6 +18,7 @@ await run(
     process.chdir(projectFolder);
     const documents: ReadonlyArray<readonly [path: string, text: string]> = [
       [configPath, configDocument()],
+      [doctorPath, doctorDocument()],
       [limitsPath, limitsDocument()],
       [permissionsPath, permissionsDocument(await loadCatalogue())],
       [provisioningPath, provisioningDocument()],

@@ -1,8 +1,8 @@
-/** The exact line of config or the command that settles a finding. */
+/** The config line or the command that resolves a finding. */
 import { stringify } from "yaml";
 import type { Settings, TargetAccountSettings } from "../../config/settings.js";
-import type { Failure } from "./facts.js";
-import type { Place } from "./places.js";
+import type { AccountAccess } from "./accountAccess.js";
+import type { Failure } from "./readings.js";
 
 export interface Fix {
   /** What to do, as a sentence. */
@@ -22,8 +22,23 @@ export function configLine(key: string, value: unknown): string {
 
 export const accountKey = ({ profile }: Pick<TargetAccountSettings, "profile">) => `targetAccounts, profile ${profile}`;
 
-/** An AWS CLI command in a place; a role that is assumed has no profile to name. */
-export function awsCommand({ access }: Pick<Place, "access">, command: string): string {
+/** What restores the stack's own resources, whether the config or the account changed. */
+export const refreshFix = ({ stack }: Pick<Settings, "stack">): Fix => ({
+  what: "Apply the stack again.",
+  commands: [`pulumi up --refresh --stack ${stack}`],
+});
+
+/**
+ * What completes an interrupted update. `pulumi refresh --import-pending-creates` only marks the operations: the engine
+ * (CLI 3.259) has no step that imports them, so the state is completed here.
+ */
+export const recoveryCommands = (stack: string): readonly [string, string] => [
+  `pulumi cancel --yes --stack ${stack}`,
+  `pulumi stack export --stack ${stack} | npm run --silent doctor -- --stack ${stack} --state - --repair | pulumi stack import --stack ${stack}`,
+];
+
+/** An AWS CLI command for an account; a role that is assumed has no profile to name. */
+export function awsCommand({ access }: Pick<AccountAccess, "access">, command: string): string {
   return `aws ${command}${access.assumeRole === undefined ? ` --profile ${access.profile}` : ""}`;
 }
 
@@ -46,8 +61,8 @@ export function upWithout(settings: Settings, profiles: readonly string[]): stri
   return `pulumi up --stack ${settings.stack} --continue-on-error${excluded}`;
 }
 
-/** What to do about credentials that cannot be had or are refused. */
-export function credentialsFix({ access, accountId }: Place, { code, message }: Failure): Fix {
+/** What resolves missing or rejected credentials. */
+export function credentialsFix({ access, accountId }: AccountAccess, { code, message }: Failure): Fix {
   const { profile, assumeRole } = access;
   const named = assumeRole === undefined ? profile : assumeRole.sourceProfile;
   if (/SSO|login session/i.test(message) || code === "TokenProviderError") {
@@ -65,11 +80,11 @@ export function credentialsFix({ access, accountId }: Place, { code, message }: 
         };
   }
   if (/^(Timeout|Abort|ECONN|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)/.test(code)) {
-    return { what: "Check network, proxy (HTTPS_PROXY) and the account's region; then run doctor again." };
+    return { what: "Check network, proxy (HTTPS_PROXY) and the account's region. Then run doctor again." };
   }
   if (assumeRole !== undefined && /AccessDenied/.test(code)) {
     return {
-      what: `The trust policy of ${assumeRole.roleArn} has to name whoever runs this${assumeRole.externalId === undefined ? "" : `, with external id ${assumeRole.externalId}`}.`,
+      what: `The trust policy of ${assumeRole.roleArn} must allow the caller${assumeRole.externalId === undefined ? "" : `, with external id ${assumeRole.externalId}`}.`,
     };
   }
   return {
@@ -89,15 +104,15 @@ const quotaCodes = {
 export type Quota = keyof typeof quotaCodes;
 
 /** IAM's quotas are raised in its home region; outside the `aws` partition AWS Support does it. */
-export function quotaFix(place: Place, quota: Quota, value: number): Fix {
-  if (place.partition !== "aws") {
-    return { what: `Ask AWS Support to raise ${quota} of account ${place.accountId} to ${value}.` };
+export function quotaFix(accountAccess: AccountAccess, quota: Quota, value: number): Fix {
+  if (accountAccess.partition !== "aws") {
+    return { what: `Ask AWS Support to raise ${quota} of account ${accountAccess.accountId} to ${value}.` };
   }
   return {
-    what: `Ask for a higher quota (account ${place.accountId}).`,
+    what: `Ask for a higher quota (account ${accountAccess.accountId}).`,
     commands: [
       awsCommand(
-        place,
+        accountAccess,
         `service-quotas request-service-quota-increase --service-code iam --quota-code ${quotaCodes[quota]} --desired-value ${value} --region us-east-1`,
       ),
     ],

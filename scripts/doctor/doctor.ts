@@ -1,14 +1,16 @@
-/** Reads the accounts of a stack before anything is changed in them, all at once; it never writes. */
+/** Reads the accounts of a stack, all at once, and compares them with what the stack creates. It never writes. */
 import * as pulumi from "@pulumi/pulumi";
 import { loadSettings, project } from "../../config/load.js";
 import { nearest } from "../../config/problems.js";
 import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 import type { StackConfig } from "../common/stackFile.js";
-import { accountKey, configLine, credentialsFix, type Fix, upWithout } from "./advice.js";
-import { AccountReader, type Failure, type Part, type Patience } from "./facts.js";
-import { examine, type Finding, wantedOf } from "./findings.js";
-import { type Place, placesOf } from "./places.js";
+import { type AccountAccess, accountAccesses } from "./accountAccess.js";
+import { accountKey, awsCommand, configLine, credentialsFix, type Fix, recoveryCommands, upWithout } from "./advice.js";
+import { findingCodes } from "./codes.js";
+import { examine, wantedOf } from "./findings/examine.js";
+import type { Finding } from "./findings/finding.js";
+import { AccountReader, type Failure, type Reading, type Timeouts } from "./readings.js";
 import type { StackState } from "./state.js";
 
 export interface AccountReport {
@@ -16,9 +18,9 @@ export interface AccountReport {
   readonly accountId: string;
   /** What the program does there: `target account`, `EKS look-up of <cluster>`, `image repository`, `StackSet`. */
   readonly purposes: readonly string[];
-  /** Whether it was read; false for accounts that are managed elsewhere, and for those that let nobody in. */
+  /** Whether it was read; false for accounts that are managed elsewhere, and where authentication failed. */
   readonly read: boolean;
-  /** ARN of whoever the credentials are; null when there are none. */
+  /** ARN of the caller; null when authentication failed. */
   readonly caller: string | null;
   readonly findings: readonly Finding[];
 }
@@ -28,16 +30,20 @@ export interface Report {
   /** Whether no finding is a problem. */
   readonly ok: boolean;
   readonly accounts: readonly AccountReport[];
-  /** `pulumi up` without the accounts that let nobody in; null when all can be entered, or one cannot be left out. */
+  /** Commands that complete an interrupted update, in order; null when the state has no pending operation. */
+  readonly recovery: readonly string[] | null;
+  /** `pulumi up` without the unavailable accounts; null when there are none, or one cannot be left out. */
   readonly upWithout: string | null;
 }
 
 export interface DoctorOptions {
   /** Profiles to read; default: all. */
   readonly profiles?: readonly string[];
-  /** The stack's state, for certainty about what is ours. */
+  /** The stack's state: the owner of each resource, and interrupted operations. */
   readonly state?: StackState | undefined;
-  readonly patience?: Patience;
+  /** Reports every difference between an account and the stack as a problem; default false. */
+  readonly expectNoChanges?: boolean;
+  readonly timeouts?: Timeouts;
   /** Called after each account. */
   readonly onRead?: (done: number, all: number) => void;
 }
@@ -49,7 +55,7 @@ export interface DoctorOptions {
  */
 export async function stackSettings(stack: string, config: StackConfig): Promise<Settings> {
   pulumi.runtime.setAllConfig(config.values, config.secretKeys);
-  // Nothing is registered: the mocks only tell the runtime its project and stack.
+  // Nothing is registered: the mocks give the runtime its project and stack.
   const unused = () => {
     throw new Error("doctor registers nothing");
   };
@@ -57,12 +63,12 @@ export async function stackSettings(stack: string, config: StackConfig): Promise
   return loadSettings();
 }
 
-/** @throws UserError when a profile is asked for that the stack has not */
+/** @throws UserError for a profile that the stack does not have */
 export async function doctor(settings: Settings, options: DoctorOptions = {}): Promise<Report> {
   const { profiles = [], onRead } = options;
-  const places = placesOf(settings);
+  const accesses = accountAccesses(settings);
   const unmanaged = settings.targetAccounts.filter(({ manage }) => !manage);
-  const known = [...new Set([...places, ...unmanaged].map(profileOf))];
+  const known = [...new Set([...accesses, ...unmanaged].map(profileOf))];
   for (const profile of profiles) {
     if (known.includes(profile)) continue;
     const near = nearest(profile, known);
@@ -70,13 +76,16 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
       `--profile ${profile}: stack ${settings.stack} has no such profile${near === undefined ? "" : `; did you mean ${near}?`} Known: ${known.join(", ")}`,
     );
   }
-  const asked = (item: Place | TargetAccountSettings) => profiles.length === 0 || profiles.includes(profileOf(item));
+  const asked = (item: AccountAccess | TargetAccountSettings) =>
+    profiles.length === 0 || profiles.includes(profileOf(item));
   // Look-ups come first, as in the program, and whoever is asked for: the accounts cannot be judged without them.
   const entered = await Promise.all(
-    places.filter((place) => asked(place) || isLookedUp(place)).map((place) => enter(place, options.patience)),
+    accesses
+      .filter((accountAccess) => asked(accountAccess) || isLookedUp(accountAccess))
+      .map((accountAccess) => enter(accountAccess, settings.mcp.networkPolicy.enabled, options.timeouts)),
   );
   const informed = withIssuers(settings, entered);
-  const judged = entered.filter(({ place }) => asked(place));
+  const judged = entered.filter(({ accountAccess }) => asked(accountAccess));
   let done = 0;
   const accounts = await Promise.all(
     judged.map(async (entry) => {
@@ -86,20 +95,31 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
     }),
   );
   for (const { reader } of entered) reader.close();
-  const sick = judged.flatMap(({ place }, index) => (accounts[index]!.read ? [] : [place]));
-  const all = [...accounts, ...unmanaged.filter(asked).map(unmanagedReport)];
+  const unavailable = judged.flatMap(({ accountAccess }, index) => (accounts[index]!.read ? [] : [accountAccess]));
+  const all = [...accounts, ...unmanaged.filter(asked).map(unmanagedReport)].map((account) =>
+    options.expectNoChanges ? { ...account, findings: account.findings.map(strictly) } : account,
+  );
+  const recovery = (options.state?.pendingOperations ?? 0) > 0 ? recoveryCommands(settings.stack) : null;
   return {
     stack: settings.stack,
-    ok: all.every(({ findings }) => findings.every(({ level }) => level !== "problem")),
+    recovery,
+    ok: recovery === null && all.every(({ findings }) => findings.every(({ level }) => level !== "problem")),
     accounts: all,
-    upWithout: sick.length > 0 && sick.every(canBeLeftOut) ? upWithout(settings, sick.map(profileOf)) : null,
+    upWithout:
+      unavailable.length > 0 && unavailable.every(canBeLeftOut)
+        ? upWithout(settings, unavailable.map(profileOf))
+        : null,
   };
 }
 
-const profileOf = (item: Place | TargetAccountSettings) =>
+/** A difference from the stack as a problem. */
+const strictly = (finding: Finding): Finding =>
+  findingCodes[finding.code].change ? { ...finding, level: "problem" } : finding;
+
+const profileOf = (item: AccountAccess | TargetAccountSettings) =>
   "access" in item ? (item.target?.profile ?? item.access.profile) : item.profile;
 
-function purposesOf({ target, clusters, registry, organization }: Place): string[] {
+function purposesOf({ target, clusters, registry, organization }: AccountAccess): string[] {
   return [
     ...(target === undefined ? [] : ["target account"]),
     ...clusters.map(({ name }) => `EKS look-up of ${name}`),
@@ -109,7 +129,7 @@ function purposesOf({ target, clusters, registry, organization }: Place): string
 }
 
 function unmanagedReport({ profile, accountId }: TargetAccountSettings): AccountReport {
-  const message = "manage: false: made elsewhere (another stack, a StackSet), so it was not read";
+  const message = "manage: false: managed by another stack or a StackSet, so it was not read";
   return {
     profile,
     accountId,
@@ -120,30 +140,41 @@ function unmanagedReport({ profile, accountId }: TargetAccountSettings): Account
   };
 }
 
-const isLookedUp = ({ clusters }: Place) => clusters.some(({ issuerUrl }) => issuerUrl === undefined);
+const isLookedUp = ({ clusters }: AccountAccess) => clusters.some(({ issuerUrl }) => issuerUrl === undefined);
 
-/** A place as far as it can be seen from the door. */
+/** Result of the authentication, and what EKS returned. */
 interface Entry {
-  readonly place: Place;
+  readonly accountAccess: AccountAccess;
   readonly reader: AccountReader;
-  readonly caller: Part<{ readonly accountId: string; readonly arn: string }>;
-  /** What EKS says of the clusters that are looked up here; empty when the place cannot be entered. */
-  readonly issuers: ReadonlyMap<string, Part<string | undefined>>;
+  readonly caller: Reading<{ readonly accountId: string; readonly arn: string }>;
+  /** Issuers of the clusters that are looked up here; empty when authentication failed. */
+  readonly issuers: ReadonlyMap<string, Reading<string | undefined>>;
+  /** Configuration of vpc-cni in the clusters that get the server, by cluster. */
+  readonly addons: ReadonlyMap<string, Reading<string | undefined>>;
 }
 
-async function enter(place: Place, patience: Patience | undefined): Promise<Entry> {
-  const reader = new AccountReader(place, patience);
+async function enter(
+  accountAccess: AccountAccess,
+  networkPolicy: boolean,
+  timeouts: Timeouts | undefined,
+): Promise<Entry> {
+  const reader = new AccountReader(accountAccess, timeouts);
   const caller = await reader.caller();
-  const isRight = "value" in caller && caller.value.accountId === place.accountId;
+  const isRight = "value" in caller && caller.value.accountId === accountAccess.accountId;
   const issuers = await Promise.all(
-    (isRight ? place.clusters : []).map(
+    (isRight ? accountAccess.clusters : []).map(
       async ({ name, eksName, region }) => [name, await reader.issuer(eksName, region)] as const,
     ),
   );
-  return { place, reader, caller, issuers: new Map(issuers) };
+  const addons = await Promise.all(
+    (isRight && networkPolicy ? accountAccess.clusters.filter(({ deploy }) => deploy) : []).map(
+      async ({ name, eksName, region }) => [name, await reader.vpcCni(eksName, region)] as const,
+    ),
+  );
+  return { accountAccess, reader, caller, issuers: new Map(issuers), addons: new Map(addons) };
 }
 
-/** The settings with the issuers that only EKS knew. */
+/** The settings with the issuers from EKS. */
 function withIssuers(settings: Settings, entries: readonly Entry[]): Settings {
   const found = new Map(
     entries.flatMap(({ issuers }) =>
@@ -161,54 +192,59 @@ function withIssuers(settings: Settings, entries: readonly Entry[]): Settings {
 
 async function inspect(
   settings: Settings,
-  { place, reader, caller, issuers }: Entry,
+  { accountAccess, reader, caller, issuers, addons }: Entry,
   state: StackState | undefined,
 ): Promise<AccountReport> {
   const report = (arn: string | null, read: boolean, findings: Finding[]): AccountReport => ({
-    profile: profileOf(place),
-    accountId: place.accountId,
-    purposes: purposesOf(place),
+    profile: profileOf(accountAccess),
+    accountId: accountAccess.accountId,
+    purposes: purposesOf(accountAccess),
     read,
     caller: arn,
     findings,
   });
-  if ("failure" in caller) return report(null, false, [refusal(settings, place, caller.failure)]);
+  if ("failure" in caller) return report(null, false, [refusal(settings, accountAccess, caller.failure)]);
   const { accountId, arn } = caller.value;
-  if (accountId !== place.accountId) return report(arn, false, [wrongAccount(settings, place, accountId)]);
+  if (accountId !== accountAccess.accountId)
+    return report(arn, false, [wrongAccount(settings, accountAccess, accountId)]);
   const findings: Finding[] = [
     { level: "ok", code: "credentials", subject: "credentials", message: `account ${accountId} as ${arn}` },
-    ...place.clusters.map((cluster) => clusterFinding(cluster, issuers.get(cluster.name)!)),
+    ...accountAccess.clusters.map((cluster) => clusterFinding(cluster, issuers.get(cluster.name)!)),
+    ...accountAccess.clusters.flatMap((cluster) => {
+      const addon = addons.get(cluster.name);
+      return addon === undefined ? [] : [networkPolicyFinding(cluster, accountAccess, addon)];
+    }),
   ];
-  if (place.target !== undefined) {
-    const facts = await reader.facts(caller.value, wantedOf(settings, place.target));
+  if (accountAccess.target !== undefined) {
+    const facts = await reader.facts(caller.value, wantedOf(settings, accountAccess.target));
     const unknown = settings.clusters.filter(({ issuerUrl }) => issuerUrl === undefined);
     findings.push(
       ...unknown.map(({ name }) => unknownIssuer(name)),
-      ...examine({ settings, place, account: place.target, facts, state }),
+      ...examine({ settings, accountAccess, account: accountAccess.target, facts, state }),
     );
   }
   return report(arn, true, findings);
 }
 
-function refusal(settings: Settings, place: Place, failure: Failure): Finding {
+function refusal(settings: Settings, accountAccess: AccountAccess, failure: Failure): Finding {
   return {
     level: "problem",
     code: "credentials",
     subject: "credentials",
     message: `${failure.code}: ${failure.message}`,
-    fix: orWithout(settings, place, credentialsFix(place, failure)),
+    fix: orWithout(settings, accountAccess, credentialsFix(accountAccess, failure)),
   };
 }
 
-function wrongAccount(settings: Settings, place: Place, found: string): Finding {
-  const { target, accountId } = place;
+function wrongAccount(settings: Settings, accountAccess: AccountAccess, found: string): Finding {
+  const { target, accountId } = accountAccess;
   const taken = settings.targetAccounts.find((account) => account.accountId === found);
   return {
     level: "problem",
     code: "wrong-account",
     subject: "credentials",
-    message: `profile ${profileOf(place)} is account ${found}${taken === undefined ? "" : ` (that of ${taken.profile})`}, the config says ${accountId}: up would stop before it makes anything`,
-    fix: orWithout(settings, place, {
+    message: `profile ${profileOf(accountAccess)} is account ${found}${taken === undefined ? "" : ` (that of ${taken.profile})`}, the config says ${accountId}: up would stop before it creates anything`,
+    fix: orWithout(settings, accountAccess, {
       what: `Point the profile at account ${accountId}, or correct the config.`,
       ...(target === undefined || taken !== undefined
         ? {}
@@ -218,23 +254,23 @@ function wrongAccount(settings: Settings, place: Place, found: string): Finding 
 }
 
 /** What is looked up before everything else stops an update whatever is excluded. */
-const canBeLeftOut = ({ target, clusters, registry, organization }: Place) =>
+const canBeLeftOut = ({ target, clusters, registry, organization }: AccountAccess) =>
   target !== undefined && clusters.length === 0 && !registry && !organization;
 
 /** A target account can be left out of an update. */
-function orWithout(settings: Settings, place: Place, fix: Fix): Fix {
-  if (place.clusters.length > 0) {
-    const names = place.clusters.map(({ name }) => name).join(", ");
+function orWithout(settings: Settings, accountAccess: AccountAccess, fix: Fix): Fix {
+  if (accountAccess.clusters.length > 0) {
+    const names = accountAccess.clusters.map(({ name }) => name).join(", ");
     return {
       ...fix,
-      what: `${fix.what} Without it no account can be updated, because ${names} is looked up first; oidcIssuerUrl and context in the config of ${names} spare the look-up.`,
+      what: `${fix.what} Without it no account can be updated, because ${names} is looked up first; oidcIssuerUrl and context in the config of ${names} avoid the look-up.`,
     };
   }
-  if (place.registry) {
+  if (accountAccess.registry) {
     return { ...fix, what: `${fix.what} Without it no image can be built; image.prebuilt needs none.` };
   }
-  if (!canBeLeftOut(place)) return fix;
-  const profile = profileOf(place);
+  if (!canBeLeftOut(accountAccess)) return fix;
+  const profile = profileOf(accountAccess);
   return {
     ...fix,
     what: `${fix.what} Until then, leave the account out: verify.skipProfiles: [${profile}], and up with --exclude.`,
@@ -245,10 +281,10 @@ function orWithout(settings: Settings, place: Place, fix: Fix): Fix {
 /** @param cluster as the config has it */
 function clusterFinding(
   { name, region, accountId, issuerUrl }: ClusterSettings,
-  found: Part<string | undefined>,
+  found: Reading<string | undefined>,
 ): Finding {
   const subject = `cluster ${name}`;
-  const spare = `oidcIssuerUrl and context in the config of ${name} spare the look-up.`;
+  const spare = `oidcIssuerUrl and context in the config of ${name} avoid the look-up.`;
   if ("failure" in found) {
     const { call, code, message } = found.failure;
     return {
@@ -256,7 +292,7 @@ function clusterFinding(
       code: "cluster-unread",
       subject,
       message: `${call}: ${code}: ${message}`,
-      fix: { what: `Allow ${call}: pulumi up asks the same before it makes anything. Or: ${spare}` },
+      fix: { what: `Allow ${call}: pulumi up needs it before it creates anything. Or: ${spare}` },
     };
   }
   if (found.value === undefined) {
@@ -264,7 +300,7 @@ function clusterFinding(
       level: "problem",
       code: "cluster-absent",
       subject,
-      message: `EKS has no such cluster in ${region} of account ${accountId}: up would stop before it makes anything`,
+      message: `EKS has no such cluster in ${region} of account ${accountId}: up would stop before it creates anything`,
       fix: { what: `Correct name, region or profile of the cluster; ${spare}` },
     };
   }
@@ -273,9 +309,9 @@ function clusterFinding(
       level: "problem",
       code: "issuer-differs",
       subject,
-      message: `its issuer is ${found.value}, the config says ${issuerUrl}: its tokens would be refused`,
+      message: `its issuer is ${found.value}, the config says ${issuerUrl}: its tokens would be rejected`,
       fix: {
-        what: "It was re-created: put the new issuer in place of the old one, and the old one into previousIssuers for as long as it is in use.",
+        what: "The cluster was re-created: replace the issuer, and list the old one in previousIssuers while it is in use.",
         at: `clusters, name ${name}`,
         config: configLine("oidcIssuerUrl", found.value),
       },
@@ -284,12 +320,48 @@ function clusterFinding(
   return { level: "ok", code: "cluster", subject, message: `issuer ${found.value}` };
 }
 
+/** @param found configuration of the add-on vpc-cni */
+function networkPolicyFinding(
+  { name, eksName, region }: ClusterSettings,
+  accountAccess: AccountAccess,
+  found: Reading<string | undefined>,
+): Finding {
+  const subject = `NetworkPolicy in cluster ${name}`;
+  if ("failure" in found) {
+    const { call, code, message } = found.failure;
+    return { level: "note", code: "network-policy", subject, message: `not checked: ${call}: ${code}: ${message}` };
+  }
+  if (found.value === undefined) {
+    const message = "not checked: EKS does not manage vpc-cni here (EKS Auto Mode or another CNI)";
+    return { level: "note", code: "network-policy", subject, message };
+  }
+  // The value is a text or a boolean.
+  if (/"enableNetworkPolicy"\s*:\s*"?true/.test(found.value)) {
+    return { level: "ok", code: "network-policy", subject, message: "enforced by vpc-cni" };
+  }
+  return {
+    level: "note",
+    code: "network-policy-off",
+    subject,
+    message: "vpc-cni does not enforce it: every pod in the cluster can reach the server",
+    fix: {
+      what: "Turn it on, unless another CNI enforces NetworkPolicies. Keep the add-on's other settings in the command.",
+      commands: [
+        awsCommand(
+          accountAccess,
+          `eks update-addon --cluster-name ${eksName} --region ${region} --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'`,
+        ),
+      ],
+    },
+  };
+}
+
 function unknownIssuer(name: string): Finding {
   return {
     level: "note",
     code: "issuer-unknown",
     subject: `cluster ${name}`,
-    message: "EKS did not tell its issuer, so its OIDC providers were not compared",
-    fix: { what: "Settle the look-up first, or give the cluster's oidcIssuerUrl." },
+    message: "its issuer is unknown, so its OIDC providers were not compared",
+    fix: { what: "Fix the look-up first, or set the cluster's oidcIssuerUrl." },
   };
 }

@@ -1,20 +1,21 @@
 /**
- * Whose a role, an OIDC provider or a policy is. The stack's state knows; without it the thing itself has to tell:
- * by its tags, by what it says, and by who relies on it.
+ * Whose a role, an OIDC provider or a policy is: by the stack's state, then by its ownership tag. Only what is older
+ * than the tag is judged by its content and by the roles that trust it.
  */
+import { OWNERSHIP_TAG, ownershipTag } from "../../config/ownership.js";
 import type { Settings, TargetAccountSettings } from "../../config/settings.js";
 import { groups } from "../../policies/groups.js";
 import { minify } from "../../policies/size.js";
 import { AUDIENCE } from "../../policies/trust.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
-import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts } from "./facts.js";
+import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts } from "./readings.js";
 import type { StackState } from "./state.js";
 
 /**
- * `ours`: this stack made it or took it over. `script`: made by the old shell script. `twin`: made by a stack of this
- * program that trusts none of this stack's clusters. `other`: somebody else's. `unclear`: nothing about it tells.
+ * `ours`: this stack created or adopted it. `script`: created by the legacy script, or by this stack and lost from its
+ * state. `siblingStack`: created by another stack of this program. `other`: managed outside. `unclear`: unknown.
  */
-export type Owner = "ours" | "script" | "twin" | "other" | "unclear";
+export type Owner = "ours" | "script" | "siblingStack" | "other" | "unclear";
 
 export interface Verdict {
   readonly owner: Owner;
@@ -24,7 +25,25 @@ export interface Verdict {
 
 const verdict = (owner: Owner, because: string): Verdict => ({ owner, because });
 
-type Context = Pick<Settings, "iam">;
+type Context = Pick<Settings, "iam" | "stack">;
+type Tags = Readonly<Record<string, string>>;
+
+/** What state and tag say; undefined for what is not in the state and has no ownership tag. */
+function recordedOwner(
+  { stack }: Context,
+  arn: string,
+  tags: Tags,
+  state: StackState | undefined,
+): Verdict | undefined {
+  if (state?.urnOf(arn) !== undefined) return verdict("ours", "it is in the stack's state");
+  if (state?.isPending(arn)) return verdict("ours", "an interrupted update created it");
+  const tag = tags[OWNERSHIP_TAG];
+  if (tag === undefined) return undefined;
+  if (tag !== ownershipTag(stack)) return verdict("siblingStack", `its tag names stack ${tag}`);
+  return state === undefined
+    ? verdict("ours", "its tag names this stack")
+    : verdict("script", "its tag names this stack, but the state does not contain it");
+}
 
 /** Sids that only this program's policies have. */
 const sids = new Set([...groups.map(({ sid }) => sid), "DenySensitiveReads", "DenySensitiveResources"]);
@@ -34,8 +53,8 @@ function isWritten(document: PolicyDocument): boolean {
   return document.Statement.filter(({ Sid }) => Sid !== undefined && sids.has(Sid)).length >= 2;
 }
 
-function hasOurTags({ iam }: Context, tags: Readonly<Record<string, string>>): boolean {
-  const wanted = Object.entries(iam.tags);
+function hasOurTags({ iam }: Context, tags: Tags): boolean {
+  const wanted = Object.entries(iam.tags).filter(([key]) => key !== OWNERSHIP_TAG);
   return wanted.length > 0 && wanted.every(([key, value]) => tags[key] === value);
 }
 
@@ -71,30 +90,31 @@ export function roleOwner(
   trust: PolicyDocument,
   state: StackState | undefined,
 ): Verdict {
-  if (state?.urnOf(role.arn) !== undefined) return verdict("ours", "it is in the stack's state");
+  const recorded = recordedOwner(context, role.arn, role.tags, state);
+  if (recorded !== undefined) return recorded;
   const looksScripted = isUntagged(role.tags) && role.path === "/" && role.description === "" && isOurForm(role.trust);
   if (state !== undefined) {
     return looksScripted
-      ? verdict("script", "it is not in the stack's state, and has the script's form")
-      : verdict("other", "it is not in the stack's state, and has not the script's form");
+      ? verdict("script", "it is not in the stack's state and has the legacy script's form")
+      : verdict("other", "it is not in the stack's state and does not have the legacy script's form");
   }
   const evidence = programEvidence(context, { description, permissions }, role, trust);
   if (evidence !== undefined) {
     const trusted = new Set(issuersOf(trust));
     return issuersOf(role.trust).some((issuer) => trusted.has(issuer))
       ? verdict("ours", evidence)
-      : verdict("twin", `${evidence}, but it trusts none of this stack's clusters`);
+      : verdict("siblingStack", `${evidence}, but it trusts none of this stack's clusters`);
   }
-  if (!looksScripted) return verdict("other", "tags, trust policy or permissions are neither ours nor the script's");
+  if (!looksScripted) return verdict("other", "its content matches neither this stack nor the legacy script");
   // A file of the user's own may be what the script was given as well.
   const documents = [...role.inline.values()];
   const ownFile = permissions.policies.some(({ document }) => documents.some((found) => same(found, document)));
   return ownFile
-    ? verdict("unclear", "this stack and the script would both have made it like this")
-    : verdict("script", "it has no tags, and the script's form of trust policy");
+    ? verdict("unclear", "this stack and the legacy script would create the same role")
+    : verdict("script", "it has no tags and the legacy script's trust policy");
 }
 
-/** What tells that a stack of this program made the role; undefined when nothing does. */
+/** Evidence that a stack of this program created the role; undefined when there is none. */
 function programEvidence(
   context: Context,
   { description, permissions }: Pick<TargetAccountSettings, "description" | "permissions">,
@@ -123,44 +143,45 @@ export function issuersOf({ Statement }: PolicyDocument): string[] {
 /** Roles that trust an OIDC provider. */
 export interface TrustedBy {
   /** Tags of our own role, if it is one of them. */
-  readonly ours: Readonly<Record<string, string>> | undefined;
+  readonly ours: Tags | undefined;
   readonly script: boolean;
   /** Names of all others. */
   readonly others: readonly string[];
 }
 
 export function oidcProviderOwner(
+  context: Context,
   provider: OidcProviderFacts,
   { ours, script, others }: TrustedBy,
   state: StackState | undefined,
 ): Verdict {
-  if (state?.urnOf(provider.arn) !== undefined) return verdict("ours", "it is in the stack's state");
-  // A stack gives all that it makes the same tags; others' tags may well be the same by some rule of the company.
+  const recorded = recordedOwner(context, provider.arn, provider.tags, state);
+  // Without the other stack's consent its provider can only be used as it is.
+  if (recorded !== undefined) return recorded.owner === "siblingStack" ? verdict("other", recorded.because) : recorded;
+  // One stack tags all its resources alike. Another owner may have the same tags by a company rule.
   if (state === undefined && ours !== undefined && tagKey(ours) === tagKey(provider.tags)) {
     return verdict("ours", "this stack's role trusts it and has the same tags");
   }
-  if (!isUntagged(provider.tags)) return verdict("other", `it has tags of its own (${tagText(provider.tags)})`);
+  if (!isUntagged(provider.tags)) return verdict("other", `it has other tags (${tagText(provider.tags)})`);
   if (others.length > 0) return verdict("other", `${nameSome(others)} too`);
   if (provider.audiences.some((audience) => audience !== AUDIENCE)) {
     return verdict("other", `it has other audiences (${provider.audiences.join(", ")})`);
   }
   return script
-    ? verdict("script", "it has no tags, and only the script's role trusts it")
-    : verdict("unclear", "it has no tags, and no role that trusts it");
+    ? verdict("script", "it has no tags and only the legacy script's role trusts it")
+    : verdict("unclear", "it has no tags and no role trusts it");
 }
 
 const tagKey = (tags: Readonly<Record<string, string>>) => JSON.stringify(Object.entries(tags).sort());
 
 export function policyOwner(context: Context, policy: ManagedPolicyFacts, state: StackState | undefined): Verdict {
-  if (state !== undefined) {
-    return state.urnOf(policy.arn) === undefined
-      ? verdict("other", "it is not in the stack's state")
-      : verdict("ours", "it is in the stack's state");
-  }
+  const recorded = recordedOwner(context, policy.arn, policy.tags, state);
+  if (recorded !== undefined) return recorded.owner === "ours" ? recorded : verdict("other", recorded.because);
+  if (state !== undefined) return verdict("other", "it is not in the stack's state");
   if (hasOurTags(context, policy.tags)) return verdict("ours", "it has the tags of iam.tags");
   return isWritten(policy.document) || policy.document.Statement.some(({ Sid }) => Sid !== undefined && sids.has(Sid))
     ? verdict("ours", "it is one that this program writes")
-    : verdict("other", "neither its tags nor its statements are ours");
+    : verdict("other", "neither its tags nor its statements are this stack's");
 }
 
 const same = (a: PolicyDocument, b: PolicyDocument) => minify(a) === minify(b);

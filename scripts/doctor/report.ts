@@ -1,7 +1,7 @@
-/** The doctor's report for people: a table, and under it what can be copied whole. */
+/** The report as text: a table, and below it the lines to copy. */
 import Table from "cli-table3";
 import type { AccountReport, Report } from "./doctor.js";
-import type { Finding, Level } from "./findings.js";
+import type { Finding, Level } from "./findings/finding.js";
 
 /** Widths that a report takes at least and at most, in characters. */
 const narrowest = 100;
@@ -49,7 +49,14 @@ export function reportText(report: Report, width = 140): string {
     ...(unmanaged.length === 0
       ? []
       : [`not read, because manage is false: ${unmanaged.map(({ profile }) => profile).join(", ")}`]),
-    ...(report.upWithout === null ? [] : ["", "up without the accounts that let nobody in:", `  ${report.upWithout}`]),
+    ...(report.upWithout === null ? [] : ["", "up without the unavailable accounts:", `  ${report.upWithout}`]),
+    ...(report.recovery === null
+      ? []
+      : [
+          "",
+          "an update was interrupted; run these commands, then pulumi up:",
+          ...report.recovery.map((line) => `  ${line}`),
+        ]),
     "",
     summary(report, read.length),
   ].join("\n");
@@ -70,7 +77,7 @@ function rowsOf({ findings }: AccountReport, copies: Copies): [finding: string, 
 }
 
 const shortly = ({ subject, code }: Finding) =>
-  /^(provider|role|policy)-absent$/.test(code) ? `${subject} (to be made)` : subject;
+  /^(provider|role|policy)-absent$/.test(code) ? `${subject} (to be created)` : subject;
 
 function adviceText({ fix }: Finding, copies: Copies): string {
   if (fix === undefined) return "";
@@ -121,10 +128,12 @@ export function wrap(text: string, width: number): string {
     .join("\n");
 }
 
-function summary({ stack, accounts, ok }: Report, read: number): string {
-  const problems = accounts.flatMap(({ findings }) => findings.filter(({ level }) => level === "problem")).length;
-  const places = `${read} ${read === 1 ? "account" : "accounts"} looked at, nothing was changed`;
+function summary({ stack, accounts, ok, recovery }: Report, read: number): string {
+  const problems =
+    accounts.flatMap(({ findings }) => findings.filter(({ level }) => level === "problem")).length +
+    (recovery === null ? 0 : 1);
+  const reading = `${read} ${read === 1 ? "account" : "accounts"} read, nothing was changed`;
   return ok
-    ? `${stack}: no problem found; ${places}`
-    : `${stack}: ${problems} ${problems === 1 ? "problem" : "problems"}; ${places}`;
+    ? `${stack}: no problem found; ${reading}`
+    : `${stack}: ${problems} ${problems === 1 ? "problem" : "problems"}; ${reading}`;
 }

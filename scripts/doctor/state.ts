@@ -1,20 +1,44 @@
-/** The stack's resources as its state has them: certainty about what is ours. */
+/** The stack's state: which resources belong to the stack, and which creations were interrupted. */
+import { partitionOf } from "../../config/limits.js";
 import { UserError } from "../common/errors.js";
 
 interface StateResource {
   readonly urn: string;
   readonly type: string;
   readonly id?: string;
-  readonly outputs?: { readonly arn?: unknown };
+  readonly provider?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
   /** Set on the old half of a replacement that is still to be deleted. */
   readonly delete?: boolean;
 }
 
-export class StackState {
-  /** URN by ARN, of what IAM knows by one. */
-  private readonly urns: ReadonlyMap<string, string>;
+interface Deployment {
+  readonly resources?: readonly StateResource[];
+  readonly pending_operations?: ReadonlyArray<{ readonly type: string; readonly resource: StateResource }>;
+}
 
-  private constructor(resources: readonly StateResource[]) {
+/** A creation that was interrupted: AWS may have the resource, the state does not. */
+export interface PendingCreate {
+  readonly resource: StateResource;
+  /** Undefined for types whose existence doctor cannot read. */
+  readonly arn: string | undefined;
+  /** What Pulumi calls the resource's id. */
+  readonly id: string | undefined;
+}
+
+export class StackState {
+  /** URN by ARN, of IAM resources. */
+  private readonly urns: ReadonlyMap<string, string>;
+  /** Creations that the state does not have as resources. */
+  readonly pendingCreates: readonly PendingCreate[];
+  /** Number of pending operations of any kind. */
+  readonly pendingOperations: number;
+
+  private constructor(
+    private readonly exported: { readonly deployment: Deployment },
+    resources: readonly StateResource[],
+  ) {
     this.urns = new Map(
       resources
         .filter((resource) => resource.type.startsWith("aws:iam/") && resource.delete !== true)
@@ -24,6 +48,12 @@ export class StackState {
           ),
         ),
     );
+    const operations = exported.deployment.pending_operations ?? [];
+    this.pendingOperations = operations.length;
+    const known = new Set(resources.map(({ urn }) => urn));
+    this.pendingCreates = operations
+      .filter(({ type, resource }) => type === "creating" && !known.has(resource.urn))
+      .map(({ resource }) => ({ resource, ...identityOf(resource, resources) }));
   }
 
   /**
@@ -38,22 +68,68 @@ export class StackState {
     } catch (error) {
       throw new UserError(`--state ${source}: not JSON: ${(error as Error).message}. ${hint(stack)}`);
     }
-    const deployment = (parsed as { deployment?: { resources?: unknown } } | null)?.deployment;
-    if (typeof deployment !== "object" || deployment === null) {
+    const exported = parsed as { deployment?: Deployment } | null;
+    if (typeof exported?.deployment !== "object" || exported.deployment === null) {
       throw new UserError(`--state ${source}: not a stack export: it has no "deployment". ${hint(stack)}`);
     }
     // A stack that was never updated has no list.
-    const resources = (deployment.resources ?? []) as StateResource[];
+    const resources = exported.deployment.resources ?? [];
     const other = resources[0]?.urn.split("::")[0]?.replace("urn:pulumi:", "");
     if (other !== undefined && other !== stack) {
       throw new UserError(`--state ${source}: the state of stack ${other}, not of ${stack}. ${hint(stack)}`);
     }
-    return new StackState(resources);
+    return new StackState(exported as { deployment: Deployment }, resources);
   }
 
   /** URN of the resource with this ARN; undefined when the stack has none. */
   urnOf(arn: string): string | undefined {
     return this.urns.get(arn);
+  }
+
+  isPending(arn: string): boolean {
+    return this.pendingCreates.some((pending) => pending.arn === arn);
+  }
+
+  /**
+   * The export with the interrupted creations completed, for `pulumi stack import`, which drops the pending operations.
+   *
+   * @param existing ARNs of pending creations that exist in AWS
+   */
+  repaired(existing: ReadonlySet<string>): unknown {
+    const { deployment } = this.exported;
+    const completed = this.pendingCreates.flatMap(({ resource, arn, id }) =>
+      arn !== undefined && existing.has(arn) ? [{ ...resource, id, outputs: { ...resource.inputs, arn, id } }] : [],
+    );
+    const { pending_operations: _, ...rest } = deployment;
+    return { ...this.exported, deployment: { ...rest, resources: [...(deployment.resources ?? []), ...completed] } };
+  }
+}
+
+/** ARN and id follow from the inputs and from the account of the resource's provider. */
+function identityOf(
+  { type, inputs = {}, provider = "" }: StateResource,
+  resources: readonly StateResource[],
+): Pick<PendingCreate, "arn" | "id"> {
+  const owner = resources.find(({ urn, id }) => `${urn}::${id}` === provider)?.inputs;
+  if (owner === undefined || !type.startsWith("aws:iam/")) return { arn: undefined, id: undefined };
+  const allowed = owner.allowedAccountIds;
+  const [account] = typeof allowed === "string" ? (JSON.parse(allowed) as string[]) : (allowed as string[]);
+  const arnOf = (rest: string) => `arn:${partitionOf(String(owner.region))}:iam::${account}:${rest}`;
+  const path = inputs.path ?? "/";
+  switch (type) {
+    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
+      const arn = arnOf(`oidc-provider/${String(inputs.url).replace("https://", "")}`);
+      return { arn, id: arn };
+    }
+    case "aws:iam/role:Role":
+      return { arn: arnOf(`role${path}${inputs.name}`), id: String(inputs.name) };
+    case "aws:iam/policy:Policy": {
+      const arn = arnOf(`policy${path}${inputs.name}`);
+      return { arn, id: arn };
+    }
+    // Policies on a role are written, not created: repeating the call does no harm.
+    default:
+      return { arn: undefined, id: undefined };
   }
 }
 

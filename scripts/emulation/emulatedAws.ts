@@ -61,6 +61,7 @@ async function perform(iam: IAMClient, { type, open, name }: Registered): Promis
           AssumeRolePolicyDocument: text("assumeRolePolicy"),
           Description: text("description"),
           MaxSessionDuration: open.maxSessionDuration as number,
+          ...(open.permissionsBoundary === undefined ? {} : { PermissionsBoundary: text("permissionsBoundary") }),
           Tags: tags,
         }),
       );
@@ -73,7 +74,12 @@ async function perform(iam: IAMClient, { type, open, name }: Registered): Promis
       return {};
     case "aws:iam/policy:Policy": {
       const made = await iam.send(
-        new CreatePolicyCommand({ PolicyName: text("name"), Path: text("path"), PolicyDocument: text("policy") }),
+        new CreatePolicyCommand({
+          PolicyName: text("name"),
+          Path: text("path"),
+          PolicyDocument: text("policy"),
+          Tags: tags,
+        }),
       );
       return { arn: made.Policy!.Arn };
     }

@@ -432,7 +432,7 @@ describe("IAM", () => {
     [
       "too many tags",
       { "iam.tags": Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`tag${index}`, "x"])) },
-      ["iam.tags", "51 tags", "at most 50"],
+      ["iam.tags", "51 tags", "at most 49"],
     ],
     [
       "a boundary of one account for all",

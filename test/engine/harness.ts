@@ -1,6 +1,6 @@
 /** The real Pulumi engine on a file backend, with moto as AWS: what the engine tests share. */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -65,8 +65,11 @@ export class Engine {
     const { url } = await startMoto(this.processes);
     this.aws = new EmulatedAws(url);
     for (const entry of readdirSync(projectFolder)) {
-      if (!/^(\.|Pulumi\..+\.yaml$)/.test(entry)) symlinkSync(join(projectFolder, entry), join(this.folder, entry));
+      if (/^(\.|Pulumi\..+\.yaml$|scripts$)/.test(entry)) continue;
+      symlinkSync(join(projectFolder, entry), join(this.folder, entry));
     }
+    // A copy: the commands take the folder above their own as the project's.
+    cpSync(join(projectFolder, "scripts"), join(this.folder, "scripts"), { recursive: true });
     const sections = await Promise.all(
       Object.entries(accounts).map(async ([profile, id]) => {
         const { credentials } = await this.aws.in(id, "aws");
@@ -128,8 +131,37 @@ export class Engine {
   }
 
   /** Runs the CLI in a process group of its own, which `kill` ends all at once, plugins included. */
-  killable(...args: string[]): { outcome: Promise<Outcome>; kill: () => void } {
-    const child = spawn("pulumi", args, {
+  killable(...args: string[]) {
+    return this.spawn("pulumi", args);
+  }
+
+  /** Runs a line that a command printed, from the project's folder. */
+  shell(line: string): Promise<Outcome> {
+    return this.spawn("bash", ["-o", "pipefail", "-c", line]).outcome;
+  }
+
+  /** URNs whose creation the state has as pending, and the number of its resources. */
+  progress(): { creating: string[]; resources: number } {
+    const path = join(this.folder, ".state/.pulumi/stacks/holmes-aws-mcp/test.json");
+    try {
+      const { checkpoint } = JSON.parse(readFileSync(path, "utf8"));
+      const { pending_operations: pending = [], resources = [] } = checkpoint.latest ?? {};
+      const creating = pending.filter(({ type }: { type: string }) => type === "creating");
+      return {
+        creating: creating.map((op: { resource: { urn: string } }) => op.resource.urn),
+        resources: resources.length,
+      };
+    } catch {
+      // The file is being replaced.
+      return { creating: [], resources: 0 };
+    }
+  }
+
+  private spawn(
+    command: string,
+    args: readonly string[],
+  ): { outcome: Promise<Outcome>; kill: () => void; killCliAlone: () => void } {
+    const child = spawn(command, args, {
       cwd: this.folder,
       env: this.environment,
       detached: true,
@@ -141,7 +173,11 @@ export class Engine {
     const outcome = new Promise<Outcome>((resolve) =>
       child.on("close", (code) => resolve({ code: code ?? 137, text })),
     );
-    return { outcome, kill: () => process.kill(-child.pid!, "SIGKILL") };
+    return {
+      outcome,
+      kill: () => process.kill(-child.pid!, "SIGKILL"),
+      killCliAlone: () => process.kill(child.pid!, "SIGKILL"),
+    };
   }
 
   /** Type and name of what the state holds, providers and components left out. */

@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 async function read(settings: Settings, options: DoctorOptions = {}): Promise<Report> {
-  return doctor(settings, { patience: quick, ...options });
+  return doctor(settings, { timeouts: quick, ...options });
 }
 
 const of = (report: Report, profile: string): AccountReport =>
@@ -30,7 +30,7 @@ const of = (report: Report, profile: string): AccountReport =>
 const codes = ({ findings }: AccountReport) => findings.map(({ code }) => code);
 
 describe("an account of one's own", () => {
-  it("that is empty: all is to be made", async () => {
+  it("that is empty: all is to be created", async () => {
     const report = await read(await settingsOf([await account("empty")]));
     expect(report.ok).toBe(true);
     expect(report.upWithout).toBeNull();
@@ -248,7 +248,14 @@ describe("a role of that name", () => {
     const report = await read(await settingsOf([{ ...extra, adopt: true }]));
     expect(report.ok).toBe(true);
     expect(advice(of(report, "extra").findings)).toEqual([
-      { level: "note", code: "policy-of-others", subject: `policies of role ${role}` },
+      {
+        level: "note",
+        code: "policy-of-others",
+        subject: `policies of role ${role}`,
+        commands: [
+          `aws iam detach-role-policy --role-name ${role} --policy-arn arn:aws:iam::${extra.accountId}:policy/TeamPolicy --profile extra`,
+        ],
+      },
     ]);
   });
 });
@@ -326,7 +333,7 @@ describe("names and quotas of the account", () => {
       { level: "problem", code: "provider-quota", subject: "OIDC providers" },
     ]);
     expect(of(report, "full").findings.find(({ code }) => code === "provider-quota")!.message).toMatch(
-      /^99 of 100 in the account, 2 to be made/,
+      /^99 of 100 in the account, 2 to be created/,
     );
   });
 });
@@ -427,7 +434,7 @@ describe("the way in", () => {
         : undefined;
     const refused = of(await read(await settingsOf([assumed])), "assumed");
     expect(refused.findings[0]!.message).toBe("AccessDenied: not authorized to perform: sts:AssumeRole");
-    expect(refused.findings[0]!.fix!.what).toContain(`The trust policy of ${roleArn} has to name`);
+    expect(refused.findings[0]!.fix!.what).toContain(`The trust policy of ${roleArn} must allow`);
     expect(refused.findings[0]!.fix!.what).toContain("external id holmes-42");
   });
 
@@ -503,6 +510,8 @@ describe("clusters that are looked up from EKS", () => {
         at: "clusters, name eks",
         config: `oidcIssuerUrl: ${issuer}`,
       },
+      // The emulation does not have the API.
+      { level: "note", code: "network-policy", subject: "NetworkPolicy in cluster eks" },
     ]);
   });
 
@@ -542,7 +551,7 @@ describe("readings that AWS refuses", () => {
     const report = await read(await settingsOf([{ ...half, adopt: true }]));
     expect(report.ok).toBe(true);
     expect(advice(of(report, "half").findings).map(({ level, code, subject }) => [level, code, subject])).toEqual([
-      ["note", "unread", "who else trusts the OIDC providers"],
+      ["note", "unread", "other roles that trust the OIDC providers"],
       ["note", "unread", "OIDC providers"],
       ["note", "unread", "quotas"],
     ]);
@@ -619,10 +628,8 @@ describe("the command", () => {
     await emulation.account("dev", undefined, "111111111111");
     await emulation.account("sandbox", undefined, "222222222222");
     const { code, stdout, stderr } = await command();
-    expect(stdout).toContain("│ sandbox │ 222222222222 │ ✓ credentials, OIDC provider of dev-cluster (to be made),");
-    expect(stdout.trimEnd().split("\n").at(-1)).toBe(
-      "dev: no problem found; 2 accounts looked at, nothing was changed",
-    );
+    expect(stdout).toContain("│ sandbox │ 222222222222 │ ✓ credentials, OIDC provider of dev-cluster (to be ");
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("dev: no problem found; 2 accounts read, nothing was changed");
     expect(stderr).toContain("2 of 2 accounts read");
     expect(code).toBe(0);
   });

@@ -1,11 +1,13 @@
 /** The doctor beside the program itself: what that makes is ours, and both get into accounts the same way. */
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
 import { type Evaluation, evaluate } from "../../../scripts/common/evaluate.js";
+import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
 import { doctor } from "../../../scripts/doctor/doctor.js";
-import { placesOf } from "../../../scripts/doctor/places.js";
 import { StackState } from "../../../scripts/doctor/state.js";
 import { EmulatedAws } from "../../../scripts/emulation/emulatedAws.js";
+import { accountClient } from "../../../scripts/emulation/moto.js";
+import { changes } from "./changes.js";
 import { advice, Emulation, providerArn, quick } from "./support.js";
 
 const emulation = new Emulation();
@@ -83,7 +85,7 @@ describe("what the program made", () => {
   ])("is ours without the state, %s", async (name, overrides: Raw) => {
     const own = await emulation.account(name.replaceAll(/\W/g, "-"));
     const { settings } = await program({ clusters: [cluster("alpha", "A")], targetAccounts: [own], ...overrides });
-    const report = await doctor(settings, { patience: quick });
+    const report = await doctor(settings, { timeouts: quick });
     const { findings } = report.accounts[0]!;
     expect(advice(findings)).toEqual([]);
     const codes = findings.map(({ code }) => code);
@@ -92,7 +94,7 @@ describe("what the program made", () => {
     expect(report.ok).toBe(true);
   });
 
-  it("stays ours when tags and description change afterwards", async () => {
+  it("stays ours when tags and description change afterwards, and is listed as different", async () => {
     const own = await emulation.account("changed");
     const config = { clusters: [cluster("alpha", "A")], targetAccounts: [own] };
     await program(config);
@@ -100,8 +102,47 @@ describe("what the program made", () => {
       { ...config, targetAccounts: [{ ...own, description: "New" }], iam: { tags: { team: "new" } } },
       false,
     );
-    const report = await doctor(settings, { patience: quick });
-    expect(advice(report.accounts[0]!.findings)).toEqual([]);
+    const report = await doctor(settings, { timeouts: quick });
+    expect(report.ok).toBe(true);
+    expect(advice(report.accounts[0]!.findings).map(({ code, subject }) => `${code} ${subject}`)).toEqual([
+      "provider-differs OIDC provider of alpha",
+      `role-differs description of role ${role}`,
+      `role-differs tags of role ${role}`,
+    ]);
+  });
+
+  test("is another stack's for a stack of another name", async () => {
+    const own = await emulation.account("other-stack");
+    const { settings } = await program({ clusters: [cluster("alpha", "A")], targetAccounts: [own] });
+    const report = await doctor({ ...settings, stack: "second" }, { timeouts: quick });
+    expect(advice(report.accounts[0]!.findings).map(({ code }) => code)).toEqual([
+      "provider-of-others",
+      "role-of-sibling-stack",
+    ]);
+  });
+});
+
+describe("a change behind Pulumi's back", () => {
+  test.each(changes.map((change) => [change.name, change] as const))("%s", async (name, change) => {
+    const own = await emulation.account(name.replaceAll(/\W/g, "-"), (script) => script.managedPolicy("Boundary"));
+    const made = await program({
+      clusters: [cluster("alpha", "A")],
+      targetAccounts: [{ ...own, description: "Test" }],
+      iam: { tags: { team: "platform" }, permissionsBoundary: "Boundary" },
+    });
+    const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
+    const options = { state, timeouts: quick, expectNoChanges: true };
+    expect(advice((await doctor(made.settings, options)).accounts[0]!.findings)).toEqual([]);
+    const { iam } = await accountClient(emulation.motoUrl, own.accountId);
+    await change.apply({ iam, accountId: own.accountId, provider: providerArn(own.accountId, "A") });
+    iam.destroy();
+
+    const report = await doctor(made.settings, options);
+    expect(report.ok).toBe(false);
+    const named = report.accounts[0]!.findings.filter(({ level }) => level === "problem");
+    expect(named.map(({ code }) => code)).toEqual([change.code]);
+    expect(`${named[0]!.subject} ${named[0]!.message}`).toMatch(change.says);
+    expect(named[0]!.fix!.commands!.join()).toMatch(change.command ?? /^pulumi up --refresh --stack test$/);
   });
 });
 
@@ -111,15 +152,15 @@ describe("the state", () => {
     const config = { clusters: [cluster("alpha", "A"), cluster("beta", "B")], targetAccounts: [own] };
     const made = await program(config);
     const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
-    const report = await doctor(made.settings, { state, patience: quick });
+    const report = await doctor(made.settings, { state, timeouts: quick });
     expect(report.ok).toBe(true);
     expect(
-      report.accounts[0]!.findings.filter(({ message }) => message === "ours: it is in the stack's state"),
+      report.accounts[0]!.findings.filter(({ message }) => message === "this stack's: it is in the stack's state"),
     ).toHaveLength(3);
 
-    // Another stack's state: the same things are somebody's whom this stack must not take them from.
+    // A state that lost them: adopt imports them again.
     const none = StackState.parse('{"version":3,"deployment":{}}', "test", "state.json");
-    const stranger = await doctor(made.settings, { state: none, patience: quick });
+    const stranger = await doctor(made.settings, { state: none, timeouts: quick });
     expect(advice(stranger.accounts[0]!.findings).map(({ code }) => code)).toEqual([
       "provider-of-script",
       "provider-of-script",
@@ -135,7 +176,7 @@ describe("the state", () => {
       })),
     };
     const urn = made.resources.find(({ open }) => String(open.url).endsWith("A".repeat(32)))!.urn;
-    const removing = advice((await doctor(declared, { state, patience: quick })).accounts[0]!.findings);
+    const removing = advice((await doctor(declared, { state, timeouts: quick })).accounts[0]!.findings);
     expect(removing).toHaveLength(2);
     expect(removing[0]).toEqual({
       level: "problem",
@@ -153,14 +194,14 @@ describe("the state", () => {
       targetAccounts: made.settings.targetAccounts.map((item) => ({ ...item, ...cleaned })),
     };
     const lost = StackState.parse(stateOf(made, cleaned.accountId), "test", "state.json");
-    expect(advice((await doctor(empty, { state: lost, patience: quick })).accounts[0]!.findings)).toEqual([
+    expect(advice((await doctor(empty, { state: lost, timeouts: quick })).accounts[0]!.findings)).toEqual([
       ...["alpha", "beta"].map((name) => ({
         level: "problem",
         code: "provider-gone",
         subject: `OIDC provider of ${name}`,
-        commands: ["pulumi refresh --stack test"],
+        commands: ["pulumi up --refresh --stack test"],
       })),
-      { level: "problem", code: "role-gone", subject: `role ${role}`, commands: ["pulumi refresh --stack test"] },
+      { level: "problem", code: "role-gone", subject: `role ${role}`, commands: ["pulumi up --refresh --stack test"] },
     ]);
   });
 
@@ -224,7 +265,7 @@ it("gets into every account as the program's providers do", async () => {
       const role = (text(open.assumeRoles) as Array<Record<string, string>> | undefined)?.[0];
       return JSON.stringify([text(open.allowedAccountIds)[0], open.profile, role?.roleArn, role?.externalId]);
     });
-  const ofPlaces = placesOf(evaluation.settings).map(({ accountId, access: { profile, assumeRole: role } }) =>
+  const ofPlaces = accountAccesses(evaluation.settings).map(({ accountId, access: { profile, assumeRole: role } }) =>
     JSON.stringify([accountId, role === undefined ? profile : role.sourceProfile, role?.roleArn, role?.externalId]),
   );
   expect(new Set(ofPlaces)).toEqual(new Set(ofProviders));

@@ -16,7 +16,7 @@ import {
 import { readSettings } from "../../../config/load.js";
 import type { Settings } from "../../../config/settings.js";
 import { Processes } from "../../../scripts/common/processes.js";
-import type { Finding } from "../../../scripts/doctor/findings.js";
+import type { Finding } from "../../../scripts/doctor/findings/finding.js";
 import { type AwsError, errorBody } from "../../../scripts/emulation/awsError.js";
 import { type AccountClient, accountClient, startMoto } from "../../../scripts/emulation/moto.js";
 

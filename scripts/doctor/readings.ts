@@ -1,5 +1,5 @@
 /** What an account has, read with Get and List calls alone. */
-import { DescribeClusterCommand, EKSClient } from "@aws-sdk/client-eks";
+import { DescribeAddonCommand, DescribeClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   GetAccountSummaryCommand,
   GetOpenIDConnectProviderCommand,
@@ -18,7 +18,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { PolicyDocument } from "../../policies/types.js";
-import { credentialsOf, type Place } from "./places.js";
+import { type AccountAccess, credentialsOf } from "./accountAccess.js";
 
 /** Why a call, or the way to its credentials, failed. */
 export interface Failure {
@@ -30,7 +30,7 @@ export interface Failure {
 }
 
 /** One reading: its value, or why there is none. The others go on without it. */
-export type Part<T> = { readonly value: T } | { readonly failure: Failure };
+export type Reading<T> = { readonly value: T } | { readonly failure: Failure };
 
 export interface OidcProviderFacts {
   readonly arn: string;
@@ -44,6 +44,9 @@ export interface RoleFacts {
   readonly arn: string;
   readonly path: string;
   readonly description: string;
+  /** In seconds. */
+  readonly sessionDuration: number;
+  readonly boundaryArn: string | undefined;
   readonly trust: PolicyDocument;
   readonly tags: Readonly<Record<string, string>>;
   /** Inline policies by name. */
@@ -68,18 +71,18 @@ export interface AccountFacts {
   readonly accountId: string;
   /** ARN of whoever the credentials are. */
   readonly caller: string;
-  readonly oidcProviderCount: Part<number>;
+  readonly oidcProviderCount: Reading<number>;
   /** By issuer without `https://`; undefined where the account has none. */
-  readonly oidcProviders: ReadonlyMap<string, Part<OidcProviderFacts | undefined>>;
-  readonly allRoles: Part<readonly RoleSummary[]>;
+  readonly oidcProviders: ReadonlyMap<string, Reading<OidcProviderFacts | undefined>>;
+  readonly allRoles: Reading<readonly RoleSummary[]>;
   /** By the name that the program gives; undefined where no role has it, in any case. */
-  readonly roles: ReadonlyMap<string, Part<RoleFacts | undefined>>;
+  readonly roles: ReadonlyMap<string, Reading<RoleFacts | undefined>>;
   /** Managed policies by the name that the program gives. */
-  readonly policies: ReadonlyMap<string, Part<ManagedPolicyFacts | undefined>>;
+  readonly policies: ReadonlyMap<string, Reading<ManagedPolicyFacts | undefined>>;
   /** Whether the permissions boundary is there; undefined when none is asked for. */
-  readonly boundary: Part<boolean> | undefined;
+  readonly boundary: Reading<boolean> | undefined;
   /** GetAccountSummary: counts and quotas by their AWS names. */
-  readonly summary: Part<Readonly<Record<string, number>>>;
+  readonly summary: Reading<Readonly<Record<string, number>>>;
 }
 
 /** What to look for in a target account. */
@@ -94,7 +97,7 @@ export interface Wanted {
 }
 
 /** Bounds of one call, in milliseconds and tries. */
-export interface Patience {
+export interface Timeouts {
   /** For connecting, for one answer, and for a call with all its retries. */
   readonly connect: number;
   readonly answer: number;
@@ -102,15 +105,15 @@ export interface Patience {
   readonly tries: number;
 }
 
-export const patience: Patience = { connect: 5_000, answer: 10_000, call: 30_000, tries: 4 };
+export const timeouts: Timeouts = { connect: 5_000, answer: 10_000, call: 30_000, tries: 4 };
 
 /** Connections to IAM per account: it throttles an account that is asked for more at once. */
 const connections = 5;
 
-function clientConfig(place: Place, { tries, connect, answer }: Patience) {
+function clientConfig(accountAccess: AccountAccess, { tries, connect, answer }: Timeouts) {
   return {
-    region: place.region,
-    credentials: credentialsOf(place),
+    region: accountAccess.region,
+    credentials: credentialsOf(accountAccess),
     maxAttempts: tries,
     requestHandler: {
       connectionTimeout: connect,
@@ -128,10 +131,10 @@ export class AccountReader {
   private readonly sts: STSClient;
 
   constructor(
-    private readonly place: Place,
-    private readonly bounds: Patience = patience,
+    private readonly accountAccess: AccountAccess,
+    private readonly bounds: Timeouts = timeouts,
   ) {
-    this.config = clientConfig(place, bounds);
+    this.config = clientConfig(accountAccess, bounds);
     this.iam = new IAMClient(this.config);
     this.sts = new STSClient(this.config);
   }
@@ -142,7 +145,7 @@ export class AccountReader {
   }
 
   /** Account and ARN behind the credentials. */
-  caller(): Promise<Part<{ accountId: string; arn: string }>> {
+  caller(): Promise<Reading<{ accountId: string; arn: string }>> {
     return this.read("sts:GetCallerIdentity", async (abortSignal) => {
       const { Account, Arn } = await this.sts.send(new GetCallerIdentityCommand({}), { abortSignal });
       return { accountId: Account ?? "", arn: Arn ?? "" };
@@ -150,12 +153,30 @@ export class AccountReader {
   }
 
   /** Issuer of a cluster, `https://…`; undefined when there is no such cluster in the region. */
-  issuer(name: string, region: string): Promise<Part<string | undefined>> {
-    return this.read("eks:DescribeCluster", async (abortSignal) => {
+  issuer(name: string, region: string): Promise<Reading<string | undefined>> {
+    return this.eks("eks:DescribeCluster", region, async (eks, options) => {
+      const { cluster } = await eks.send(new DescribeClusterCommand({ name }), options);
+      return cluster?.identity?.oidc?.issuer;
+    });
+  }
+
+  /** Configuration of the add-on vpc-cni, a JSON text; undefined when EKS does not manage the add-on. */
+  vpcCni(clusterName: string, region: string): Promise<Reading<string | undefined>> {
+    return this.eks("eks:DescribeAddon", region, async (eks, options) => {
+      const { addon } = await eks.send(new DescribeAddonCommand({ clusterName, addonName: "vpc-cni" }), options);
+      return addon?.configurationValues ?? "{}";
+    });
+  }
+
+  private eks(
+    call: string,
+    region: string,
+    reading: (eks: EKSClient, options: { abortSignal: AbortSignal }) => Promise<string | undefined>,
+  ): Promise<Reading<string | undefined>> {
+    return this.read(call, async (abortSignal) => {
       const eks = new EKSClient({ ...this.config, region });
       try {
-        const { cluster } = await eks.send(new DescribeClusterCommand({ name }), { abortSignal });
-        return cluster?.identity?.oidc?.issuer;
+        return await reading(eks, { abortSignal });
       } catch (error) {
         if ((error as Error).name === "ResourceNotFoundException") return undefined;
         throw error;
@@ -176,7 +197,7 @@ export class AccountReader {
       }),
       this.policies(wanted),
     ]);
-    const roles = new Map<string, Part<RoleFacts | undefined>>();
+    const roles = new Map<string, Reading<RoleFacts | undefined>>();
     await Promise.all(
       wanted.roles.map(async (name) => {
         // Without the list the name is tried as it stands.
@@ -192,8 +213,8 @@ export class AccountReader {
       const answer = await this.iam.send(new ListOpenIDConnectProvidersCommand({}), { abortSignal });
       return (answer.OpenIDConnectProviderList ?? []).map(({ Arn }) => Arn ?? "");
     });
-    const { accountId, partition } = this.place;
-    const found = new Map<string, Part<OidcProviderFacts | undefined>>();
+    const { accountId, partition } = this.accountAccess;
+    const found = new Map<string, Reading<OidcProviderFacts | undefined>>();
     await Promise.all(
       issuers.map(async (issuer) => {
         const arn = `arn:${partition}:iam::${accountId}:oidc-provider/${issuer}`;
@@ -207,7 +228,7 @@ export class AccountReader {
     };
   }
 
-  private oidcProvider(arn: string): Promise<Part<OidcProviderFacts | undefined>> {
+  private oidcProvider(arn: string): Promise<Reading<OidcProviderFacts | undefined>> {
     return this.read("iam:GetOpenIDConnectProvider", (abortSignal) =>
       orAbsent(async () => {
         const answer = await this.iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn }), {
@@ -218,7 +239,7 @@ export class AccountReader {
     );
   }
 
-  private allRoles(): Promise<Part<RoleSummary[]>> {
+  private allRoles(): Promise<Reading<RoleSummary[]>> {
     return this.read("iam:ListRoles", async (abortSignal) => {
       const roles: RoleSummary[] = [];
       for await (const page of paginateListRoles({ client: this.iam, pageSize: 1000 }, {}, { abortSignal })) {
@@ -230,7 +251,7 @@ export class AccountReader {
     });
   }
 
-  private role(RoleName: string): Promise<Part<RoleFacts | undefined>> {
+  private role(RoleName: string): Promise<Reading<RoleFacts | undefined>> {
     return this.read("iam:GetRole", (abortSignal) =>
       orAbsent(async () => {
         const options = { abortSignal };
@@ -253,6 +274,8 @@ export class AccountReader {
           arn: role?.Arn ?? "",
           path: role?.Path ?? "/",
           description: role?.Description ?? "",
+          sessionDuration: role?.MaxSessionDuration ?? 3600,
+          boundaryArn: role?.PermissionsBoundary?.PermissionsBoundaryArn,
           trust: documentOf(role?.AssumeRolePolicyDocument),
           tags: tagsOf(role?.Tags),
           inline,
@@ -262,7 +285,7 @@ export class AccountReader {
     );
   }
 
-  private exists(PolicyArn: string): Promise<Part<boolean>> {
+  private exists(PolicyArn: string): Promise<Reading<boolean>> {
     return this.read("iam:GetPolicy", async (abortSignal) => {
       const found = await orAbsent(() => this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal }));
       return found !== undefined;
@@ -270,7 +293,7 @@ export class AccountReader {
   }
 
   private async policies({ managedPolicies, path }: Wanted): Promise<AccountFacts["policies"]> {
-    const found = new Map<string, Part<ManagedPolicyFacts | undefined>>();
+    const found = new Map<string, Reading<ManagedPolicyFacts | undefined>>();
     if (managedPolicies.length === 0) return found;
     const list = await this.read("iam:ListPolicies", async (abortSignal) => {
       const policies: Policy[] = [];
@@ -278,7 +301,7 @@ export class AccountReader {
       for await (const page of pages) policies.push(...(page.Policies ?? []));
       return policies;
     });
-    const { accountId, partition } = this.place;
+    const { accountId, partition } = this.accountAccess;
     await Promise.all(
       managedPolicies.map(async (name) => {
         // Without the list the ARN that the program would make is tried.
@@ -292,7 +315,7 @@ export class AccountReader {
     return found;
   }
 
-  private policy(PolicyArn: string): Promise<Part<ManagedPolicyFacts | undefined>> {
+  private policy(PolicyArn: string): Promise<Reading<ManagedPolicyFacts | undefined>> {
     return this.read("iam:GetPolicy", (abortSignal) =>
       orAbsent(async () => {
         const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal });
@@ -309,7 +332,7 @@ export class AccountReader {
   }
 
   /** A reading within its time; what it throws becomes a failure, so that the others go on. */
-  private async read<T>(call: string, reading: (abort: AbortSignal) => Promise<T>): Promise<Part<T>> {
+  private async read<T>(call: string, reading: (abort: AbortSignal) => Promise<T>): Promise<Reading<T>> {
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     // The signal does not reach into credential providers (a process, a browser login): they are raced.

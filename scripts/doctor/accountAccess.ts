@@ -8,7 +8,7 @@ import type { ClusterSettings, Settings, TargetAccountSettings } from "../../con
 export type Access = Pick<TargetAccountSettings, "profile" | "assumeRole">;
 
 /** One account behind one way in. */
-export interface Place {
+export interface AccountAccess {
   readonly access: Access;
   readonly accountId: string;
   readonly region: string;
@@ -23,25 +23,34 @@ export interface Place {
   readonly organization: boolean;
 }
 
-/** Every place once: a target account that also holds a cluster or the repository is read once for all. */
-export function placesOf({ targetAccounts, clusters, image, organization }: Settings): Place[] {
-  const places = new Map<string, Place>();
-  const add = (place: Place) => {
-    const key = JSON.stringify([place.access.profile, place.access.assumeRole, place.accountId]);
-    const before = places.get(key);
-    places.set(
+/** Every account access once: a target account that also holds a cluster or the repository is read once for all. */
+export function accountAccesses({ targetAccounts, clusters, image, organization }: Settings): AccountAccess[] {
+  const accesses = new Map<string, AccountAccess>();
+  const add = (accountAccess: AccountAccess) => {
+    const key = JSON.stringify([
+      accountAccess.access.profile,
+      accountAccess.access.assumeRole,
+      accountAccess.accountId,
+    ]);
+    const before = accesses.get(key);
+    accesses.set(
       key,
       before === undefined
-        ? place
+        ? accountAccess
         : {
             ...before,
-            clusters: [...before.clusters, ...place.clusters],
-            registry: before.registry || place.registry,
-            organization: before.organization || place.organization,
+            clusters: [...before.clusters, ...accountAccess.clusters],
+            registry: before.registry || accountAccess.registry,
+            organization: before.organization || accountAccess.organization,
           },
     );
   };
-  const place = (access: Access, accountId: string, region: string, purpose: Partial<Place>): Place => ({
+  const accountAccess = (
+    access: Access,
+    accountId: string,
+    region: string,
+    purpose: Partial<AccountAccess>,
+  ): AccountAccess => ({
     access,
     accountId,
     region,
@@ -54,11 +63,11 @@ export function placesOf({ targetAccounts, clusters, image, organization }: Sett
   });
 
   for (const target of targetAccounts.filter(({ manage }) => manage)) {
-    add(place(accessOf(target), target.accountId, target.region, { target }));
+    add(accountAccess(accessOf(target), target.accountId, target.region, { target }));
   }
   for (const cluster of clusters) {
     if (cluster.profile === undefined || !isLookedUp(cluster)) continue;
-    add(place({ profile: cluster.profile }, cluster.accountId, cluster.region, { clusters: [cluster] }));
+    add(accountAccess({ profile: cluster.profile }, cluster.accountId, cluster.region, { clusters: [cluster] }));
   }
   const ecr = image.kind === "build" ? image.build.ecr : undefined;
   if (ecr !== undefined) {
@@ -67,12 +76,16 @@ export function placesOf({ targetAccounts, clusters, image, organization }: Sett
     const cluster = clusters.find(({ profile }) => profile === ecr.profile);
     const owner = account ?? cluster!;
     const access = account === undefined ? { profile: ecr.profile } : accessOf(account);
-    add(place(access, owner.accountId, ecr.region ?? owner.region, { registry: true }));
+    add(accountAccess(access, owner.accountId, ecr.region ?? owner.region, { registry: true }));
   }
   if (organization !== undefined) {
-    add(place({ profile: organization.profile }, organization.accountId, organization.region, { organization: true }));
+    add(
+      accountAccess({ profile: organization.profile }, organization.accountId, organization.region, {
+        organization: true,
+      }),
+    );
   }
-  return [...places.values()];
+  return [...accesses.values()];
 }
 
 const accessOf = ({ profile, assumeRole }: Access): Access => ({
@@ -86,7 +99,7 @@ function isLookedUp({ issuerUrl, deploy, kubeconfig, context }: ClusterSettings)
 }
 
 /** The same way in as the program's provider, read anew from the AWS files each time. */
-export function credentialsOf({ access, region }: Place): NonNullable<STSClientConfig["credentials"]> {
+export function credentialsOf({ access, region }: AccountAccess): NonNullable<STSClientConfig["credentials"]> {
   const clientConfig = { region };
   const ofProfile = (profile: string) => fromIni({ profile, ignoreCache: true, clientConfig });
   const { profile, assumeRole } = access;

@@ -1,0 +1,60 @@
+/** What an account's facts mean for the stack, each with what resolves it. Pure: facts in, findings out. */
+import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
+import { roleNameFor } from "../../../policies/trust.js";
+import { recoveryCommands } from "../advice.js";
+import type { Wanted } from "../readings.js";
+import type { Examination, Finding } from "./finding.js";
+import { adviceLines } from "./lines.js";
+import { boundaryFindings, managedPolicyFindings } from "./policies.js";
+import { clusterFindings, judgeCluster, knownClusters, sharingFindings } from "./providers.js";
+import { quotaFindings } from "./quotas.js";
+import { judgeRole, roleFindings, rolesOf } from "./roles.js";
+
+/** What has to be read of an account to judge it. */
+export function wantedOf(settings: Settings, account: TargetAccountSettings): Wanted {
+  return {
+    issuers: knownClusters(settings).flatMap(({ issuers }) => issuers),
+    roles: rolesOf(settings, account).map(({ number }) => roleNameFor(settings.iam.roleName, number)),
+    managedPolicies:
+      account.permissions.placement === "managed" ? account.permissions.policies.map(({ name }) => name) : [],
+    path: settings.iam.path,
+    boundaryArn: account.permissionsBoundaryArn,
+  };
+}
+
+export function examine(examination: Examination): Finding[] {
+  const { settings, account } = examination;
+  const roles = rolesOf(settings, account).map((role) => judgeRole(examination, role));
+  const clusters = knownClusters(settings).map((cluster) => judgeCluster(examination, cluster, roles));
+  const lines = adviceLines(examination, clusters, roles);
+  return [
+    ...interruptedFindings(examination),
+    ...clusters.flatMap((cluster) => clusterFindings(examination, cluster, lines)),
+    ...sharingFindings(examination, clusters),
+    ...roles.flatMap((role) => roleFindings(examination, role, lines)),
+    ...managedPolicyFindings(examination),
+    ...boundaryFindings(examination),
+    ...quotaFindings(examination, clusters, roles),
+  ];
+}
+
+/** Resources that exist although the state knows only that their creation began. */
+function interruptedFindings({ facts, settings, state }: Examination): Finding[] {
+  if (state === undefined) return [];
+  const found = [...facts.oidcProviders.values(), ...facts.roles.values(), ...facts.policies.values()];
+  return found.flatMap((reading): Finding[] => {
+    const arn = "value" in reading ? reading.value?.arn : undefined;
+    if (arn === undefined || !state.isPending(arn)) return [];
+    return [
+      {
+        level: "problem",
+        code: "interrupted",
+        subject: arn,
+        message:
+          "an interrupted update created it, but the state does not contain it: up would stop at EntityAlreadyExists",
+        fix: { what: "Complete the state.", commands: recoveryCommands(settings.stack) },
+        interruptedArn: arn,
+      },
+    ];
+  });
+}

@@ -1,0 +1,49 @@
+/** One finding, what it is derived from, and what AWS refused to show. */
+import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
+import type { AccountAccess } from "../accountAccess.js";
+import type { Fix } from "../advice.js";
+import type { FindingCode } from "../codes.js";
+import type { AccountFacts, Failure } from "../readings.js";
+import type { StackState } from "../state.js";
+
+/** `ok`: as it should be. `note`: worth knowing. `problem`: `pulumi up` would fail or do harm. */
+export type Level = "ok" | "note" | "problem";
+
+export interface Finding {
+  readonly level: Level;
+  /** Stable name of the kind of finding; codes.ts lists them. */
+  readonly code: FindingCode;
+  /** What it is about: `role EKSMultiAccountMCPRole`. */
+  readonly subject: string;
+  readonly message: string;
+  readonly fix?: Fix;
+  /** ARN of a resource that an interrupted update created. */
+  readonly interruptedArn?: string;
+}
+
+/** A managed target account as it stands. */
+export interface Examination {
+  readonly settings: Settings;
+  readonly accountAccess: AccountAccess;
+  readonly account: TargetAccountSettings;
+  readonly facts: AccountFacts;
+  readonly state: StackState | undefined;
+}
+
+/** Calls that `pulumi up` makes as well: without them it fails too. */
+export const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);
+
+export function unread(subject: string, { call, code, message }: Failure): Finding {
+  const needed = neededByUp.has(call);
+  return {
+    level: needed ? "problem" : "note",
+    code: "unread",
+    subject,
+    message: `not checked: ${call}: ${code}: ${message}`,
+    fix: {
+      what: needed
+        ? `Allow ${call} to whoever provisions: pulumi up needs it too.`
+        : `Allow ${call} to whoever runs doctor to have it checked; pulumi up does not need it.`,
+    },
+  };
+}

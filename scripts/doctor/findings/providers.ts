@@ -1,0 +1,296 @@
+/** OIDC providers of the stack's clusters in an account. */
+import { issuerPath, type Settings } from "../../../config/settings.js";
+import { AUDIENCE, oidcProviderArn } from "../../../policies/trust.js";
+import { awsCommand, refreshFix } from "../advice.js";
+import { listDifference, tagDifference } from "../drift.js";
+import { issuersOf, type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
+import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
+import { type Examination, type Finding, unread } from "./finding.js";
+import type { AdviceLines } from "./lines.js";
+import type { JudgedRole } from "./roles.js";
+
+export interface KnownCluster {
+  readonly name: string;
+  /** Current issuer first, without `https://`. */
+  readonly issuers: readonly string[];
+}
+
+export function knownClusters({ clusters }: Settings): KnownCluster[] {
+  return clusters.flatMap(({ name, issuerUrl, previousIssuers }) =>
+    issuerUrl === undefined ? [] : [{ name, issuers: [issuerUrl, ...previousIssuers].map(issuerPath) }],
+  );
+}
+
+/** How the config treats a cluster's providers, or should. */
+export type Mode = "made" | "existing" | "adopted";
+
+export interface JudgedProvider {
+  readonly issuer: string;
+  readonly current: boolean;
+  readonly arn: string;
+  readonly found: Reading<OidcProviderFacts | undefined>;
+  readonly verdict: Verdict | undefined;
+}
+
+export interface JudgedCluster {
+  readonly name: string;
+  readonly mode: Mode;
+  /** The mode that fits what is there. */
+  readonly fitting: Mode;
+  readonly providers: readonly JudgedProvider[];
+}
+
+export function judgeCluster(
+  examination: Examination,
+  cluster: KnownCluster,
+  roles: readonly JudgedRole[],
+): JudgedCluster {
+  const { account, facts, settings, state } = examination;
+  const mode: Mode = account.existingOidcProviders.includes(cluster.name)
+    ? "existing"
+    : account.adopt.oidcProviders.includes(cluster.name)
+      ? "adopted"
+      : "made";
+  const providers = cluster.issuers.map((issuer, index): JudgedProvider => {
+    const found = facts.oidcProviders.get(issuer) ?? { value: undefined };
+    const provider = "value" in found ? found.value : undefined;
+    const verdict = provider && oidcProviderOwner(settings, provider, trustOf(facts, roles, issuer, mode), state);
+    return {
+      issuer,
+      current: index === 0,
+      arn: oidcProviderArn(account.partition, account.accountId, issuer),
+      found,
+      verdict,
+    };
+  });
+  // The stack's own provider cannot be declared as existing: up would delete it.
+  const removed =
+    mode === "existing" &&
+    !settings.iam.retainOidcProviders &&
+    providers.some(({ arn }) => state?.urnOf(arn) !== undefined);
+  return { name: cluster.name, mode, providers, fitting: removed ? "made" : fittingMode(mode, providers) };
+}
+
+/** Which roles trust a provider. */
+export function trustOf(facts: AccountFacts, roles: readonly JudgedRole[], issuer: string, mode: Mode): TrustedBy {
+  const trusting = (...owners: Owner[]) =>
+    roles.find(
+      ({ role, verdict }) =>
+        role !== undefined &&
+        verdict !== undefined &&
+        owners.includes(verdict.owner) &&
+        issuersOf(role.trust).includes(issuer),
+    )?.role;
+  const own = new Set(
+    roles.flatMap(({ role, verdict }) => (role === undefined || verdict?.owner === "other" ? [] : [role.name])),
+  );
+  const all = "value" in facts.allRoles ? facts.allRoles.value : [];
+  return {
+    // The stack's role also trusts declared providers.
+    ours: mode === "existing" ? undefined : trusting("ours")?.tags,
+    script: trusting("script", "unclear") !== undefined,
+    others: all
+      .filter(({ name, trust }) => !own.has(name) && issuersOf(trust).includes(issuer))
+      .map(({ name }) => name),
+  };
+}
+
+export function fittingMode(mode: Mode, providers: readonly JudgedProvider[]): Mode {
+  if (providers.some(({ found }) => "failure" in found)) return mode;
+  const owners = new Set(providers.map(({ verdict }) => verdict?.owner ?? "absent"));
+  const [current] = providers;
+  if (mode === "existing") return owners.size === 1 && owners.has("absent") ? "made" : "existing";
+  if (owners.has("other")) return "existing";
+  if (owners.has("script") || (mode === "adopted" && owners.has("unclear"))) return "adopted";
+  if (owners.has("unclear")) return "existing";
+  return mode === "adopted" && current?.verdict !== undefined && !owners.has("absent") ? "adopted" : "made";
+}
+
+export function clusterFindings(examination: Examination, cluster: JudgedCluster, lines: AdviceLines): Finding[] {
+  return cluster.providers.map((provider) => {
+    if ("failure" in provider.found) return unread(`OIDC provider of ${cluster.name}`, provider.found.failure);
+    return provider.found.value === undefined
+      ? absentProvider(examination, cluster, provider, lines)
+      : presentProvider(examination, cluster, provider, provider.found.value, lines);
+  });
+}
+
+/** Other users of a provider are known from the list of roles only. */
+export function sharingFindings({ facts }: Examination, clusters: readonly JudgedCluster[]): Finding[] {
+  const present = clusters.flatMap(({ providers }) => providers).some(({ verdict }) => verdict !== undefined);
+  if ("value" in facts.allRoles || !present) return [];
+  return [unread("other roles that trust the OIDC providers", facts.allRoles.failure)];
+}
+
+export const subjectOf = (cluster: JudgedCluster, provider: JudgedProvider) =>
+  `OIDC provider of ${cluster.name}${provider.current ? "" : ` (previous issuer ${provider.issuer.split("/").at(-1)})`}`;
+
+export function absentProvider(
+  { accountAccess, state, settings }: Examination,
+  cluster: JudgedCluster,
+  provider: JudgedProvider,
+  lines: AdviceLines,
+): Finding {
+  const subject = subjectOf(cluster, provider);
+  const create = awsCommand(
+    accountAccess,
+    `iam create-open-id-connect-provider --url https://${provider.issuer} --client-id-list ${AUDIENCE}`,
+  );
+  if (cluster.mode !== "existing" && state?.urnOf(provider.arn) !== undefined) {
+    return {
+      level: "problem",
+      code: "provider-gone",
+      subject,
+      message: "in the stack's state, but deleted from the account",
+      fix: { ...refreshFix(settings), ...(cluster.mode === "adopted" ? lines.adopt : {}) },
+    };
+  }
+  if (cluster.mode === "existing") {
+    if (cluster.fitting === "made") {
+      return {
+        level: "problem",
+        code: "provider-existing-absent",
+        subject,
+        message: "existingOidcProviders lists this cluster, but the account has no such provider",
+        fix: { what: "Let the stack create it.", ...lines.existing },
+      };
+    }
+    return {
+      level: provider.current ? "problem" : "note",
+      code: "provider-existing-absent",
+      subject,
+      message: provider.current
+        ? "the account has the previous issuer's provider, not the current one's"
+        : "the account has no provider for the previous issuer: its tokens are rejected",
+      fix: { what: "Ask its owner to create it.", commands: [create] },
+    };
+  }
+  if (cluster.fitting === "existing") {
+    return {
+      level: "problem",
+      code: "provider-existing-absent",
+      subject,
+      message:
+        "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well",
+      fix: { what: "Create it, and list the cluster in existingOidcProviders.", ...lines.existing, commands: [create] },
+    };
+  }
+  if (cluster.mode === "adopted") {
+    return {
+      level: "problem",
+      code: "provider-adopt-absent",
+      subject,
+      message: "adopt names it, but it does not exist: up would fail",
+      fix: { what: "Adopt only what exists.", ...lines.adopt },
+    };
+  }
+  if (cluster.fitting === "adopted") {
+    return {
+      level: "problem",
+      code: "provider-adopt-absent",
+      subject,
+      message: "absent, while the legacy script created the provider of another issuer of this cluster",
+      fix: {
+        what: `Two steps: up once with oidcIssuerUrl set to the existing issuer, without previousIssuers, and with adopt; then restore both and remove ${cluster.name} from adopt.`,
+      },
+    };
+  }
+  return { level: "ok", code: "provider-absent", subject, message: "absent; the stack creates it" };
+}
+
+export function presentProvider(
+  { account, accountAccess, settings, state }: Examination,
+  cluster: JudgedCluster,
+  provider: JudgedProvider,
+  { audiences, arn, tags }: OidcProviderFacts,
+  lines: AdviceLines,
+): Finding {
+  const { owner, because } = provider.verdict!;
+  const subject = subjectOf(cluster, provider);
+  const missingAudience = !audiences.includes(AUDIENCE);
+  const audienceText = `its audiences are ${audiences.length === 0 ? "none" : audiences.join(", ")}, without ${AUDIENCE}`;
+  const addAudience = awsCommand(
+    accountAccess,
+    `iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${AUDIENCE}`,
+  );
+  const urn = state?.urnOf(arn);
+
+  if (cluster.mode === "existing") {
+    if (urn !== undefined && !settings.iam.retainOidcProviders) {
+      return {
+        level: "problem",
+        code: "provider-existing-ours",
+        subject,
+        message: "the stack created it; with existingOidcProviders the next up deletes it",
+        fix: {
+          what: "Remove the cluster from existingOidcProviders, or remove the provider from the state (AWS keeps it).",
+          ...lines.existing,
+          commands: [`pulumi state delete --stack ${settings.stack} '${urn}'`],
+        },
+      };
+    }
+    return missingAudience
+      ? {
+          level: "problem",
+          code: "provider-audience",
+          subject,
+          message: `${audienceText}: STS rejects the server's tokens`,
+          fix: { what: "Ask its owner to add the audience.", commands: [addAudience] },
+        }
+      : { level: "ok", code: "provider-existing", subject, message: "exists, as existingOidcProviders says" };
+  }
+
+  if (owner === "ours") {
+    const differences = [listDifference([AUDIENCE], audiences, "audience"), tagDifference(settings.iam.tags, tags)]
+      .filter((text) => text !== undefined)
+      .join("; ");
+    return missingAudience
+      ? {
+          level: "problem",
+          code: "provider-audience",
+          subject,
+          message: `this stack's (${because}), but ${audienceText}: STS rejects the server's tokens`,
+          fix: refreshFix(settings),
+        }
+      : differences === ""
+        ? { level: "ok", code: "provider-ours", subject, message: `this stack's: ${because}` }
+        : { level: "note", code: "provider-differs", subject, message: differences, fix: refreshFix(settings) };
+  }
+  if (cluster.mode === "adopted" && owner !== "other") {
+    return {
+      level: "ok",
+      code: "provider-adoptable",
+      subject,
+      message: `adopt imports it: ${because}`,
+    };
+  }
+  if (owner === "script") {
+    return {
+      level: "problem",
+      code: "provider-of-script",
+      subject,
+      message: `${because}: up would stop at EntityAlreadyExists`,
+      fix: { what: "Adopt it.", ...lines.adopt },
+    };
+  }
+  const adopts = cluster.mode === "adopted" ? "adopt would import it and destroy would delete it" : undefined;
+  return {
+    level: "problem",
+    code: owner === "other" ? "provider-of-others" : "provider-unclear",
+    subject,
+    message:
+      owner === "other"
+        ? `managed outside this stack: ${because}${missingAudience ? `; ${audienceText}` : ""}: ${adopts ?? "up would stop at EntityAlreadyExists"}`
+        : `exists, and its owner is unknown (${because}): up would stop at EntityAlreadyExists`,
+    fix: {
+      what:
+        owner === "other"
+          ? missingAudience
+            ? "Use it as it is, and ask its owner to add the audience."
+            : "Use it as it is."
+          : `Use it as it is; or adopt it, if the legacy script created it (adopt with oidcProviders: [${cluster.name}] in account ${account.profile}).`,
+      ...lines.existing,
+      ...(missingAudience ? { commands: [addAudience] } : {}),
+    },
+  };
+}
