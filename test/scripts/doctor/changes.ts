@@ -1,16 +1,16 @@
 /** Kinds of change behind Pulumi's back, with the finding that names each. */
 import {
-  AddClientIDToOpenIDConnectProviderCommand,
   AttachRolePolicyCommand,
+  CreateOpenIDConnectProviderCommand,
   CreatePolicyCommand,
   DeleteOpenIDConnectProviderCommand,
   DeleteRolePermissionsBoundaryCommand,
   DeleteRolePolicyCommand,
+  GetOpenIDConnectProviderCommand,
   GetRoleCommand,
   type IAMClient,
   PutRolePermissionsBoundaryCommand,
   PutRolePolicyCommand,
-  RemoveClientIDFromOpenIDConnectProviderCommand,
   TagOpenIDConnectProviderCommand,
   TagRoleCommand,
   UntagOpenIDConnectProviderCommand,
@@ -74,6 +74,15 @@ const write = JSON.stringify({
 /** A policy of another owner, for a boundary or an attachment. */
 const policy = async ({ iam }: Target, name: string) =>
   (await iam.send(new CreatePolicyCommand({ PolicyName: name, PolicyDocument: write }))).Policy!.Arn!;
+
+/** moto has no API to edit the audiences, so the provider is created again. */
+const audiences =
+  (ClientIDList: string[]) =>
+  async ({ iam, provider: OpenIDConnectProviderArn }: Target) => {
+    const { Tags, Url } = await iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn }));
+    await iam.send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn }));
+    return iam.send(new CreateOpenIDConnectProviderCommand({ Url: `https://${Url}`, ClientIDList, Tags: Tags ?? [] }));
+  };
 
 const role = (name: string, says: RegExp, apply: Change["apply"]): Change => ({
   name,
@@ -158,22 +167,13 @@ export const changes: readonly Change[] = [
   },
   {
     name: "the audience is removed from the provider",
-    apply: ({ iam, provider }) =>
-      iam.send(
-        new RemoveClientIDFromOpenIDConnectProviderCommand({
-          OpenIDConnectProviderArn: provider,
-          ClientID: "sts.amazonaws.com",
-        }),
-      ),
+    apply: audiences(["other"]),
     code: "provider-audience",
     says: /without sts\.amazonaws\.com/,
   },
   {
     name: "an audience is added to the provider",
-    apply: ({ iam, provider }) =>
-      iam.send(
-        new AddClientIDToOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: provider, ClientID: "other" }),
-      ),
+    apply: audiences(["sts.amazonaws.com", "other"]),
     code: "provider-differs",
     says: /audience other added/,
   },
