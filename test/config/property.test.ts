@@ -1,5 +1,5 @@
-// The two checked-in stacks damaged at random, 1,000 times: never a crash, never an accepted nonsense value, the key
-// always named. The seed is fixed; fast-check prints it with the path of a failure.
+// The two checked-in stacks damaged at random, 100 times, in CI 1,000 times: never a crash, never an accepted nonsense
+// value, the key always named. The seed is fixed; fast-check prints it with the path of a failure.
 import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -11,6 +11,7 @@ import type { Settings } from "../../config/settings.js";
 import { type Raw, type Stack, stackConfig } from "./support.js";
 
 const seed = 20261123;
+const runs = process.env.CI === undefined ? 100 : 1000;
 
 type Path = Array<string | number>;
 type Node = Record<string | number, unknown>;
@@ -219,7 +220,6 @@ function expectSane(settings: Settings): void {
   expect(Object.keys(holmes.podLabels).length).toBeGreaterThan(0);
   expect(mcp.transport === "sse" ? mcp.replicas : Math.sign(mcp.replicas)).toBe(1);
   expect(mcp.networkPolicy.egressPorts.every((port) => Number.isInteger(port) && port > 0 && port < 65536)).toBe(true);
-  expect(mcp.networkPolicy.egressPorts.length).toBeGreaterThan(0);
   if (clusters.some(({ deploy }) => deploy)) expect(image.kind).not.toBe("none");
   if (image.kind === "prebuilt") expect(image.reference).toMatch(/^[a-zA-Z0-9._/:@-]+$/);
   expectNoNonsense(settings, "settings");
@@ -267,8 +267,8 @@ describe("damaged at random", () => {
   const outcomes = { taken: 0, refused: 0 };
 
   test.each<[Stack, number]>([
-    ["dev", 350],
-    ["prod", 350],
+    ["dev", runs * 0.35],
+    ["prod", runs * 0.35],
   ])(
     "%s with one fault, %d times",
     async (stack, numRuns) => {
@@ -277,12 +277,12 @@ describe("damaged at random", () => {
       });
       await fc.assert(property, { seed, numRuns });
     },
-    120_000,
+    900_000,
   );
 
   test.each<[Stack, number]>([
-    ["dev", 150],
-    ["prod", 150],
+    ["dev", runs * 0.15],
+    ["prod", runs * 0.15],
   ])(
     "%s with several faults, %d times",
     async (stack, numRuns) => {
@@ -291,12 +291,12 @@ describe("damaged at random", () => {
       });
       await fc.assert(property, { seed, numRuns });
     },
-    120_000,
+    900_000,
   );
 
   test("most of it is refused, and some faults are none", () => {
-    expect(outcomes.taken + outcomes.refused).toBe(1000);
-    expect(outcomes.refused).toBeGreaterThan(600);
-    expect(outcomes.taken).toBeGreaterThan(50);
+    expect(outcomes.taken + outcomes.refused).toBe(runs);
+    expect(outcomes.refused).toBeGreaterThan(runs * 0.6);
+    expect(outcomes.taken).toBeGreaterThan(runs * 0.05);
   });
 });
