@@ -219,7 +219,7 @@ function boundaryArn(boundary: string | undefined, accountId: string, partition:
   return `arn:${partition}:iam::${accountId}:policy/${boundary}`;
 }
 
-/** Whether every cluster's trust fits a role: the sizes are the same in all accounts of a partition. */
+/** Whether every cluster's trust fits a role: the sizes are the same in all accounts with the same partition and clusters. */
 function checkTrust(
   config: Config,
   accounts: readonly TargetAccountSettings[],
@@ -234,10 +234,14 @@ function checkTrust(
       ...(roleNumber === undefined ? {} : { roleNumber }),
     };
   });
-  for (const { accountId, partition } of new Map(accounts.map((account) => [account.partition, account])).values()) {
+  const different = new Map(
+    accounts.map((account) => [JSON.stringify([account.partition, account.clusters]), account]),
+  );
+  for (const { accountId, partition, clusters: trusted } of different.values()) {
     try {
       packTrustPolicies({
         clusters,
+        trusted,
         subjects: [...subjects],
         accountId,
         partition,

@@ -22,7 +22,7 @@ export function targetAccountArgs(
   const { accountId, partition, adopt, existingOidcProviders } = account;
   return {
     oidcProviders: clusters
-      .filter(({ name }) => !existingOidcProviders.includes(name))
+      .filter(({ name }) => account.clusters.includes(name) && !existingOidcProviders.includes(name))
       .flatMap(({ name, issuerUrl, previousIssuers }) =>
         [issuerUrl, ...previousIssuers].map((url) => ({
           url,
@@ -137,7 +137,9 @@ export function deploymentArgs(
         ? {
             script: readFileSync("verification/verify.py", "utf8"),
             permissions: JSON.stringify(
-              targetAccounts.map(({ profile, permissions }) => [profile, permissions, subjects]),
+              targetAccounts
+                .filter(({ profile }) => profiles.some(({ name }) => name === profile))
+                .map(({ profile, permissions }) => [profile, permissions, subjects]),
             ),
             after: accounts,
           }

@@ -20,14 +20,15 @@ export const trustClusters = (clusters: readonly TrustedCluster[]) =>
     ...(roleNumber === undefined ? {} : { roleNumber }),
   }));
 
-/** The roles of an account, each with the clusters it trusts and its trust policy. */
+/** The roles of an account, each with those of its clusters that it trusts and its trust policy. */
 export function trustRoles(
   { iam, subjects }: Pick<Settings, "iam" | "subjects">,
-  { accountId, partition }: Pick<TargetAccountSettings, "accountId" | "partition">,
+  { accountId, partition, clusters: trusted }: Pick<TargetAccountSettings, "accountId" | "partition" | "clusters">,
   clusters: readonly TrustedCluster[],
 ): TrustRole[] {
   return packTrustPolicies({
     clusters: trustClusters(clusters),
+    trusted,
     subjects,
     accountId,
     partition,
@@ -44,7 +45,7 @@ export function roleArn(
 }
 
 /**
- * Every account as the server in each cluster sees it, by the cluster's name: with the role that trusts that cluster.
+ * The accounts that trust each cluster, by the cluster's name: with the role that trusts it.
  * All at once, because where a cluster's trust goes depends on the clusters before it.
  */
 export function profilesByCluster(
@@ -65,4 +66,9 @@ export function profilesByCluster(
     }
   }
   return profiles;
+}
+
+/** `defaultProfile` where the account trusts the cluster, otherwise the first profile of the cluster. */
+export function defaultProfileOf({ defaultProfile }: Settings, profiles: readonly Profile[]): string {
+  return (profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!).name;
 }

@@ -7,6 +7,7 @@ import type { Settings } from "../config/settings.js";
 import { AUDIENCE } from "../policies/trust.js";
 import { awsConfigFile, type Profile, tokenDirectory } from "./awsConfigFile.js";
 import { container, labels, port, selectors, serviceHosts } from "./names.js";
+import { defaultProfileOf } from "./profiles.js";
 
 type PodSpec = types.input.core.v1.PodSpec;
 type Container = types.input.core.v1.Container;
@@ -43,7 +44,7 @@ export function workloadOf(
   profiles: readonly Profile[],
   image: pulumi.Input<string>,
 ): Workload {
-  const { kubernetes, image: source, defaultProfile, mcp, holmes, verify } = settings;
+  const { kubernetes, image: source, mcp, holmes, verify } = settings;
   return {
     cluster,
     profiles,
@@ -52,7 +53,7 @@ export function workloadOf(
     serviceAccount: kubernetes.serviceAccount,
     legacyImage: usesLegacyImage(settings),
     architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
-    defaultProfile,
+    defaultProfile: defaultProfileOf(settings, profiles),
     mcp,
     holmes,
     verify,

@@ -206,6 +206,27 @@ export const accountRules: readonly Rule[] = [
     },
   },
   {
+    says: "At least one account trusts each cluster.",
+    check: (config, problems, _isSecret) => {
+      const accounts = rows(config.targetAccounts);
+      // The accounts of the file trust every cluster, as accounts without the key do.
+      const all =
+        row(config.organization).accountsFile !== undefined || accounts.some((own) => own.clusters === undefined);
+      if (all || accounts.length === 0) return;
+      const trusted = accounts.flatMap((account) => texts(account.clusters));
+      for (const [index, cluster] of rows(config.clusters).entries()) {
+        const name = textOf(cluster.name);
+        if (name === undefined || trusted.includes(name)) continue;
+        problems.add(
+          ["clusters", index, "name"],
+          name,
+          "a cluster that an account trusts",
+          "Add it to targetAccounts[].clusters, or remove the cluster.",
+        );
+      }
+    },
+  },
+  {
     says: "With `manage: false`, `adopt`, `existingOidcProviders`, `assumeRole`, `permissionsBoundary` and `policyFile` must be absent.",
     check: (config, problems, _isSecret) => {
       for (const [index, account] of rows(config.targetAccounts).entries()) {

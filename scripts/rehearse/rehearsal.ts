@@ -114,7 +114,7 @@ export async function rehearse(folder: string, options: RehearsalOptions): Promi
             },
             token: (subject) => issuer.token(subject),
           });
-          checks = await checksOf(evaluation, pod, issuer);
+          checks = await checksOf(evaluation, cluster.name, pod, issuer);
         } finally {
           await own.stopAll();
         }
@@ -215,13 +215,18 @@ async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluati
 }
 
 /** Calls the server as Holmes does, and then makes calls that it must reject. */
-async function checksOf({ settings }: Evaluation, pod: LocalPod, issuer: ClusterIssuer): Promise<Check[]> {
+async function checksOf(
+  { settings }: Evaluation,
+  cluster: string,
+  pod: LocalPod,
+  issuer: ClusterIssuer,
+): Promise<Check[]> {
   const { transport } = settings.mcp;
   const endpoint: McpEndpoint = {
     transport,
     url: `http://127.0.0.1:${pod.port}${transport === "sse" ? "/sse" : "/mcp"}`,
   };
-  const accounts = settings.targetAccounts;
+  const accounts = settings.targetAccounts.filter(({ clusters }) => clusters.includes(cluster));
   const command = (text: string) => callTool(endpoint, "call_aws", { cli_command: text });
   const checks: Check[] = [];
   const check = async (

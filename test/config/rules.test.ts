@@ -47,6 +47,11 @@ const cases: Record<string, readonly Case[]> = {
     ["dev", { targetAccounts: [] }, "targetAccounts"],
     ["dev", { "targetAccounts[1].accountId": "111111111111" }, "targetAccounts[1].accountId"],
     ["dev", { "targetAccounts[1].clusters": ["x"] }, "targetAccounts[1].clusters[0]"],
+    [
+      "prod",
+      Object.fromEntries([0, 1, 2, 3].map((index) => [`targetAccounts[${index}].clusters`, ["prod-us"]])),
+      "clusters[1].name",
+    ],
     ["dev", { "targetAccounts[1].manage": false, "targetAccounts[1].adopt": true }, "targetAccounts[1].adopt"],
     [
       "dev",

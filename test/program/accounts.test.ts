@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { planTree } from "../../scripts/common/tree.js";
+import { planJson } from "../../scripts/plan/files.js";
 import { changed, envOf, object, ofType } from "./stacks.js";
 
 const trustOf = (role: { open: Record<string, unknown> }) => JSON.parse(String(role.open.assumeRolePolicy));
@@ -69,7 +70,7 @@ describe("roles", () => {
     ]);
     expect(object(evaluation, "ConfigMap", "dev-cluster").data.config).toContain("role/EKSMultiAccountMCPRole\n");
     expect(object(evaluation, "ConfigMap", "cluster-5").data.config).toContain("role/EKSMultiAccountMCPRole-2\n");
-    expect(planTree(evaluation)).toMatch(/role EKSMultiAccountMCPRole-2 {2}trust policy \d+ of 2048/);
+    expect(planTree(evaluation)).toMatch(/role EKSMultiAccountMCPRole-2 {2}trusts .*; trust policy \d+ of 2048/);
   });
 
   test("of earlier clusters stay as they are when one is added", async () => {
@@ -129,13 +130,13 @@ describe("roles", () => {
         "glue:GetCatalogs",
         "glue:GetDatabase",
         "glue:GetDatabases",
-        "glue:GetJob",
-        "glue:GetJobs",
+        "glue:GetTableVersion",
+        "glue:GetTableVersions",
         "glue:GetTable",
         "glue:GetTables",
-        "glue:GetTrigger",
-        "glue:GetTriggers",
-        "glue:GetWorkflow",
+        "glue:GetCrawlerMetrics",
+        "glue:GetRegistry",
+        "glue:GetPartitionIndexes",
         "glue:GetCrawler",
         "glue:GetCrawlers",
         "glue:GetJobRun",
@@ -152,6 +153,83 @@ describe("roles", () => {
     const policies = ofType(evaluation, ":Policy");
     expect(policies.length).toBeGreaterThanOrEqual(4);
     expect(ofType(evaluation, ":RolePolicyAttachment")).toHaveLength(policies.length);
+  });
+});
+
+describe("an account that trusts some of the clusters", () => {
+  const onlyEu = () =>
+    changed("prod", ({ targetAccounts }) => Object.assign(targetAccounts[0], { clusters: ["prod-eu"] }));
+
+  test("has the providers and the trust of those clusters only", async () => {
+    const evaluation = await onlyEu();
+    const of = (type: string, account: string) =>
+      ofType(evaluation, type).filter(({ provider }) => provider === `${account}/aws`);
+    const issuer = "oidc.eks.eu-west-1.amazonaws.com/id/2C3D4E5F60718293A4B5C6D7E8F90A1B";
+    expect(of(":OpenIdConnectProvider", "prod").map(({ open }) => open.url)).toEqual([`https://${issuer}`]);
+    expect(trustOf(of(":Role", "prod")[0]!).Statement).toMatchObject([
+      { Principal: { Federated: `arn:aws:iam::333333333333:oidc-provider/${issuer}` } },
+    ]);
+    expect(of(":OpenIdConnectProvider", "data")).toHaveLength(2);
+    expect(trustOf(of(":Role", "data")[0]!).Statement).toHaveLength(2);
+  });
+
+  test("is a profile in those clusters only, and the others begin with their first profile", async () => {
+    const evaluation = await onlyEu();
+    const { roleArns, holmes } = evaluation.outputs as Record<string, any>;
+    expect(Object.keys(roleArns.prod)).toEqual(["prod-eu"]);
+    expect(Object.keys(roleArns.data)).toEqual(["prod-us", "prod-eu"]);
+    const facts = (cluster: string) => ({
+      profile: /^\[profile prod\]/m.test(object(evaluation, "ConfigMap", cluster).data.config),
+      annotation: object(evaluation, "ServiceAccount", cluster).metadata.annotations["eks.amazonaws.com/role-arn"],
+      holmes: /--profile prod: account/.test(holmes[cluster].mcpServers),
+      start: holmes[cluster].mcpServers.match(/begin with --profile (\w+)/)[1],
+      verified: JSON.stringify(
+        ofType(evaluation, ":ConfigMap").find(({ name }) => name === `${cluster}/verification/config`)!.open.data,
+      ).includes("333333333333"),
+    });
+    const role = "role/holmes/EKSMultiAccountMCPRole";
+    expect(facts("prod-us")).toEqual({
+      profile: false,
+      annotation: `arn:aws:iam::444444444444:${role}`,
+      holmes: false,
+      start: "data",
+      verified: false,
+    });
+    expect(facts("prod-eu")).toEqual({
+      profile: true,
+      annotation: `arn:aws:iam::333333333333:${role}`,
+      holmes: true,
+      start: "prod",
+      verified: true,
+    });
+  });
+
+  test("imports no provider of another cluster", async () => {
+    const evaluation = await changed("prod", ({ targetAccounts }) =>
+      Object.assign(targetAccounts[1], { clusters: ["prod-us"], adopt: true }),
+    );
+    const imports = ofType(evaluation, ":OpenIdConnectProvider").flatMap(({ importId }) => importId ?? []);
+    expect(imports).toEqual([
+      "arn:aws:iam::444444444444:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/1B2C3D4E5F60718293A4B5C6D7E8F90A",
+    ]);
+  });
+
+  test("has only the roles that its clusters need", async () => {
+    const evaluation = await changed("prod", (config) => {
+      Object.assign(config.clusters[1], { roleNumber: 2 });
+      Object.assign(config.targetAccounts[1], { clusters: ["prod-us"] });
+    });
+    const names = (account: string) =>
+      ofType(evaluation, ":Role").flatMap(({ provider, open }) => (provider === `${account}/aws` ? [open.name] : []));
+    expect(names("data")).toEqual(["EKSMultiAccountMCPRole"]);
+    expect(names("network")).toEqual(["EKSMultiAccountMCPRole", "EKSMultiAccountMCPRole-2"]);
+  });
+
+  test("does not change when it names every cluster", async () => {
+    const named = await changed("prod", ({ targetAccounts }) => {
+      for (const account of targetAccounts) account.clusters = ["prod-us", "prod-eu"];
+    });
+    expect(planJson(named)).toBe(planJson(await changed("prod")));
   });
 });
 

@@ -13,7 +13,7 @@ import { judgeRole, roleFindings, rolesOf } from "./roles.js";
 /** What has to be read of an account to judge it. */
 export function wantedOf(settings: Settings, account: TargetAccountSettings): Wanted {
   return {
-    issuers: knownClusters(settings).flatMap(({ issuers }) => issuers),
+    issuers: knownClusters(settings, account).flatMap(({ issuers }) => issuers),
     roles: rolesOf(settings, account).map(({ number }) => roleNameFor(settings.iam.roleName, number)),
     managedPolicies:
       account.permissions.placement === "managed" ? account.permissions.policies.map(({ name }) => name) : [],
@@ -25,7 +25,7 @@ export function wantedOf(settings: Settings, account: TargetAccountSettings): Wa
 export function examine(examination: Examination): Finding[] {
   const { settings, account } = examination;
   const roles = rolesOf(settings, account).map((role) => judgeRole(examination, role));
-  const clusters = knownClusters(settings).map((cluster) => judgeCluster(examination, cluster, roles));
+  const clusters = knownClusters(settings, account).map((cluster) => judgeCluster(examination, cluster, roles));
   const lines = adviceLines(examination, clusters, roles);
   return [
     ...interruptedFindings(examination),

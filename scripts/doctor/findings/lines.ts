@@ -18,11 +18,8 @@ export function adviceLines(
 ): AdviceLines {
   const fitting = (mode: Mode) => clusters.filter((cluster) => cluster.fitting === mode).map(({ name }) => name);
   // Clusters whose issuer is not known keep what the config says of them.
-  const unknown = settings.clusters.filter(({ name }) => !clusters.some((cluster) => cluster.name === name));
-  const existing = [
-    ...fitting("existing"),
-    ...unknown.map(({ name }) => name).filter((name) => account.existingOidcProviders.includes(name)),
-  ];
+  const unknown = account.clusters.filter((name) => !clusters.some((cluster) => cluster.name === name));
+  const existing = [...fitting("existing"), ...unknown.filter((name) => account.existingOidcProviders.includes(name))];
   // One that is ours already may stand there: adopt does nothing more about it.
   const adoptable = clusters
     .filter(
@@ -34,7 +31,7 @@ export function adviceLines(
   const role = first?.role !== undefined && !isForeign(first.verdict) && first.role.name === first.name;
   const policy =
     role && (account.permissions.placement === "managed" || first.role?.inline.has(settings.iam.policyName) === true);
-  const all = role && policy && adoptable.length + existing.length === settings.clusters.length && adoptable.length > 0;
+  const all = role && policy && adoptable.length + existing.length === account.clusters.length && adoptable.length > 0;
   return {
     existing: { at: accountKey(account), config: configLine("existingOidcProviders", existing) },
     adopt: all

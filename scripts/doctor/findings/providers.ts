@@ -1,5 +1,5 @@
 /** OIDC providers of the stack's clusters in an account. */
-import { issuerPath, type Settings } from "../../../config/settings.js";
+import { issuerPath, type Settings, type TargetAccountSettings } from "../../../config/settings.js";
 import { AUDIENCE, oidcProviderArn } from "../../../policies/trust.js";
 import { awsCommand, refreshFix } from "../advice.js";
 import { listDifference, tagDifference } from "../drift.js";
@@ -15,9 +15,12 @@ export interface KnownCluster {
   readonly issuers: readonly string[];
 }
 
-export function knownClusters({ clusters }: Settings): KnownCluster[] {
+/** The clusters that the account trusts and whose issuer is known. */
+export function knownClusters({ clusters }: Settings, { clusters: trusted }: TargetAccountSettings): KnownCluster[] {
   return clusters.flatMap(({ name, issuerUrl, previousIssuers }) =>
-    issuerUrl === undefined ? [] : [{ name, issuers: [issuerUrl, ...previousIssuers].map(issuerPath) }],
+    issuerUrl === undefined || !trusted.includes(name)
+      ? []
+      : [{ name, issuers: [issuerUrl, ...previousIssuers].map(issuerPath) }],
   );
 }
 
