@@ -77,6 +77,11 @@ const recreated = {
   ],
 };
 
+it("reads an account for the clusters that it trusts only", async () => {
+  const some = await settings({ clusters: ["beta"] });
+  expect(wantedOf(some, some.targetAccounts[0]!).issuers).toEqual([issuerOf("B")]);
+});
+
 /** Without the differences of content: these resources are older than the tag. */
 const obstacles = (found: readonly Finding[]) => advice(found.filter(({ code }) => !code.endsWith("-differs")));
 
