@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 async function read(settings: Settings, options: DoctorOptions = {}): Promise<Report> {
-  return doctor(settings, { timeouts: quick, ...options });
+  return doctor(settings, options);
 }
 
 const of = (report: Report, profile: string): AccountReport =>
@@ -356,7 +356,7 @@ describe("an account that lets nobody in", () => {
       return profile === "silent" ? "silence" : undefined;
     };
     const unknown = { profile: "unknown", accountId: "333333333333" };
-    const report = await read(await settingsOf([well, wrong, refused, silent, unknown]));
+    const report = await read(await settingsOf([well, wrong, refused, silent, unknown]), { timeouts: quick });
 
     expect(of(report, "well").read).toBe(true);
     expect(of(report, "well").findings.every(({ level }) => level === "ok")).toBe(true);

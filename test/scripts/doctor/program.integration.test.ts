@@ -8,7 +8,7 @@ import { StackState } from "../../../scripts/doctor/state.js";
 import { EmulatedAws } from "../../../scripts/emulation/emulatedAws.js";
 import { accountClient } from "../../../scripts/emulation/moto.js";
 import { changes } from "./changes.js";
-import { advice, Emulation, providerArn, quick } from "./support.js";
+import { advice, Emulation, providerArn } from "./support.js";
 
 const emulation = new Emulation();
 const role = "EKSMultiAccountMCPRole";
@@ -85,7 +85,7 @@ describe("what the program made", () => {
   ])("is ours without the state, %s", async (name, overrides: Raw) => {
     const own = await emulation.account(name.replaceAll(/\W/g, "-"));
     const { settings } = await program({ clusters: [cluster("alpha", "A")], targetAccounts: [own], ...overrides });
-    const report = await doctor(settings, { timeouts: quick });
+    const report = await doctor(settings);
     const { findings } = report.accounts[0]!;
     expect(advice(findings)).toEqual([]);
     const codes = findings.map(({ code }) => code);
@@ -102,7 +102,7 @@ describe("what the program made", () => {
       { ...config, targetAccounts: [{ ...own, description: "New" }], iam: { tags: { team: "new" } } },
       false,
     );
-    const report = await doctor(settings, { timeouts: quick });
+    const report = await doctor(settings);
     expect(report.ok).toBe(true);
     expect(advice(report.accounts[0]!.findings).map(({ code, subject }) => `${code} ${subject}`)).toEqual([
       "provider-differs OIDC provider of alpha",
@@ -114,7 +114,7 @@ describe("what the program made", () => {
   test("is another stack's for a stack of another name", async () => {
     const own = await emulation.account("other-stack");
     const { settings } = await program({ clusters: [cluster("alpha", "A")], targetAccounts: [own] });
-    const report = await doctor({ ...settings, stack: "second" }, { timeouts: quick });
+    const report = await doctor({ ...settings, stack: "second" });
     expect(advice(report.accounts[0]!.findings).map(({ code }) => code)).toEqual([
       "provider-of-others",
       "role-of-sibling-stack",
@@ -131,7 +131,7 @@ describe("a change behind Pulumi's back", () => {
       iam: { tags: { team: "platform" }, permissionsBoundary: "Boundary" },
     });
     const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
-    const options = { state, timeouts: quick, expectNoChanges: true };
+    const options = { state, expectNoChanges: true };
     expect(advice((await doctor(made.settings, options)).accounts[0]!.findings)).toEqual([]);
     const { iam } = await accountClient(emulation.motoUrl, own.accountId);
     await change.apply({ iam, accountId: own.accountId, provider: providerArn(own.accountId, "A") });
@@ -152,7 +152,7 @@ describe("the state", () => {
     const config = { clusters: [cluster("alpha", "A"), cluster("beta", "B")], targetAccounts: [own] };
     const made = await program(config);
     const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
-    const report = await doctor(made.settings, { state, timeouts: quick });
+    const report = await doctor(made.settings, { state });
     expect(report.ok).toBe(true);
     expect(
       report.accounts[0]!.findings.filter(({ message }) => message === "this stack's: it is in the stack's state"),
@@ -160,7 +160,7 @@ describe("the state", () => {
 
     // A state that lost them: adopt imports them again.
     const none = StackState.parse('{"version":3,"deployment":{}}', "test", "state.json");
-    const stranger = await doctor(made.settings, { state: none, timeouts: quick });
+    const stranger = await doctor(made.settings, { state: none });
     expect(advice(stranger.accounts[0]!.findings).map(({ code }) => code)).toEqual([
       "provider-of-script",
       "provider-of-script",
@@ -176,7 +176,7 @@ describe("the state", () => {
       })),
     };
     const urn = made.resources.find(({ open }) => String(open.url).endsWith("A".repeat(32)))!.urn;
-    const removing = advice((await doctor(declared, { state, timeouts: quick })).accounts[0]!.findings);
+    const removing = advice((await doctor(declared, { state })).accounts[0]!.findings);
     expect(removing).toHaveLength(2);
     expect(removing[0]).toEqual({
       level: "problem",
@@ -194,7 +194,7 @@ describe("the state", () => {
       targetAccounts: made.settings.targetAccounts.map((item) => ({ ...item, ...cleaned })),
     };
     const lost = StackState.parse(stateOf(made, cleaned.accountId), "test", "state.json");
-    expect(advice((await doctor(empty, { state: lost, timeouts: quick })).accounts[0]!.findings)).toEqual([
+    expect(advice((await doctor(empty, { state: lost })).accounts[0]!.findings)).toEqual([
       ...["alpha", "beta"].map((name) => ({
         level: "problem",
         code: "provider-gone",
