@@ -78,7 +78,8 @@ const recreated = {
 };
 
 it("reads an account for the clusters that it trusts only", async () => {
-  const some = await settings({ clusters: ["beta"] });
+  const other = { profile: "other", accountId: "222222222222" };
+  const some = await settingsOf([{ profile: "dev", accountId, clusters: ["beta"] }, other]);
   expect(wantedOf(some, some.targetAccounts[0]!).issuers).toEqual([issuerOf("B")]);
 });
 
