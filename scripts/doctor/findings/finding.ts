@@ -30,6 +30,12 @@ export interface Examination {
   readonly state: StackState | undefined;
 }
 
+/** The config lines that `adviceLines` derives for an account. */
+export interface AdviceLines {
+  readonly existing: Pick<Fix, "at" | "config">;
+  readonly adopt: Pick<Fix, "at" | "config">;
+}
+
 /** Calls that `pulumi up` makes as well: without them it fails too. */
 export const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);
 

@@ -1,14 +1,9 @@
 /** The config lines that fit an account. Each line is complete: pasting it fixes every finding about that key. */
 import type { TargetAccountSettings } from "../../../config/settings.js";
 import { accountKey, configLine, type Fix } from "../advice.js";
-import type { Examination } from "./finding.js";
+import type { AdviceLines, Examination } from "./finding.js";
 import type { JudgedCluster, Mode } from "./providers.js";
 import { isForeign, type JudgedRole } from "./roles.js";
-
-export interface AdviceLines {
-  readonly existing: Pick<Fix, "at" | "config">;
-  readonly adopt: Pick<Fix, "at" | "config">;
-}
 
 /** Whole lines, so that one paste settles all findings of the account about them. */
 export function adviceLines(

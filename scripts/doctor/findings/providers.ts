@@ -5,8 +5,7 @@ import { awsCommand, refreshFix } from "../advice.js";
 import { listDifference, tagDifference } from "../drift.js";
 import { issuersOf, type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
 import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
-import { type Examination, type Finding, unread } from "./finding.js";
-import type { AdviceLines } from "./lines.js";
+import { type AdviceLines, type Examination, type Finding, unread } from "./finding.js";
 import type { JudgedRole } from "./roles.js";
 
 export interface KnownCluster {

@@ -7,8 +7,7 @@ import type { FindingCode } from "../codes.js";
 import { documentDifference, tagDifference, valueDifference } from "../drift.js";
 import { issuersOf, roleOwner, type Verdict } from "../owner.js";
 import type { Reading, RoleFacts } from "../readings.js";
-import { type Examination, type Finding, unread } from "./finding.js";
-import type { AdviceLines } from "./lines.js";
+import { type AdviceLines, type Examination, type Finding, unread } from "./finding.js";
 
 export const isForeign = (verdict: Verdict | undefined) =>
   verdict?.owner === "other" || verdict?.owner === "siblingStack";
