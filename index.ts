@@ -24,7 +24,7 @@ const clusters = await describeClusters(settings.clusters);
 const accounts: pulumi.Resource[] = settings.targetAccounts
   .filter(({ manage }) => manage)
   .map((account) => {
-    const provider = awsProvider(`${account.profile}/aws`, account);
+    const provider = awsProvider(`${account.profile}/aws`, args.accountAccess(settings, account));
     return new TargetAccount(account.profile, args.targetAccountArgs(settings, account, clusters), { provider });
   });
 if (settings.organization !== undefined) {

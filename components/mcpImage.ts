@@ -19,12 +19,14 @@ export interface BuiltImageArgs {
   readonly context: string;
   /** Repository with its registry. With `ecr`: the repository's name alone. */
   readonly repository: string;
-  /** Default: a hash of the folder. */
+  /** Default: a hash of the folder and of the build arguments. */
   readonly tag?: string | undefined;
   /** `linux/amd64` or `linux/arm64`. */
   readonly platform: string;
-  /** Build arguments. */
+  /** Build arguments. Default: those of the Dockerfile. */
   readonly buildArgs?: Readonly<Record<string, string>> | undefined;
+  /** Docker network of the RUN instructions. Default: that of the Docker engine. */
+  readonly network?: string | undefined;
   /** The repository is in ECR. Pass the provider of its account in `opts`. */
   readonly ecr?: EcrArgs | undefined;
   /** Credentials of another registry. Default: those of the Docker client. */
@@ -67,14 +69,14 @@ export class McpImage extends pulumi.ComponentResource {
   }
 
   private build(name: string, args: BuiltImageArgs): pulumi.Output<string> {
-    const { context, repository, tag, platform, buildArgs, ecr, registry, tags } = args;
+    const { context, repository, tag, platform, buildArgs, network, ecr, registry, tags } = args;
     const target: Target =
       ecr === undefined ? { repository, ready: [], registry } : this.ecrRepository(name, repository, ecr, tags);
     const image = new docker.Image(
       `${name}/build`,
       {
-        imageName: pulumi.interpolate`${target.repository}:${tag ?? contentTag(context)}`,
-        build: { context, platform, args: buildArgs },
+        imageName: pulumi.interpolate`${target.repository}:${tag ?? contentTag(context, buildArgs)}`,
+        build: { context, platform, args: buildArgs, network },
         registry: target.registry,
       },
       { parent: this, provider: dockerProvider({ parent: this }), dependsOn: target.ready },
@@ -122,8 +124,8 @@ export class McpImage extends pulumi.ComponentResource {
   }
 }
 
-/** Tag by content: a changed folder gets a new tag, so a push never meets an immutable one. */
-export function contentTag(folder: string): string {
+/** Tag by content: a changed folder or build argument gets a new tag, because ECR rejects a push to an immutable one. */
+export function contentTag(folder: string, buildArgs: BuiltImageArgs["buildArgs"] = {}): string {
   const hash = createHash("sha256");
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
@@ -134,5 +136,6 @@ export function contentTag(folder: string): string {
       .update(`${file.replaceAll("\\", "/")}\0`)
       .update(readFileSync(file))
       .update("\0");
+  for (const [name, value] of Object.entries(buildArgs).sort()) hash.update(`${name}=${value}\0`);
   return hash.digest("hex").slice(0, 12);
 }

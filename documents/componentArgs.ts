@@ -79,19 +79,35 @@ export function organizationArgs(
   };
 }
 
-export function imageArgs({ image, iam }: Settings) {
+/** A value of a section as a secret when the section holds one: Pulumi does not report which value it is. */
+const guarded = ({ secretKeys }: Settings, section: string, value: string | undefined) =>
+  value !== undefined && secretKeys.has(section) ? pulumi.secret(value) : value;
+
+/** How to reach a target account. */
+export function accountAccess(settings: Settings, { profile, accountId, region, assumeRole }: TargetAccountSettings) {
+  const role = assumeRole && {
+    ...assumeRole,
+    externalId: guarded(settings, "targetAccounts", assumeRole.externalId),
+  };
+  return { profile, accountId, region, assumeRole: role };
+}
+
+export function imageArgs(settings: Settings) {
+  const { image, iam } = settings;
   if (image.kind !== "build") return { reference: image.kind === "prebuilt" ? image.reference : undefined };
-  const { repository, tag, platform, baseImage, ecr, registry } = image.build;
+  const { repository, tag, platform, baseImage, network, args, ecr, registry } = image.build;
+  const buildArgs = { ...args, ...(baseImage === undefined ? {} : { BASE_IMAGE: baseImage }) };
   return {
     context: "image",
     repository,
     tag,
     platform,
-    buildArgs: baseImage === undefined ? undefined : { BASE_IMAGE: baseImage },
+    buildArgs: Object.keys(buildArgs).length === 0 ? undefined : buildArgs,
+    network,
     ecr,
     registry: registry && {
       server: registry.server ?? repository.split("/")[0]!,
-      username: registry.username,
+      username: guarded(settings, "image", registry.username)!,
       password: pulumi.secret(registry.password),
     },
     tags: iam.tags,
@@ -99,16 +115,16 @@ export function imageArgs({ image, iam }: Settings) {
 }
 
 /** Access to the account of the ECR repository. Undefined: the image is not pushed to ECR. */
-export function ecrAccess({ image, targetAccounts, clusters }: Settings) {
+export function ecrAccess(settings: Settings) {
+  const { image, targetAccounts, clusters } = settings;
   const ecr = image.kind === "build" ? image.build.ecr : undefined;
   if (ecr === undefined) return undefined;
   const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
   // The reader has checked that an account or a cluster has the profile.
   const owner = account ?? clusters.find(({ profile }) => profile === ecr.profile)!;
   return {
-    profile: ecr.profile,
+    ...(account === undefined ? { profile: ecr.profile } : accountAccess(settings, account)),
     accountId: owner.accountId,
-    assumeRole: account?.assumeRole,
     region: ecr.region ?? owner.region,
   };
 }

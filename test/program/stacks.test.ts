@@ -126,8 +126,8 @@ describe("secrets", () => {
   test("of the registry are in no file of the plan", async () => {
     const evaluation = await changed("dev", withRegistry, ["image"]);
     const image = ofType(evaluation, "image:Image")[0]!;
-    expect((image.inputs.registry as Record<string, unknown>).password).toEqual({ secret: true });
-    expect((image.open.registry as Record<string, unknown>).password).toBe("hunter2-hunter2");
+    expect(image.inputs.registry).toMatchObject({ username: { secret: true }, password: { secret: true } });
+    expect(image.open.registry).toMatchObject({ username: "robot", password: "hunter2-hunter2" });
     for (const [path, content] of planFiles(evaluation)) expect(content, path).not.toContain("hunter2");
     expect(planTree(evaluation)).not.toContain("hunter2");
   });
@@ -136,6 +136,17 @@ describe("secrets", () => {
     await expect(changed("dev", withRegistry)).rejects.toThrow(
       /image\.build\.registry\.password: found plain text; expected a Pulumi secret/,
     );
+  });
+
+  test("of an external id stay secret", async () => {
+    const rolesOf = async (secretKeys: string[]) => {
+      const { resources } = await changed("prod", () => {}, secretKeys);
+      return resources.find(({ name }) => name === "billing/aws")!;
+    };
+    const provider = await rolesOf(["targetAccounts"]);
+    expect(provider.inputs.assumeRoles).toEqual({ secret: true });
+    expect(String(provider.open.assumeRoles)).toContain('"externalId":"holmes-aws-mcp"');
+    expect(JSON.stringify((await rolesOf([])).inputs.assumeRoles)).toContain("holmes-aws-mcp");
   });
 
   test("of a kubeconfig stay secret", async () => {
@@ -151,5 +162,27 @@ describe("secrets", () => {
   test("of ECR come from the provider and stay secret", async () => {
     const image = ofType(await changed("dev"), "image:Image")[0]!;
     expect((image.inputs.registry as Record<string, unknown>).password).toEqual({ secret: true });
+  });
+});
+
+describe("the image", () => {
+  const imageOf = async (build: object) => {
+    const evaluation = await changed("dev", ({ image }) => Object.assign(image.build, build));
+    return ofType(evaluation, "image:Image")[0]!.open as { imageName: string; build: object };
+  };
+
+  test("is built with the arguments and the network of the config, and tagged by them", async () => {
+    const [plain, other] = [
+      await imageOf({}),
+      await imageOf({ network: "host", args: { HTTPS_PROXY: "http://proxy.example.com:3128" }, baseImage: "a.io/b:1" }),
+    ];
+    expect(plain.build).toEqual({ context: "image", platform: "linux/amd64" });
+    expect(other.build).toEqual({
+      context: "image",
+      platform: "linux/amd64",
+      network: "host",
+      args: { HTTPS_PROXY: "http://proxy.example.com:3128", BASE_IMAGE: "a.io/b:1" },
+    });
+    expect(other.imageName).not.toBe(plain.imageName);
   });
 });
