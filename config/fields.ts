@@ -49,9 +49,12 @@ export const line: TextRule = {
   expected: "a text of one line that is not empty",
 };
 /**
- * A text that may be a Pulumi secret: `npm run plan` and the like read a stack without decrypting it, and put
- * `[secret]` and a line break in its place (scripts/common/stackFile.ts).
+ * In place of a secret: `npm run plan` and the like read a stack without decrypting it (scripts/common/stackFile.ts). The
+ * line break lets it pass for the content of a kubeconfig, which is never a path then.
  */
+export const secretStandIn = "[secret]\n";
+
+/** A text that may be a Pulumi secret. */
 export const secret = ({ pattern, ...rule }: TextRule) =>
   text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) });
 

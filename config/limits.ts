@@ -270,6 +270,8 @@ export const rules = {
 export const limits = {
   /** IAM quota "OpenID Connect providers per account", not adjustable. */
   oidcProvidersPerAccount: 100,
+  /** The program's own: 90,000 OIDC providers, those of 60 clusters in 1,500 accounts, exhaust Node's default heap. */
+  clusterAccountPairs: 10000,
   /** IAM quota of 50 tags per role, policy or provider; the program adds one that names the stack. */
   tags: 49,
   /** IAM role MaxSessionDuration in seconds. */

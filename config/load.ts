@@ -6,7 +6,7 @@ import { readAccountsFile } from "./accountsFile.js";
 import { partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
-import { nearest, type Path, type Problem, Problems, problemsText } from "./problems.js";
+import { nearest, type Path, type Problem, Problems, pathText, problemsText } from "./problems.js";
 import { type Config, configRules, configSchema, type TargetAccountConfig } from "./schema.js";
 import { addIssue, inOrder, unwrap } from "./schemaProblems.js";
 import { checkProfileNames } from "./sections/accounts.js";
@@ -46,9 +46,9 @@ export async function loadSettings(): Promise<Settings> {
     hasEngine(): boolean;
   };
   try {
-    const settings = await readSettings(pulumi.getStack(), rawConfig(pulumi.runtime.allConfig()), (key) =>
-      isConfigSecret(`${project}:${key}`),
-    );
+    const values = pulumi.runtime.allConfig();
+    const read = await readSettings(pulumi.getStack(), rawConfig(values), (key) => isConfigSecret(`${project}:${key}`));
+    const settings = { ...read, warnings: [...defaultProviderWarnings(values), ...read.warnings] };
     const examples = exampleAccounts(settings);
     // An endpoint override is an emulator, and without an engine nothing is created.
     if (examples.length === 0 || !hasEngine() || process.env.AWS_ENDPOINT_URL !== undefined) return settings;
@@ -58,6 +58,18 @@ export async function loadSettings(): Promise<Settings> {
   } catch (error) {
     throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
   }
+}
+
+const packages = ["aws", "kubernetes", "docker"];
+
+/** A default provider works with the credentials of the environment, in whatever account or cluster they are for. */
+export function defaultProviderWarnings(values: Readonly<Record<string, string>>): string[] {
+  const key = "pulumi:disable-default-providers";
+  const missing = packages.filter((name) => !new RegExp(`"(${name}|\\*)"`).test(values[key] ?? ""));
+  if (missing.length === 0) return [];
+  return [
+    `${key}: without ${missing.join(", ")}. Expected [${packages.join(", ")}], so that no resource is created with the credentials of the environment. Add the key to the stack file.`,
+  ];
 }
 
 /** The account ids of Pulumi.dev.yaml and Pulumi.prod.yaml that a stack still has, each once. */
@@ -117,7 +129,7 @@ export async function readSettings(
   const config = parsed.data!;
 
   const warnings: string[] = [];
-  const accounts = [...config.targetAccounts, ...accountsOfFile(config, problems)];
+  const accounts = [...config.targetAccounts, ...accountsOfFile(config, problems, warnings)];
   stop();
 
   const subjects = subjectsOf(config);
@@ -175,8 +187,9 @@ export async function readSettings(
 }
 
 /** The accounts of `organization.accountsFile`, with the checks that had to wait for them. */
-function accountsOfFile(config: Config, problems: Problems): TargetAccountConfig[] {
-  if (config.organization?.accountsFile === undefined) return [];
+function accountsOfFile(config: Config, problems: Problems, warnings: string[]): TargetAccountConfig[] {
+  const { organization } = config;
+  if (organization?.accountsFile === undefined) return [];
   const before = problems.all.length;
   const accounts = readAccountsFile(config, problems);
   if (problems.all.length > before) return [];
@@ -185,6 +198,12 @@ function accountsOfFile(config: Config, problems: Problems): TargetAccountConfig
     problems.say(["organization", "accountsFile"], "no account in it", "at least one, here or in targetAccounts");
   }
   checkProfileNames(config, profiles, problems);
+  const management = accounts.find(({ accountId }) => accountId === organization.accountId);
+  if (organization.callAs === "SELF" && management !== undefined) {
+    warnings.push(
+      `organization.accountsFile: ${management.profile} is the management account, where a StackSet with service-managed permissions creates nothing. List it in targetAccounts in place of the file.`,
+    );
+  }
   return accounts;
 }
 
@@ -261,12 +280,13 @@ function checkTrust(
   }
 }
 
-/** The one key that JavaScript's objects, and so every other check, pass over in silence. */
+/** Keys that JavaScript's objects have themselves, such as `__proto__` and `toString`: libraries trip over them. */
 function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): void {
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     const place = [...path, Array.isArray(value) ? Number(key) : key];
-    if (key === "__proto__") problems.say(place, "a key that does not exist", "another name");
+    if (key in Object.prototype && problems.all.every(({ path }) => pathText(path) !== pathText(place)))
+      problems.say(place, "a key that does not exist", "another name");
     rejectPrototypeKeys(place, inner, problems);
   }
 }

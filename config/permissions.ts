@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { loadCatalogue } from "../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type Finding } from "../policies/checks.js";
 import { writesAllowed } from "../policies/hosted.js";
-import { PolicyShapeError } from "../policies/parse.js";
+import { PolicyShapeError, parsePolicy } from "../policies/parse.js";
 import { type PermissionPlan, PolicySizeError, permissionPolicies } from "../policies/permissions.js";
-import type { PolicyDocument } from "../policies/types.js";
+import { listOf, type PolicyDocument } from "../policies/types.js";
 import { type Path, type Problems, pathText } from "./problems.js";
 import type { Config, TargetAccountConfig } from "./schema.js";
 
@@ -66,7 +66,11 @@ export class PolicySource {
     if (file !== undefined) {
       replacement = this.read(path, file);
       if (replacement === undefined) return none;
-      this.report(path, file, await checkPolicy(replacement, iam));
+      const findings = await checkPolicy(replacement, iam);
+      this.report(path, file, findings);
+      const formed = findings.every(({ kind }) => kind !== "shape");
+      if (formed && iam.policyChecks === "warn" && !iam.allowWritePermissions)
+        await this.refuseWritesOnEverything(path, file, parsePolicy(replacement));
     }
     try {
       const plan = permissionPolicies({
@@ -103,6 +107,23 @@ export class PolicySource {
     const named = writes.slice(0, 5).join(", ") + (writes.length > 5 ? ", …" : "");
     this.warnings.push(
       `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writes.length} writing actions (${named}), and the hosted AWS MCP server carries them out. IAM is the only guard there.`,
+    );
+  }
+
+  /** Findings as warnings are for exceptions; writes on every resource need a key that says what it does. */
+  private async refuseWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
+    const wide = policy.Statement.filter(
+      ({ Effect, Resource, Condition }) =>
+        Effect === "Deny" || (Condition === undefined && listOf(Resource).includes("*")),
+    );
+    const writes = writesAllowed([{ ...policy, Statement: wide }], await loadCatalogue());
+    if (writes.length === 0) return;
+    const named = writes.slice(0, 5).join(", ") + (writes.length > 5 ? ", …" : "");
+    this.problems.say(
+      path,
+      `${file}: ${writes.length === 1 ? "1 write action" : `${writes.length} write actions`} on every resource (${named})`,
+      "actions that only read, or resources by name",
+      "Set iam.allowWritePermissions to true if this stack must be able to write.",
     );
   }
 

@@ -1,6 +1,13 @@
 /** A fault in the stack config: where, what was found, what is expected, and what to do. */
 import { distance } from "fastest-levenshtein";
 
+/** Characters that no one sees, by their code points: a zero-width space gives `<U+200B>`. */
+export const visible = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{DI}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
+    (letter) => `<U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}>`,
+  );
+
 export type Path = ReadonlyArray<string | number>;
 
 export interface Problem {
@@ -16,7 +23,7 @@ export function pathText(path: Path): string {
   return path
     .map((part, index) => {
       if (typeof part === "number") return `[${part}]`;
-      if (!/^[\w-]+$/.test(part)) return `[${JSON.stringify(part)}]`;
+      if (!/^[\w-]+$/.test(part)) return `[${visible(JSON.stringify(part))}]`;
       return index === 0 ? part : `.${part}`;
     })
     .join("");
@@ -57,7 +64,7 @@ export class Problems {
     // JSON has no NaN and no Infinity.
     if (typeof value === "number") return String(value);
     const text = JSON.stringify(value, (inner, part) => (hiddenKeys.has(inner) ? hidden : part)) ?? typeof value;
-    return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+    return visible(text.length > 80 ? `${text.slice(0, 77)}…` : text);
   }
 }
 

@@ -1,7 +1,8 @@
 /** What the schema says about a raw config, as problems with the way out; and where a key stands in the schema. */
 import { z } from "zod";
+import { secretStandIn } from "./fields.js";
 import { rules, type TextRule } from "./limits.js";
-import { nearest, type Path, type Problem, type Problems } from "./problems.js";
+import { nearest, type Path, type Problem, type Problems, visible } from "./problems.js";
 import { configSchema } from "./schema.js";
 import { project } from "./settings.js";
 
@@ -30,7 +31,8 @@ export function addIssue(
       return;
     }
     case "invalid_key":
-      for (const { message } of issue.issues) problems.say(path, `the key ${JSON.stringify(path.at(-1))}`, message);
+      for (const { message } of issue.issues)
+        problems.say(path, `the key ${visible(JSON.stringify(path.at(-1)))}`, message);
       return;
   }
   problems.add(path, issue.input, issue.message, fixOf(issue));
@@ -64,6 +66,7 @@ const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: Tex
 /** The way out where the value itself shows it. */
 function fixOf({ code, input, message, ...issue }: z.core.$ZodIssue): string | undefined {
   if (input === null) return "YAML reads a key without a value as null: give it one, or remove the key.";
+  if (input === secretStandIn) return "Write it as plain text: the commands read the stack without its secrets.";
   const type = code === "invalid_type" ? (issue as { expected?: string }).expected : undefined;
   const wantsText = type === "string" || ruleByText.has(message);
   if (wantsText && (typeof input === "number" || typeof input === "boolean")) return quotesFix(input, message);

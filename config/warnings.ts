@@ -54,6 +54,11 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Sett
       `image.build.tag: the repository's tags are immutable, so ${image.build.tag} can be pushed once. Without the key the tag follows the image's content.`,
     );
   }
+  if (mcp.authentication.type === "none" && mcp.enabled) {
+    warnings.push(
+      "mcp.authentication.type is none: every client that reaches the server can read the accounts. Expected bearer.",
+    );
+  }
   if (!mcp.networkPolicy.enabled && mcp.enabled) {
     warnings.push(
       "mcp.networkPolicy.enabled is false: every pod in the cluster can read the accounts through the server.",

@@ -104,7 +104,7 @@ function writes(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
   }
   return [...byPattern].map(([pattern, actions]) => ({
     kind: "notReadOnly",
-    message: `"${pattern}" allows ${actions.length} action${actions.length === 1 ? "" : "s"} that do more than read: ${named(actions)}`,
+    message: `"${pattern}" allows ${actions.length} action${actions.length === 1 ? " that does" : "s that do"} more than read: ${named(actions)}`,
     fix: "Use a narrower pattern, or deny these actions in the same document.",
   }));
 }

@@ -1,3 +1,6 @@
+import { statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { z } from "zod";
 import { doc, flag, integer, object, set, text } from "../fields.js";
 import { dnsSuffixOf, issuerUrl, limits, rules } from "../limits.js";
@@ -145,6 +148,20 @@ function checkReach(cluster: Row, path: Path, problems: Problems): void {
 /** Parts of a kubeconfig that are credentials. */
 const credential = /^\s*"?(token|password|client-key-data|id-token|refresh-token)"?:\s*\S/m;
 
+/** A text of one line is a path (documents/kubeconfig.ts). */
+function checkKubeconfigFile(kubeconfig: string | undefined, path: Path, problems: Problems): void {
+  if (kubeconfig === undefined || kubeconfig.includes("\n") || kubeconfig.trim() === "") return;
+  const full = kubeconfig.startsWith("~/") ? join(homedir(), kubeconfig.slice(2)) : kubeconfig;
+  const stats = full.includes("\0") ? undefined : statSync(full, { throwIfNoEntry: false });
+  // Pipes serve as well: bash makes one of <(…).
+  if (stats !== undefined && !stats.isDirectory()) return;
+  problems.say(
+    path,
+    stats === undefined ? "a path where there is no file" : "a folder",
+    "the path of a kubeconfig file, or its content as a text of several lines",
+  );
+}
+
 export const clusterRules: readonly Rule[] = [
   {
     says: "Names must be unique, regardless of case.",
@@ -219,6 +236,29 @@ export const clusterRules: readonly Rule[] = [
           `pulumi config set --path --secret 'holmes-aws-mcp:clusters[${index}].kubeconfig' < FILE`,
         );
       }
+    },
+  },
+  {
+    says: "A `kubeconfig` of one line is the path of a file that exists, relative to the project's folder or to `~/`.",
+    check: (config, problems, _isSecret) => {
+      if (!serverEnabled(config)) return;
+      for (const [index, { deploy, kubeconfig }] of rows(config.clusters).entries()) {
+        if (deploy !== false) checkKubeconfigFile(textOf(kubeconfig), ["clusters", index, "kubeconfig"], problems);
+      }
+    },
+  },
+  {
+    says: "At most 10,000 pairs of a cluster and a managed account: each is an OIDC provider in the state.",
+    check: (config, problems, _isSecret) => {
+      const managed = rows(config.targetAccounts).filter(({ manage }) => manage !== false).length;
+      const pairs = managed * rows(config.clusters).length;
+      if (pairs <= limits.clusterAccountPairs) return;
+      problems.say(
+        ["targetAccounts"],
+        `${pairs} pairs of a cluster and a managed account`,
+        `at most ${limits.clusterAccountPairs}`,
+        "Split the accounts over stacks, or leave them to a StackSet (organization, docs/accounts.md).",
+      );
     },
   },
 ];

@@ -1,7 +1,10 @@
 /** A stack's config as the engine would hand it over, read from `Pulumi.<stack>.yaml`; secrets stand as placeholders. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { type Alias, isAlias, isScalar, LineCounter, type Node, parseDocument, type Scalar, visit } from "yaml";
+import { secretStandIn } from "../../config/fields.js";
+import { visible } from "../../config/problems.js";
+import { project } from "../../config/settings.js";
 import { UserError } from "./errors.js";
 
 export interface StackConfig {
@@ -10,9 +13,6 @@ export interface StackConfig {
   /** Keys that hold a secret anywhere inside. */
   readonly secretKeys: string[];
 }
-
-/** In place of a secret; the line break lets it pass for the content of a kubeconfig, which is never a path then. */
-const secretStandIn = "[secret]\n";
 
 /**
  * @param folder the project's folder
@@ -27,16 +27,17 @@ export function readStackFile(folder: string, stack: string): StackConfig {
   return parseStackFile(readFileSync(path, "utf8"), path);
 }
 
+/** @throws UserError with everything that is not YAML, or that Pulumi would read differently */
 export function parseStackFile(content: string, path: string): StackConfig {
-  let file: unknown;
-  try {
-    file = parse(content);
-  } catch (error) {
-    throw new UserError(`${path}: not YAML: ${(error as Error).message}`);
-  }
-  const config = (file as { config?: unknown } | null)?.config;
+  const file = parseYaml(content, path) as { config?: unknown } | null;
+  const config = file?.config;
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    throw new UserError(`${path}: expected a map under config:, with keys such as holmes-aws-mcp:clusters`);
+    throw new UserError(`${path}: expected a map under config:, with keys such as ${project}:clusters`);
+  }
+  const bare = Object.keys(config).filter((key) => !key.includes(":"));
+  if (bare.length > 0) {
+    const lines = bare.map((key) => `${visible(key)}: a key without its project. Expected ${project}:${visible(key)}.`);
+    throw new UserError(`${path}: ${lines.join("\n")}`);
   }
   const values: Record<string, string> = {};
   const secretKeys: string[] = [];
@@ -46,6 +47,64 @@ export function parseStackFile(content: string, path: string): StackConfig {
     if (holdsSecret(value)) secretKeys.push(key);
   }
   return { values, secretKeys };
+}
+
+function parseYaml(content: string, path: string): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(content, { lineCounter, prettyErrors: false });
+  const lineOf = (offset: number | undefined) => lineCounter.linePos(offset ?? 0).line;
+  const faults = document.errors.map(({ code, message, pos }): [number, string] => [
+    lineOf(pos[0]),
+    // The library's message names a function of its own.
+    code === "MULTIPLE_DOCS" ? "a second document. Expected one" : `not YAML: ${message}`,
+  ]);
+  visit(document, {
+    Node: (key, node, ancestors) => {
+      const fault = faultOf(node, key === "key", (alias) => {
+        const target = alias.resolve(document);
+        if (target === undefined) return "an alias without an anchor before it";
+        return ancestors.includes(target) ? "an alias inside its own anchor" : undefined;
+      });
+      if (fault !== undefined) faults.push([lineOf(node.range?.[0]), fault]);
+    },
+  });
+  if (faults.length > 0) {
+    throw new UserError(faults.map(([line, fault]) => `${path}, line ${line}: ${fault}.`).join("\n"));
+  }
+  try {
+    return document.toJS();
+  } catch {
+    // No other fault is left: the library bounds how much aliases may repeat.
+    throw new UserError(`${path}: too many aliases. Expected at most 100 repetitions. Write the values out.`);
+  }
+}
+
+/** How Pulumi's YAML library (gopkg.in/yaml.v3, resolve.go) reads texts that are none in YAML 1.1. */
+const timestamp = /^\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?$/;
+const number = /^[-+]?(0[bB][01]+|0[oO]?[0-7]+|0[xX][\da-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)$/;
+
+/** What Pulumi would read in another way than this program, or not at all. */
+function faultOf(node: Node, isKey: boolean, aliasFault: (alias: Alias) => string | undefined): string | undefined {
+  if (isAlias(node)) return aliasFault(node);
+  if (node.tag !== undefined && !/^tag:yaml.org,2002:(str|map|seq)$/.test(node.tag)) {
+    return `the YAML tag ${visible(node.tag)}. Expected a value without a tag`;
+  }
+  return isScalar(node) ? scalarFault(node, isKey) : undefined;
+}
+
+function scalarFault({ type, value, tag, source = "" }: Scalar, isKey: boolean): string | undefined {
+  if (isKey && value === "<<") return "a merge (<<). Expected the keys themselves. Write them out";
+  if (type !== "PLAIN" || tag !== undefined) return undefined;
+  const shown = visible(source);
+  if (typeof value === "number" && String(value) !== source) {
+    return `${shown} is a number that Pulumi reads as ${value}. Expected a number in plain digits, or a text: "${shown}"`;
+  }
+  if (typeof value !== "string") return undefined;
+  if (timestamp.test(source)) return `${shown} is a date to Pulumi. Expected a text. Put it in quotes: "${shown}"`;
+  if (number.test(source.replaceAll("_", ""))) {
+    return `${shown} is a number to Pulumi. Expected plain digits, or a text in quotes: "${shown}"`;
+  }
+  return undefined;
 }
 
 const isSecure = (value: unknown): boolean =>

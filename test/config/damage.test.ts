@@ -479,7 +479,7 @@ describe("IAM", () => {
       { "iam.additionalActions": ["ec2:TerminateInstances"] },
       [
         "iam.additionalActions",
-        '"ec2:TerminateInstances" allows 1 action that do more than read: ec2:TerminateInstances',
+        '"ec2:TerminateInstances" allows 1 action that does more than read: ec2:TerminateInstances',
         "actions that only read",
         "narrower pattern",
       ],

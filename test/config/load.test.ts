@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, describe, expect, test } from "vitest";
+import { secretStandIn } from "../../config/fields.js";
 import { limits, partitionOf, rules } from "../../config/limits.js";
-import { exampleAccounts, loadSettings, rawConfig } from "../../config/load.js";
+import { defaultProviderWarnings, exampleAccounts, loadSettings, rawConfig } from "../../config/load.js";
 import { OWNERSHIP_TAG } from "../../config/ownership.js";
 import { nearest, pathText, problemText } from "../../config/problems.js";
 import { parseStackFile, readStackFile, type StackConfig } from "../../scripts/common/stackFile.js";
@@ -43,7 +44,7 @@ describe("the checked-in stacks", () => {
     expect(settings.mcp).toMatchObject({ transport: "sse", replicas: 1 });
     expect(settings.defaultProfile).toBe("dev");
     expect(settings.image.kind).toBe("build");
-    expect(settings.warnings).toEqual([]);
+    expect(settings.warnings).toEqual([expect.stringContaining("mcp.authentication.type is none")]);
   });
 
   test("prod: what an account takes from all and what is its own", async () => {
@@ -58,7 +59,7 @@ describe("the checked-in stacks", () => {
       externalId: "holmes-aws-mcp",
     });
     expect(settings.image).toMatchObject({ kind: "prebuilt" });
-    expect(settings.warnings).toEqual([]);
+    expect(settings.warnings).toEqual([expect.stringContaining("mcp.authentication.type is none")]);
   });
 });
 
@@ -156,7 +157,39 @@ describe("what follows from the config", () => {
 
 describe("warnings", () => {
   const warningsOf = async (stack: "dev" | "prod", changes: Record<string, unknown>) =>
-    (await read(damaged(stackConfig(stack), changes))).warnings;
+    (await read(damaged(stackConfig(stack), { "mcp.authentication.type": "bearer", ...changes }))).warnings;
+
+  test("a server without authentication", async () => {
+    const none = { "mcp.authentication.type": "none" };
+    expect(await warningsOf("dev", none)).toEqual([expect.stringContaining("mcp.authentication.type is none")]);
+    expect(await warningsOf("dev", {})).toEqual([]);
+  });
+
+  test.each([
+    [undefined, ["without aws, kubernetes, docker"]],
+    ['["aws"]', ["without kubernetes, docker"]],
+    ['["aws","kubernetes","docker"]', []],
+    ['["*"]', []],
+  ])("default providers switched off: %s", (value, expected) => {
+    const values: Record<string, string> = value === undefined ? {} : { "pulumi:disable-default-providers": value };
+    expect(defaultProviderWarnings(values)).toEqual(expected.map((text) => expect.stringContaining(text)));
+  });
+
+  test("the management account in the file of a StackSet", async () => {
+    const accountsFile = join(folder, "management.yaml");
+    writeFileSync(accountsFile, '- { profile: root, accountId: "999999999999" }\n');
+    const organization = {
+      profile: "management",
+      accountId: "999999999999",
+      region: "us-east-1",
+      organizationalUnits: ["ou-abcd-11112222"],
+      accountsFile,
+    };
+    expect(await warningsOf("dev", { organization })).toEqual([
+      expect.stringMatching(/^organization\.accountsFile: root is the management account.*List it in targetAccounts/),
+    ]);
+    expect(await warningsOf("dev", { organization: { ...organization, callAs: "DELEGATED_ADMIN" } })).toEqual([]);
+  });
 
   test("a reference without a digest", async () => {
     expect(await warningsOf("prod", { "image.prebuilt": "ghcr.io/a/b:1" })).toEqual([
@@ -221,6 +254,79 @@ describe("warnings", () => {
     const [warning, ...more] = await warningsOf("prod", { targetAccounts: accounts, defaultProfile: undefined });
     expect(warning).toContain("26 managed accounts");
     expect(more).toEqual([]);
+  });
+});
+
+describe("a policy file that writes on every resource", () => {
+  const writing = (Resource: string) => {
+    const path = join(folder, "writing.json");
+    const statement = { Effect: "Allow", Action: ["ec2:StopInstances"], Resource };
+    writeFileSync(path, JSON.stringify({ Version: "2012-10-17", Statement: [statement] }));
+    return damaged(stackConfig("dev"), { "iam.policyFile": path, "iam.policyChecks": "warn" });
+  };
+
+  test("is refused with warnings for findings as well", async () => {
+    expect((await problemsOf(writing("*"))).map(problemText)).toEqual([
+      expect.stringMatching(
+        /^iam\.policyFile: found .*1 write action on every resource \(ec2:StopInstances\); expected .*allowWritePermissions/,
+      ),
+    ]);
+  });
+
+  test("is taken where the stack insists, or the resource is named", async () => {
+    expect(await problemsOf(damaged(writing("*"), { "iam.allowWritePermissions": true }))).toEqual([]);
+    const warnings = (await read(writing("arn:aws:ec2:*:*:instance/i-0123456789abcdef0"))).warnings;
+    expect(warnings.join()).toContain("1 action that does more than read");
+  });
+});
+
+describe("what else is refused", () => {
+  const refused = async (changes: Record<string, unknown>) =>
+    (await problemsOf(damaged(stackConfig("dev"), changes))).map(problemText);
+
+  test("a kubeconfig that is missing or a folder", async () => {
+    const kubeconfig = join(folder, "kubeconfig");
+    expect(await refused({ "clusters[0].kubeconfig": kubeconfig })).toEqual([
+      expect.stringContaining("clusters[0].kubeconfig: found a path where there is no file; expected"),
+    ]);
+    expect(await refused({ "clusters[0].kubeconfig": folder })).toEqual([
+      expect.stringContaining("clusters[0].kubeconfig: found a folder; expected"),
+    ]);
+    expect(await refused({ "clusters[0].kubeconfig": kubeconfig, "clusters[0].deploy": false })).toEqual([]);
+    writeFileSync(kubeconfig, "apiVersion: v1\n");
+    expect(await refused({ "clusters[0].kubeconfig": kubeconfig })).toEqual([]);
+  });
+
+  test("60 clusters with 1,500 accounts", async () => {
+    const clusters = Array.from({ length: 60 }, (_, index) => ({
+      ...{ name: `c${index}`, region: "us-east-1", accountId: "111111111111", context: "c" },
+      oidcIssuerId: index.toString(16).toUpperCase().padStart(32, "0"),
+    }));
+    const targetAccounts = Array.from({ length: 1500 }, (_, index) => ({
+      profile: `a${index}`,
+      accountId: String(100000000000 + index),
+    }));
+    const own = { "image.build.ecr.profile": "a0", defaultProfile: "a0" };
+    expect(await refused({ clusters, targetAccounts, ...own })).toContainEqual(
+      expect.stringContaining(
+        "targetAccounts: found 90000 pairs of a cluster and a managed account; expected at most 10000",
+      ),
+    );
+  });
+
+  test.each(["toString", "hasOwnProperty", "__proto__"])("the tag key %s", async (key) => {
+    expect(await refused({ [`iam.tags.${key}`]: "x" })).toEqual([
+      `iam.tags.${key}: found a key that does not exist; expected another name`,
+    ]);
+  });
+
+  test("a key with an invisible character, shown with its code point", async () => {
+    expect((await refused({ "iam.role\u200bName": "x" })).join()).toContain('iam["role<U+200B>Name"]: found a key');
+  });
+
+  test("a secret where none is read", async () => {
+    const [problem] = await refused({ "clusters[0].accountId": secretStandIn });
+    expect(problem).toContain("Write it as plain text");
   });
 });
 

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadSettings } from "../../config/load.js";
-import { pathText } from "../../config/problems.js";
+import { pathText, visible } from "../../config/problems.js";
 import { configSchema } from "../../config/schema.js";
 import { objectIn } from "../../config/schemaProblems.js";
 import type { Settings } from "../../config/settings.js";
@@ -257,7 +257,7 @@ async function check(stack: Stack, faults: readonly Fault[]): Promise<"taken" | 
   }
   if (damage.length === 1) {
     const { key } = damage[0]!;
-    const written = /^[\w-]+$/.test(key) ? key : JSON.stringify(key);
+    const written = /^[\w-]+$/.test(key) ? key : visible(JSON.stringify(key));
     expect(result.message.includes(written), `${what}: no ${written} in\n${result.message}`).toBe(true);
   }
   return "refused";

@@ -25,6 +25,8 @@ const cases: Record<string, readonly Case[]> = {
     ["dev", { "clusters[0].oidcIssuerId": undefined }, "clusters[0].oidcIssuerId"],
     ["dev", { "clusters[0].context": undefined }, "clusters[0].kubeconfig"],
     ["dev", { "clusters[0].kubeconfig": "users:\n- user:\n    token: x\n" }, "clusters[0].kubeconfig"],
+    ["dev", { "clusters[0].kubeconfig": "no-such-file" }, "clusters[0].kubeconfig"],
+    ["dev", { targetAccounts: Array.from({ length: 10001 }, () => ({})) }, "targetAccounts"],
   ],
   kubernetes: [
     ["dev", { "kubernetes.namespace": "kube-system" }, "kubernetes.createNamespace"],
