@@ -394,7 +394,7 @@ describe("a permission policy of one's own", () => {
     const path = join(elsewhere, "own.json");
     writeFileSync(path, policy("ec2:TerminateInstances"));
     const message = await messageOf(convertHere(old, { permissions: path }));
-    expect(message).toContain("do more than read: ec2:TerminateInstances");
+    expect(message).toContain("does more than read: ec2:TerminateInstances");
     expect(message).toContain("Without --permissions");
     expect(message).toContain("--policy-checks warn");
     expect(readdirSync(folder)).toEqual(["old.yaml"]);
