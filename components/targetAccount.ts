@@ -39,6 +39,8 @@ export interface TargetAccountArgs {
   readonly sessionDuration: number;
   /** ARN of the managed policy that bounds the roles. Default: none. */
   readonly permissionsBoundary?: string | undefined;
+  /** Removes policies of the roles that were added outside this stack, at each update. */
+  readonly exclusivePolicies: boolean;
   /** Keeps the OIDC providers in AWS when they leave the stack. */
   readonly retainOidcProviders: boolean;
   /** Tags of every resource. */
@@ -51,8 +53,8 @@ export interface TargetAccountArgs {
  */
 export class TargetAccount extends pulumi.ComponentResource {
   constructor(name: string, args: TargetAccountArgs, opts: pulumi.ComponentResourceOptions) {
-    // The documents are in the children's state.
-    const { permissions, roles, ...inputs } = args;
+    // The documents and exclusive lists are in the children's state.
+    const { permissions, roles, exclusivePolicies, ...inputs } = args;
     super("holmes-aws-mcp:index:TargetAccount", name, { ...inputs, roles: roles.map((role) => role.name) }, opts);
     const oidcProviders = args.oidcProviders.map(
       ({ url, adopt }) =>
@@ -83,10 +85,11 @@ export class TargetAccount extends pulumi.ComponentResource {
   private role(
     name: string,
     { number, trustPolicy, adopt, adoptPolicy, ...own }: RoleArgs,
-    { permissions, path, description, sessionDuration, permissionsBoundary, tags }: TargetAccountArgs,
+    args: TargetAccountArgs,
     oidcProviders: readonly pulumi.Resource[],
     managedPolicies: readonly { readonly name: string; readonly arn: pulumi.Output<string> }[],
   ): void {
+    const { permissions, path, description, sessionDuration, permissionsBoundary, tags } = args;
     const child = number === 1 ? `${name}/role` : `${name}/role-${number}`;
     const role = new aws.iam.Role(
       child,
@@ -103,21 +106,33 @@ export class TargetAccount extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [...oidcProviders], import: adopt ? own.name : undefined },
     );
-    if (permissions.placement === "inline") {
-      for (const policy of permissions.policies) {
+    const inline = (permissions.placement === "inline" ? permissions.policies : []).map(
+      (policy) =>
         new aws.iam.RolePolicy(
           `${child}/${policy.name}`,
           { name: policy.name, role: role.name, policy: minify(policy.document) },
           { parent: this, import: policy.name === adoptPolicy ? `${own.name}:${policy.name}` : undefined },
-        );
-      }
-    }
-    for (const policy of managedPolicies) {
-      new aws.iam.RolePolicyAttachment(
-        `${child}/${policy.name}`,
-        { role: role.name, policyArn: policy.arn },
-        { parent: this },
-      );
-    }
+        ),
+    );
+    const attachments = managedPolicies.map(
+      (policy) =>
+        new aws.iam.RolePolicyAttachment(
+          `${child}/${policy.name}`,
+          { role: role.name, policyArn: policy.arn },
+          { parent: this },
+        ),
+    );
+    if (!args.exclusivePolicies) return;
+    // The outputs of policies and attachments make both lists wait for them.
+    new aws.iam.RolePoliciesExclusive(
+      `${child}/exclusive-policies`,
+      { roleName: role.name, policyNames: inline.map(({ name }) => name) },
+      { parent: this },
+    );
+    new aws.iam.RolePolicyAttachmentsExclusive(
+      `${child}/exclusive-attachments`,
+      { roleName: role.name, policyArns: attachments.map(({ policyArn }) => policyArn) },
+      { parent: this },
+    );
   }
 }

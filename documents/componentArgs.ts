@@ -47,6 +47,7 @@ export function targetAccountArgs(
     description: account.description,
     sessionDuration: iam.sessionDuration,
     permissionsBoundary: account.permissionsBoundaryArn,
+    exclusivePolicies: iam.exclusivePolicies,
     retainOidcProviders: iam.retainOidcProviders,
     tags: iam.tags,
   };

@@ -80,6 +80,10 @@ function describe(evaluation: Evaluation, resource: Registered): string {
       return `managed policy ${open.name}  ${policySize(JSON.parse(String(open.policy)))} of ${MANAGED_POLICY_LIMIT} characters`;
     case "RolePolicyAttachment":
       return `attachment of ${String(open.policyArn).split("/").at(-1)} to role ${open.role}`;
+    case "RolePoliciesExclusive":
+      return `removal of other inline policies of role ${open.roleName}`;
+    case "RolePolicyAttachmentsExclusive":
+      return `removal of other attachments of role ${open.roleName}`;
     case "McpImage":
       return settings.image.kind === "build"
         ? "image, built from image/"

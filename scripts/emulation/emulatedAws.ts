@@ -86,6 +86,10 @@ async function perform(iam: IAMClient, { type, open, name }: Registered): Promis
     case "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
       await iam.send(new AttachRolePolicyCommand({ RoleName: text("role"), PolicyArn: text("policyArn") }));
       return {};
+    case "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive":
+    case "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive":
+      // A new role has no policies from elsewhere that they could remove.
+      return {};
     default:
       throw new Error(`${name}: the rehearsal cannot make a ${type}`);
   }

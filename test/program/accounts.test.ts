@@ -8,6 +8,30 @@ import { changed, envOf, object, ofType } from "./stacks.js";
 
 const trustOf = (role: { open: Record<string, unknown> }) => JSON.parse(String(role.open.assumeRolePolicy));
 
+/** Too many for an inline policy. */
+const manyActions = [
+  "glue:GetCatalog",
+  "glue:GetCatalogs",
+  "glue:GetDatabase",
+  "glue:GetDatabases",
+  "glue:GetTableVersion",
+  "glue:GetTableVersions",
+  "glue:GetTable",
+  "glue:GetTables",
+  "glue:GetCrawlerMetrics",
+  "glue:GetRegistry",
+  "glue:GetPartitionIndexes",
+  "glue:GetCrawler",
+  "glue:GetCrawlers",
+  "glue:GetJobRun",
+  "glue:GetJobRuns",
+  "glue:GetPartition",
+  "glue:GetPartitions",
+  "glue:GetClassifier",
+  "glue:GetClassifiers",
+  "glue:GetSchema",
+];
+
 describe("OIDC providers", () => {
   test("that exist are used, not made", async () => {
     const prod = await changed("prod");
@@ -125,34 +149,40 @@ describe("roles", () => {
 
   test("get managed policies when the inline one would not fit", async () => {
     const evaluation = await changed("dev", (config) => {
-      const actions = [
-        "glue:GetCatalog",
-        "glue:GetCatalogs",
-        "glue:GetDatabase",
-        "glue:GetDatabases",
-        "glue:GetTableVersion",
-        "glue:GetTableVersions",
-        "glue:GetTable",
-        "glue:GetTables",
-        "glue:GetCrawlerMetrics",
-        "glue:GetRegistry",
-        "glue:GetPartitionIndexes",
-        "glue:GetCrawler",
-        "glue:GetCrawlers",
-        "glue:GetJobRun",
-        "glue:GetJobRuns",
-        "glue:GetPartition",
-        "glue:GetPartitions",
-        "glue:GetClassifier",
-        "glue:GetClassifiers",
-        "glue:GetSchema",
-      ];
-      config.iam = { additionalActions: actions };
+      config.iam = { additionalActions: manyActions };
     });
     expect(ofType(evaluation, ":RolePolicy")).toEqual([]);
     const policies = ofType(evaluation, ":Policy");
     expect(policies.length).toBeGreaterThanOrEqual(4);
     expect(ofType(evaluation, ":RolePolicyAttachment")).toHaveLength(policies.length);
+  });
+});
+
+describe("exclusive policies", () => {
+  const exclusive = async (iam: object) => {
+    const evaluation = await changed("dev", (config) => {
+      config.iam = { ...iam, exclusivePolicies: true };
+    });
+    const [first] = ofType(evaluation, ":RolePoliciesExclusive");
+    const [second] = ofType(evaluation, ":RolePolicyAttachmentsExclusive");
+    expect(ofType(evaluation, "Exclusive")).toHaveLength(4);
+    return { names: first!.open, arns: second!.open, waits: [...first!.dependencies, ...second!.dependencies] };
+  };
+  const roleName = "EKSMultiAccountMCPRole";
+
+  test("keep the stack's inline policies, and no attachment", async () => {
+    const { names, arns, waits } = await exclusive({});
+    expect(names).toEqual({ roleName, policyNames: ["MCPReadOnlyPolicy"] });
+    expect(arns).toEqual({ roleName, policyArns: [] });
+    expect(waits.some((urn) => urn.endsWith("::dev/role/MCPReadOnlyPolicy"))).toBe(true);
+  });
+
+  test("keep the attachments of the stack's managed policies, and no inline policy", async () => {
+    const { names, arns, waits } = await exclusive({ additionalActions: manyActions });
+    expect(names).toEqual({ roleName, policyNames: [] });
+    const [policy] = arns.policyArns as string[];
+    expect(policy).toMatch(/^arn:aws:iam::111111111111:policy\/MCPReadOnlyPolicy/);
+    expect(waits.some((urn) => urn.endsWith(`::dev/role/${policy!.split("/").at(-1)}`))).toBe(true);
   });
 });
 
