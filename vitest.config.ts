@@ -25,6 +25,7 @@ export default defineConfig({
       project("workflows", ["test/workflows/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 900_000 }),
       project("dataplane", ["test/dataplane/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 600_000 }),
       project("cluster", ["test/cluster/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 1_800_000 }),
+      project("holmes", ["test/holmes/**/*.test.ts"], { testTimeout: 300_000, hookTimeout: 1_800_000 }),
       project("engine", ["test/engine/**/*.test.ts"], {
         globalSetup: ["test/engine/missing.ts"],
         testTimeout: 900_000,

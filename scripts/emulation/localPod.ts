@@ -110,7 +110,7 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   });
   await waitForHttp(`http://127.0.0.1:${port}${container.startupProbe?.httpGet?.path ?? "/"}`, {
     child,
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
   });
   return { child, port, tokenFile };
 }

@@ -8,7 +8,7 @@ import { ensureMoto } from "./python.js";
  * Starts moto on a free loopback port: AWS with any number of accounts, empty at the start. It knows no trust policies,
  * no web-identity tokens and no size limits: put `startStsFront` in front of it where those matter.
  *
- * @throws UserError when it cannot be installed or does not answer within 30 s.
+ * @throws UserError when it cannot be installed or does not answer within 180 s.
  */
 export async function startMoto(processes: Processes, progress: Progress = toStderr): Promise<{ url: string }> {
   const { motoBin } = await ensureMoto(progress);
@@ -21,7 +21,7 @@ export async function startMoto(processes: Processes, progress: Progress = toStd
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" },
     });
     try {
-      await waitForHttp(`${url}/moto-api/`, { child });
+      await waitForHttp(`${url}/moto-api/`, { child, timeoutMs: 180_000 });
       return { url };
     } catch (error) {
       await child.stop();

@@ -1,0 +1,86 @@
+/** Stands in for OpenAI's chat API on loopback: makes the tool calls of scenarios, and keeps what Holmes sent to the model. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+interface Message {
+  readonly role: string;
+  readonly content: unknown;
+}
+
+export interface ModelStandIn {
+  /** For OPENAI_API_BASE. */
+  readonly url: string;
+  /** What the model read, by question: the content of each tool result, in the order of the calls. */
+  readonly read: Map<string, string[]>;
+  /** The system prompt of the last conversation, and the tool descriptions beside it. */
+  prompt: string;
+  tools: { function: { name: string; description?: string } }[];
+  close(): Promise<void>;
+}
+
+const text = (content: unknown): string =>
+  Array.isArray(content) ? content.map(({ text = "" }) => text).join("") : String(content ?? "");
+
+/** @param calls the commands of each question; the question that a conversation contains selects them */
+export async function startModelStandIn(
+  calls: ReadonlyMap<string, readonly (string | readonly string[])[]>,
+): Promise<ModelStandIn> {
+  const read = new Map<string, string[]>();
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += piece;
+    const {
+      messages = [],
+      tools = [],
+      model,
+    } = JSON.parse(body || "{}") as {
+      messages?: Message[];
+      tools?: ModelStandIn["tools"];
+      model?: string;
+    };
+    standIn.tools = tools;
+    standIn.prompt = text(messages.find(({ role }) => role === "system")?.content);
+    const asked = messages.filter(({ role }) => role === "user").map(({ content }) => text(content));
+    const question = [...calls.keys()].find((key) => asked.some((content) => content.includes(key)));
+    const results = messages.filter(({ role }) => role === "tool").map(({ content }) => text(content));
+    if (question !== undefined) read.set(question, results);
+    const command = question === undefined ? undefined : calls.get(question)![results.length];
+    const message =
+      command === undefined
+        ? { role: "assistant", content: "The calls of the scenario are complete." }
+        : {
+            role: "assistant",
+            content: null,
+            tool_calls: [
+              {
+                id: `call_${results.length}`,
+                type: "function",
+                function: { name: "call_aws", arguments: JSON.stringify({ cli_command: command }) },
+              },
+            ],
+          };
+    response.writeHead(200, { "content-type": "application/json" }).end(
+      JSON.stringify({
+        id: "stand-in",
+        object: "chat.completion",
+        created: 0,
+        model,
+        choices: [{ index: 0, message, finish_reason: command === undefined ? "stop" : "tool_calls" }],
+        usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+      }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const standIn: ModelStandIn = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    read,
+    prompt: "",
+    tools: [],
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return standIn;
+}
