@@ -1,13 +1,11 @@
-/**
- * Read-only AWS access for HolmesGPT: an image, a role in every account, a server in every cluster, as the stack config
- * says (docs/config.md).
- */
+/** Read-only AWS access for HolmesGPT: an image, a role in every account, a server in every cluster. */
 import * as pulumi from "@pulumi/pulumi";
 import { describeClusters } from "./components/eks.js";
 import { McpDeployment } from "./components/mcpDeployment.js";
 import { McpImage } from "./components/mcpImage.js";
 import { Organization } from "./components/organization.js";
 import { awsProvider } from "./components/providers.js";
+import { renamed } from "./components/renamed.js";
 import { SourceCluster } from "./components/sourceCluster.js";
 import { TargetAccount } from "./components/targetAccount.js";
 import { loadSettings } from "./config/load.js";
@@ -24,8 +22,10 @@ const clusters = await describeClusters(settings.clusters);
 const accounts: pulumi.Resource[] = settings.targetAccounts
   .filter(({ manage }) => manage)
   .map((account) => {
-    const provider = awsProvider(`${account.profile}/aws`, args.accountAccess(settings, account));
-    return new TargetAccount(account.profile, args.targetAccountArgs(settings, account, clusters), { provider });
+    const { profile, previousProfile: previous } = account;
+    const provider = awsProvider(`${profile}/aws`, args.accountAccess(settings, account), renamed(previous, "/aws"));
+    const opts = { provider, ...renamed(previous) };
+    return new TargetAccount(profile, args.targetAccountArgs(settings, account, clusters), opts);
   });
 if (settings.organization !== undefined) {
   const provider = awsProvider("organization/stackset", settings.organization);
@@ -40,10 +40,10 @@ const mcpImage = new McpImage("image", args.imageArgs(settings), { provider: ecr
 // The server in every cluster that deploys it, verified through every account.
 const profiles = profilesByCluster(settings, clusters);
 for (const cluster of clusters) {
-  const { name, issuerUrl } = cluster;
-  const { provider } = new SourceCluster(name, { issuerUrl, access: kubernetesAccess(cluster) });
+  const { name, issuerUrl, previousName: previous } = cluster;
+  const { provider } = new SourceCluster(name, { issuerUrl, access: kubernetesAccess(cluster) }, renamed(previous));
   if (provider === undefined) continue;
-  const deployment = args.deploymentArgs(settings, name, profiles.get(name)!, mcpImage.reference, accounts);
+  const deployment = args.deploymentArgs(settings, cluster, profiles.get(name)!, mcpImage.reference, accounts);
   new McpDeployment(name, deployment, { provider });
 }
 

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/settings.js";
 import { type DescribedCluster, type EksDescription, needsEks } from "../documents/kubeconfig.js";
 import { awsProvider } from "./providers.js";
+import { renamed } from "./renamed.js";
 
 /**
  * Completes every cluster, in parallel. The issuers must be known before any resource is registered: they decide how
@@ -20,8 +21,9 @@ export function describeClusters(clusters: readonly ClusterSettings[]): Promise<
   );
 }
 
-async function describe({ name, eksName, region, accountId, profile }: ClusterSettings): Promise<EksDescription> {
-  const provider = awsProvider(`${name}/eks`, { profile: profile!, accountId, region });
+async function describe(cluster: ClusterSettings): Promise<EksDescription> {
+  const { name, previousName, eksName, region, accountId, profile } = cluster;
+  const provider = awsProvider(`${name}/eks`, { profile: profile!, accountId, region }, renamed(previousName, "/eks"));
   const found = await aws.eks.getCluster({ name: eksName }, { provider });
   const issuerUrl = found.identities[0]?.oidcs[0]?.issuer;
   if (issuerUrl === undefined) {

@@ -5,16 +5,21 @@ import { networkPolicySpec } from "../documents/networkPolicy.js";
 import {
   configData,
   deploymentSpec,
+  hasTokens,
   namespaceLabels,
   serviceAccountAnnotations,
   serviceSpec,
   type Workload,
 } from "../documents/workload.js";
+import { BearerTokens } from "./bearerTokens.js";
+import { renamed } from "./renamed.js";
 import { Verification } from "./verification.js";
 
 export interface McpDeploymentArgs {
   /** The server, its accounts and its pods. */
   readonly workload: Workload;
+  /** Earlier name of a renamed cluster. Its objects are kept. */
+  readonly previousName?: string | undefined;
   /** Whether the namespace is created. Otherwise it must exist. */
   readonly createNamespace: boolean;
   /** Whether the service account is created. Otherwise it must exist. */
@@ -38,7 +43,7 @@ export class McpDeployment extends pulumi.ComponentResource {
   readonly endpoint: string;
 
   constructor(cluster: string, args: McpDeploymentArgs, opts: pulumi.ComponentResourceOptions) {
-    const { workload, createNamespace, createServiceAccount, verification } = args;
+    const { workload, previousName, createNamespace, createServiceAccount, verification } = args;
     const { namespace, mcp } = workload;
     super(
       "holmes-aws-mcp:index:McpDeployment",
@@ -46,23 +51,23 @@ export class McpDeployment extends pulumi.ComponentResource {
       // The image is left out, or no object could be created before the image is built. The accounts are in the ConfigMap,
       // and mcp.env can hold secrets.
       { namespace, serviceAccount: workload.serviceAccount, createNamespace, createServiceAccount },
-      opts,
+      { ...opts, ...renamed(previousName, "/mcp") },
     );
     const name = mcp.serviceName;
     const child = (kind: string) => `${cluster}/${kind}`;
     const metadata = { name, namespace, labels: labels(name) };
-    const options = { parent: this };
+    const options = (kind: string) => ({ parent: this, ...renamed(previousName, `/${kind}`) });
 
     const namespaces = createNamespace
       ? [
           new k8s.core.v1.Namespace(
             child("namespace"),
             { metadata: { name: namespace, labels: namespaceLabels(workload) } },
-            options,
+            options("namespace"),
           ),
         ]
       : [];
-    const inside = { ...options, dependsOn: namespaces };
+    const inside = (kind: string) => ({ ...options(kind), dependsOn: namespaces });
     const serviceAccounts = createServiceAccount
       ? [
           new k8s.core.v1.ServiceAccount(
@@ -75,39 +80,70 @@ export class McpDeployment extends pulumi.ComponentResource {
               },
               automountServiceAccountToken: false,
             },
-            inside,
+            inside("service-account"),
           ),
         ]
       : [];
-    const config = new k8s.core.v1.ConfigMap(child("config"), { metadata, data: configData(workload) }, inside);
+    const config = new k8s.core.v1.ConfigMap(
+      child("config"),
+      { metadata, data: configData(workload) },
+      inside("config"),
+    );
     const networkPolicies = mcp.networkPolicy.enabled
       ? [
           new k8s.networking.v1.NetworkPolicy(
             child("network-policy"),
             { metadata, spec: networkPolicySpec(workload) },
-            inside,
+            inside("network-policy"),
           ),
         ]
       : [];
-    const service = new k8s.core.v1.Service(child("service"), { metadata, spec: serviceSpec(workload) }, inside);
+    const { tokenVersion, tokens } = mcp.authentication;
+    const bearerTokens = hasTokens(mcp)
+      ? [
+          new BearerTokens(
+            cluster,
+            {
+              serviceName: name,
+              namespace,
+              holmesNamespace: workload.holmes.namespace,
+              tokenVersion,
+              tokens,
+              previousName,
+            },
+            { parent: this, dependsOn: namespaces },
+          ),
+        ]
+      : [];
+    const service = new k8s.core.v1.Service(
+      child("service"),
+      { metadata, spec: serviceSpec(workload) },
+      inside("service"),
+    );
     const deployment = new k8s.apps.v1.Deployment(
       child("deployment"),
       { metadata, spec: deploymentSpec(workload, config.metadata.name) },
-      // The NetworkPolicy exists before the first pod starts.
-      { ...options, dependsOn: [...serviceAccounts, ...networkPolicies, service] },
+      // The NetworkPolicy and the tokens exist before the first pod starts.
+      { ...options("deployment"), dependsOn: [...serviceAccounts, ...networkPolicies, ...bearerTokens, service] },
     );
     if (mcp.replicas > 1) {
       new k8s.policy.v1.PodDisruptionBudget(
         child("disruption-budget"),
         { metadata, spec: { maxUnavailable: 1, selector: { matchLabels: selectors(name).server } } },
-        inside,
+        inside("disruption-budget"),
       );
     }
     if (verification !== undefined) {
       new Verification(
         cluster,
-        { workload, config: config.metadata.name, ...verification, after: [deployment, ...verification.after] },
-        options,
+        {
+          workload,
+          previousName,
+          config: config.metadata.name,
+          ...verification,
+          after: [deployment, ...verification.after],
+        },
+        options("verification"),
       );
     }
     this.endpoint = endpoint(mcp, namespace);

@@ -71,7 +71,8 @@ export function kubernetesProvider(
       // whose context can name the new cluster by then. `pulumi up --refresh` creates what is missing.
       clusterIdentifier: cluster,
     },
-    opts,
+    // A changed identifier replaces the provider and every object, so a renamed cluster keeps its first one.
+    { ...opts, ignoreChanges: ["clusterIdentifier"] },
   );
 }
 

@@ -3,9 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { labels } from "../documents/names.js";
 import { verificationData } from "../documents/verification.js";
 import { configData, hashOf, verificationJobSpec, type Workload } from "../documents/workload.js";
+import { renamed } from "./renamed.js";
 
 export interface VerificationArgs {
   readonly workload: Workload;
+  /** Earlier name of a renamed cluster. */
+  readonly previousName?: string | undefined;
   /** Name of the ConfigMap with the AWS config file. */
   readonly config: pulumi.Input<string>;
   /** Python script of the Job. */
@@ -22,7 +25,7 @@ export interface VerificationArgs {
  */
 export class Verification extends pulumi.ComponentResource {
   constructor(cluster: string, args: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
-    const { workload, config, script, permissions, after } = args;
+    const { workload, previousName, config, script, permissions, after } = args;
     const { namespace, mcp, verify } = workload;
     super(
       "holmes-aws-mcp:index:Verification",
@@ -37,7 +40,7 @@ export class Verification extends pulumi.ComponentResource {
     const map = new k8s.core.v1.ConfigMap(
       `${cluster}/verification/config`,
       { metadata: { ...metadata, name }, data },
-      { parent: this, dependsOn: [...after] },
+      { parent: this, dependsOn: [...after], ...renamed(previousName, "/verification/config") },
     );
     // Trust and permissions included: a Job that ran before a role changed proves nothing about the changed role.
     const changes = pulumi
@@ -59,7 +62,12 @@ export class Verification extends pulumi.ComponentResource {
         spec: verificationJobSpec(workload, config, map.metadata.name, changes),
       },
       // A failed Job that is replaced has the same name as its replacement.
-      { parent: this, dependsOn: [...after], deleteBeforeReplace: true },
+      {
+        parent: this,
+        dependsOn: [...after],
+        deleteBeforeReplace: true,
+        ...renamed(previousName, "/verification/job"),
+      },
     );
     this.registerOutputs();
   }

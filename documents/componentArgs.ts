@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import {
+  type ClusterSettings,
   issuerPath,
   type OrganizationSettings,
   type Settings,
@@ -132,7 +133,7 @@ export function ecrAccess(settings: Settings) {
 
 export function deploymentArgs(
   settings: Settings,
-  cluster: string,
+  { name, previousName }: ClusterSettings,
   profiles: readonly Profile[],
   image: pulumi.Output<string | undefined>,
   accounts: readonly pulumi.Resource[],
@@ -142,10 +143,11 @@ export function deploymentArgs(
     // The reader has checked that there is an image.
     workload: workloadOf(
       settings,
-      cluster,
+      name,
       profiles,
       image.apply((reference) => reference!),
     ),
+    previousName,
     createNamespace: kubernetes.createNamespace,
     createServiceAccount: kubernetes.createServiceAccount,
     verification:

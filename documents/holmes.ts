@@ -3,6 +3,7 @@ import { stringify } from "yaml";
 import type { Settings } from "../config/settings.js";
 import type { Profile } from "./awsConfigFile.js";
 import { endpoint } from "./names.js";
+import { hasTokens, tokenSecrets } from "./workload.js";
 
 /** YAML texts for one cluster. */
 export interface HolmesConfig {
@@ -18,12 +19,13 @@ const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 
 /** Holmes' configuration for the server of one cluster, or for the chart's own server when ours is switched off. */
 export function holmesConfig(settings: Settings, profiles: readonly Profile[]): HolmesConfig {
+  const servers = { mcp_servers: mcpServers(settings, profiles) };
   const values = settings.mcp.enabled
-    ? { mcp_servers: mcpServers(settings, profiles) }
+    ? { ...servers, ...tokenEnvironment(settings.mcp) }
     : { mcpAddons: { aws: addon(settings, profiles) } };
   return {
     mcpServers: settings.mcp.enabled
-      ? yaml(values)
+      ? yaml(servers)
       : settings.holmes.hosted
         ? yaml({ mcp_servers: hostedServers(profiles) })
         : undefined,
@@ -32,12 +34,26 @@ export function holmesConfig(settings: Settings, profiles: readonly Profile[]): 
   };
 }
 
+/** Variable of Holmes' environment with the bearer token. */
+const tokenVariable = "HOLMES_AWS_MCP_TOKEN";
+
+/** Values of Holmes' chart that read the token from the Secret in Holmes' namespace. */
+function tokenEnvironment(mcp: Settings["mcp"]) {
+  if (!hasTokens(mcp)) return {};
+  const secretKeyRef = { name: tokenSecrets(mcp.serviceName).holmes, key: "token" };
+  return { additionalEnvVars: [{ name: tokenVariable, valueFrom: { secretKeyRef } }] };
+}
+
 function mcpServers(settings: Settings, profiles: readonly Profile[]) {
   return {
     [settings.holmes.serverName]: {
       description:
         "Read-only AWS APIs of several accounts: CloudWatch, CloudTrail, EC2, EKS, RDS, ELB, IAM, cost and more",
-      config: { mode: settings.mcp.transport, url: endpoint(settings.mcp, settings.kubernetes.namespace) },
+      config: {
+        mode: settings.mcp.transport,
+        url: endpoint(settings.mcp, settings.kubernetes.namespace),
+        ...(hasTokens(settings.mcp) ? { extra_headers: { Authorization: `Bearer {{ env.${tokenVariable} }}` } } : {}),
+      },
       llm_instructions: instructions(settings.defaultProfile, profiles),
     },
   };

@@ -1,5 +1,6 @@
 /** Names that several documents share. */
 import type { Settings } from "../config/settings.js";
+import manifest from "../package.json" with { type: "json" };
 
 /** Port of the container and of the Service, as the readme of the old resources has it. */
 export const port = 8000;
@@ -26,6 +27,7 @@ export function labels(serviceName: string, app: "server" | "verification" = "se
   return {
     ...selectors(serviceName)[app],
     "app.kubernetes.io/name": "aws-api-mcp-server",
+    "app.kubernetes.io/version": manifest.version,
     "app.kubernetes.io/component": app,
     "app.kubernetes.io/part-of": "holmes",
     "app.kubernetes.io/managed-by": "pulumi",

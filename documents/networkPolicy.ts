@@ -1,4 +1,4 @@
-/** Who may call the MCP server, and what it may call. Neither transport authenticates: this is the guard. */
+/** Who may call the MCP server, and what it may call. A token, where one is required, is the second guard. */
 import type { input } from "@pulumi/kubernetes/types/index.js";
 import type { Settings } from "../config/settings.js";
 import { port, selectors } from "./names.js";
@@ -38,10 +38,14 @@ export function networkPolicySpec({
         ],
         ports: [{ protocol: "TCP", port }],
       },
+      // A rule without peers would admit all of them.
+      ...(mcp.metrics.enabled && mcp.metrics.peers.length > 0
+        ? [{ from: mcp.metrics.peers, ports: [{ protocol: "TCP", port: mcp.metrics.port }] }]
+        : []),
     ],
     egress: [
       {
-        to: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": networkPolicy.dnsNamespace } } }],
+        to: dns(networkPolicy),
         ports: [
           { protocol: "UDP", port: 53 },
           { protocol: "TCP", port: 53 },
@@ -63,4 +67,12 @@ export function networkPolicySpec({
       ...networkPolicy.additionalEgress,
     ],
   };
+}
+
+/** Where DNS is: the configured peers and CIDR blocks, or the namespace of the cluster's DNS pods. */
+function dns({ dns: { peers, cidrs }, dnsNamespace }: Settings["mcp"]["networkPolicy"]) {
+  const configured = [...peers, ...cidrs.map((cidr) => ({ ipBlock: { cidr } }))];
+  return configured.length > 0
+    ? configured
+    : [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": dnsNamespace } } }];
 }

@@ -67,28 +67,56 @@ export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
 
 /** Paths inside the image (image/Dockerfile) and inside the pod. */
 export const paths = {
-  server: "/opt/venv/bin/awslabs.aws-api-mcp-server",
+  server: "/opt/venv/bin/holmes-aws-mcp",
   python: "/opt/venv/bin/python3",
   gateway: "/opt/gateway/node_modules/.bin/supergateway",
   home: "/home/mcp",
   tmp: "/tmp",
   awsConfig: "/etc/holmes-aws-mcp/aws",
+  tokens: "/etc/holmes-aws-mcp/tokens",
 } as const;
 
+/** Key of the server's Secret, and file in the pod: one accepted token per line, the current one first. */
+export const tokensFile = "tokens";
+
+/** Whether clients must send a bearer token. */
+export const hasTokens = ({ authentication }: Pick<Settings["mcp"], "authentication">) =>
+  authentication.type === "bearer";
+
+/** Names of the Secrets with the server's tokens and with Holmes' token. */
+export const tokenSecrets = (serviceName: string) => ({
+  server: `${serviceName}-tokens`,
+  holmes: `${serviceName}-token`,
+});
+
 const user = 10001;
-const denyListFile = "mcp-security-policy.json";
+const launcherFile = "launcher.json";
 
 /** A short hash that changes when the text does. */
 export const hashOf = (...texts: string[]) => createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
 
-/** ConfigMap data: the accounts, and the server's deny list when there is one. */
+/** ConfigMap data: the accounts for the AWS SDK, and the settings of the launcher (image/launcher). */
 export function configData({ mcp, cluster, profiles, defaultProfile }: Workload): Record<string, string> {
-  const { denyList } = mcp;
+  const { concurrency, callTimeoutSeconds, maxAnswerBytes, allowedEndpoints, suggestCommands, denyList, metrics } = mcp;
+  const launcher = {
+    concurrency,
+    callTimeoutSeconds,
+    maxAnswerBytes,
+    allowedEndpoints,
+    suggestCommands,
+    denyList,
+    defaultProfile,
+    metricsPort: metrics.enabled ? metrics.port : null,
+    accounts: profiles.map(({ name, accountId, region, description }) => ({
+      profile: name,
+      accountId,
+      region,
+      description,
+    })),
+  };
   return {
     config: awsConfigFile(cluster, profiles, defaultProfile),
-    ...(denyList.length === 0
-      ? {}
-      : { [denyListFile]: `${JSON.stringify({ policy: { denyList, elicitList: [] } }, null, 2)}\n` }),
+    [launcherFile]: `${JSON.stringify(launcher, null, 2)}\n`,
   };
 }
 
@@ -111,6 +139,7 @@ export function environment({ mcp, namespace }: Workload): Record<string, string
     HOME: paths.home,
     TMPDIR: paths.tmp,
     AWS_CONFIG_FILE: `${paths.awsConfig}/config`,
+    HOLMES_AWS_MCP_CONFIG: `${paths.awsConfig}/${launcherFile}`,
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
     // Without it the node's role answers when a profile is missing.
     AWS_EC2_METADATA_DISABLED: "true",
@@ -120,6 +149,7 @@ export function environment({ mcp, namespace }: Workload): Record<string, string
     // Or every tool description carries a notice that the model repeats.
     AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
     FASTMCP_LOG_LEVEL: "WARNING",
+    ...(hasTokens(mcp) ? { HOLMES_AWS_MCP_TOKENS_FILE: `${paths.tokens}/${tokensFile}` } : {}),
     ...transport,
     // A closed port: the tool would send users' texts out of the cluster.
     ...(mcp.suggestCommands ? {} : { ENDPOINT_SUGGEST_AWS_COMMANDS: "http://127.0.0.1:9/" }),
@@ -143,14 +173,16 @@ function command({ mcp, legacyImage }: Workload): { command?: string[]; args?: s
   };
 }
 
-/** /healthz is the patched gateway's; the native server answers HTTP as slowly as its busiest call, so only the port counts. */
-function probes({ mcp, legacyImage }: Workload): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
-  const gateway = mcp.transport === "sse" && !legacyImage;
-  const check = gateway ? { httpGet: { path: "/healthz", port: "http" } } : { tcpSocket: { port: "http" } };
+/**
+ * `/healthz` succeeds while the server itself answers requests, so a hung process restarts within 2 minutes and a busy one
+ * does not. The legacy image has a health endpoint that always succeeds, or none.
+ */
+function probes({ legacyImage }: Workload): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
+  const check = legacyImage ? { tcpSocket: { port: "http" } } : { httpGet: { path: "/healthz", port: "http" } };
   return {
     startupProbe: { ...check, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 60 },
     readinessProbe: { ...check, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
-    livenessProbe: { ...check, periodSeconds: 20, timeoutSeconds: 10, failureThreshold: 6 },
+    livenessProbe: { ...check, periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
   };
 }
 
@@ -180,8 +212,11 @@ function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
     volumes: [
       // In memory: the AWS CLI may cache session keys there.
       emptyDir("home", "64Mi", "Memory"),
+      // A volume of its own: the mount point of the logs would otherwise make this directory root's.
+      emptyDir("home-aws", "64Mi", "Memory"),
+      emptyDir("logs", "64Mi"),
       emptyDir("tmp", "256Mi"),
-      { name: "aws-config", configMap: { name: configMap, items: [{ key: "config", path: "config" }] } },
+      { name: "aws-config", configMap: { name: configMap } },
       {
         name: "aws-token",
         projected: {
@@ -191,38 +226,28 @@ function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
     ],
     volumeMounts: [
       { name: "home", mountPath: paths.home },
+      { name: "home-aws", mountPath: `${paths.home}/.aws` },
+      { name: "logs", mountPath: `${paths.home}/.aws/aws-api-mcp` },
       { name: "tmp", mountPath: paths.tmp },
       { name: "aws-config", mountPath: paths.awsConfig, readOnly: true },
       { name: "aws-token", mountPath: tokenDirectory, readOnly: true },
     ],
   };
+  const tokens: Mounted = hasTokens(mcp)
+    ? {
+        volumes: [{ name: "tokens", secret: { secretName: tokenSecrets(mcp.serviceName).server } }],
+        volumeMounts: [{ name: "tokens", mountPath: paths.tokens, readOnly: true }],
+      }
+    : { volumes: [], volumeMounts: [] };
   return {
-    volumes: [...base.volumes, ...mcp.extraVolumes] as Volume[],
-    volumeMounts: [...base.volumeMounts, ...mcp.extraVolumeMounts] as VolumeMount[],
+    volumes: [...base.volumes, ...tokens.volumes, ...mcp.extraVolumes] as Volume[],
+    volumeMounts: [...base.volumeMounts, ...tokens.volumeMounts, ...mcp.extraVolumeMounts] as VolumeMount[],
   };
 }
 
-/**
- * The deny list lies where the server reads it, inside two directories that it writes to. A file mounted into a home
- * that is one volume would leave those directories to root, so each is a volume of its own.
- */
-function denyListMounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
-  if (mcp.denyList.length === 0) return { volumes: [], volumeMounts: [] };
-  const memory = { emptyDir: { medium: "Memory", sizeLimit: "64Mi" } };
-  const log = `${paths.home}/.aws/aws-api-mcp`;
-  return {
-    volumes: [
-      { name: "home-aws", ...memory },
-      { name: "home-aws-log", ...memory },
-      { name: "deny-list", configMap: { name: configMap, items: [{ key: denyListFile, path: denyListFile }] } },
-    ],
-    volumeMounts: [
-      { name: "home-aws", mountPath: `${paths.home}/.aws` },
-      { name: "home-aws-log", mountPath: log },
-      { name: "deny-list", mountPath: `${log}/${denyListFile}`, subPath: denyListFile, readOnly: true },
-    ],
-  };
-}
+/** A field that is left out when it is empty: the API server drops it, and a refresh would show a difference. */
+const filled = <K extends keyof PodSpec>(key: K, value: object): Pick<PodSpec, K> | object =>
+  Object.keys(value).length === 0 ? {} : { [key]: value };
 
 /** What both kinds of pod share: identity, security, placement. */
 function podBase({ mcp, serviceAccount, architecture }: Workload): PodSpec {
@@ -240,11 +265,14 @@ function podBase({ mcp, serviceAccount, architecture }: Workload): PodSpec {
       fsGroup: user,
       seccompProfile: { type: "RuntimeDefault" },
     },
-    nodeSelector: { ...platform, ...mcp.nodeSelector },
-    tolerations: mcp.tolerations,
+    ...filled("nodeSelector", { ...platform, ...mcp.nodeSelector }),
+    ...filled("tolerations", mcp.tolerations),
     ...optional("affinity", mcp.affinity as PodSpec["affinity"]),
     ...optional("priorityClassName", mcp.priorityClassName),
-    imagePullSecrets: mcp.imagePullSecrets.map((name) => ({ name })),
+    ...filled(
+      "imagePullSecrets",
+      mcp.imagePullSecrets.map((name) => ({ name })),
+    ),
     containers: [],
   };
 }
@@ -254,6 +282,22 @@ const environmentList = (values: Record<string, string>) =>
 
 /** Annotation that keeps the EKS webhook, and the AWS_REGION that it injects, out of our container. */
 const skipWebhook = { "eks.amazonaws.com/skip-containers": container };
+
+/** Annotations by which Prometheus finds the metrics. */
+const scraping = ({ mcp }: Workload): Record<string, string> =>
+  mcp.metrics.enabled
+    ? {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": String(mcp.metrics.port),
+        "prometheus.io/path": "/metrics",
+      }
+    : {};
+
+/** Disk for the volumes `tmp` and `logs`, and the container's own log. */
+const withStorage = ({ requests, limits }: { requests: object; limits: object }) => ({
+  requests: { ...requests, "ephemeral-storage": "64Mi" },
+  limits: { ...limits, "ephemeral-storage": "512Mi" },
+});
 
 /** Labels of the namespace: Pod Security `restricted`. */
 export function namespaceLabels({ mcp }: Workload): Record<string, string> {
@@ -277,7 +321,6 @@ export function deploymentSpec(
 ): types.input.apps.v1.DeploymentSpec {
   const { mcp, image } = workload;
   const base = mounts(workload, configMap);
-  const denyList = denyListMounts(workload, configMap);
   const { server } = selectors(mcp.serviceName);
   const spread =
     mcp.topologySpreadConstraints ??
@@ -304,6 +347,7 @@ export function deploymentSpec(
         labels: { ...mcp.podLabels, ...labels(mcp.serviceName) },
         annotations: {
           ...mcp.podAnnotations,
+          ...scraping(workload),
           ...skipWebhook,
           "holmes-aws-mcp/config-hash": hashOf(JSON.stringify(configData(workload))),
         },
@@ -311,19 +355,22 @@ export function deploymentSpec(
       spec: {
         ...podBase(workload),
         terminationGracePeriodSeconds: 30,
-        topologySpreadConstraints: spread as types.input.core.v1.TopologySpreadConstraint[],
-        volumes: [...base.volumes, ...denyList.volumes],
+        ...filled("topologySpreadConstraints", spread),
+        volumes: base.volumes,
         containers: [
           {
             name: container,
             image,
             ...command(workload),
-            ports: [{ name: "http", containerPort: port }],
+            ports: [
+              { name: "http", containerPort: port },
+              ...(mcp.metrics.enabled ? [{ name: "metrics", containerPort: mcp.metrics.port }] : []),
+            ],
             env: environmentList(environment(workload)),
-            resources: mcp.resources,
+            resources: withStorage(mcp.resources),
             ...probes(workload),
             securityContext: containerSecurity,
-            volumeMounts: [...base.volumeMounts, ...denyList.volumeMounts],
+            volumeMounts: base.volumeMounts,
           },
         ],
       },
@@ -371,7 +418,7 @@ export function verificationJobSpec(
             image,
             command: [paths.python, `${verificationDirectory}/verify.py`, `${verificationDirectory}/accounts.json`],
             env: environmentList(environment(workload)),
-            resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+            resources: withStorage({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } }),
             terminationMessagePolicy: "FallbackToLogsOnError",
             securityContext: containerSecurity,
             volumeMounts: [...base.volumeMounts, { name: "verify", mountPath: verificationDirectory, readOnly: true }],

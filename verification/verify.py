@@ -29,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import botocore.exceptions as aws
 import botocore.loaders
@@ -339,8 +340,12 @@ async def raise_for_error(response: httpx.Response) -> None:
 
 
 def http_client(headers=None, timeout=None, auth=None) -> httpx.AsyncClient:
-    """Straight to the Service: Holmes takes no proxy of ours either."""
+    """Straight to the Service: Holmes takes no proxy of ours either. Sends the token that the server requires."""
     hooks = {"response": [raise_for_error]}
+    tokens = os.environ.get("HOLMES_AWS_MCP_TOKENS_FILE")
+    if tokens:
+        current = Path(tokens).read_text(encoding="utf-8").split()[0]
+        headers = {**(headers or {}), "Authorization": f"Bearer {current}"}
     return httpx.AsyncClient(headers=headers, timeout=timeout, auth=auth, trust_env=False, event_hooks=hooks)
 
 

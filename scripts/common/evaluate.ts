@@ -213,11 +213,16 @@ function placeOf(places: ReadonlyMap<string, Place>, provider: string | undefine
 const ecrHost = ({ account, region }: Place) => `${account}.dkr.ecr.${region}.${dnsSuffixOf(region)}`;
 
 /** What the provider would compute and the program goes on with. */
-function computed({ type, open, provider }: Registered, places: ReadonlyMap<string, Place>): Record<string, unknown> {
+function computed(
+  { type, name, open, provider }: Registered,
+  places: ReadonlyMap<string, Place>,
+): Record<string, unknown> {
   if (type === "docker:index/image:Image") {
-    const name = String(open.imageName);
-    return { repoDigest: `${name.slice(0, name.lastIndexOf(":"))}@${digest(name)}` };
+    const image = String(open.imageName);
+    return { repoDigest: `${image.slice(0, image.lastIndexOf(":"))}@${digest(image)}` };
   }
+  // Stands for the generated token. The plan does not show it.
+  if (type === "random:index/randomPassword:RandomPassword") return { result: digest(name).slice(-48) };
   if (!type.startsWith("aws:")) return {};
   const place = placeOf(places, provider);
   const arn = (service: string, region: string, rest: string) => ({

@@ -236,7 +236,7 @@ export interface WaitOptions {
  *
  * @throws UserError with the tail of the process's output when it ends first, or when the time is over.
  */
-export async function waitForHttp(url: string, { timeoutMs = 30_000, child }: WaitOptions = {}): Promise<void> {
+export async function waitForHttp(url: string, { timeoutMs = 120_000, child }: WaitOptions = {}): Promise<void> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     if (child?.exitCode !== undefined) {

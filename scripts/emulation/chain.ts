@@ -47,7 +47,7 @@ export async function startChain(
   load?: Load,
 ): Promise<Chain> {
   toStderr("\nThe parts: moto as AWS, the MCP server and the gateway with the image's own packages");
-  const [{ serverBin, serverPython }, gateway] = await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]);
+  const [{ launcherBin, serverPython }, gateway] = await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]);
   const temporary = await mkdtemp(join(tmpdir(), "holmes-aws-mcp-"));
   processes.onStop(() => rm(temporary, { recursive: true, force: true }));
 
@@ -82,7 +82,7 @@ export async function startChain(
     workload: evaluation.resources.find(({ name }) => name === `${cluster.name}/deployment`)!,
     resources: evaluation.resources,
     folder: join(temporary, "pod"),
-    image: imageCommands([serverBin], serverPython, gateway),
+    image: imageCommands([launcherBin], serverPython, gateway),
     environment: {
       AWS_ENDPOINT_URL: await front(sts.url),
       AWS_ENDPOINT_URL_STS: sts.url,
@@ -94,7 +94,7 @@ export async function startChain(
   });
   const { transport } = evaluation.settings.mcp;
   const url = `http://127.0.0.1:${pod.port}${transport === "sse" ? "/sse" : "/mcp"}`;
-  return { evaluation, cluster, issuer, pod, endpoint: { transport, url }, awsUrl: sts.url };
+  return { evaluation, cluster, issuer, pod, endpoint: { transport, url, token: pod.bearerToken }, awsUrl: sts.url };
 }
 
 /** Creates what a stack expects to exist: OIDC providers and roles that are managed elsewhere. */

@@ -2,7 +2,7 @@
  * Runs a container of a rendered pod as a process on this machine: its command, environment, ConfigMaps, Secrets and
  * token, with paths rewritten to a folder and addresses to loopback. Everything is read from the manifest.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { paths } from "../../documents/workload.js";
 import { UserError } from "../common/errors.js";
@@ -75,6 +75,8 @@ export interface LocalPod {
   readonly port: number;
   /** File of the projected token. */
   readonly tokenFile: string;
+  /** Bearer token of the server's clients, where one is required. */
+  readonly bearerToken: string | undefined;
 }
 
 /** Starts the pod's container and waits until it answers. */
@@ -112,7 +114,9 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
     child,
     timeoutMs: 180_000,
   });
-  return { child, port, tokenFile };
+  const tokens = environment.HOLMES_AWS_MCP_TOKENS_FILE;
+  const bearerToken = tokens === undefined ? undefined : readFileSync(tokens, "utf8").split("\n")[0];
+  return { child, port, tokenFile, bearerToken };
 }
 
 /** Rewrites paths of the pod's mounts in one pass, so that no path is rewritten twice. */

@@ -7,6 +7,8 @@ export interface McpEndpoint {
   transport: "sse" | "streamable-http";
   /** Ends in `/sse` or `/mcp`. */
   url: string;
+  /** Bearer token, where the server requires one. */
+  token?: string | undefined;
 }
 
 export interface ToolAnswer {
@@ -23,9 +25,10 @@ export interface ToolAnswer {
 export async function withMcp<T>(endpoint: McpEndpoint, work: (client: Client) => Promise<T>): Promise<T> {
   const url = new URL(endpoint.url);
   const client = new Client({ name: "holmes-aws-mcp", version: "1.0.0" });
-  const http = endpoint.transport === "sse" ? undefined : new StreamableHTTPClientTransport(url);
+  const requestInit = endpoint.token === undefined ? {} : { headers: { authorization: `Bearer ${endpoint.token}` } };
+  const http = endpoint.transport === "sse" ? undefined : new StreamableHTTPClientTransport(url, { requestInit });
   try {
-    await client.connect(http ?? new SSEClientTransport(url));
+    await client.connect(http ?? new SSEClientTransport(url, { requestInit }));
     return await work(client);
   } finally {
     // Over HTTP closing the connection leaves the session behind: it has to be ended by name.

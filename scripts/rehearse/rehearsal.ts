@@ -148,8 +148,8 @@ function clustersToRehearse({ stack, settings, clusters }: Evaluation, cluster: 
 
 /** Programs of the image, installed on this machine. */
 async function installed() {
-  const [{ serverBin, serverPython }, gateway] = await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]);
-  return imageCommands([serverBin], serverPython, gateway);
+  const [{ launcherBin, serverPython }, gateway] = await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]);
+  return imageCommands([launcherBin], serverPython, gateway);
 }
 
 /** Takes every role with a token of the cluster, as Holmes' pod does, and as a pod that no role trusts. */
@@ -225,9 +225,10 @@ async function checksOf(
   const endpoint: McpEndpoint = {
     transport,
     url: `http://127.0.0.1:${pod.port}${transport === "sse" ? "/sse" : "/mcp"}`,
+    token: pod.bearerToken,
   };
   const accounts = settings.targetAccounts.filter(({ clusters }) => clusters.includes(cluster));
-  const command = (text: string) => callTool(endpoint, "call_aws", { cli_command: text });
+  const command = (text: string | string[]) => callTool(endpoint, "call_aws", { cli_command: text });
   const checks: Check[] = [];
   const check = async (
     what: string,
@@ -239,8 +240,11 @@ async function checksOf(
     const text = await answer().catch((error: Error) => `error: ${error.message}`);
     checks.push({ what, expected, answered: text, milliseconds: performance.now() - start, right: right(text) });
   };
-  const identity = (profile: string) => async () =>
-    placeIn((await command(`aws sts get-caller-identity --profile ${profile}`)).text);
+  const identity = (profile: string) => async () => {
+    const who = `aws sts get-caller-identity --query Account --profile ${profile}`;
+    const where = `aws ec2 describe-availability-zones --query AvailabilityZones[0].RegionName --profile ${profile}`;
+    return placeIn((await command([who, where])).text);
+  };
   const refusal = (text: string) => async () => short((await command(text)).text);
 
   await check(
@@ -283,11 +287,10 @@ async function checksOf(
   return checks;
 }
 
-/** Account and region of an answer to get-caller-identity, `111111111111 us-east-1`, or what came in its place. */
+/** Responses of a list of commands, `111111111111 us-east-1`, or the first error. */
 function placeIn(text: string): string {
-  const account = text.match(/\\?"Account\\?":\s*\\?"(\d{12})\\?"/)?.[1];
-  const region = text.match(/"region_name":\s*"([a-z0-9-]+)"/)?.[1];
-  return account === undefined ? short(text) : `${account} ${region ?? "(no region)"}`;
+  const responses = [...text.matchAll(/"response":\s*"([a-z0-9-]+)"/g)].map(([, response]) => response);
+  return responses.length === 2 ? responses.join(" ") : short(text);
 }
 
 function short(text: string): string {

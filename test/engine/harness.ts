@@ -254,6 +254,12 @@ export class Engine {
     writeFileSync(path, next.join(""));
   }
 
+  /** Renames a profile in the AWS config file. */
+  renameProfile(profile: keyof typeof accounts, name: string): void {
+    const path = join(this.folder, ".aws-config");
+    writeFileSync(path, readFileSync(path, "utf8").replace(`[profile ${profile}]`, `[profile ${name}]`));
+  }
+
   async stop(): Promise<void> {
     await this.aws?.close();
     await this.processes.stopAll();

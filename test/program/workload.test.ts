@@ -236,8 +236,8 @@ describe("the pod", () => {
     expect(envOf(workload).HTTPS_PROXY).toBe("http://proxy:3128");
     expect(spec.containers[0].volumeMounts).toContainEqual({ name: "ca", mountPath: "/etc/ssl/own" });
     expect(spec.containers[0].resources).toEqual({
-      requests: { cpu: "100m", memory: "256Mi" },
-      limits: { memory: "1Gi" },
+      requests: { cpu: "100m", memory: "256Mi", "ephemeral-storage": "64Mi" },
+      limits: { memory: "1Gi", "ephemeral-storage": "512Mi" },
     });
   });
 

@@ -126,7 +126,7 @@ class Aws:
     def credentials(self, profile: str | None) -> Credentials:
         """Credentials of a profile, refreshed by botocore shortly before they expire.
 
-        The token file is read at each refresh. A failure is not kept: the next call reads the token again.
+        A changed token file ends what was obtained with the old one. A failure is not kept either.
 
         Raises:
             NoCredentialsError: the profile has none.
@@ -171,7 +171,8 @@ class Aws:
         with self._lock:
             self._notice_changes()
             session = self._profiles.get(profile)
-            if session is None:
+            # A replaced token can belong to another service account, so its credentials are not kept.
+            if session is None or _stamp(session.holmes_token_file) != session.holmes_token_stamp:
                 session = self._profiles[profile] = self._new_session(profile)
             return session
 
@@ -179,18 +180,25 @@ class Aws:
         session: Any = botocore.session.Session(profile=profile)
         self.adopt(session)
         session.holmes_lock = threading.Lock()
+        profiles = session.full_config.get("profiles", {})
+        session.holmes_token_file = profiles.get(profile or "default", {}).get("web_identity_token_file")
+        session.holmes_token_stamp = _stamp(session.holmes_token_file)
         return session
 
     def _notice_changes(self) -> None:
         """A new AWS config file (a ConfigMap is replaced by its link) ends what was read from the old one."""
-        path = os.environ.get("AWS_CONFIG_FILE", os.path.expanduser("~/.aws/config"))
-        try:
-            state = os.stat(path)
-            stamp: object = (state.st_mtime_ns, state.st_ino, state.st_size)
-        except OSError:
-            stamp = None
+        stamp = _stamp(os.environ.get("AWS_CONFIG_FILE", os.path.expanduser("~/.aws/config")))
         if stamp != self._config_stamp:
             self._config_stamp = stamp
             self._profiles.clear()
             self._clients.clear()
             self._client_session = self._new_session(None)
+
+
+def _stamp(path: str | None) -> object:
+    """Changes with the file: the kubelet replaces mounted files by way of a link."""
+    try:
+        state = os.stat(path or "")
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_ino, state.st_size

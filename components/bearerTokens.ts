@@ -1,0 +1,62 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { labels } from "../documents/names.js";
+import { tokenSecrets, tokensFile } from "../documents/workload.js";
+import { renamed } from "./renamed.js";
+
+export interface BearerTokensArgs {
+  /** Name of the server's Deployment and Service. */
+  readonly serviceName: string;
+  /** Namespace of the server. It must exist. */
+  readonly namespace: string;
+  /** Namespace of Holmes. It must exist. */
+  readonly holmesNamespace: string;
+  /** Version of the generated token. A higher version rotates it. */
+  readonly tokenVersion: number;
+  /** Tokens in place of generated ones: the first is for Holmes, the server accepts all. */
+  readonly tokens?: readonly string[] | undefined;
+  /** Earlier name of a renamed cluster. */
+  readonly previousName?: string | undefined;
+}
+
+/** Tokens that the server of one cluster accepts, and the Secrets that give them to the server and to Holmes. */
+export class BearerTokens extends pulumi.ComponentResource {
+  constructor(cluster: string, args: BearerTokensArgs, opts: pulumi.ComponentResourceOptions) {
+    const { serviceName, namespace, holmesNamespace, tokenVersion, previousName } = args;
+    super(
+      "holmes-aws-mcp:index:BearerTokens",
+      `${cluster}/tokens`,
+      { namespace, holmesNamespace, tokenVersion },
+      { ...opts, ...renamed(previousName, "/tokens") },
+    );
+    const options = (kind: string) => ({ parent: this, ...renamed(previousName, `/tokens/${kind}`) });
+    // The previous token stays valid until the next rotation, so that Holmes can change over without a failed call.
+    const versions = [tokenVersion, tokenVersion - 1].filter((version) => version >= 1);
+    const accepted: pulumi.Output<string>[] =
+      args.tokens?.map((token) => pulumi.secret(token)) ??
+      versions.map(
+        (version) =>
+          new random.RandomPassword(
+            `${cluster}/tokens/${version}`,
+            { length: 48, special: false },
+            options(String(version)),
+          ).result,
+      );
+    const metadata = (name: string, where: string) => ({ name, namespace: where, labels: labels(serviceName) });
+    new k8s.core.v1.Secret(
+      `${cluster}/tokens/server`,
+      {
+        metadata: metadata(tokenSecrets(serviceName).server, namespace),
+        stringData: { [tokensFile]: pulumi.all(accepted).apply((tokens) => `${tokens.join("\n")}\n`) },
+      },
+      options("server"),
+    );
+    new k8s.core.v1.Secret(
+      `${cluster}/tokens/holmes`,
+      { metadata: metadata(tokenSecrets(serviceName).holmes, holmesNamespace), stringData: { token: accepted[0]! } },
+      options("holmes"),
+    );
+    this.registerOutputs();
+  }
+}
