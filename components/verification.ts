@@ -45,7 +45,7 @@ export class Verification extends pulumi.ComponentResource {
     // Trust and permissions included: a Job that ran before a role changed proves nothing about the changed role.
     const changes = pulumi
       .output(workload.image)
-      .apply((image) => hashOf(image, JSON.stringify(data), JSON.stringify(configData(workload)), permissions));
+      .apply((image) => hashOf(image, JSON.stringify(data), configData(workload).config!, permissions));
     new k8s.batch.v1.Job(
       `${cluster}/verification/job`,
       {

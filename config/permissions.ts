@@ -113,8 +113,12 @@ export class PolicySource {
   /** Findings as warnings are for exceptions; writes on every resource need a key that says what it does. */
   private async refuseWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
     const wide = policy.Statement.filter(
-      ({ Effect, Resource, Condition }) =>
-        Effect === "Deny" || (Condition === undefined && listOf(Resource).includes("*")),
+      ({ Effect, Action, NotAction, Resource, Condition }) =>
+        Effect === "Deny" ||
+        (Condition === undefined &&
+          listOf(Resource).includes("*") &&
+          // Single write actions are findings that `policyChecks: warn` accepts; whole services are not.
+          (NotAction !== undefined || listOf(Action).some((action) => /^\*$|:\*$/.test(action)))),
     );
     const writes = writesAllowed([{ ...policy, Statement: wide }], await loadCatalogue());
     if (writes.length === 0) return;

@@ -95,7 +95,8 @@ describe("identity", () => {
     const description = await changed("dev", ({ targetAccounts }) =>
       Object.assign(targetAccounts[1], { description: "Other words" }),
     );
-    expect(hash(description)).toBe(hash(dev));
+    // The server reads the descriptions at its start and gives them to the model.
+    expect(hash(description)).not.toBe(hash(dev));
   });
 });
 
@@ -120,19 +121,48 @@ describe("the server", () => {
     expect(container.startupProbe.httpGet.path).toBe(option("--healthEndpoint"));
   });
 
-  test("over native HTTP knows its Service's names, says that it has no authentication, and is probed by its port", () => {
+  test("over streamable HTTP knows its Service's names and checks tokens in the launcher", () => {
     const server = podOf(object(http, "Deployment")).containers[0];
-    expect(server.command).toEqual(["/opt/venv/bin/awslabs.aws-api-mcp-server"]);
+    expect(server.command).toEqual(["/opt/venv/bin/holmes-aws-mcp"]);
     const env = envOf(object(http, "Deployment"));
     expect(env).toMatchObject({
       AWS_API_MCP_TRANSPORT: "streamable-http",
       AWS_API_MCP_PORT: "8000",
+      // The upstream server's own authentication verifies no audience.
       AUTH_TYPE: "no-auth",
+      HOLMES_AWS_MCP_TOKENS_FILE: "/etc/holmes-aws-mcp/tokens/tokens",
     });
     expect(env.AWS_API_MCP_ALLOWED_HOSTS!.split(",")).toContain("holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local");
     expect(env.AWS_API_MCP_ALLOWED_HOSTS).not.toContain(":");
-    expect(server.livenessProbe.tcpSocket).toEqual({ port: "http" });
-    expect(server.livenessProbe.httpGet).toBeUndefined();
+    expect(server.livenessProbe.httpGet).toEqual({ path: "/healthz", port: "http" });
+  });
+
+  test("accepts the current and the previous token, and gives Holmes the current one", async () => {
+    const secrets = (evaluation: typeof dev) =>
+      Object.fromEntries(
+        ofType(evaluation, ":Secret").map(({ open }) => {
+          const { name, namespace } = open.metadata as { name: string; namespace: string };
+          return [`${namespace}/${name}`, open.stringData as Record<string, string>];
+        }),
+      );
+    const lines = (evaluation: typeof dev) =>
+      secrets(evaluation)["holmes-aws-mcp/holmes-aws-mcp-tokens"]!.tokens!.split("\n");
+    const [first] = lines(http);
+    expect(lines(http)).toEqual([first, ""]);
+    expect(secrets(http)["default/holmes-aws-mcp-token"]).toEqual({ token: first });
+    const rotated = await withMcp({ transport: "streamable-http", authentication: { tokenVersion: 2 } });
+    const [second] = lines(rotated);
+    expect(second).not.toBe(first);
+    expect(lines(rotated)).toEqual([second, first, ""]);
+    expect(secrets(rotated)["default/holmes-aws-mcp-token"]).toEqual({ token: second });
+    // The pods read the file again, so a rotation does not restart them.
+    expect(object(rotated, "Deployment").spec.template).toEqual(object(http, "Deployment").spec.template);
+    expect(
+      ofType(http, ":Secret")
+        .map(({ inputs }) => JSON.stringify(inputs))
+        .join(),
+    ).not.toContain(first!);
+    expect(secrets(dev)).toEqual({});
   });
 
   test("is one pod with SSE, several with HTTP, which then keep a client at its pod and stand apart", async () => {
@@ -145,23 +175,37 @@ describe("the server", () => {
     expect(object(three, "Deployment").spec.strategy.type).toBe("RollingUpdate");
   });
 
-  test("gets a deny list where it reads one, in folders that it can write to", async () => {
-    const evaluation = await withMcp({ denyList: ["aws logs start-query"] });
-    const spec = podOf(object(evaluation, "Deployment"));
-    const mounts = spec.containers[0].volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
-    expect(mounts).toEqual(
-      expect.arrayContaining([
-        "/home/mcp",
-        "/home/mcp/.aws",
-        "/home/mcp/.aws/aws-api-mcp",
-        "/home/mcp/.aws/aws-api-mcp/mcp-security-policy.json",
-      ]),
-    );
-    for (const name of ["home", "home-aws", "home-aws-log"]) {
-      expect(spec.volumes.find((item: { name: string }) => item.name === name).emptyDir.medium).toBe("Memory");
-    }
-    const file = object(evaluation, "ConfigMap").data["mcp-security-policy.json"];
-    expect(JSON.parse(file)).toEqual({ policy: { denyList: ["aws logs start-query"], elicitList: [] } });
+  test("gets its settings and the accounts as a file", async () => {
+    const evaluation = await withMcp({
+      denyList: ["aws logs start-query"],
+      concurrency: 8,
+      metrics: { enabled: true },
+    });
+    const env = envOf(object(evaluation, "Deployment"));
+    expect(env.HOLMES_AWS_MCP_CONFIG).toBe("/etc/holmes-aws-mcp/aws/launcher.json");
+    expect(JSON.parse(object(evaluation, "ConfigMap").data["launcher.json"])).toEqual({
+      concurrency: 8,
+      callTimeoutSeconds: 100,
+      maxAnswerBytes: 1_000_000,
+      allowedEndpoints: [],
+      suggestCommands: false,
+      denyList: ["aws logs start-query"],
+      defaultProfile: "dev",
+      metricsPort: 9090,
+      accounts: [
+        {
+          profile: "dev",
+          accountId: "111111111111",
+          region: "us-east-1",
+          description: "Development account, home of the cluster",
+        },
+        { profile: "sandbox", accountId: "222222222222", region: "us-west-2", description: "Sandbox account" },
+      ],
+    });
+    const template = object(evaluation, "Deployment").spec.template;
+    expect(template.metadata.annotations).toMatchObject({ "prometheus.io/port": "9090" });
+    const logs = template.spec.volumes.find(({ name }: { name: string }) => name === "logs");
+    expect(logs.emptyDir).toEqual({ sizeLimit: "64Mi" });
   });
 
   test("of the readme's prebuilt image keeps its own command, with a warning", async () => {
@@ -323,7 +367,13 @@ describe("what Holmes is given", () => {
     expect(entry(http).config).toEqual({
       mode: "streamable-http",
       url: "http://holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local:8000/mcp",
+      extra_headers: { Authorization: "Bearer {{ env.HOLMES_AWS_MCP_TOKEN }}" },
     });
+    const secretKeyRef = { name: "holmes-aws-mcp-token", key: "token" };
+    expect(parse(holmes(http).helmValues).additionalEnvVars).toEqual([
+      { name: "HOLMES_AWS_MCP_TOKEN", valueFrom: { secretKeyRef } },
+    ]);
+    expect(parse(holmes(dev).helmValues).additionalEnvVars).toBeUndefined();
   });
 
   test("tells the model each account's --profile, that an error field is a failure, and the Container Insights recipe", () => {
