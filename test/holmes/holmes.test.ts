@@ -123,7 +123,7 @@ describe.each(["streamable-http", "sse"] as const)("HolmesGPT over %s", (transpo
         HOME: folder,
         OPENAI_API_BASE: model.url,
         OPENAI_API_KEY: "none",
-        HOLMES_AWS_MCP_TOKEN: "none",
+        HOLMES_AWS_MCP_TOKEN: chain.endpoint.token ?? "none",
         NO_PROXY: "127.0.0.1",
         LITELLM_LOCAL_MODEL_COST_MAP: "True",
       },
@@ -172,6 +172,7 @@ describe.each(["streamable-http", "sse"] as const)("HolmesGPT over %s", (transpo
         expect(made[index]!.status, String(command)).toBe("success");
         expect(read[index], String(command)).not.toMatch(/"(?:error|detail)":\s*"/);
       } else {
+        expect(made[index]!.status, String(command)).toBe("error");
         expect(read[index], String(command)).toMatch(new RegExp(error));
       }
       // Facts of the other account: its id, and the names of its resources.
