@@ -128,7 +128,7 @@ export class McpImage extends pulumi.ComponentResource {
 export function contentTag(folder: string, buildArgs: BuiltImageArgs["buildArgs"] = {}): string {
   const hash = createHash("sha256");
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+    .filter((entry) => entry.isFile() && !/node_modules|__pycache__/.test(entry.parentPath))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
   for (const file of files)

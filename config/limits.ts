@@ -252,7 +252,6 @@ export const rules = {
   ),
   /** RFC 6750 takes visible ASCII; 32 characters of it are beyond guessing. */
   bearerToken: rule(/^[!-~]{32,512}$/, "a token of 32 to 512 visible ASCII characters without spaces"),
-  githubRepository: rule(/^[\w.-]{1,39}\/[\w.-]{1,100}$/, 'a GitHub repository, such as "example/holmes-aws-mcp"'),
   /**
    * Holmes turns an entry of `mcp_servers` with the name of a built-in toolset into settings of that toolset
    * (holmes/plugins/toolsets of holmesgpt); Robusta reserves `aws`.

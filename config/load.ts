@@ -220,7 +220,7 @@ function subjectsOf({ holmes, kubernetes, mcp }: Config): Settings["subjects"] {
 
 function imageSettings(image: Config["image"]): Settings["image"] {
   if (image?.build !== undefined) return { kind: "build", build: image.build };
-  if (image?.prebuilt !== undefined) return { kind: "prebuilt", reference: image.prebuilt, verify: image.verify };
+  if (image?.prebuilt !== undefined) return { kind: "prebuilt", reference: image.prebuilt };
   return { kind: "none" };
 }
 

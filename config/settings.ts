@@ -34,12 +34,7 @@ export interface TargetAccountSettings
 export type BuildSettings = NonNullable<NonNullable<Config["image"]>["build"]>;
 
 export type ImageSettings =
-  | {
-      readonly kind: "prebuilt";
-      readonly reference: string;
-      /** Whose signature of the digest `up` verifies. */
-      readonly verify: NonNullable<Config["image"]>["verify"];
-    }
+  | { readonly kind: "prebuilt"; readonly reference: string }
   | { readonly kind: "build"; readonly build: BuildSettings }
   | { readonly kind: "none" };
 

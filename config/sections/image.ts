@@ -1,4 +1,4 @@
-import { doc, envValue, filePath, flag, integer, line, object, oneOf, secret, set, text, textMap } from "../fields.js";
+import { doc, envValue, flag, integer, line, object, oneOf, secret, set, text, textMap } from "../fields.js";
 import { partitionOf, rules } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
 import { exists, type Row, type Rule, row, rows, serverEnabled, textOf } from "../rules.js";
@@ -74,15 +74,6 @@ const build = object({
   }),
 });
 
-const imageVerification = object({
-  repository: doc(
-    text(rules.githubRepository),
-    "GitHub repository whose workflow signed the image.",
-    "example/holmes-aws-mcp",
-  ),
-  key: doc(text(filePath).optional(), "Public key file. Default: keyless signature of the workflow.", "cosign.pub"),
-});
-
 export const imageSchema = object({
   prebuilt: doc(
     text(rules.imageReference).optional(),
@@ -92,11 +83,6 @@ export const imageSchema = object({
   build: doc(build.optional(), "Builds the folder image/ and pushes it; needs a Docker engine, for preview as well.", {
     repository: "ghcr.io/example/aws-api-mcp-server",
   }),
-  verify: doc(
-    imageVerification.optional(),
-    "Verifies the signature of the `prebuilt` digest with cosign at `up`, before anything is deployed.",
-    { repository: "example/holmes-aws-mcp" },
-  ),
 });
 
 /**
@@ -219,14 +205,6 @@ export const imageRules: readonly Rule[] = [
           "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
         );
       }
-    },
-  },
-  {
-    says: "`verify` needs a `prebuilt` reference with a digest.",
-    check: (config, problems, _isSecret) => {
-      const { prebuilt, verify } = row(config.image);
-      if (verify === undefined || textOf(prebuilt)?.includes("@sha256:") === true) return;
-      problems.say(["image", "verify"], "no digest to verify", "a prebuilt reference with @sha256:");
     },
   },
 ];

@@ -74,7 +74,6 @@ const cases: Record<string, readonly Case[]> = {
     ["dev", { image: build({ registry: { ...registry, server: "quay.io" } }) }, "image.build.registry.server"],
     ["dev", { "image.build.ecr.region": "cn-north-1" }, "image.build.ecr.region"],
     ["dev", { image: build({ registry }) }, "image.build.registry.password"],
-    ["dev", { "image.verify": { repository: "a/b" } }, "image.verify"],
   ],
   mcp: [
     ["dev", { "mcp.replicas": 2 }, "mcp.replicas"],
