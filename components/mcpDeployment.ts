@@ -5,6 +5,7 @@ import { networkPolicySpec } from "../documents/networkPolicy.js";
 import {
   configData,
   deploymentSpec,
+  envSecret,
   hasTokens,
   namespaceLabels,
   serviceAccountAnnotations,
@@ -98,6 +99,15 @@ export class McpDeployment extends pulumi.ComponentResource {
           ),
         ]
       : [];
+    const secrets = workload.secretEnv
+      ? [
+          new k8s.core.v1.Secret(
+            child("env"),
+            { metadata: { ...metadata, name: envSecret(name) }, stringData: pulumi.secret(mcp.env) },
+            inside("env"),
+          ),
+        ]
+      : [];
     const { tokenVersion, tokens } = mcp.authentication;
     const bearerTokens = hasTokens(mcp)
       ? [
@@ -123,8 +133,11 @@ export class McpDeployment extends pulumi.ComponentResource {
     const deployment = new k8s.apps.v1.Deployment(
       child("deployment"),
       { metadata, spec: deploymentSpec(workload, config.metadata.name) },
-      // The NetworkPolicy and the tokens exist before the first pod starts.
-      { ...options("deployment"), dependsOn: [...serviceAccounts, ...networkPolicies, ...bearerTokens, service] },
+      {
+        ...options("deployment"),
+        // The NetworkPolicy and the Secrets exist before the first pod starts.
+        dependsOn: [...serviceAccounts, ...networkPolicies, ...secrets, ...bearerTokens, service],
+      },
     );
     if (mcp.replicas > 1) {
       new k8s.policy.v1.PodDisruptionBudget(

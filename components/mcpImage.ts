@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as aws from "@pulumi/aws";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { secretHash } from "../documents/workload.js";
 import { lifecyclePolicy, pullPolicy } from "../policies/ecr.js";
 import { dockerProvider } from "./providers.js";
 
@@ -25,6 +26,8 @@ export interface BuiltImageArgs {
   readonly platform: string;
   /** Build arguments. Default: those of the Dockerfile. */
   readonly buildArgs?: Readonly<Record<string, string>> | undefined;
+  /** Whether the build arguments are secret. Docker keeps them in the history of the image nevertheless. */
+  readonly secretBuildArgs?: boolean | undefined;
   /** Docker network of the RUN instructions. Default: that of the Docker engine. */
   readonly network?: string | undefined;
   /** The repository is in ECR. Pass the provider of its account in `opts`. */
@@ -61,22 +64,27 @@ export class McpImage extends pulumi.ComponentResource {
   readonly reference: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: McpImageArgs, opts?: pulumi.ComponentResourceOptions) {
-    // The registry's credentials stay out of the component's state.
-    const { registry, ...inputs } = { registry: undefined, ...args };
+    // The registry's credentials and the build arguments stay out of the component's state.
+    const { registry, buildArgs, ...inputs } = { registry: undefined, buildArgs: undefined, ...args };
     super("holmes-aws-mcp:index:McpImage", name, inputs, opts);
     this.reference = "context" in args ? this.build(name, args) : pulumi.output(args.reference);
     this.registerOutputs({ reference: this.reference });
   }
 
   private build(name: string, args: BuiltImageArgs): pulumi.Output<string> {
-    const { context, repository, tag, platform, buildArgs, network, ecr, registry, tags } = args;
+    const { context, repository, tag, platform, buildArgs, secretBuildArgs, network, ecr, registry, tags } = args;
     const target: Target =
       ecr === undefined ? { repository, ready: [], registry } : this.ecrRepository(name, repository, ecr, tags);
     const image = new docker.Image(
       `${name}/build`,
       {
         imageName: pulumi.interpolate`${target.repository}:${tag ?? contentTag(context, buildArgs)}`,
-        build: { context, platform, args: buildArgs, network },
+        build: {
+          context,
+          platform,
+          args: buildArgs && secretBuildArgs ? pulumi.secret(buildArgs) : buildArgs,
+          network,
+        },
         registry: target.registry,
       },
       { parent: this, provider: dockerProvider({ parent: this }), dependsOn: target.ready },
@@ -136,6 +144,6 @@ export function contentTag(folder: string, buildArgs: BuiltImageArgs["buildArgs"
       .update(`${file.replaceAll("\\", "/")}\0`)
       .update(readFileSync(file))
       .update("\0");
-  for (const [name, value] of Object.entries(buildArgs).sort()) hash.update(`${name}=${value}\0`);
+  if (Object.keys(buildArgs).length > 0) hash.update(secretHash(buildArgs));
   return hash.digest("hex").slice(0, 12);
 }

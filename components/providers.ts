@@ -64,9 +64,10 @@ export function kubernetesProvider(
       ...(kubeconfig === undefined ? {} : { kubeconfig }),
       ...(context === undefined ? {} : { context }),
       enableServerSideApply: true,
-      // Otherwise a changed ConfigMap is replaced, and the Deployment that mounts it as well: each new account would
-      // cause downtime. The hash in the pod template rolls the pods.
+      // Otherwise a changed ConfigMap or Secret is replaced, and the Deployment that mounts it as well: each new account
+      // would cause downtime. The hashes in the pod template roll the pods.
       enableConfigMapMutable: true,
+      enableSecretMutable: true,
       // A re-created cluster keeps its identity. Replacing the provider would delete objects through the old provider,
       // whose context can name the new cluster by then. `pulumi up --refresh` creates what is missing.
       clusterIdentifier: cluster,

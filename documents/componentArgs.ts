@@ -105,6 +105,7 @@ export function imageArgs(settings: Settings) {
     tag,
     platform,
     buildArgs: Object.keys(buildArgs).length === 0 ? undefined : buildArgs,
+    secretBuildArgs: settings.secretKeys.has("image"),
     network,
     ecr,
     registry: registry && {

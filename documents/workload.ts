@@ -1,7 +1,7 @@
 /** The Kubernetes objects of one cluster's MCP server, as documents; components/mcpDeployment.ts places them. */
-import { createHash } from "node:crypto";
+import { createHash, scryptSync } from "node:crypto";
 import type { types } from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { legacyImage } from "../config/sections/image.js";
 import type { Settings } from "../config/settings.js";
 import { AUDIENCE } from "../policies/trust.js";
@@ -11,6 +11,7 @@ import { defaultProfileOf } from "./profiles.js";
 
 type PodSpec = types.input.core.v1.PodSpec;
 type Container = types.input.core.v1.Container;
+type EnvVar = types.input.core.v1.EnvVar;
 type Volume = types.input.core.v1.Volume;
 type VolumeMount = types.input.core.v1.VolumeMount;
 
@@ -31,6 +32,8 @@ export interface Workload {
   readonly architecture?: string | undefined;
   /** Options of the server, as in docs/config.md. */
   readonly mcp: Settings["mcp"];
+  /** Whether the values of `mcp.env` are secret. They then reach the pods through a Secret. */
+  readonly secretEnv: boolean;
   /** Pods that call the server. */
   readonly holmes: Pick<Settings["holmes"], "namespace" | "podLabels">;
   /** Options of the verification, as in docs/config.md. */
@@ -44,7 +47,7 @@ export function workloadOf(
   profiles: readonly Profile[],
   image: pulumi.Input<string>,
 ): Workload {
-  const { kubernetes, image: source, mcp, holmes, verify } = settings;
+  const { kubernetes, image: source, mcp, holmes, verify, secretKeys } = settings;
   return {
     cluster,
     profiles,
@@ -55,6 +58,7 @@ export function workloadOf(
     architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
     defaultProfile: defaultProfileOf(settings, profiles),
     mcp,
+    secretEnv: secretKeys.has("mcp") && Object.keys(mcp.env).length > 0,
     holmes,
     verify,
   };
@@ -89,11 +93,18 @@ export const tokenSecrets = (serviceName: string) => ({
   holmes: `${serviceName}-token`,
 });
 
+/** Name of the Secret with the values of `mcp.env`. */
+export const envSecret = (serviceName: string) => `${serviceName}-env`;
+
 const user = 10001;
 const launcherFile = "launcher.json";
 
 /** A short hash that changes when the text does. */
 export const hashOf = (...texts: string[]) => createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
+
+/** A hash of secrets for a place that others can read. It is slow, so that a weak password cannot be guessed from it. */
+export const secretHash = (secrets: Readonly<Record<string, string>>) =>
+  scryptSync(JSON.stringify(Object.entries(secrets).sort()), "holmes-aws-mcp", 16).toString("hex");
 
 /** ConfigMap data: the accounts for the AWS SDK, and the settings of the launcher (image/launcher). */
 export function configData({ mcp, cluster, profiles, defaultProfile }: Workload): Record<string, string> {
@@ -121,7 +132,7 @@ export function configData({ mcp, cluster, profiles, defaultProfile }: Workload)
 }
 
 /** Environment of the server: guards on, no default identity, every account by its own profile. */
-export function environment({ mcp, namespace }: Workload): Record<string, string> {
+function environment({ mcp, namespace, secretEnv }: Workload): EnvVar[] {
   const hosts = serviceHosts(mcp.serviceName, namespace);
   const transport: Record<string, string> =
     mcp.transport === "sse"
@@ -135,7 +146,7 @@ export function environment({ mcp, namespace }: Workload): Record<string, string
           AWS_API_MCP_ALLOWED_HOSTS: [...hosts, "localhost", "127.0.0.1"].join(","),
           AWS_API_MCP_ALLOWED_ORIGINS: [...hosts, "localhost", "127.0.0.1"].join(","),
         };
-  return {
+  const own: Record<string, string> = {
     HOME: paths.home,
     TMPDIR: paths.tmp,
     AWS_CONFIG_FILE: `${paths.awsConfig}/config`,
@@ -153,8 +164,14 @@ export function environment({ mcp, namespace }: Workload): Record<string, string
     ...transport,
     // A closed port: the tool would send users' texts out of the cluster.
     ...(mcp.suggestCommands ? {} : { ENDPOINT_SUGGEST_AWS_COMMANDS: "http://127.0.0.1:9/" }),
-    ...mcp.env,
   };
+  const plain = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => ({ name, value }));
+  if (!secretEnv) return plain({ ...own, ...mcp.env });
+  const references = Object.keys(mcp.env).map((name) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: envSecret(mcp.serviceName), key: name } },
+  }));
+  return [...plain(own), ...references];
 }
 
 /** Command of the container; undefined for the legacy image, which has its own paths. */
@@ -277,11 +294,13 @@ function podBase({ mcp, serviceAccount, architecture }: Workload): PodSpec {
   };
 }
 
-const environmentList = (values: Record<string, string>) =>
-  Object.entries(values).map(([name, value]) => ({ name, value }));
-
-/** Annotation that keeps the EKS webhook, and the AWS_REGION that it injects, out of our container. */
-const skipWebhook = { "eks.amazonaws.com/skip-containers": container };
+/** Annotations of every pod. */
+const podAnnotations = ({ mcp, secretEnv }: Workload) => ({
+  // Keeps the EKS webhook, and the AWS_REGION that it injects, out of our container.
+  "eks.amazonaws.com/skip-containers": container,
+  // A pod reads the Secret at its start only, so a changed value has to replace it.
+  ...(secretEnv ? { "holmes-aws-mcp/env-hash": pulumi.secret(secretHash(mcp.env)) } : {}),
+});
 
 /** Annotations by which Prometheus finds the metrics. */
 const scraping = ({ mcp }: Workload): Record<string, string> =>
@@ -348,7 +367,7 @@ export function deploymentSpec(
         annotations: {
           ...mcp.podAnnotations,
           ...scraping(workload),
-          ...skipWebhook,
+          ...podAnnotations(workload),
           "holmes-aws-mcp/config-hash": hashOf(JSON.stringify(configData(workload))),
         },
       },
@@ -366,7 +385,7 @@ export function deploymentSpec(
               { name: "http", containerPort: port },
               ...(mcp.metrics.enabled ? [{ name: "metrics", containerPort: mcp.metrics.port }] : []),
             ],
-            env: environmentList(environment(workload)),
+            env: environment(workload),
             resources: withStorage(mcp.resources),
             ...probes(workload),
             securityContext: containerSecurity,
@@ -406,7 +425,7 @@ export function verificationJobSpec(
     template: {
       metadata: {
         labels: labels(mcp.serviceName, "verification"),
-        annotations: { ...skipWebhook, "holmes-aws-mcp/verifies": changes },
+        annotations: { ...podAnnotations(workload), "holmes-aws-mcp/verifies": changes },
       },
       spec: {
         ...podBase(workload),
@@ -417,7 +436,7 @@ export function verificationJobSpec(
             name: container,
             image,
             command: [paths.python, `${verificationDirectory}/verify.py`, `${verificationDirectory}/accounts.json`],
-            env: environmentList(environment(workload)),
+            env: environment(workload),
             resources: withStorage({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } }),
             terminationMessagePolicy: "FallbackToLogsOnError",
             securityContext: containerSecurity,

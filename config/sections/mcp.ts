@@ -168,7 +168,7 @@ export const mcpSchema = object({
   }),
   env: doc(
     textMap(rules.environmentName, envValue).default({}),
-    "More environment, such as a proxy. What would break credentials or guards is refused.",
+    "More environment, such as a proxy. When `mcp` holds a Pulumi secret, the values reach the pods through a Kubernetes Secret. What would break credentials or guards is refused.",
     { HTTPS_PROXY: "http://proxy.example.com:3128" },
   ),
   extraVolumes: doc(

@@ -165,6 +165,43 @@ describe("the server", () => {
     expect(secrets(dev)).toEqual({});
   });
 
+  test("gets a secret value of mcp.env from a Secret, and rolls when it changes", async () => {
+    const withEnv = (password: string, ...secretKeys: string[]) =>
+      changed(
+        "dev",
+        (config) => Object.assign(config, { mcp: { env: { HTTPS_PROXY: `http://u:${password}@proxy:443` } } }),
+        secretKeys,
+      );
+    const first = await withEnv("one-password", "mcp");
+    const [secret] = ofType(first, ":Secret");
+    expect(secret!.open).toMatchObject({
+      metadata: { name: "holmes-aws-mcp-env", namespace: "holmes-aws-mcp" },
+      stringData: { HTTPS_PROXY: "http://u:one-password@proxy:443" },
+    });
+    expect(JSON.stringify([first.resources.map(({ inputs }) => inputs), first.outputs])).not.toContain("one-password");
+    const second = await withEnv("two-password", "mcp");
+    for (const kind of ["Deployment", "Job"]) {
+      const workload = object(first, kind);
+      expect(podOf(workload).containers[0].env).toContainEqual({
+        name: "HTTPS_PROXY",
+        valueFrom: { secretKeyRef: { name: "holmes-aws-mcp-env", key: "HTTPS_PROXY" } },
+      });
+      expect(JSON.stringify(workload)).not.toContain("one-password");
+      const hash = "holmes-aws-mcp/env-hash";
+      const before = workload.spec.template.metadata.annotations;
+      const after = object(second, kind).spec.template.metadata.annotations;
+      expect(after).not.toEqual(before);
+      expect({ ...after, [hash]: before[hash] }).toEqual(before);
+      expect(ofType(first, `:${kind}`)[0]!.inputs).toMatchObject({
+        spec: { template: { metadata: { annotations: { [hash]: { secret: true } } } } },
+      });
+    }
+    // What is not secret stays readable in the Deployment.
+    const open = await changed("dev", (config) => Object.assign(config, { mcp: { env: { DEBUG: "1" } } }));
+    expect(envOf(object(open, "Deployment")).DEBUG).toBe("1");
+    expect(ofType(open, ":Secret")).toEqual([]);
+  });
+
   test("is one pod with SSE, several with HTTP, which then keep a client at its pod and stand apart", async () => {
     expect(deployment.spec).toMatchObject({ replicas: 1, strategy: { type: "Recreate" } });
     expect(ofType(dev, ":PodDisruptionBudget")).toEqual([]);
@@ -309,6 +346,23 @@ describe("the image", () => {
       imageTagMutability: "IMMUTABLE",
       imageScanningConfiguration: { scanOnPush: true },
     });
+  });
+
+  test("is built with arguments that stay secret, and another argument gets another tag", async () => {
+    const build = async (token: string, ...secretKeys: string[]) => {
+      const evaluation = await changed(
+        "dev",
+        ({ image }) => Object.assign(image.build, { args: { INDEX: `https://u:${token}@pypi.example.com` } }),
+        secretKeys,
+      );
+      expect(ofType(evaluation, ":Image")).toHaveLength(1);
+      return { evaluation, image: ofType(evaluation, ":Image")[0]! };
+    };
+    const { evaluation, image } = await build("one-password", "image");
+    expect(image.open.build).toMatchObject({ args: { INDEX: "https://u:one-password@pypi.example.com" } });
+    expect(JSON.stringify(evaluation.resources.map(({ inputs }) => inputs))).not.toContain("one-password");
+    expect((await build("two-password", "image")).image.open.imageName).not.toBe(image.open.imageName);
+    expect((await build("one-password")).image.inputs.build).toEqual(image.open.build);
   });
 
   test("that is given needs neither engine nor provider", async () => {
