@@ -17,7 +17,7 @@ export interface Registered {
   /** Name of the explicit provider; undefined for components and providers, empty for a default provider. */
   readonly provider: string | undefined;
   readonly custom: boolean;
-  /** Inputs as registered; a secret is `{ secret: true }` with its value left out. */
+  /** Inputs as registered; a secret is the text `[secret]`, so that manifests keep their types. */
   readonly inputs: Record<string, unknown>;
   /** Inputs with the secrets in them, for those who act on the registration. */
   readonly open: Record<string, unknown>;
@@ -184,7 +184,7 @@ const isSecret = (value: object) => (value as Record<string, unknown>)[signature
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);
   if (typeof value !== "object" || value === null) return value;
-  if (isSecret(value)) return { secret: true };
+  if (isSecret(value)) return "[secret]";
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
 }
 

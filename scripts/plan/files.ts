@@ -10,6 +10,7 @@ import { topology } from "./topology.js";
 const kinds = [
   "Namespace",
   "ServiceAccount",
+  "Secret",
   "ConfigMap",
   "NetworkPolicy",
   "Service",

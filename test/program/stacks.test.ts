@@ -126,7 +126,7 @@ describe("secrets", () => {
   test("of the registry are in no file of the plan", async () => {
     const evaluation = await changed("dev", withRegistry, ["image"]);
     const image = ofType(evaluation, "image:Image")[0]!;
-    expect(image.inputs.registry).toMatchObject({ username: { secret: true }, password: { secret: true } });
+    expect(image.inputs.registry).toMatchObject({ username: "[secret]", password: "[secret]" });
     expect(image.open.registry).toMatchObject({ username: "robot", password: "hunter2-hunter2" });
     for (const [path, content] of planFiles(evaluation)) expect(content, path).not.toContain("hunter2");
     expect(planTree(evaluation)).not.toContain("hunter2");
@@ -144,7 +144,7 @@ describe("secrets", () => {
       return resources.find(({ name }) => name === "billing/aws")!;
     };
     const provider = await rolesOf(["targetAccounts"]);
-    expect(provider.inputs.assumeRoles).toEqual({ secret: true });
+    expect(provider.inputs.assumeRoles).toBe("[secret]");
     expect(String(provider.open.assumeRoles)).toContain('"externalId":"holmes-aws-mcp"');
     expect(JSON.stringify((await rolesOf([])).inputs.assumeRoles)).toContain("holmes-aws-mcp");
   });
@@ -155,13 +155,13 @@ describe("secrets", () => {
       "clusters",
     ]);
     const provider = evaluation.resources.find(({ name }) => name === "dev-cluster/kubernetes")!;
-    expect(provider.inputs.kubeconfig).toEqual({ secret: true });
+    expect(provider.inputs.kubeconfig).toBe("[secret]");
     for (const [path, text] of planFiles(evaluation)) expect(text, path).not.toContain("hunter2");
   });
 
   test("of ECR come from the provider and stay secret", async () => {
     const image = ofType(await changed("dev"), "image:Image")[0]!;
-    expect((image.inputs.registry as Record<string, unknown>).password).toEqual({ secret: true });
+    expect((image.inputs.registry as Record<string, unknown>).password).toBe("[secret]");
   });
 });
 

@@ -193,7 +193,7 @@ describe("the server", () => {
       expect(after).not.toEqual(before);
       expect({ ...after, [hash]: before[hash] }).toEqual(before);
       expect(ofType(first, `:${kind}`)[0]!.inputs).toMatchObject({
-        spec: { template: { metadata: { annotations: { [hash]: { secret: true } } } } },
+        spec: { template: { metadata: { annotations: { [hash]: "[secret]" } } } },
       });
     }
     // What is not secret stays readable in the Deployment.
