@@ -34,7 +34,10 @@ test("there are at least 25 scenarios, each with a question of its own", () => {
   expect(scenarios.length).toBeGreaterThanOrEqual(25);
 });
 
-describe.each(["streamable-http", "sse"] as const)("HolmesGPT over %s", (transport) => {
+describe.each([
+  ["streamable-http", "bearer"],
+  ["sse", "bearer"],
+] as const)("HolmesGPT over %s, authentication %s", (transport, type) => {
   const processes = new Processes();
   const folder = mkdtempSync(join(tmpdir(), "holmes-test-"));
   const table: string[] = [];
@@ -43,13 +46,13 @@ describe.each(["streamable-http", "sse"] as const)("HolmesGPT over %s", (transpo
   let front: Awaited<ReturnType<typeof startSceneFront>>;
   let accounts: ReturnType<typeof places>;
   let commands: Map<string, (string | string[])[]>;
-  let files: Record<"cli" | "helm" | "robusta" | "wrongMode" | "wrongUrl", string>;
+  let files: Record<"cli" | "helm" | "robusta" | "wrongMode" | "wrongUrl" | "wrongToken" | "noToken", string>;
 
   beforeAll(async () => {
     const { holmesPython } = await ensureHolmes(toStderr);
     const { values, secretKeys } = readStackFile(projectFolder, "dev");
     const config = {
-      values: { ...values, "holmes-aws-mcp:mcp": JSON.stringify({ transport }) },
+      values: { ...values, "holmes-aws-mcp:mcp": JSON.stringify({ transport, authentication: { type } }) },
       secretKeys,
     };
     const plan = await evaluate("dev", config, undefined, load);
@@ -116,6 +119,8 @@ describe.each(["streamable-http", "sse"] as const)("HolmesGPT over %s", (transpo
       robusta: write("robusta", { mcp_servers: parse(outputs.robustaValues!).holmes.mcp_servers }),
       wrongMode: write("wrong-mode", changed({ mode: transport === "sse" ? "streamable-http" : "sse" })),
       wrongUrl: write("wrong-url", changed({ url: "http://127.0.0.1:9/mcp" })),
+      wrongToken: write("wrong-token", changed({ extra_headers: { Authorization: "Bearer wrong" } })),
+      noToken: write("no-token", changed({ extra_headers: {} })),
     };
     const child = processes.start("HolmesGPT", holmesPython, [join(projectFolder, "test/holmes/replay.py")], {
       env: {
@@ -154,6 +159,11 @@ describe.each(["streamable-http", "sse"] as const)("HolmesGPT over %s", (transpo
     const [url] = Object.values(replay.toolsets[files.wrongUrl]!);
     expect(mode).toMatchObject({ status: "failed", error: expect.stringMatching(wrongMode) });
     expect(url).toMatchObject({ status: "failed", error: expect.stringMatching(/All connection attempts failed/) });
+  });
+
+  test.each(["wrongToken", "noToken"] as const)("%s disables the toolset with 401", (kind) => {
+    const [toolset] = Object.values(replay.toolsets[files[kind]]!);
+    expect(toolset).toMatchObject({ status: "failed", error: expect.stringMatching(/\b401\b/) });
   });
 
   test.each(scenarios)("$name", ({ user_prompt, expected_output, calls }) => {
