@@ -59,7 +59,7 @@ export interface AccountClient {
 }
 
 /**
- * IAM and STS clients that act in one of moto's accounts, as somebody there who may do everything.
+ * IAM and STS clients with every permission in one of moto's accounts.
  *
  * @param url moto's, or that of the STS front before it.
  * @param partition default `aws`.

@@ -10,36 +10,51 @@ import { type Decision, type KeyResolver, WebIdentityCheck } from "./webIdentity
 export type { Decision, KeyResolver } from "./webIdentity.js";
 
 export interface StsFrontArgs {
-  /** Where moto answers. */
+  /** URL of moto. */
   motoUrl: string;
-  /** Key sets by issuer (with `https://`). A map may be changed while the front runs. */
+  /** Key sets by issuer (with `https://`). A map can change while the server runs. */
   keys: ReadonlyMap<string, JSONWebKeySet> | KeyResolver;
   /** The accounts' quota for trust policies, in characters that are not white space; default 2048. */
   trustPolicyLimit?: number;
-  /** Default: any free one. */
+  /** Default: a free port. */
   port?: number;
 }
 
 export interface StsFront {
-  /** AWS_ENDPOINT_URL for everybody. */
+  /** AWS_ENDPOINT_URL of every client. */
   url: string;
-  /** Every AssumeRoleWithWebIdentity so far, oldest first. */
+  /** Decisions on AssumeRoleWithWebIdentity, oldest first. */
   decisions: Decision[];
   close(): Promise<void>;
 }
 
-/** More than AWS takes in any form: a bound for this process's memory. */
+/** Bounds this process's memory; larger than any form that AWS accepts. */
 const FORM_LIMIT = 16_777_216;
 const WEB_IDENTITY = "AssumeRoleWithWebIdentity";
+/** STS actions that reach moto. It returns credentials for any SAML assertion, so AssumeRoleWithSAML is not listed. */
+const stsActions: readonly string[] = [
+  "AssumeRole",
+  WEB_IDENTITY,
+  "GetAccessKeyInfo",
+  "GetCallerIdentity",
+  "GetFederationToken",
+  "GetSessionToken",
+];
+/** Strict, so that this front and moto read the same service and region. */
+const SIGNATURE = /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\/\d{8}\/([a-z0-9-]+)\/([a-z0-9-]+)\/aws4_request,/;
 
 /**
- * What moto leaves out, on loopback in front of it. AssumeRoleWithWebIdentity is decided for real: the token's
- * signature by its issuer's key, its times, its issuer and audience against the OIDC providers of the role's account,
- * and the role's trust policy, all as moto has them at that moment; a refusal looks as STS writes it. IAM's limits on
- * sizes and on OIDC providers are kept. Everything else goes to moto as it came.
+ * An HTTP server on loopback that adds to moto the checks of STS and IAM. It decides AssumeRoleWithWebIdentity from the
+ * token's signature (by the issuer's key), its times, its issuer and audience (by the OIDC providers of the role's
+ * account), and the role's trust policy, all as moto stores them at that moment. Errors have STS's codes and messages.
+ * It enforces IAM's limits on sizes and on the number of OIDC providers.
  *
- * AssumeRole is not checked, and moto must not enforce policies (`/moto-api/reset-auth`) while sessions are taken: it
- * cannot tell who sends an unsigned request.
+ * Only known forms of a request pass: a Signature Version 4 header for a service other than STS and IAM, or a form of the
+ * query protocol for those two. An unsigned request can only be AssumeRoleWithWebIdentity. Everything else returns
+ * 400, because moto accepts requests that AWS does not.
+ *
+ * AssumeRole is not checked, and moto must not enforce policies (`/moto-api/reset-auth`) while credentials are issued: it
+ * cannot identify the sender of an unsigned request.
  */
 export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   const { motoUrl, keys, trustPolicyLimit = TRUST_POLICY_LIMIT, port = 0 } = args;
@@ -55,19 +70,29 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const query = new URL(request.url ?? "/", motoUrl).searchParams;
-    const body = mayBeForm(request) ? await readAll(request) : undefined;
-    const parameters = new URLSearchParams([...query, ...new URLSearchParams(body?.toString("utf8"))]);
-    const actions = parameters.getAll("Action");
-    refuseDisguises(request, body);
-    if (actions.includes(WEB_IDENTITY)) {
-      // What is checked must be what moto reads: of two values it might take the other.
-      refuseDuplicates(parameters);
+    const signer = signerOf(request);
+    if (signer !== undefined && !["iam", "sts"].includes(signer.service)) {
+      return forward(request, undefined, response, motoUrl, agent);
+    }
+    const { body, parameters } = await readForm(request);
+    const action = parameters.get("Action") ?? "";
+    if (signer?.service !== "iam" || action === WEB_IDENTITY) {
+      if (!(signer === undefined ? [WEB_IDENTITY] : stsActions).includes(action)) {
+        throw new AwsError("InvalidAction", `Could not find operation "${action}" of STS for this caller`);
+      }
+    }
+    if (action === WEB_IDENTITY) {
       const { decision, error } = await check.decide(parameters);
       decisions.push(decision);
       if (error !== undefined) return refuse(response, "sts", error);
-    } else if (BOUNDED_ACTIONS.includes(actions[0] ?? "")) {
-      const caller = callerOf(request, motoUrl);
+    } else if (signer?.service === "iam" && BOUNDED_ACTIONS.includes(action)) {
+      const { accessKeyId, region } = signer;
+      // moto derives the account from the access key and does not verify the signature.
+      const caller = new IAMClient({
+        endpoint: motoUrl,
+        region,
+        credentials: { accessKeyId, secretAccessKey: "local" },
+      });
       try {
         await checkIamQuotas(parameters, caller, trustPolicyLimit);
       } catch (error) {
@@ -94,14 +119,53 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   };
 }
 
+interface Signer {
+  readonly accessKeyId: string;
+  readonly region: string;
+  readonly service: string;
+}
+
 /**
- * Requests of the query protocol, and all in which moto would look for an action whatever their type says: those that
- * nobody signed and those signed for STS or IAM.
+ * Who signed a request and for which service, undefined for an unsigned one.
+ *
+ * @throws AwsError when the header is not a Signature Version 4.
  */
-function mayBeForm({ method, headers }: IncomingMessage): boolean {
-  if (method !== "POST") return false;
-  const { authorization, "content-type": type = "" } = headers;
-  return authorization === undefined || /x-www-form-urlencoded/i.test(type) || /\/(sts|iam)\//.test(authorization);
+function signerOf({ headers: { authorization } }: IncomingMessage): Signer | undefined {
+  if (authorization === undefined) return undefined;
+  const [, accessKeyId, region, service] = SIGNATURE.exec(authorization) ?? [];
+  if (accessKeyId === undefined || region === undefined || service === undefined) {
+    throw new AwsError("IncompleteSignature", "The Authorization header is not a Signature Version 4");
+  }
+  return { accessKeyId, region, service };
+}
+
+/**
+ * The parameters of a query-protocol request, with the body as it came.
+ *
+ * @throws AwsError for any form that moto could read differently from this front.
+ */
+async function readForm(request: IncomingMessage): Promise<{ body: Buffer | undefined; parameters: URLSearchParams }> {
+  const { method, url = "", headers } = request;
+  const [path, query = ""] = url.split(/\?(.*)/s, 2);
+  const isPost = method === "POST";
+  const malformed = (why: string) => new AwsError("MalformedQueryString", why);
+  if (!isPost && method !== "GET") throw malformed(`${method} is not a method of the query protocol`);
+  if (path !== "/") throw malformed("the path is not /");
+  for (const name of ["content-encoding", "transfer-encoding", "x-amz-target"]) {
+    if (headers[name] !== undefined) throw malformed(`the header ${name} is not accepted`);
+  }
+  if (isPost && query !== "") throw malformed("parameters are in the URL and not in the body");
+  if (!isPost && Number(headers["content-length"] ?? 0) > 0) throw malformed("a GET request has a body");
+  if (isPost && !/^application\/x-www-form-urlencoded(;\s*charset=utf-8)?$/i.test(headers["content-type"] ?? "")) {
+    throw malformed("the content type is not application/x-www-form-urlencoded");
+  }
+  const body = isPost ? await readAll(request) : undefined;
+  const parameters = new URLSearchParams(body?.toString("utf8") ?? query);
+  const names = [...parameters.keys()];
+  // Of two values, moto could use the one that was not checked.
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw malformed(`${twice} is given more than once`);
+  return { body, parameters };
 }
 
 async function readAll(request: IncomingMessage): Promise<Buffer> {
@@ -115,37 +179,12 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-/** STS speaks forms only; moto would take the action from a header or a body of another type too, past the check. */
-function refuseDisguises({ headers }: IncomingMessage, body: Buffer | undefined): void {
-  const type = headers["content-type"] ?? "application/x-www-form-urlencoded";
-  const hidden = !/x-www-form-urlencoded/i.test(type) && body?.includes(WEB_IDENTITY);
-  if (hidden || String(headers["x-amz-target"]).endsWith(WEB_IDENTITY)) {
-    throw new AwsError("MalformedQueryString", `${WEB_IDENTITY} is sent as a form`);
-  }
-}
-
-function refuseDuplicates(parameters: URLSearchParams): void {
-  const names = [...parameters.keys()];
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new AwsError("MalformedQueryString", `${twice} is given more than once`);
-}
-
-/** IAM as the one who sent the request: moto tells accounts by the access key and does not look at the signature. */
-function callerOf({ headers }: IncomingMessage, motoUrl: string): IAMClient {
-  const scope = /Credential=([^/,\s]+)\/\d+\/([a-z0-9-]+)\//.exec(headers.authorization ?? "");
-  return new IAMClient({
-    endpoint: motoUrl,
-    region: scope?.[2] ?? "us-east-1",
-    credentials: { accessKeyId: scope?.[1] ?? "unsigned", secretAccessKey: "local" },
-  });
-}
-
 function refuse(response: ServerResponse, service: "iam" | "sts", error: AwsError): void {
   if (response.headersSent) return void response.destroy();
   response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(service, error));
 }
 
-/** Sends a request to moto as it came, and moto's answer back as it comes. */
+/** Sends a request to moto and its response back, both unchanged. */
 function forward(
   request: IncomingMessage,
   body: Buffer | undefined,
@@ -153,7 +192,7 @@ function forward(
   motoUrl: string,
   agent: Agent,
 ): void {
-  // Node has answered "Expect: 100-continue" by itself, and each hop has its own connection.
+  // Node itself answers "Expect: 100-continue", and each hop has its own connection.
   const { expect: _, connection: __, ...headers } = request.headers;
   const { hostname, port } = new URL(motoUrl);
   const onward = httpRequest(

@@ -1,29 +1,29 @@
 import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
 import { exportJWK, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload, SignJWT } from "jose";
 
-/** What a service account's token says; a claim that is given replaces the right one, undefined leaves it out. */
+/** Claims of a service account's token. A given claim replaces the default one; undefined removes it. */
 export interface TokenArgs {
   namespace: string;
   serviceAccount: string;
-  /** Default `sts.amazonaws.com`, as a projected volume for IRSA asks for. */
+  /** Default `sts.amazonaws.com`, the audience of IRSA's projected volume. */
   audience?: string;
-  /** From now; negative makes a token that has run out. Default 3600. */
+  /** From now; a negative value makes an expired token. Default: 3600. */
   expiresInSeconds?: number;
   iss?: string;
   sub?: string;
   aud?: string | string[];
-  azp?: string;
+  azp?: string | string[];
   exp?: number;
   nbf?: number;
   iat?: number;
   jti?: string;
 }
 
-/** A cluster's token issuer with a key pair of its own: what EKS keeps behind `https://oidc.eks.…/id/<ID>`. */
+/** A cluster's token issuer with its own key pair, as EKS has at `https://oidc.eks.…/id/<ID>`. */
 export class ClusterIssuer {
   private readonly key;
   private readonly publicKey;
-  /** Key id as the API server makes it: SHA-256 of the public key's DER form. */
+  /** Key id as the API server computes it: SHA-256 of the public key's DER form. */
   readonly keyId: string;
 
   /** @param issuerUrl with `https://`. */
@@ -41,11 +41,11 @@ export class ClusterIssuer {
     return { keys: [{ ...(await exportJWK(this.publicKey)), kid: this.keyId, alg: "RS256", use: "sig" }] };
   }
 
-  /** A projected service-account token: RS256, with the claims that EKS writes. */
+  /** A projected service-account token: RS256, with EKS's claims. */
   token({ namespace, serviceAccount, audience, expiresInSeconds, ...claims }: TokenArgs): Promise<string> {
     const now = Math.floor(Date.now() / 1000);
     const expires = now + (expiresInSeconds ?? 3600);
-    // A token that has run out was issued before it did.
+    // An expired token was issued before its expiry.
     const issued = Math.min(now, expires - 600);
     return this.sign({
       aud: [audience ?? "sts.amazonaws.com"],
@@ -65,7 +65,7 @@ export class ClusterIssuer {
     });
   }
 
-  /** Signs any claims with this issuer's key; `header` replaces what the header would say. */
+  /** Signs any claims with this issuer's key; `header` replaces header parameters. */
   sign(claims: JWTPayload, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
     return new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: this.keyId, ...header }).sign(this.key);
   }

@@ -70,7 +70,7 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
   return undefined;
 }
 
-/** Principals that a web identity can match: providers, and everybody (`"*"`, which `{"AWS": "*"}` means too). */
+/** Principals that a web identity can match: OIDC providers and everyone (`"*"`, also written `{"AWS": "*"}`). */
 function principals({ Principal }: Statement): string[] {
   if (Principal === undefined) return [];
   if (Principal === "*") return ["*"];

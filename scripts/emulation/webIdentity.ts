@@ -5,24 +5,28 @@ import { AwsError } from "./awsError.js";
 import { homeRegion } from "./moto.js";
 import { evaluateTrust } from "./trustEvaluation.js";
 
-/** Gives the key set that an issuer (with `https://`) serves, or undefined when nobody serves one there. */
+/** Gives the key set that an issuer (with `https://`) serves, or undefined when it serves none. */
 export type KeyResolver = (issuer: string) => JSONWebKeySet | undefined | Promise<JSONWebKeySet | undefined>;
 
-/** One AssumeRoleWithWebIdentity call as it was decided. */
+/** The decision on one AssumeRoleWithWebIdentity call. */
 export interface Decision {
   roleArn: string;
-  /** `iss` and `sub` as the token says them, empty when it is not readable; believed only when allowed. */
+  /** `iss` and `sub` of the token, empty when it is not readable; verified only when allowed. */
   issuer: string;
   subject: string;
   allowed: boolean;
-  /** STS's error code, when refused. */
+  /** STS's error code of a rejection. */
   code?: string;
-  /** More than STS would tell: the statement or condition that decided. */
+  /** The statement or condition that decided, which STS does not return. */
   reason: string;
 }
 
-/** What STS accepts for OIDC: no shared secrets, no `none`. */
+/** Signature algorithms of OIDC tokens: no shared secrets, no `none`. */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
+/** Characters. Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html */
+const TOKEN_LIMIT = 20_000;
+/** AWS does not publish its tolerance for `iat`; this is the one of Signature Version 4. */
+const CLOCK_SKEW_SECONDS = 300;
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/(?:[\u0021-\u007e]+\/)?([\w+=,.@-]+)$/;
 
 const NOT_AUTHORIZED = new AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403);
@@ -31,7 +35,7 @@ const NO_KEY = new AwsError(
   "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
 );
 
-/** Decides AssumeRoleWithWebIdentity by what moto has stored at that moment in the role's account. */
+/** Decides AssumeRoleWithWebIdentity from what moto stores at that moment in the role's account. */
 export class WebIdentityCheck {
   private readonly clients = new Map<string, IAMClient>();
 
@@ -41,25 +45,25 @@ export class WebIdentityCheck {
   ) {}
 
   /**
-   * @param parameters of the request, as in the query protocol.
-   * @returns the decision, with the error to answer when it is a refusal. Its order is STS's: request, token and
+   * @param parameters of the request in the query protocol.
+   * @returns the decision, with the error to return for a rejection. The order of checks is STS's: request, token and
    * provider, signature, time, audience, then the role.
    */
   async decide(parameters: URLSearchParams): Promise<{ decision: Decision; error?: AwsError }> {
     const roleArn = parameters.get("RoleArn") ?? "";
     let claims: JWTPayload = {};
-    const told = () => ({ roleArn, issuer: claims.iss ?? "", subject: claims.sub ?? "" });
+    const subject = () => ({ roleArn, issuer: claims.iss ?? "", subject: claims.sub ?? "" });
     try {
       checkRequest(parameters);
       const token = parameters.get("WebIdentityToken") ?? "";
       claims = readable(token);
       const reason = await this.check(roleArn, token, claims.iss ?? "", Number(parameters.get("DurationSeconds")));
-      return { decision: { ...told(), allowed: true, reason } };
+      return { decision: { ...subject(), allowed: true, reason } };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { code, message } = error.answer;
       const reason = error.message === "" ? message : error.message;
-      return { decision: { ...told(), allowed: false, code, reason }, error: error.answer };
+      return { decision: { ...subject(), allowed: false, code, reason }, error: error.answer };
     }
   }
 
@@ -82,14 +86,14 @@ export class WebIdentityCheck {
     }
     const claims = await verified(token, await this.keys(issuer));
     const audiences = claims.azp === undefined ? [claims.aud].flat() : [claims.azp];
-    if (!audiences.some((audience) => provider.ClientIDList?.includes(String(audience)))) {
+    if (!audiences.some((audience) => typeof audience === "string" && provider.ClientIDList?.includes(audience))) {
       throw new Refusal(
         invalid("Incorrect token audience"),
         `audience ${audiences.join(", ")} is not a client of ${providerArn}`,
       );
     }
     const role = answer?.Role;
-    if (role === undefined || role.Arn !== roleArn) throw new Refusal(NOT_AUTHORIZED, `there is no role ${roleArn}`);
+    if (role === undefined || role.Arn !== roleArn) throw new Refusal(NOT_AUTHORIZED, `role ${roleArn} does not exist`);
     const document = JSON.parse(decodeURIComponent(role.AssumeRolePolicyDocument!)) as PolicyDocument;
     const verdict = evaluateTrust(document, { providerArn, claims });
     if (!verdict.allowed) throw new Refusal(NOT_AUTHORIZED, verdict.reason);
@@ -120,7 +124,7 @@ export class WebIdentityCheck {
   }
 }
 
-/** A refusal on its way out: STS's answer, and in the message what STS keeps to itself. */
+/** A rejection: STS's error, and in the message the reason that STS does not return. */
 class Refusal extends Error {
   constructor(
     readonly answer: AwsError,
@@ -138,6 +142,11 @@ function checkRequest(parameters: URLSearchParams): void {
   const session = parameters.get("RoleSessionName") ?? "";
   if (!/^[\w+=,.@-]{2,64}$/.test(session)) {
     throw constraint(session, "roleSessionName", "Member must have 2 to 64 characters of [\\w+=,.@-]");
+  }
+  const length = parameters.get("WebIdentityToken")?.length ?? 0;
+  if (length > TOKEN_LIMIT) {
+    const rule = `Member must have length less than or equal to ${TOKEN_LIMIT}`;
+    throw constraint(`${length} characters`, "webIdentityToken", rule);
   }
   const duration = parameters.get("DurationSeconds");
   if (duration !== null && !(/^\d+$/.test(duration) && Number(duration) >= 900 && Number(duration) <= 43_200)) {
@@ -163,16 +172,19 @@ function readable(token: string): JWTPayload {
   } catch {
     throw new Refusal(notJwt);
   }
-  throw new Refusal(notJwt, "the token names no issuer");
+  throw new Refusal(notJwt, "the token has no issuer");
 }
 
-/** The claims of a token whose signature and times hold. */
+/** The claims of a token whose signature and times are valid. */
 async function verified(token: string, keys: JSONWebKeySet | undefined): Promise<JWTPayload> {
-  if (keys === undefined) throw new Refusal(NO_KEY, "nobody serves keys for this issuer");
+  if (keys === undefined) throw new Refusal(NO_KEY, "the issuer serves no keys");
   try {
     const requiredClaims = ["exp", "iat", "sub", "aud"];
     const { payload } = await jwtVerify(token, createLocalJWKSet(keys), { algorithms: ALGORITHMS, requiredClaims });
-    if (typeof payload.sub !== "string") throw new errors.JWTInvalid("the sub claim is not a text");
+    if (typeof payload.sub !== "string") throw new errors.JWTInvalid("the sub claim is not a string");
+    if (payload.iat! > Date.now() / 1000 + CLOCK_SKEW_SECONDS) {
+      throw new errors.JWTClaimValidationFailed("the iat claim is in the future", payload, "iat");
+    }
     return payload;
   } catch (error) {
     if (error instanceof errors.JWTExpired) {
@@ -184,7 +196,7 @@ async function verified(token: string, keys: JSONWebKeySet | undefined): Promise
         ),
       );
     }
-    if (error instanceof errors.JWKSNoMatchingKey) throw new Refusal(NO_KEY, "the issuer has no key of this id");
+    if (error instanceof errors.JWKSNoMatchingKey) throw new Refusal(NO_KEY, "the issuer has no key with this id");
     if (error instanceof errors.JOSEError) {
       throw new Refusal(
         invalid("The web identity token that was passed could not be validated by AWS."),
@@ -195,7 +207,7 @@ async function verified(token: string, keys: JSONWebKeySet | undefined): Promise
   }
 }
 
-/** moto takes the account from this header before it looks at the keys; no session has to be made there. */
+/** moto takes the account from this header, so that no session is needed there. */
 function inAccount<T extends { middlewareStack: { add(middleware: never, options: never): void } }>(
   command: T,
   accountId: string,
@@ -208,7 +220,7 @@ function inAccount<T extends { middlewareStack: { add(middleware: never, options
   return command;
 }
 
-/** An answer of IAM, or undefined when there is no such entity. */
+/** A response of IAM, or undefined when the entity does not exist. */
 async function found<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import {
   CreateOpenIDConnectProviderCommand,
   CreatePolicyCommand,
@@ -12,7 +13,7 @@ import {
   GetCallerIdentityCommand,
   STSClient,
 } from "@aws-sdk/client-sts";
-import type { JSONWebKeySet } from "jose";
+import { decodeJwt, type JSONWebKeySet } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { trustPolicy } from "../../../policies/trust.js";
 import { Processes } from "../../../scripts/common/processes.js";
@@ -75,12 +76,14 @@ const assume = async (change: Partial<AssumeRoleWithWebIdentityCommandInput> = {
     }),
   );
 
+const right = async () => decodeJwt(await cluster.token(subject));
+
 describe("AssumeRoleWithWebIdentity", () => {
   beforeEach(() => {
     front.decisions.length = 0;
   });
 
-  it("gives keys that act as the role, and records why", async () => {
+  it("returns credentials of the role and records the reason", async () => {
     const { Credentials, AssumedRoleUser } = await assume();
     expect(AssumedRoleUser?.Arn).toBe(`arn:aws:sts::${account}:assumed-role/Reader/pod`);
     expect(Credentials?.SessionToken).toBeTruthy();
@@ -121,7 +124,7 @@ describe("AssumeRoleWithWebIdentity", () => {
       },
     ],
     [
-      "nobody serves the issuer's keys",
+      "an issuer that serves no keys",
       async () => ({ WebIdentityToken: await keyless.token(subject) }),
       {
         name: "InvalidIdentityTokenException",
@@ -176,37 +179,62 @@ describe("AssumeRoleWithWebIdentity", () => {
       { name: "ValidationError", message: expect.stringContaining("at 'roleSessionName'") },
     ],
     [
-      "an ARN of something else",
-      async () => ({ RoleArn: `arn:aws:iam::${account}:user/somebody` }),
-      { name: "ValidationError", message: `arn:aws:iam::${account}:user/somebody is invalid` },
+      "an ARN of a user",
+      async () => ({ RoleArn: `arn:aws:iam::${account}:user/reader` }),
+      { name: "ValidationError", message: `arn:aws:iam::${account}:user/reader is invalid` },
     ],
-  ])("refuses as STS does: %s", async (_, change, error) => {
+    [
+      "a valid token above 20,000 characters",
+      async () => ({ WebIdentityToken: await cluster.sign({ ...(await right()), padding: "x".repeat(20_000) }) }),
+      { name: "ValidationError", message: expect.stringContaining("length less than or equal to 20000") },
+    ],
+    [
+      "an authorized party that is a list",
+      async () => ({ WebIdentityToken: await cluster.token({ ...subject, azp: ["sts.amazonaws.com"] }) }),
+      { name: "InvalidIdentityTokenException", message: "Incorrect token audience" },
+    ],
+    [
+      "issued an hour ahead",
+      async () => ({
+        WebIdentityToken: await cluster.token({ ...subject, iat: Math.floor(Date.now() / 1000) + 3600 }),
+      }),
+      { name: "InvalidIdentityTokenException", message: expect.stringContaining("could not be validated by AWS") },
+    ],
+  ])("rejects as STS does: %s", async (_, change, error) => {
     await expect(assume(await change())).rejects.toMatchObject(error);
     expect(front.decisions).toHaveLength(1);
     expect(front.decisions[0]).toMatchObject({ allowed: false, code: expect.any(String), reason: expect.any(String) });
   });
 
-  it("keeps to itself which condition refused, and tells it in the decision", async () => {
+  it("accepts a token of up to 20,000 characters and an iat within the clock's tolerance", async () => {
+    const claims = await right();
+    const padding = "x".repeat(13_000);
+    const WebIdentityToken = await cluster.sign({ ...claims, iat: claims.iat! + 60, padding });
+    expect(WebIdentityToken.length).toBeGreaterThan(17_000);
+    await expect(assume({ WebIdentityToken })).resolves.toBeDefined();
+  });
+
+  it("reports the condition that failed in the decision and not in the response", async () => {
     await expect(
       assume({ WebIdentityToken: await cluster.token({ ...subject, namespace: "other" }) }),
     ).rejects.toThrow();
     expect(front.decisions[0]!.reason).toContain(':sub is "system:serviceaccount:other:multi-account-mcp-sa", not');
   });
 
-  it("takes what the role allows to the second", async () => {
+  it("accepts the role's maximum session duration", async () => {
     await expect(assume({ DurationSeconds: 7200 })).resolves.toBeDefined();
   });
 
-  it("reads the trust policy anew for each call", async () => {
+  it("reads the trust policy for each call", async () => {
     const update = (PolicyDocument: string) =>
       iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument }));
-    await update(trust().replace("multi-account-mcp-sa", "somebody-else"));
+    await update(trust().replace("multi-account-mcp-sa", "another-account"));
     await expect(assume()).rejects.toMatchObject({ name: "AccessDenied" });
     await update(trust());
     await expect(assume()).resolves.toBeDefined();
   });
 
-  it("says that it cannot judge a condition that it does not know, and lets nobody in", async () => {
+  it("returns an error for a condition operator that it does not support", async () => {
     const PolicyDocument = trust().replace("StringEquals", "StringEqualsIgnoreCase");
     await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument }));
     const answer = await post({ WebIdentityToken: await cluster.token(subject) });
@@ -229,10 +257,22 @@ describe("AssumeRoleWithWebIdentity", () => {
   });
 });
 
-/** A web-identity request by hand, for what no SDK would send. */
+/** A web-identity request in a form that no SDK sends. */
 async function post(
   change: Record<string, string>,
-  { query = "", headers = {}, wrap = (form: URLSearchParams): string => form.toString() } = {},
+  {
+    method = "POST",
+    path = "/",
+    query = "",
+    headers = {},
+    wrap = (form: URLSearchParams): BodyInit => form.toString(),
+  }: {
+    method?: string;
+    path?: string;
+    query?: string;
+    headers?: Record<string, string>;
+    wrap?: (form: URLSearchParams) => BodyInit;
+  } = {},
 ) {
   const form = new URLSearchParams({
     Action: "AssumeRoleWithWebIdentity",
@@ -242,19 +282,20 @@ async function post(
     WebIdentityToken: "garbage",
     ...change,
   });
-  const answer = await fetch(`${front.url}/${query}`, {
-    method: "POST",
+  const answer = await fetch(`${front.url}${path}${query}`, {
+    method,
+    signal: AbortSignal.timeout(20_000),
     headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
     body: wrap(form),
   });
   return { status: answer.status, text: await answer.text() };
 }
 
-describe("ways around the check", () => {
-  const signed = (service: string) => ({
-    authorization: `AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
-  });
+const signed = (service: string, accessKeyId = "AKIA") => ({
+  authorization: `AWS4-HMAC-SHA256 Credential=${accessKeyId}/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
+});
 
+describe("request forms that AWS does not accept", () => {
   it.each<[string, () => ReturnType<typeof post>]>([
     ["signed", () => post({}, { headers: signed("sts") })],
     ["with another content type", () => post({}, { headers: { ...signed("sts"), "content-type": "text/plain" } })],
@@ -270,22 +311,51 @@ describe("ways around the check", () => {
       "with the token twice",
       async () => post({ WebIdentityToken: await cluster.token(subject) }, { query: "?WebIdentityToken=x" }),
     ],
+    ["PUT with a bad token", () => post({}, { method: "PUT" })],
+    ["PATCH with a bad token", () => post({}, { method: "PATCH" })],
+    ["DELETE, signed", () => post({}, { method: "DELETE", headers: signed("sts") })],
+    ["PUT, signed for IAM", () => post({ Action: "CreateRole" }, { method: "PUT", headers: signed("iam") })],
+    ["a path of moto's", () => post({}, { path: "/sts_us-east-1/" })],
+    ["a path of moto's, signed", () => post({}, { path: "/anything", headers: signed("sts") })],
+    [
+      "a compressed body",
+      () => post({}, { headers: { "content-encoding": "gzip" }, wrap: (form) => gzipSync(form.toString()) }),
+    ],
+    ["JSON", () => post({}, { headers: { "content-type": "application/json" } })],
+    ["without a content type", () => post({}, { headers: { "content-type": "" } })],
+    ["an older signature", () => post({}, { headers: { authorization: "AWS AKIA:signature" } })],
+    ["a service name in capitals", () => post({}, { headers: signed("STS") })],
+    ["a service name with a domain", () => post({}, { headers: signed("sts.us-east-1.amazonaws.com") })],
+    ["unsigned, another action of STS", () => post({ Action: "GetCallerIdentity" })],
+    ["unsigned, an action of IAM", () => post({ Action: "ListUsers" })],
+    ["unsigned, SAML", () => post({ Action: "AssumeRoleWithSAML", SAMLAssertion: "x", PrincipalArn: roleArn })],
+    ["signed, SAML", () => post({ Action: "AssumeRoleWithSAML" }, { headers: signed("sts") })],
+    ["no action", () => post({ Action: "" })],
     ["with an escaped action", () => post({}, { wrap: (form) => form.toString().replace("Action=A", "Action=%41") })],
-  ])("are shut: %s", async (_, send) => {
+  ])("are rejected: %s", async (_, send) => {
     const { status, text } = await send();
     expect(status).toBe(400);
-    expect(text).toMatch(/<Code>(InvalidIdentityToken|MalformedQueryString)<\/Code>/);
+    expect(text).toMatch(/<Code>(InvalidIdentityToken|MalformedQueryString|InvalidAction|IncompleteSignature)<\/Code>/);
     expect(text).not.toContain("AccessKeyId");
   });
 
-  it("are shut for GET too", async () => {
+  it("are rejected: a bad token by GET", async () => {
     const query = new URLSearchParams({ RoleArn: roleArn, RoleSessionName: "pod", WebIdentityToken: "x" });
     const answer = await fetch(`${front.url}/?Action=AssumeRoleWithWebIdentity&Version=2011-06-15&${query}`);
     expect(answer.status).toBe(400);
     expect(await answer.text()).toContain("<Code>InvalidIdentityToken</Code>");
   });
 
-  it("need nothing but the right token to be open", async () => {
+  it("are rejected with a valid token too, so that the form alone decides", async () => {
+    const WebIdentityToken = await cluster.token(subject);
+    const gzip = { headers: { "content-encoding": "gzip" }, wrap: (form: URLSearchParams) => gzipSync(`${form}`) };
+    for (const form of [{ method: "PUT" }, { method: "PATCH" }, { path: "/sts_us-east-1/" }, gzip]) {
+      const { status, text } = await post({ WebIdentityToken }, form);
+      expect({ status, code: /<Code>(\w+)/.exec(text)?.[1] }).toEqual({ status: 400, code: "MalformedQueryString" });
+    }
+  });
+
+  it("do not include a form with a valid token", async () => {
     const { status, text } = await post({ WebIdentityToken: await cluster.token(subject) });
     expect(status).toBe(200);
     expect(text).toContain("<AccessKeyId>");
@@ -293,7 +363,7 @@ describe("ways around the check", () => {
 });
 
 describe("IAM's limits", () => {
-  /** A trust policy of just so many characters that are not white space, with plenty that are. */
+  /** A trust policy of `size` characters without white space, and with white space to ignore. */
   const trustOf = (size: number) => {
     const bare = trust().length;
     return trust().replace('"Statement"', `"Id":"${"x".repeat(size - bare - '"Id":"",'.length)}",\n\t  "Statement"`);
@@ -330,7 +400,7 @@ describe("IAM's limits", () => {
     await wide.close();
   });
 
-  it("inline policies: 10240 in sum, the replaced one not counted", async () => {
+  it("inline policies: 10240 in total without the replaced one", async () => {
     const put = (PolicyName: string, size: number) =>
       iam.send(new PutRolePolicyCommand({ RoleName: "Reader", PolicyName, PolicyDocument: permissions(size) }));
     await put("one", 6000);
@@ -350,7 +420,7 @@ describe("IAM's limits", () => {
     await expect(create("large", 6145)).rejects.toThrow("Cannot exceed quota for PolicySize: 6144");
   });
 
-  it("OIDC providers: 100 in an account; one that is there already is a conflict", async () => {
+  it("OIDC providers: 100 in an account, and an existing one is a conflict", async () => {
     const crowded = await accountClient(front.url, "333333333333");
     const create = (number: number) =>
       crowded.iam.send(new CreateOpenIDConnectProviderCommand({ Url: `https://issuer.example/${number}` }));
@@ -365,10 +435,8 @@ describe("IAM's limits", () => {
 });
 
 describe("everything else", () => {
-  it("reaches moto as it came, and its answer comes back: 5 MB each way", async () => {
-    const headers = {
-      authorization: `AWS4-HMAC-SHA256 Credential=${admin.credentials.accessKeyId}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0`,
-    };
+  it("is forwarded unchanged, and so is the response: 5 MB each way", async () => {
+    const headers = signed("s3", admin.credentials.accessKeyId);
     const url = `${front.url}/a-bucket`;
     expect((await fetch(url, { method: "PUT", headers })).status).toBe(200);
     const content = Buffer.alloc(5 * 1024 * 1024, "0123456789abcdef");
@@ -383,10 +451,11 @@ describe("everything else", () => {
     expect(Account).toBe(account);
   });
 
-  it("is a clear answer when moto is gone", async () => {
+  it("returns 503 when moto does not run", async () => {
     const orphan = await startStsFront({ motoUrl: "http://127.0.0.1:9", keys });
     const answer = await fetch(`${orphan.url}/`, {
       method: "POST",
+      headers: signed("iam"),
       body: new URLSearchParams({ Action: "ListUsers" }),
     });
     expect(answer.status).toBe(503);
