@@ -159,6 +159,7 @@ export async function readSettings(
     partition: partitionOf(config.organization.region),
     permissions: await policies.ofStack(partitionOf(config.organization.region)),
   };
+  await policies.checkExceptions();
   stop();
 
   const { clusters, image, mcp, ...rest } = config;

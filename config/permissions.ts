@@ -1,10 +1,11 @@
-/** Permission policies of the accounts: the program's own, or a file of the stack or of the account. */
+/** Permission policies of the accounts: the default policy, or a file of the stack or of the account. */
 import { readFileSync } from "node:fs";
-import { loadCatalogue } from "../policies/catalogue.js";
+import { loadCatalogue, servicesOf } from "../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type Finding } from "../policies/checks.js";
 import { writesAllowed } from "../policies/hosted.js";
 import { PolicyShapeError, parsePolicy } from "../policies/parse.js";
 import { type PermissionPlan, PolicySizeError, permissionPolicies } from "../policies/permissions.js";
+import { allowedActions } from "../policies/simulate.js";
 import { listOf, type PolicyDocument } from "../policies/types.js";
 import { type Path, type Problems, pathText } from "./problems.js";
 import type { Config, TargetAccountConfig } from "./schema.js";
@@ -18,7 +19,7 @@ const expected: Record<Finding["kind"], string> = {
   sensitive: "actions that iam.sensitiveReads leaves open",
 };
 
-/** Reads and checks every policy file once, however many accounts share it. */
+/** Reads and checks every policy file once, regardless of the number of accounts that use it. */
 export class PolicySource {
   private readonly plans = new Map<string, Promise<PermissionPlan>>();
 
@@ -28,12 +29,12 @@ export class PolicySource {
     private readonly warnings: string[],
   ) {}
 
-  /** Holds `iam.additionalActions` to what the default policy is held to. */
+  /** Applies the checks of the default policy to `iam.additionalActions`. */
   async checkAdditionalActions(): Promise<void> {
     const { additionalActions, sensitiveReads, sensitiveReadsExcept } = this.config.iam;
     if (additionalActions.length === 0) return;
     const findings = await checkAdditionalActions(additionalActions, { sensitiveReads, sensitiveReadsExcept });
-    // They are a list, not yet a statement, to whoever wrote them.
+    // The key holds a list of actions and not a statement.
     const plain = findings.map((finding) => ({
       ...finding,
       message: finding.message.replace(/^Statement\[0\] \(AdditionalActions\):? /, ""),
@@ -41,7 +42,36 @@ export class PolicySource {
     this.report(["iam", "additionalActions"], undefined, plain);
   }
 
-  /** The plan of the account at a place in the list; one that has problems is empty. */
+  /** Reports each entry of `iam.sensitiveReadsExcept` that no permission policy allows. Call it after the plans. */
+  async checkExceptions(): Promise<void> {
+    const { sensitiveReads, sensitiveReadsExcept } = this.config.iam;
+    if (sensitiveReads !== "deny" || sensitiveReadsExcept.length === 0) return;
+    const plans = await Promise.all(this.plans.values());
+    // The problems of an empty plan are reported already.
+    if (plans.some(({ policies }) => policies.length === 0)) return;
+    const catalogue = await loadCatalogue(servicesOf(sensitiveReadsExcept));
+    for (const [index, pattern] of sensitiveReadsExcept.entries()) {
+      const actions = catalogue.matching(pattern);
+      const opened = plans.some(
+        ({ policies }) =>
+          allowedActions(
+            policies.map(({ document }) => document),
+            actions,
+          ).length > 0,
+      );
+      if (opened || actions.length === 0) continue;
+      this.problems.say(
+        ["iam", "sensitiveReadsExcept", index],
+        `"${pattern}" has no effect, because no permission policy of this stack allows it`,
+        "an action that the permission policies allow",
+        this.config.iam.policyFile === undefined
+          ? "Add it to iam.additionalActions too, or remove it here."
+          : "Allow it in the policy file or in iam.additionalActions too, or remove it here.",
+      );
+    }
+  }
+
+  /** The plan of the account at an index of the list; a plan with problems is empty. */
   of(account: Pick<TargetAccountConfig, "policyFile">, index: number, partition: string): Promise<PermissionPlan> {
     const file = account.policyFile ?? this.config.iam.policyFile;
     const path: Path =
@@ -54,7 +84,7 @@ export class PolicySource {
     return plan;
   }
 
-  /** The plan of accounts without a file of their own. */
+  /** The plan of accounts without their own policy file. */
   ofStack(partition: string): Promise<PermissionPlan> {
     return this.of({}, 0, partition);
   }
@@ -89,7 +119,7 @@ export class PolicySource {
       if (holmes.hosted) await this.warnOfWrites(path, plan);
       return plan;
     } catch (error) {
-      // The faults of form are reported already.
+      // checkPolicy has already reported them.
       if (error instanceof PolicyShapeError) return none;
       if (!(error instanceof PolicySizeError)) throw error;
       this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, IAM's limit`, error.message);
@@ -97,7 +127,7 @@ export class PolicySource {
     }
   }
 
-  /** Our own server refuses writes as well; the hosted one does not, so there the policies are the only guard. */
+  /** This program's server rejects writes too; the hosted server does not, so that only the policies prevent them. */
   private async warnOfWrites(path: Path, { policies }: PermissionPlan): Promise<void> {
     const writes = writesAllowed(
       policies.map(({ document }) => document),
@@ -106,7 +136,7 @@ export class PolicySource {
     if (writes.length === 0) return;
     const named = writes.slice(0, 5).join(", ") + (writes.length > 5 ? ", …" : "");
     this.warnings.push(
-      `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writes.length} writing actions (${named}), and the hosted AWS MCP server carries them out. IAM is the only guard there.`,
+      `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writes.length === 1 ? "1 write action" : `${writes.length} write actions`} (${named}), and the hosted AWS MCP server does not reject them. Only IAM prevents writes there.`,
     );
   }
 

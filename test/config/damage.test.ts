@@ -504,6 +504,16 @@ describe("IAM", () => {
       ],
     ],
     [
+      "a denial to leave open that no policy allows",
+      { "iam.sensitiveReadsExcept": ["lambda:GetFunction", "secretsmanager:*GetSecretValue"] },
+      [
+        "iam.sensitiveReadsExcept[1]",
+        '"secretsmanager:*GetSecretValue" has no effect, because no permission policy of this stack allows it',
+        "an action that the permission policies allow",
+        "Add it to iam.additionalActions too, or remove it here",
+      ],
+    ],
+    [
       "a region twice",
       { "iam.allowedRegions": ["us-east-1", "us-east-1"] },
       ["iam.allowedRegions[1]", '"us-east-1"', "each entry once"],

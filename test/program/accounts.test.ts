@@ -346,6 +346,6 @@ test("with the hosted server a policy that writes is told of, loudly, because no
     });
   expect((await hosted([])).warnings.join("\n")).not.toContain("HOLMES CAN WRITE");
   expect((await hosted(["ec2:StopInstances"])).warnings.join("\n")).toMatch(
-    /HOLMES CAN WRITE: .*1 writing actions \(ec2:StopInstances\)/,
+    /HOLMES CAN WRITE: .*1 write action \(ec2:StopInstances\)/,
   );
 });
