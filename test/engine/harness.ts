@@ -1,6 +1,17 @@
 /** The real Pulumi engine on a file backend, with moto as AWS: what the engine tests share. */
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -263,6 +274,19 @@ export class Engine {
   async stop(): Promise<void> {
     await this.aws?.close();
     await this.processes.stopAll();
+    this.endLeftovers();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A killed CLI leaves its language host, which has a process group of its own. */
+  private endLeftovers(): void {
+    if (!existsSync("/proc")) return;
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        if (readlinkSync(`/proc/${pid}/cwd`) === this.folder) process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended, or belongs to another user.
+      }
+    }
   }
 }

@@ -6,6 +6,7 @@ import {
   DeleteOpenIDConnectProviderCommand,
   DeleteRolePermissionsBoundaryCommand,
   DeleteRolePolicyCommand,
+  DetachRolePolicyCommand,
   GetOpenIDConnectProviderCommand,
   GetRoleCommand,
   type IAMClient,
@@ -40,6 +41,8 @@ export interface Change {
   readonly says: RegExp;
   /** What resolves it; default: `pulumi up --refresh`. */
   readonly command?: RegExp;
+  /** What that command does. */
+  readonly undo?: (target: Target) => Promise<unknown>;
 }
 
 const trust =
@@ -156,6 +159,7 @@ export const changes: readonly Change[] = [
     code: "policy-of-others",
     says: /Extra/,
     command: /delete-role-policy --role-name EKSMultiAccountMCPRole --policy-name Extra/,
+    undo: ({ iam }) => iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: "Extra" })),
   },
   {
     name: "a managed policy is attached",
@@ -164,6 +168,8 @@ export const changes: readonly Change[] = [
     code: "policy-of-others",
     says: /Attached/,
     command: /detach-role-policy --role-name EKSMultiAccountMCPRole --policy-arn \S+Attached/,
+    undo: ({ iam, accountId }) =>
+      iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn: `arn:aws:iam::${accountId}:policy/Attached` })),
   },
   {
     name: "the audience is removed from the provider",
