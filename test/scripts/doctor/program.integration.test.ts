@@ -127,7 +127,7 @@ describe("a change behind Pulumi's back", () => {
     const own = await emulation.account(name.replaceAll(/\W/g, "-"), (script) => script.managedPolicy("Boundary"));
     const made = await program({
       clusters: [cluster("alpha", "A")],
-      targetAccounts: [{ ...own, description: "Test" }],
+      targetAccounts: [own],
       iam: { tags: { team: "platform" }, permissionsBoundary: "Boundary" },
     });
     const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
