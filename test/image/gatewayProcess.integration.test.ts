@@ -78,7 +78,8 @@ describe("the gateway's process", () => {
     ]);
     // One answer to initialize and one to each request: no notification, nobody else's answer.
     expect([first.received.length, second.received.length]).toEqual([2, 3]);
-    expect(child.output()).toBe("");
+    // The server's stderr, and nothing else.
+    expect(child.output()).toBe("starting\n");
   });
 
   it("passes an answer of 5 MB", async () => {
@@ -118,8 +119,7 @@ describe("the gateway's process", () => {
     const session = await RawSession.open(endpoint);
     void session.request("exit", { code });
     expect(await ended(child)).toBe(expected);
-    // Once the server has spoken, its own output may hold answers.
-    expect(child.output()).toBe(`[supergateway] The stdio server ended: code=${code}, signal=null\n`);
+    expect(child.output()).toBe(`starting\n[supergateway] The stdio server ended: code=${code}, signal=null\n`);
     session.close();
   });
 
@@ -131,10 +131,10 @@ describe("the gateway's process", () => {
     session.close();
   });
 
-  it("tells what the server said when it did not even start", async () => {
+  it("prints what the server wrote to stderr before it failed to start", async () => {
     const { child } = await start("broken");
     expect(await child.exited).toBe(1);
-    expect(child.output()).toContain("[supergateway] The stdio server ended: code=0, signal=null\nstarting");
+    expect(child.output()).toBe("starting\n[supergateway] The stdio server ended: code=0, signal=null\n");
   });
 
   it.each(["", "stubborn"])("ends well on SIGTERM, with a session open (server %j)", async (mood) => {
@@ -142,7 +142,8 @@ describe("the gateway's process", () => {
     const session = await RawSession.open(endpoint);
     child.kill("SIGTERM");
     expect(await ended(child)).toBe(0);
-    expect(child.output()).toBe("");
+    // The server's stderr, and nothing else.
+    expect(child.output()).toBe("starting\n");
     session.close();
   });
 
