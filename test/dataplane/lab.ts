@@ -246,12 +246,14 @@ async function trust(url: string, accountId: string, { issuerUrl }: ClusterIssue
 
 /**
  * SSM's GetParameter, with answers as long and as late as a test needs: `/size/N/MARK` has a value of N characters,
- * `/hold/MARK` is answered when the test lets it go.
+ * `/slow/N/MARK` is answered after N ms, `/hold/MARK` when the test lets it go. GetParametersByPath of `/pages/N` has
+ * no last page, and N ms pass before each.
  */
 export class ParameterStore {
   private server: Server | undefined;
   private readonly held = new Map<string, () => void>();
   private readonly waiting = new Map<string, () => void>();
+  private pages = 0;
 
   /** The value of a parameter: its mark, over and over. */
   static value(name: string): string {
@@ -263,6 +265,11 @@ export class ParameterStore {
   /** Settles when the server has asked for the parameter, and so is in the middle of that call. */
   asked(name: string): Promise<void> {
     return this.held.has(name) ? Promise.resolve() : new Promise((resolve) => this.waiting.set(name, resolve));
+  }
+
+  /** Names of the parameters that the server waits for. */
+  get open(): readonly string[] {
+    return [...this.held.keys()];
   }
 
   release(name: string): void {
@@ -277,7 +284,11 @@ export class ParameterStore {
       const pieces: Buffer[] = [];
       request
         .on("data", (piece) => pieces.push(piece))
-        .on("end", () => this.answer(JSON.parse(Buffer.concat(pieces).toString()).Name, response));
+        .on("end", () => {
+          const { Name, Path } = JSON.parse(Buffer.concat(pieces).toString());
+          if (Path === undefined) this.answer(Name, response);
+          else this.page(Path, response);
+        });
     });
     await new Promise<void>((resolve) => this.server!.listen(0, "127.0.0.1", resolve));
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
@@ -288,17 +299,26 @@ export class ParameterStore {
     this.server?.closeAllConnections();
   }
 
+  private page(path: string, response: ServerResponse): void {
+    this.pages += 1;
+    const Parameters = [{ Name: `${path}/${this.pages}`, Type: "String", Value: "x" }];
+    setTimeout(() => reply(response, { Parameters, NextToken: `page ${this.pages}` }), Number(path.split("/")[2]));
+  }
+
   private answer(name: string, response: ServerResponse): void {
     const send = () =>
-      response
-        .writeHead(200, { "content-type": "application/x-amz-json-1.1" })
-        .end(JSON.stringify({ Parameter: { Name: name, Type: "String", Value: ParameterStore.value(name) } }));
+      reply(response, { Parameter: { Name: name, Type: "String", Value: ParameterStore.value(name) } });
+    const [, kind, milliseconds] = name.split("/");
+    if (kind === "slow") return void setTimeout(send, Number(milliseconds));
     if (!name.startsWith("/hold/")) return void send();
     this.held.set(name, send);
     this.waiting.get(name)?.();
     this.waiting.delete(name);
   }
 }
+
+const reply = (response: ServerResponse, body: unknown) =>
+  response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(body));
 
 /** Process ids of a process and of all below it, itself first (Linux). */
 export function family(pid: number): number[] {

