@@ -8,7 +8,7 @@ import {
 import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { JSONWebKeySet, JWTPayload } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { oidcProviderArn, type Subject, trustPolicy } from "../../policies/trust.js";
+import { oidcProviderArn, packTrustPolicies, type Subject, trustPolicy } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { Processes } from "../../scripts/common/processes.js";
 import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
@@ -16,8 +16,8 @@ import { type StsFront, startStsFront } from "../../scripts/emulation/stsFront.j
 import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
 import { evaluateTrust } from "../../scripts/emulation/trustEvaluation.js";
 
-// Two accounts, three clusters, two trusted service accounts; every document is the program's own. The `left` cluster
-// was trusted and is removed before the attacks; `stray` is a cluster whose provider account 1 has for somebody else.
+// Three accounts, three clusters, two trusted service accounts; every document is the program's own. The `left` cluster
+// was trusted and is removed before the attacks; `stray` is a cluster whose provider account 1 has for another purpose.
 const issuerOf = (region: string, digit: string) =>
   new ClusterIssuer(`https://oidc.eks.${region}.amazonaws.com/id/${digit.repeat(32)}`);
 const east = issuerOf("us-east-1", "A");
@@ -36,6 +36,8 @@ const roleName = "EKSMultiAccountMCPRole";
 const accounts = {
   "111111111111": { trusted: [east, west, left], others: [stray] },
   "222222222222": { trusted: [east], others: [] as ClusterIssuer[] },
+  // Narrowed to one cluster, although the account has the provider of another cluster of the stack.
+  "333333333333": { trusted: [east], others: [west] },
 };
 type AccountId = keyof typeof accounts;
 const accountIds = Object.keys(accounts) as AccountId[];
@@ -43,15 +45,18 @@ const accountIds = Object.keys(accounts) as AccountId[];
 const bare = (issuer: string) => issuer.replace("https://", "");
 const roleArn = (account: string) => `arn:aws:iam::${account}:role/${roleName}`;
 const providerArn = (account: string, issuer: string) => oidcProviderArn("aws", account, bare(issuer));
-const documentOf = (account: AccountId, without?: ClusterIssuer): PolicyDocument =>
-  trustPolicy({
+/** The account's trust policy, by the cluster names that the account trusts (targetAccounts[].clusters). */
+const documentOf = (account: AccountId, without?: ClusterIssuer): PolicyDocument => {
+  const [role] = packTrustPolicies({
     accountId: account,
     partition: "aws",
     subjects,
-    issuers: accounts[account].trusted
-      .filter((cluster) => cluster !== without)
-      .map(({ issuerUrl }) => ({ cluster: issuerUrl, issuer: bare(issuerUrl) })),
+    limit: 4096,
+    clusters: [east, west, left].map(({ issuerUrl }) => ({ name: issuerUrl, issuers: [bare(issuerUrl)] })),
+    trusted: accounts[account].trusted.filter((cluster) => cluster !== without).map(({ issuerUrl }) => issuerUrl),
   });
+  return role!.document;
+};
 
 /** What is left to attack when `left` is gone: every pair of an account and a cluster that it trusts. */
 const targets = accountIds.flatMap((account) =>
@@ -207,13 +212,28 @@ const attacks: Attack[] = [
     },
   },
   {
-    name: "another account's provider (a cluster that only that one trusts)",
+    name: "cluster of the stack that the account does not list, whose provider the account has",
+    code: "AccessDenied",
+    attempts: () =>
+      Promise.all(
+        subjects.map(async (subject) => {
+          const token = await west.token(subject);
+          const document = { providerArn: providerArn("333333333333", west.issuerUrl), claims: claimsIn(token) };
+          return { account: "333333333333", token, document };
+        }),
+      ),
+  },
+  {
+    name: "cluster of the stack that the account does not list, without a provider",
     code: "InvalidIdentityToken",
-    attempts: async () => {
-      const token = await west.token(mcp);
-      const document = { providerArn: providerArn("111111111111", west.issuerUrl), claims: claimsIn(token) };
-      return [{ account: "222222222222", token, document }];
-    },
+    attempts: () =>
+      Promise.all(
+        subjects.map(async (subject) => {
+          const token = await west.token(subject);
+          const document = { providerArn: providerArn("222222222222", west.issuerUrl), claims: claimsIn(token) };
+          return { account: "222222222222", token, document };
+        }),
+      ),
   },
   {
     name: "role that names another account's provider",
@@ -311,7 +331,7 @@ describe("every right pair is accepted", () => {
       expect(evaluateTrust(documentOf(account), identity).allowed).toBe(true);
       accepted += 1;
     }
-    expect(pairs).toHaveLength(8);
+    expect(pairs).toHaveLength(10);
     rows.push(["attempt", "through STS", "by the documents"]);
     const result = `accepted ${accepted} of ${pairs.length}`;
     rows.push(["right pair of cluster, subject and account", result, result]);
