@@ -113,7 +113,6 @@ export class PolicySource {
         allowedRegions: iam.allowedRegions,
         logContents: iam.logContents,
         dataPerimeter: iam.dataPerimeter,
-        hosted: holmes.hosted,
         ...(replacement === undefined ? {} : { replacement }),
       });
       if (holmes.hosted) await this.warnOfWrites(path, plan);

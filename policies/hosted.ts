@@ -4,14 +4,8 @@ import { allowedActions } from "./simulate.js";
 import type { PolicyDocument } from "./types.js";
 
 /**
- * What Holmes needs to talk to the hosted AWS MCP server and to call its reading tools; never CallReadWriteTool.
- * Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmcpserver.html
- */
-export const hostedActions: readonly string[] = ["aws-mcp:CallReadOnlyTool", "aws-mcp:InvokeMcp"];
-
-/**
- * The writes that policies allow (denied and reviewed ones left out), in the catalogue's order. The hosted server can write as
- * well, so with it these policies are the only guard: an empty list is what makes it read-only.
+ * Write actions that policies allow, without denied and reviewed ones, in the catalogue's order. The hosted AWS MCP
+ * server can write, and only these policies prevent it: it is read-only if the list is empty.
  */
 export function writesAllowed(documents: PolicyDocument[], catalogue: Catalogue): string[] {
   return allowedActions(documents, catalogue.actions)

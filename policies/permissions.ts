@@ -1,5 +1,4 @@
 import { groups } from "./groups.js";
-import { hostedActions } from "./hosted.js";
 import { matchesAction } from "./match.js";
 import { parsePolicy } from "./parse.js";
 import { sensitiveReadsDeny } from "./sensitiveReads.js";
@@ -25,8 +24,6 @@ export interface PermissionOptions {
   readonly dataPerimeter?: boolean;
   /** Regions that may be asked; every other one is denied explicitly, global services exempt. Empty: all. */
   readonly allowedRegions?: readonly string[];
-  /** Adds what the hosted AWS MCP server needs from its callers. Default: false. */
-  readonly hosted?: boolean;
   /** The user's own document in place of the service groups; the denials above still come first. */
   readonly replacement?: PolicyDocument;
 }
@@ -250,9 +247,5 @@ function allowances(options: PermissionOptions): Statement[] {
     options.replacement === undefined
       ? groups.filter(({ id }) => !disabled.has(id)).flatMap(({ sid, actions }) => allow(sid, effective(actions)))
       : parsePolicy(options.replacement).Statement;
-  return [
-    ...main,
-    ...allow("HostedMcpServer", options.hosted === true ? hostedActions : []),
-    ...allow("AdditionalActions", options.additionalActions ?? []),
-  ];
+  return [...main, ...allow("AdditionalActions", options.additionalActions ?? [])];
 }

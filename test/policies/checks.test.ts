@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type FindingKind } from "../../policies/checks.js";
-import { hostedActions, writesAllowed } from "../../policies/hosted.js";
+import { writesAllowed } from "../../policies/hosted.js";
 import { permissionPolicies } from "../../policies/permissions.js";
 import type { PolicyDocument } from "../../policies/types.js";
 
@@ -24,7 +24,7 @@ describe("checkPolicy", () => {
   });
 
   it("has nothing to say about the default policy", async () => {
-    for (const { document } of permissionPolicies({ policyName: "P", partition: "aws", hosted: true }).policies) {
+    for (const { document } of permissionPolicies({ policyName: "P", partition: "aws" }).policies) {
       const own = document.Statement.filter(({ Effect }) => Effect === "Allow");
       expect(await findings({ ...document, Statement: own }, "allow")).toEqual([]);
     }
@@ -146,9 +146,7 @@ describe("checkAdditionalActions", () => {
 
 describe("writesAllowed", () => {
   const documents = (options = {}) =>
-    permissionPolicies({ policyName: "P", partition: "aws", hosted: true, ...options }).policies.map(
-      ({ document }) => document,
-    );
+    permissionPolicies({ policyName: "P", partition: "aws", ...options }).policies.map(({ document }) => document);
 
   it("names none for the default policy: reviewed actions change nothing, whatever the catalogue calls them", () => {
     expect(writesAllowed(documents(), catalogue)).toEqual([]);
@@ -165,9 +163,5 @@ describe("writesAllowed", () => {
       "ec2:DeleteTags",
       "aws-mcp:CallReadWriteTool",
     ]);
-  });
-
-  it("knows the server's own actions, none of which writes", () => {
-    for (const action of hostedActions) expect(catalogue.matching(action)[0]?.level).toMatch(/^(Read|List)$/);
   });
 });

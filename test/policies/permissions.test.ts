@@ -32,19 +32,10 @@ describe("permissionPolicies", () => {
     expect(policies[0]!.limit).toBe(10240);
   });
 
-  test("is inline too with the actions for the hosted server and a few of the user's", () => {
-    const options = { hosted: true, additionalActions: ["sagemaker:Describe*", "sagemaker:List*"] };
+  test("is inline too with a few additional actions", () => {
+    const options = { additionalActions: ["sagemaker:Describe*", "sagemaker:List*"] };
     expect(plan(options).placement).toBe("inline");
-    expect(sids(documents(options)[0]!).slice(-2)).toEqual(["HostedMcpServer", "AdditionalActions"]);
-  });
-
-  test("never allows the hosted server's writing tool", () => {
-    expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:InvokeMcp" }).decision).toBe("allowed");
-    expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:CallReadOnlyTool" }).decision).toBe("allowed");
-    expect(evaluate(documents({ hosted: true }), { action: "aws-mcp:CallReadWriteTool" }).decision).toBe(
-      "implicitDeny",
-    );
-    expect(evaluate(documents(), { action: "aws-mcp:InvokeMcp" }).decision).toBe("implicitDeny");
+    expect(sids(documents(options)[0]!).slice(-2)).toEqual(["ReadOnly", "AdditionalActions"]);
   });
 
   test("gives the same text for the same options", () => {

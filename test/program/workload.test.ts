@@ -461,7 +461,7 @@ describe("what Holmes is given", () => {
     });
   });
 
-  test("is the hosted server's where that is used, with its own actions and no write among them", async () => {
+  test("is the hosted server's in hosted mode, and the policy stays the default one", async () => {
     const evaluation = await changed("dev", (config) =>
       Object.assign(config, { mcp: { enabled: false }, holmes: { hosted: true } }),
     );
@@ -477,7 +477,8 @@ describe("what Holmes is given", () => {
     const policy = String(
       ofType(evaluation, ":RolePolicy")[0]?.open.policy ?? ofType(evaluation, ":Policy").map(({ open }) => open.policy),
     );
-    expect(policy).toContain("aws-mcp:CallReadOnlyTool");
-    expect(policy).not.toMatch(/CallReadWriteTool"|aws-mcp:\*/);
+    // Since its general availability the hosted server is authorized by the actions that it calls.
+    expect(policy).toContain("ec2:Describe*");
+    expect(policy).not.toContain("aws-mcp:");
   });
 });
