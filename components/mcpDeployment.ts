@@ -103,13 +103,7 @@ export class McpDeployment extends pulumi.ComponentResource {
       ? [
           new k8s.core.v1.Secret(
             child("env"),
-            {
-              metadata: { ...metadata, name: envSecret(name) },
-              // One by one, so that the plan shows the names.
-              stringData: Object.fromEntries(
-                Object.entries(mcp.env).map(([key, value]) => [key, pulumi.secret(value)]),
-              ),
-            },
+            { metadata: { ...metadata, name: envSecret(name) }, stringData: pulumi.secret(mcp.env) },
             inside("env"),
           ),
         ]

@@ -17,7 +17,7 @@ export interface Registered {
   /** Name of the explicit provider; undefined for components and providers, empty for a default provider. */
   readonly provider: string | undefined;
   readonly custom: boolean;
-  /** Inputs as registered; a secret is the text `[secret]`, so that manifests keep their types. */
+  /** Inputs as registered; each text of a secret is `[secret]`. */
   readonly inputs: Record<string, unknown>;
   /** Inputs with the secrets in them, for those who act on the registration. */
   readonly open: Record<string, unknown>;
@@ -184,8 +184,15 @@ const isSecret = (value: object) => (value as Record<string, unknown>)[signature
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);
   if (typeof value !== "object" || value === null) return value;
-  if (isSecret(value)) return "[secret]";
+  if (isSecret(value)) return redacted((value as { value?: unknown }).value);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
+}
+
+/** The shape stays, so that a manifest with a secret is one that an API server accepts. */
+function redacted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(redacted);
+  if (typeof value !== "object" || value === null) return "[secret]";
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)]));
 }
 
 function opened(value: unknown): unknown {

@@ -80,6 +80,13 @@ const NODE = {
     annotations: { "kwok.x-k8s.io/node": "fake" },
     labels: { "kubernetes.io/hostname": "fake", "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64" },
   },
+  // kwok keeps it. Its own default has no ephemeral storage.
+  status: Object.fromEntries(
+    ["capacity", "allocatable"].map((key) => [
+      key,
+      { cpu: "1k", memory: "1Ti", pods: "1M", "ephemeral-storage": "1Ti" },
+    ]),
+  ),
 };
 
 /**

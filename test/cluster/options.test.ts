@@ -23,8 +23,8 @@ describe.skipIf(binary === undefined)("workload with options", () => {
   const get = async (namespace: string, ...args: string[]) =>
     JSON.parse(await kubectl(["get", "-n", namespace, "-o", "json", ...args]));
   /** Applies the dev stack with a changed config, and waits for its Deployment. */
-  const deploy = async (change: Parameters<typeof changed>[1]): Promise<KubernetesObject[]> => {
-    const text = manifests(await changed("dev", change), "dev-cluster");
+  const deploy = async (change: Parameters<typeof changed>[1], secretKeys?: string[]): Promise<KubernetesObject[]> => {
+    const text = manifests(await changed("dev", change, secretKeys), "dev-cluster");
     await kubectl(["apply", "--server-side", "--validate=strict", "-f", "-"], text);
     const rendered = objects(text);
     const { name, namespace } = rendered.find(({ kind }) => kind === "Deployment")!.metadata;
@@ -35,37 +35,43 @@ describe.skipIf(binary === undefined)("workload with options", () => {
 
   test("several replicas over HTTP, with everything about placement, are available and may lose one at a time", async () => {
     await kubectl(["create", "priorityclass", "observability", "--value=1000"]);
-    const rendered = await deploy((config) => {
-      config.kubernetes = { namespace: "http" };
-      config.mcp = {
-        transport: "streamable-http",
-        replicas: 3,
-        priorityClassName: "observability",
-        imagePullSecrets: ["registry"],
-        nodeSelector: { "kubernetes.io/os": "linux" },
-        tolerations: [{ key: "dedicated", operator: "Equal", value: "tools", effect: "NoSchedule" }],
-        affinity: {
-          podAntiAffinity: {
-            preferredDuringSchedulingIgnoredDuringExecution: [
-              {
-                weight: 100,
-                podAffinityTerm: {
-                  topologyKey: "topology.kubernetes.io/zone",
-                  labelSelector: { matchLabels: { app: "aws-api-mcp-server" } },
+    const rendered = await deploy(
+      (config) => {
+        config.kubernetes = { namespace: "http" };
+        config.mcp = {
+          transport: "streamable-http",
+          replicas: 3,
+          priorityClassName: "observability",
+          imagePullSecrets: ["registry"],
+          nodeSelector: { "kubernetes.io/os": "linux" },
+          tolerations: [{ key: "dedicated", operator: "Equal", value: "tools", effect: "NoSchedule" }],
+          affinity: {
+            podAntiAffinity: {
+              preferredDuringSchedulingIgnoredDuringExecution: [
+                {
+                  weight: 100,
+                  podAffinityTerm: {
+                    topologyKey: "topology.kubernetes.io/zone",
+                    labelSelector: { matchLabels: { app: "aws-api-mcp-server" } },
+                  },
                 },
-              },
-            ],
+              ],
+            },
           },
-        },
-        podLabels: { team: "platform" },
-        podAnnotations: { "example.com/owner": "platform" },
-        env: { HTTPS_PROXY: "http://proxy.example:3128" },
-        extraVolumes: [{ name: "authorities", configMap: { name: "authorities", optional: true } }],
-        extraVolumeMounts: [{ name: "authorities", mountPath: "/etc/authorities", readOnly: true }],
-        denyList: ["aws logs start-query"],
-      };
-    });
+          podLabels: { team: "platform" },
+          podAnnotations: { "example.com/owner": "platform" },
+          env: { HTTPS_PROXY: "http://proxy.example:3128" },
+          networkPolicy: { egressPorts: [443, 3128] },
+          extraVolumes: [{ name: "authorities", configMap: { name: "authorities", optional: true } }],
+          extraVolumeMounts: [{ name: "authorities", mountPath: "/etc/authorities", readOnly: true }],
+          denyList: ["aws logs start-query"],
+        };
+      },
+      ["mcp"],
+    );
     expect(kinds(rendered)).toContain("PodDisruptionBudget");
+    // The environment's, and the tokens' in both namespaces.
+    expect(kinds(rendered).filter((kind) => kind === "Secret")).toHaveLength(3);
 
     const { items: pods } = await get("http", "pods", "-l", "app=aws-api-mcp-server,team=platform");
     expect(pods).toHaveLength(3);
