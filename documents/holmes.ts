@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import type { Settings } from "../config/settings.js";
 import type { Profile } from "./awsConfigFile.js";
 import { endpoint } from "./names.js";
-import { hasTokens, tokenSecrets } from "./workload.js";
+import { hasTokens, tokenSecrets, usesLegacyImage } from "./workload.js";
 
 /** YAML texts for one cluster. */
 export interface HolmesConfig {
@@ -27,7 +27,7 @@ export function holmesConfig(settings: Settings, profiles: readonly Profile[]): 
     mcpServers: settings.mcp.enabled
       ? yaml(servers)
       : settings.holmes.hosted
-        ? yaml({ mcp_servers: hostedServers(profiles) })
+        ? yaml({ mcp_servers: hostedServers(settings, profiles) })
         : undefined,
     helmValues: yaml(values),
     robustaValues: yaml({ holmes: values }),
@@ -54,27 +54,37 @@ function mcpServers(settings: Settings, profiles: readonly Profile[]) {
         url: endpoint(settings.mcp, settings.kubernetes.namespace),
         ...(hasTokens(settings.mcp) ? { extra_headers: { Authorization: `Bearer {{ env.${tokenVariable} }}` } } : {}),
       },
-      llm_instructions: instructions(settings.defaultProfile, profiles),
+      llm_instructions: instructions(settings.defaultProfile, usesLegacyImage(settings) ? accountLines(profiles) : []),
     },
   };
 }
 
-/** One entry per account for someone at a terminal: the hosted server takes one identity per connection. */
-function hostedServers(profiles: readonly Profile[]) {
+/** Region of the hosted server's endpoint and of the signatures for it. The config rejects a region without an endpoint. */
+const hostedRegion = ({ holmes }: Pick<Settings, "holmes">, { region }: Profile) => holmes.hostedRegion ?? region;
+
+/** One entry per account for the Holmes CLI: the hosted server takes one identity per connection. */
+function hostedServers(settings: Settings, profiles: readonly Profile[]) {
   return Object.fromEntries(
-    profiles.map(({ name, region, description }) => [
-      `aws_${name}`,
+    profiles.map((profile) => [
+      `aws_${profile.name}`,
       {
-        description: description === "" ? `AWS account ${name}` : description,
-        config: { mode: "aws", region, profile: name },
+        description: `${oneLine(profile.description) || `AWS account ${profile.name}`}: account ${profile.accountId}, default region ${profile.region}`,
+        config: { mode: "aws", region: hostedRegion(settings, profile), profile: profile.name },
+        llm_instructions: [
+          `aws___run_script calls the AWS APIs of account ${profile.accountId}. Use region ${profile.region} unless the question names another one.`,
+          "A call takes 10 to 20 seconds: combine the API calls of a question in one script, and return only the fields that you need.",
+          notAllowed,
+        ].join("\n"),
       },
     ]),
   );
 }
 
 /** `mcpAddons.aws` of Holmes' chart: its own pod, or the hosted AWS MCP server. */
-function addon({ holmes, kubernetes, defaultProfile }: Settings, profiles: readonly Profile[]) {
-  const region = profiles.find(({ name }) => name === defaultProfile)?.region;
+function addon(settings: Settings, profiles: readonly Profile[]) {
+  const { holmes, kubernetes, defaultProfile } = settings;
+  const first = profiles.find(({ name }) => name === defaultProfile);
+  const region = first && (holmes.hosted ? hostedRegion(settings, first) : first.region);
   return {
     enabled: true,
     ...(holmes.hosted
@@ -93,32 +103,41 @@ function addon({ holmes, kubernetes, defaultProfile }: Settings, profiles: reado
   };
 }
 
+const oneLine = (text: string) => text.replace(/\s+/g, " ").trim();
+
 const accountLines = (profiles: readonly Profile[]) =>
   profiles.map(
     ({ name, accountId, region, description }) =>
-      `- --profile ${name}: account ${accountId}, default region ${region}${description === "" ? "" : ` (${description.replace(/\s+/g, " ").trim()})`}`,
+      `- --profile ${name}: account ${accountId}, default region ${region}${description === "" ? "" : ` (${oneLine(description)})`}`,
   );
 
-/** What the model has to know: which profile is which account, how failures look, and the Container Insights recipe. */
-export function instructions(defaultProfile: string, profiles: readonly Profile[]): string {
+const notAllowed =
+  "Access is read-only. Not allowed is not the same as not found: after AccessDenied or a refusal, report which action is not allowed in which account, and do not repeat the call.";
+
+/**
+ * What the model must know beside the description of `call_aws`, which lists the accounts, limits and refusals.
+ *
+ * @param accounts one line per account, for the legacy image, whose description of `call_aws` lists none; else empty
+ */
+export function instructions(defaultProfile: string, accounts: readonly string[] = []): string {
+  const legacy = [
+    "Every command of call_aws needs --profile. A result with an `error` field is a failure. Accounts:",
+    ...accounts,
+  ];
   return [
-    "Use call_aws with AWS CLI commands to investigate AWS. Access is read-only: never try to change anything.",
-    "",
-    "Accounts. Every command must carry --profile; without it there are no credentials:",
-    ...accountLines(profiles),
-    `When the question does not tell the account, begin with --profile ${defaultProfile} and try the others before you report that something does not exist.`,
-    "Add --region when the resource is in another region than the profile's default.",
-    "",
-    "Answers. A tool result with an `error` field is a failure, even though the call itself succeeded: say what failed and for which profile, and never present it as an empty result. AccessDenied means that the policy does not allow the call: do not repeat it.",
-    "Ask for little: use --query, filters, --max-items and time ranges.",
-    "",
-    "What changed: aws cloudtrail lookup-events with --start-time and --lookup-attributes shows who changed what.",
-    "",
+    ...(accounts.length === 0 ? [] : legacy),
+    `If the question names no account, begin with --profile ${defaultProfile}. Before you report that a resource does not exist, run the command for every account, as a list in one call, and with --region where it can be in another region. Report each account that fails by its profile.`,
+    notAllowed,
+    "Alternatives to what is denied by default:",
+    "- Lambda function: `aws logs filter-log-events --log-group-name /aws/lambda/NAME --filter-pattern ERROR --start-time EPOCH_MS`; metrics in AWS/Lambda: `aws cloudwatch get-metric-statistics --namespace AWS/Lambda --metric-name Throttles --dimensions Name=FunctionName,Value=NAME --start-time START --end-time END --period 300 --statistics Sum`",
+    "- ECS task definition: `aws ecs describe-services --cluster CLUSTER --services NAME` and `aws ecs describe-tasks --cluster CLUSTER --tasks TASK`",
+    "Costs: `aws ce get-cost-and-usage --time-period Start=DATE,End=DATE --granularity DAILY --metrics UnblendedCost --group-by Type=DIMENSION,Key=SERVICE`. Do not use --filter: its inline JSON fails.",
+    "What changed: `aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue=NAME --start-time START --max-items 20`",
     "Pods that were killed or restarted (CloudWatch Container Insights):",
-    "1. Find the log groups: aws logs describe-log-groups --log-group-name-prefix /aws/containerinsights/ --profile PROFILE",
-    "2. /aws/containerinsights/CLUSTER/performance has Type=Pod and Type=Container records. Query them with aws logs start-query and aws logs get-query-results around the time of the incident.",
-    "3. OOM kill: the container's last termination reason is OOMKilled with exit code 137 (SIGKILL). Compare container_memory_working_set with container_memory_limit (pod_memory_utilization_over_pod_limit near 100 %) just before it.",
-    "4. Restarts: number_of_container_restarts, or pod_number_of_container_restarts in the metrics namespace ContainerInsights (aws cloudwatch get-metric-data with the dimensions ClusterName, Namespace, PodName).",
-    "5. Exit code 137 without memory pressure points to a failed liveness probe or an eviction: look at /aws/containerinsights/CLUSTER/dataplane and at the node's metrics.",
+    "1. Log groups: `aws logs describe-log-groups --log-group-name-prefix /aws/containerinsights/`",
+    "2. The performance log group has records with Type=Pod and Type=Container. Query them around the incident: `aws logs start-query --log-group-name /aws/containerinsights/CLUSTER/performance --start-time EPOCH --end-time EPOCH --query-string 'filter Type=\"Container\"'`, then `aws logs get-query-results --query-id QUERY`",
+    "3. OOM kill: last termination reason OOMKilled, exit code 137. Compare container_memory_working_set with container_memory_limit (pod_memory_utilization_over_pod_limit near 100 %).",
+    "4. Restarts: number_of_container_restarts in the records, pod_number_of_container_restarts in the metrics namespace ContainerInsights (dimensions ClusterName, Namespace, PodName).",
+    "5. Exit code 137 without memory pressure: a failed liveness probe or an eviction. See /aws/containerinsights/CLUSTER/dataplane and the node's metrics.",
   ].join("\n");
 }

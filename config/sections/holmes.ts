@@ -1,6 +1,6 @@
 import { doc, flag, object, oneOf, text, textMap } from "../fields.js";
 import { rules } from "../limits.js";
-import { type Rule, row } from "../rules.js";
+import { type Rule, row, rows } from "../rules.js";
 
 /** Regions with an endpoint of the hosted AWS MCP server (AWS General Reference, autumn 2026). */
 const hostedRegions = [
@@ -42,6 +42,22 @@ export const holmesSchema = object({
 });
 
 export const holmesRules: readonly Rule[] = [
+  {
+    says: "With `hosted`, `hostedRegion` is required if the region of an account has no endpoint of the hosted server.",
+    check: (config, problems, _isSecret) => {
+      const holmes = row(config.holmes);
+      if (holmes.hosted !== true || holmes.hostedRegion !== undefined) return;
+      const without = rows(config.targetAccounts)
+        .map(({ region }) => region ?? rows(config.clusters)[0]?.region)
+        .filter((region) => typeof region === "string" && !(hostedRegions as readonly string[]).includes(region));
+      if (without.length === 0) return;
+      problems.say(
+        ["holmes", "hostedRegion"],
+        `nothing, and accounts in ${[...new Set(without)].join(", ")}, which have no endpoint`,
+        `one of ${hostedRegions.join(", ")}`,
+      );
+    },
+  },
   {
     says: "`hosted` only with `mcp.enabled: false`.",
     check: (config, problems, _isSecret) => {

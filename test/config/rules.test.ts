@@ -123,7 +123,14 @@ const cases: Record<string, readonly Case[]> = {
     ["dev", { "mcp.authentication.tokens": ["x".repeat(32)] }, "mcp.authentication.tokens", "mcp.authentication.type"],
     ["dev", { "mcp.metrics.port": 8000 }, "mcp.metrics.port"],
   ],
-  holmes: [["dev", { "holmes.hosted": true }, "holmes.hosted"]],
+  holmes: [
+    [
+      "dev",
+      { "mcp.enabled": false, "holmes.hosted": true, "targetAccounts[1].region": "eu-north-1" },
+      "holmes.hostedRegion",
+    ],
+    ["dev", { "holmes.hosted": true }, "holmes.hosted"],
+  ],
   verify: [["dev", { "verify.skipProfiles": ["dev", "sandbox"] }, "verify.skipProfiles"]],
   organization: [
     [

@@ -430,20 +430,25 @@ describe("what Holmes is given", () => {
     expect(parse(holmes(dev).helmValues).additionalEnvVars).toBeUndefined();
   });
 
-  test("tells the model each account's --profile, that an error field is a failure, and the Container Insights recipe", () => {
+  test("tells the model what the description of call_aws does not: --region, denied actions, Container Insights", () => {
     const { llm_instructions: text } = parse(holmes(dev).helmValues).mcp_servers.aws_api;
-    expect(text).toContain("--profile sandbox: account 222222222222");
-    expect(text).toMatch(/`error` field is a failure/);
+    expect(text).not.toContain("222222222222");
+    for (const word of ["--region", "Not allowed is not the same as not found"]) expect(text).toContain(word);
     for (const word of ["OOMKilled", "137", "container_memory_limit", "number_of_container_restarts"])
       expect(text).toContain(word);
   });
 
-  test("survives any description", async () => {
+  test("lists the accounts, with any description, for the legacy image only", async () => {
     const description = `Colon: "quote" 'single' # hash {brace}`;
-    const evaluation = await changed("dev", ({ targetAccounts }) => Object.assign(targetAccounts[0], { description }));
-    expect(parse(holmes(evaluation).robustaValues).holmes.mcp_servers.aws_api.llm_instructions).toContain(
-      `(${description})`,
-    );
+    const evaluation = await changed("dev", (config) => {
+      Object.assign(config, {
+        image: { prebuilt: "us-central1-docker.pkg.dev/genuine-flight-317411/devel/aws-api-mcp-server:1.0.1" },
+      });
+      Object.assign(config.targetAccounts[0], { description });
+    });
+    const { llm_instructions: text } = parse(holmes(evaluation).robustaValues).holmes.mcp_servers.aws_api;
+    expect(text).toContain(`(${description})`);
+    expect(text).toMatch(/`error` field is a failure/);
   });
 
   test("is the chart's own add-on where our server is switched off", async () => {
@@ -465,6 +470,9 @@ describe("what Holmes is given", () => {
     const evaluation = await changed("dev", (config) =>
       Object.assign(config, { mcp: { enabled: false }, holmes: { hosted: true } }),
     );
+    const { description, llm_instructions } = parse(holmes(evaluation).mcpServers!).mcp_servers.aws_sandbox;
+    expect(description).toBe("Sandbox account: account 222222222222, default region us-west-2");
+    expect(llm_instructions).toContain("aws___run_script");
     expect(parse(holmes(evaluation).helmValues).mcpAddons.aws).toMatchObject({
       hosted: { enabled: true },
       config: { region: "us-east-1" },
@@ -474,6 +482,11 @@ describe("what Holmes is given", () => {
       region: "us-west-2",
       profile: "sandbox",
     });
+    const other = await changed("dev", (config) =>
+      Object.assign(config, { mcp: { enabled: false }, holmes: { hosted: true, hostedRegion: "eu-west-1" } }),
+    );
+    expect(parse(holmes(other).helmValues).mcpAddons.aws.config).toEqual({ region: "eu-west-1" });
+    expect(parse(holmes(other).mcpServers!).mcp_servers.aws_sandbox.config.region).toBe("eu-west-1");
     const policy = String(
       ofType(evaluation, ":RolePolicy")[0]?.open.policy ?? ofType(evaluation, ":Policy").map(({ open }) => open.policy),
     );
