@@ -77,6 +77,8 @@ export interface LocalPod {
   readonly tokenFile: string;
   /** Bearer token of the server's clients, where one is required. */
   readonly bearerToken: string | undefined;
+  /** Environment of the process. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>;
 }
 
 /** Starts the pod's container and waits until it answers. */
@@ -106,17 +108,15 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   const [command, ...rest] = words.flatMap((word, index) =>
     words[index - 1] === "--stdio" ? shellCommand(word, args.image) : (args.image[word] ?? rewrite(word)),
   );
-  const child = processes.start("MCP server", command!, rest, {
-    cwd: folder,
-    env: { ...environment, ...args.environment, PATH: process.env.PATH },
-  });
+  const env = { ...environment, ...args.environment, PATH: process.env.PATH };
+  const child = processes.start("MCP server", command!, rest, { cwd: folder, env });
   await waitForHttp(`http://127.0.0.1:${port}${container.startupProbe?.httpGet?.path ?? "/"}`, {
     child,
     timeoutMs: 180_000,
   });
   const tokens = environment.HOLMES_AWS_MCP_TOKENS_FILE;
   const bearerToken = tokens === undefined ? undefined : readFileSync(tokens, "utf8").split("\n")[0];
-  return { child, port, tokenFile, bearerToken };
+  return { child, port, tokenFile, bearerToken, environment: env };
 }
 
 /** Rewrites paths of the pod's mounts in one pass, so that no path is rewritten twice. */

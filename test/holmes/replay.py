@@ -27,7 +27,7 @@ for path in job["configs"]:
     for toolset in loaded:
         toolset.enabled = True
         toolset.check_prerequisites()
-        out["toolsets"].setdefault(path, {})[toolset.name] = {"status": toolset.status.value, "error": toolset.error, "tools": [tool.name for tool in toolset.tools]}
+        out["toolsets"].setdefault(path, {})[toolset.name] = {"status": toolset.status.value, "error": toolset.error, "tools": [tool.name for tool in toolset.tools], "schema": json.dumps([tool.get_openai_format() for tool in toolset.tools])}
     if path == job.get("ask"):
         executor = ToolExecutor(loaded)
         llm = ToolCallingLLM(executor, 40, config._get_llm(), tool_results_dir=None)

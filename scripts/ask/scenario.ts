@@ -3,11 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { Settings } from "../../config/settings.js";
-import { projectFolder } from "../../scripts/common/command.js";
-import { UserError } from "../../scripts/common/errors.js";
-import { Processes, tail } from "../../scripts/common/processes.js";
-import { toStderr } from "../../scripts/common/progress.js";
-import { ensureMoto } from "../../scripts/emulation/python.js";
+import { projectFolder } from "../common/command.js";
+import { UserError } from "../common/errors.js";
+import { Processes, tail } from "../common/processes.js";
+import { toStderr } from "../common/progress.js";
+import { ensureMoto } from "../emulation/python.js";
 
 /** `test_case.yaml` and `scene.yaml` of one folder. */
 export interface Scenario {
@@ -24,7 +24,7 @@ export interface Scenario {
   readonly calls: readonly Call[];
 }
 
-/** The account of the fault, and one like it without the fault: first and second target account of the stack. */
+/** The account of the fault, and one like it without the fault: the first and the second target account of the stack. */
 export type Place = "cause" | "twin";
 
 export interface Recorded {
@@ -37,8 +37,8 @@ export interface Recorded {
 
 export interface Call {
   readonly command: string | readonly string[];
-  /** Regular expression of the error that the call has to end with. */
-  readonly error?: string;
+  /** Regular expression of the error that the call must end with. For a list: one per command, null for a success. */
+  readonly error?: string | readonly (string | null)[];
 }
 
 export interface AccountPlace {
@@ -76,12 +76,12 @@ export type Facts = Readonly<Record<string, unknown>>;
 /** Performs the steps of all scenarios. @throws UserError when one fails */
 export async function buildScenes(
   awsUrl: string,
-  accounts: Record<Place, AccountPlace>,
+  accounts: Readonly<Record<string, AccountPlace>>,
   scenarios: readonly Scenario[],
 ): Promise<ReadonlyMap<string, Facts>> {
   const { motoPython } = await ensureMoto(toStderr);
   const processes = new Processes();
-  const child = processes.start("scenes", motoPython, [join(projectFolder, "test/holmes/scene.py")], {
+  const child = processes.start("scenes", motoPython, [join(projectFolder, "scripts/ask/scene.py")], {
     stdin: "pipe",
     outputLimit: 10_000_000,
   });

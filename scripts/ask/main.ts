@@ -1,0 +1,32 @@
+/** `npm run ask`: asks HolmesGPT about a scenario on this machine. */
+import { Argument, Option } from "commander";
+import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
+import { painter } from "../common/terminal.js";
+import { ask } from "./ask.js";
+import { scenarioNames } from "./scenario.js";
+
+interface Options {
+  readonly stack: string;
+  readonly scenario: string;
+}
+
+await run<Options>(
+  npmCommand({
+    name: "ask",
+    summary:
+      "Asks HolmesGPT a question about a scenario in an emulated AWS, through the MCP server of a stack. Uses the model of Holmes' own environment variables (MODEL, OPENAI_API_KEY, …). Without a model, makes the calls of the scenario and shows what the model would read.",
+    examples: ["--scenario load-balancer", '"Why is pod cart of cluster shop-h4w7 restarting?" --scenario oom-kill'],
+    exitCodes: { 0: "Holmes answered, or the calls returned what is expected", 1: "an error" },
+  })
+    .addArgument(new Argument("[question]", "default: the question of the scenario").argParser(text))
+    .addOption(new Option("--scenario <name>", "what happened").choices(scenarioNames()).default("load-balancer"))
+    .addOption(stackOption("dev")),
+  async (options, question) => {
+    process.chdir(projectFolder);
+    const show = (output: string) => process.stdout.write(`${output}\n`);
+    const environment = process.env;
+    return (await ask(projectFolder, { ...options, question, environment, show, paint: painter(process.stdout) }))
+      ? 0
+      : 1;
+  },
+);

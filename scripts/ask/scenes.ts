@@ -1,0 +1,84 @@
+/** The scenes of scenarios in an emulated AWS, behind the real MCP server of a stack. */
+import { project } from "../../config/settings.js";
+import { evaluate, type Load } from "../common/evaluate.js";
+import type { Processes } from "../common/processes.js";
+import type { StackConfig } from "../common/stackFile.js";
+import { type Chain, startChain } from "../emulation/chain.js";
+import { type AccountPlace, buildScenes, type Facts, fill, type Place, places, type Scenario } from "./scenario.js";
+import { type SceneFront, startSceneFront } from "./sceneFront.js";
+
+/** Added to each stack: an account without the OIDC provider and the role, as after a failed or an incomplete deployment. */
+const unavailable: AccountPlace = { profile: "retired", id: "999999999999", region: "us-east-1" };
+
+export interface Scenes {
+  readonly chain: Chain;
+  readonly accounts: Readonly<Record<Place, AccountPlace>>;
+  readonly front: SceneFront;
+  /** What the scenes created, by scenario. */
+  readonly facts: ReadonlyMap<string, Facts>;
+  /** Commands of each scenario's calls, by scenario; a list is one batch call. */
+  readonly commands: ReadonlyMap<string, readonly (string | readonly string[])[]>;
+}
+
+/**
+ * @param load as for `evaluate`
+ * @throws UserError when something is missing on this machine, or the stack has fewer than two target accounts
+ */
+export async function startScenes(
+  processes: Processes,
+  stack: string,
+  config: StackConfig,
+  scenarios: readonly Scenario[],
+  load?: Load,
+): Promise<Scenes> {
+  const plan = await evaluate(stack, config, undefined, load);
+  const accounts = { ...places(plan.settings), unavailable };
+  let front: SceneFront | undefined;
+  // The chain creates the roles of the plan's accounts, and so none in the additional account.
+  const chain = await startChain(
+    processes,
+    stack,
+    withAccount(config, unavailable),
+    plan,
+    async (awsUrl) => {
+      const policies = plan.settings.targetAccounts.map(
+        ({ accountId, permissions }) => [accountId, permissions.policies.map(({ document }) => document)] as const,
+      );
+      front = await startSceneFront({ awsUrl, policies: new Map(policies) });
+      processes.onStop(() => front!.close());
+      return front.url;
+    },
+    load,
+  );
+  const facts = await buildScenes(chain.awsUrl, accounts, scenarios);
+  for (const { recorded = [] } of scenarios) {
+    for (const { account, action, answer } of recorded) {
+      front!.recorded.set(`${accounts[account].id} ${action}`, answer);
+    }
+  }
+  const commands = scenarios.map(({ name, calls }) => {
+    const filled = (text: string) => fill(text, facts.get(name)!);
+    return [
+      name,
+      calls.map(({ command }) => (typeof command === "string" ? filled(command) : command.map(filled))),
+    ] as const;
+  });
+  return { chain, accounts, front: front!, facts, commands: new Map(commands) };
+}
+
+function withAccount(config: StackConfig, { profile, id, region }: AccountPlace): StackConfig {
+  const key = `${project}:targetAccounts`;
+  const account = { profile, accountId: id, region, description: "Retired account" };
+  const all = [...(JSON.parse(config.values[key] ?? "[]") as object[]), account];
+  return { ...config, values: { ...config.values, [key]: JSON.stringify(all) } };
+}
+
+/** A text of the stack's outputs with the server's address in the cluster replaced by the address on this machine. */
+export const withLocalAddress = (text: string, { endpoint }: Pick<Chain, "endpoint">): string =>
+  text.replace(/http:\/\/[\w.-]+:8000(?=\/(?:sse|mcp))/, new URL(endpoint.url).origin);
+
+/** The stack's outputs for Holmes. */
+export const holmesOutputs = ({ evaluation, cluster }: Pick<Chain, "evaluation" | "cluster">) =>
+  (evaluation.outputs.holmes as Record<string, Record<"mcpServers" | "helmValues" | "robustaValues", string>>)[
+    cluster.name
+  ]!;
