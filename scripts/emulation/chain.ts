@@ -67,7 +67,7 @@ export async function startChain(
   processes.onStop(() => aws.close());
 
   toStderr("Evaluating index.ts and creating its IAM resources in the emulated AWS");
-  await standIns(aws, plan);
+  await createExisting(aws, plan);
   const evaluation = await evaluate(stack, config, aws.register(plan.settings), load);
   const cluster = evaluation.clusters.find(({ deploy }) => deploy);
   if (cluster === undefined) {
@@ -97,8 +97,8 @@ export async function startChain(
   return { evaluation, cluster, issuer, pod, endpoint: { transport, url, token: pod.bearerToken }, awsUrl: sts.url };
 }
 
-/** Creates what a stack expects to exist: OIDC providers and roles that are managed elsewhere. */
-async function standIns(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
+/** Creates what a stack expects to exist: OIDC providers and roles that are managed outside it. */
+export async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
   for (const account of settings.targetAccounts) {
     const { iam } = await aws.in(account.accountId, account.partition);
     for (const { name, issuerUrl, previousIssuers } of clusters) {

@@ -2,13 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import Table from "cli-table3";
 import type { Settings } from "../../config/settings.js";
-import { profilesByCluster, trustRoles } from "../../documents/profiles.js";
-import { minify } from "../../policies/size.js";
-import { AUDIENCE, roleNameFor } from "../../policies/trust.js";
+import { profilesByCluster, } from "../../documents/profiles.js";
 import { UserError } from "../common/errors.js";
 import { type Evaluation, evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
@@ -16,6 +13,7 @@ import { toStderr } from "../common/progress.js";
 import { readStackFile } from "../common/stackFile.js";
 import { clip, type Paint, plain } from "../common/terminal.js";
 import { planTree } from "../common/tree.js";
+import { createExisting } from "../emulation/chain.js";
 import { EmulatedAws } from "../emulation/emulatedAws.js";
 import { ensureGateway } from "../emulation/gateway.js";
 import { imageCommands, type LocalPod, startLocalPod } from "../emulation/localPod.js";
@@ -189,29 +187,6 @@ async function roleChecks(
     sts.destroy();
   }
   return checks;
-}
-
-/** Creates what a stack expects to exist: OIDC providers and roles that are managed outside it. */
-async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
-  for (const account of settings.targetAccounts) {
-    const { iam } = await aws.in(account.accountId, account.partition);
-    for (const { name, issuerUrl, previousIssuers } of clusters) {
-      const there = account.existingOidcProviders.includes(name) || !account.manage;
-      for (const Url of there ? [issuerUrl, ...previousIssuers] : []) {
-        await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: [AUDIENCE] }));
-      }
-    }
-    if (account.manage) continue;
-    for (const { number, document } of trustRoles(settings, account, clusters)) {
-      const RoleName = roleNameFor(settings.iam.roleName, number);
-      await iam.send(
-        new CreateRoleCommand({ RoleName, Path: settings.iam.path, AssumeRolePolicyDocument: minify(document) }),
-      );
-      for (const { name, document: policy } of account.permissions.policies) {
-        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: name, PolicyDocument: minify(policy) }));
-      }
-    }
-  }
 }
 
 /** Calls the server as Holmes does, and then makes calls that it must reject. */
