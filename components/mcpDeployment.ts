@@ -30,6 +30,8 @@ export interface McpDeploymentArgs {
     | {
         /** Python script of the Job. */
         readonly script: string;
+        /** Python script that checks the NetworkPolicy. Default: the NetworkPolicy is not checked. */
+        readonly probe?: string | undefined;
         /** Text that changes with trust and permissions of the accounts. */
         readonly permissions: string;
         /** Resources of the accounts: the Job starts after them. */

@@ -1,8 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { labels } from "../documents/names.js";
+import { networkPolicySpec } from "../documents/networkPolicy.js";
 import { verificationData } from "../documents/verification.js";
-import { configData, hashOf, verificationJobSpec, type Workload } from "../documents/workload.js";
+import { configData, hashOf, probeJobSpec, verificationJobSpec, type Workload } from "../documents/workload.js";
 import { renamed } from "./renamed.js";
 
 export interface VerificationArgs {
@@ -13,6 +14,8 @@ export interface VerificationArgs {
   readonly config: pulumi.Input<string>;
   /** Python script of the Job. */
   readonly script: string;
+  /** Python script of the Job that checks the NetworkPolicy. Default: the NetworkPolicy is not checked. */
+  readonly probe?: string | undefined;
   /** Text that changes with trust and permissions of the accounts. */
   readonly permissions: string;
   /** The Job starts after these resources. */
@@ -25,7 +28,7 @@ export interface VerificationArgs {
  */
 export class Verification extends pulumi.ComponentResource {
   constructor(cluster: string, args: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
-    const { workload, previousName, config, script, permissions, after } = args;
+    const { workload, previousName, config, script, probe, permissions, after } = args;
     const { namespace, mcp, verify } = workload;
     super(
       "holmes-aws-mcp:index:Verification",
@@ -46,29 +49,39 @@ export class Verification extends pulumi.ComponentResource {
     const changes = pulumi
       .output(workload.image)
       .apply((image) => hashOf(image, JSON.stringify(data), configData(workload).config!, permissions));
-    new k8s.batch.v1.Job(
-      `${cluster}/verification/job`,
-      {
-        metadata: {
-          ...metadata,
-          // Named by what it verifies: unchanged accounts need no second Job.
-          name: pulumi.interpolate`${name}-${changes}`,
-          annotations: {
-            // A failed Job cannot be started again: the next update replaces it.
-            "pulumi.com/replaceUnready": "true",
-            "pulumi.com/timeoutSeconds": String(verify.timeoutSeconds + 60),
+    const job = (kind: string, jobName: pulumi.Input<string>, spec: k8s.types.input.batch.v1.JobSpec) =>
+      new k8s.batch.v1.Job(
+        `${cluster}/verification/${kind}`,
+        {
+          metadata: {
+            ...metadata,
+            // Named by what it verifies: unchanged accounts need no second Job.
+            name: jobName,
+            annotations: {
+              // A failed Job cannot be started again: the next update replaces it.
+              "pulumi.com/replaceUnready": "true",
+              "pulumi.com/timeoutSeconds": String(verify.timeoutSeconds + 60),
+            },
           },
+          spec,
         },
-        spec: verificationJobSpec(workload, config, map.metadata.name, changes),
-      },
-      // A failed Job that is replaced has the same name as its replacement.
-      {
-        parent: this,
-        dependsOn: [...after],
-        deleteBeforeReplace: true,
-        ...renamed(previousName, "/verification/job"),
-      },
+        {
+          parent: this,
+          dependsOn: [...after],
+          // A failed Job that is replaced has the same name as its replacement.
+          deleteBeforeReplace: true,
+          ...renamed(previousName, `/verification/${kind}`),
+        },
+      );
+    job(
+      "job",
+      pulumi.interpolate`${name}-${changes}`,
+      verificationJobSpec(workload, config, map.metadata.name, changes),
     );
+    if (probe !== undefined) {
+      const policy = hashOf(JSON.stringify(networkPolicySpec(workload)), probe);
+      job("probe", pulumi.interpolate`${mcp.serviceName}-probe-${changes}-${policy}`, probeJobSpec(workload, probe));
+    }
     this.registerOutputs();
   }
 }

@@ -447,3 +447,35 @@ export function verificationJobSpec(
     },
   };
 }
+
+/**
+ * The Job that tries to reach the server from a pod that the NetworkPolicy does not admit: without Holmes' labels and
+ * without the labels of the server's own pods. It has no AWS access.
+ */
+export function probeJobSpec(
+  { mcp, namespace, verify, image }: Workload,
+  script: string,
+): types.input.batch.v1.JobSpec {
+  return {
+    backoffLimit: 0,
+    activeDeadlineSeconds: verify.timeoutSeconds,
+    template: {
+      metadata: { labels: { app: "aws-api-mcp-probe" } },
+      spec: {
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        restartPolicy: "Never",
+        containers: [
+          {
+            name: container,
+            image,
+            command: [paths.python, "-c", script, serviceHosts(mcp.serviceName, namespace).at(-1)!, String(port)],
+            resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
+            terminationMessagePolicy: "FallbackToLogsOnError",
+            securityContext: containerSecurity,
+          },
+        ],
+      },
+    },
+  };
+}

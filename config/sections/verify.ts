@@ -11,7 +11,7 @@ export const verifySchema = object({
   timeoutSeconds: doc(integer(60, 1800, " of seconds").default(300), "How long the Job may take, in seconds.", 600),
   requireNetworkPolicy: doc(
     flag().default(false),
-    "Whether the update fails when a pod without Holmes' labels reaches the server. Default: a warning.",
+    "Whether `up` tries to reach the server from a pod without Holmes' labels, and fails when that succeeds: the cluster then does not enforce the NetworkPolicy.",
     true,
   ),
   skipProfiles: doc(
@@ -35,6 +35,15 @@ export const verifyRules: readonly Rule[] = [
         "at least one profile to verify",
         "Set verify.enabled: false instead.",
       );
+    },
+  },
+  {
+    says: "`requireNetworkPolicy` needs `verify.enabled` and `mcp.networkPolicy.enabled`.",
+    check: (config, problems, _isSecret) => {
+      const { requireNetworkPolicy, enabled } = row(config.verify);
+      const on = enabled !== false && row(row(config.mcp).networkPolicy).enabled !== false;
+      if (requireNetworkPolicy !== true || on) return;
+      problems.add(["verify", "requireNetworkPolicy"], true, "verify.enabled and mcp.networkPolicy.enabled beside it");
     },
   },
 ];

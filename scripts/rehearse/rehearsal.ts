@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import Table from "cli-table3";
 import type { Settings } from "../../config/settings.js";
-import { profilesByCluster, } from "../../documents/profiles.js";
+import { profilesByCluster } from "../../documents/profiles.js";
 import { UserError } from "../common/errors.js";
 import { type Evaluation, evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";

@@ -131,7 +131,10 @@ const cases: Record<string, readonly Case[]> = {
     ],
     ["dev", { "holmes.hosted": true }, "holmes.hosted"],
   ],
-  verify: [["dev", { "verify.skipProfiles": ["dev", "sandbox"] }, "verify.skipProfiles"]],
+  verify: [
+    ["dev", { "verify.skipProfiles": ["dev", "sandbox"] }, "verify.skipProfiles"],
+    ["dev", { "verify.requireNetworkPolicy": true, "mcp.networkPolicy.enabled": false }, "verify.requireNetworkPolicy"],
+  ],
   organization: [
     [
       "dev",

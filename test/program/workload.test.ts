@@ -396,6 +396,22 @@ describe("the verification", () => {
     expect(name(words)).toBe(name(dev));
   });
 
+  test("checks the NetworkPolicy from a pod that it does not admit", async () => {
+    const probes = (evaluation: typeof dev) => ofType(evaluation, ":Job").filter(({ name }) => name.endsWith("/probe"));
+    expect(probes(dev)).toEqual([]);
+    const required = await changed("dev", (config) =>
+      Object.assign(config, { verify: { requireNetworkPolicy: true } }),
+    );
+    const [probe, ...others] = probes(required);
+    expect(others).toEqual([]);
+    const { metadata, spec } = (probe!.open as { spec: { template: any } }).spec.template;
+    expect(metadata.labels).toEqual({ app: "aws-api-mcp-probe" });
+    expect(spec.serviceAccountName).toBeUndefined();
+    const [{ command, env }] = spec.containers;
+    expect(env).toBeUndefined();
+    expect(command.slice(3)).toEqual(["holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local", "8000"]);
+  });
+
   test("can be switched off, or leave an account out", async () => {
     const off = await changed("dev", (config) => Object.assign(config, { verify: { enabled: false } }));
     expect(ofType(off, ":Job")).toEqual([]);
