@@ -14,13 +14,13 @@ export interface BearerTokensArgs {
   readonly holmesNamespace: string;
   /** Version of the generated token. A higher version rotates it. */
   readonly tokenVersion: number;
-  /** Tokens in place of generated ones: the first is for Holmes, the server accepts all. */
+  /** Tokens to use instead of generated ones. Holmes uses the first, the server accepts all. */
   readonly tokens?: readonly string[] | undefined;
-  /** Earlier name of a renamed cluster. */
+  /** Previous name of a renamed cluster. */
   readonly previousName?: string | undefined;
 }
 
-/** Tokens that the server of one cluster accepts, and the Secrets that give them to the server and to Holmes. */
+/** Bearer tokens of one cluster's server, and the Secrets that pass them to the server and to Holmes. */
 export class BearerTokens extends pulumi.ComponentResource {
   constructor(cluster: string, args: BearerTokensArgs, opts: pulumi.ComponentResourceOptions) {
     const { serviceName, namespace, holmesNamespace, tokenVersion, previousName } = args;
@@ -31,7 +31,7 @@ export class BearerTokens extends pulumi.ComponentResource {
       { ...opts, ...renamed(previousName, "/tokens") },
     );
     const options = (kind: string) => ({ parent: this, ...renamed(previousName, `/tokens/${kind}`) });
-    // The previous token stays valid until the next rotation, so that Holmes can change over without a failed call.
+    // The previous token stays valid until the next rotation, so that no call fails while Holmes switches.
     const versions = [tokenVersion, tokenVersion - 1].filter((version) => version >= 1);
     const accepted: pulumi.Output<string>[] =
       args.tokens?.map((token) => pulumi.secret(token)) ??

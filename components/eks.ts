@@ -1,4 +1,4 @@
-/** Looks up in EKS what the config leaves out about a cluster. */
+/** Looks up cluster settings in EKS that the config omits. */
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/settings.js";
@@ -7,8 +7,8 @@ import { awsProvider } from "./providers.js";
 import { renamed } from "./renamed.js";
 
 /**
- * Completes every cluster, in parallel. The issuers must be known before any resource is registered: they decide how
- * many roles an account has and what its OIDC providers are called.
+ * Completes every cluster, in parallel. The issuers must be known before any resource is registered: they determine the
+ * number of roles in an account and the names of its OIDC providers.
  *
  * @throws pulumi.RunError when an EKS cluster has no OIDC issuer
  */

@@ -19,22 +19,22 @@ import { Verification } from "./verification.js";
 export interface McpDeploymentArgs {
   /** The server, its accounts and its pods. */
   readonly workload: Workload;
-  /** Earlier name of a renamed cluster. Its objects are kept. */
+  /** Previous name of a renamed cluster. Its objects are kept. */
   readonly previousName?: string | undefined;
   /** Whether the namespace is created. Otherwise it must exist. */
   readonly createNamespace: boolean;
   /** Whether the service account is created. Otherwise it must exist. */
   readonly createServiceAccount: boolean;
-  /** How the server is verified at the end of an update. Default: not at all. */
+  /** Verification of the server at the end of an update. Default: none. */
   readonly verification?:
     | {
         /** Python script of the Job. */
         readonly script: string;
         /** Python script that checks the NetworkPolicy. Default: the NetworkPolicy is not checked. */
         readonly probe?: string | undefined;
-        /** Text that changes with trust and permissions of the accounts. */
+        /** Text that changes with the trust and permissions of the accounts. */
         readonly permissions: string;
-        /** Resources of the accounts: the Job starts after them. */
+        /** Resources of the accounts. The Job starts after them. */
         readonly after: readonly pulumi.Resource[];
       }
     | undefined;
@@ -51,8 +51,8 @@ export class McpDeployment extends pulumi.ComponentResource {
     super(
       "holmes-aws-mcp:index:McpDeployment",
       `${cluster}/mcp`,
-      // The image is left out, or no object could be created before the image is built. The accounts are in the ConfigMap,
-      // and mcp.env can hold secrets.
+      // Without the image here, objects can be created before it is built. The ConfigMap contains the accounts, and
+      // mcp.env can contain secrets.
       { namespace, serviceAccount: workload.serviceAccount, createNamespace, createServiceAccount },
       { ...opts, ...renamed(previousName, "/mcp") },
     );

@@ -8,31 +8,31 @@ import { secretHash } from "../documents/workload.js";
 import { lifecyclePolicy, pullPolicy } from "../policies/ecr.js";
 import { dockerProvider } from "./providers.js";
 
-/** The image is given: nothing is built. */
+/** An existing image. Nothing is built. */
 export interface PrebuiltImageArgs {
-  /** Reference of the image. Undefined: the stack deploys no server. */
+  /** Image reference. Undefined: the stack deploys no server. */
   readonly reference: string | undefined;
 }
 
-/** The image is built from a folder and pushed. */
+/** An image that is built from a folder and pushed. */
 export interface BuiltImageArgs {
   /** Folder of the Dockerfile. */
   readonly context: string;
-  /** Repository with its registry. With `ecr`: the repository's name alone. */
+  /** Repository with its registry host. With `ecr`: only the repository name. */
   readonly repository: string;
-  /** Default: a hash of the folder and of the build arguments. */
+  /** Default: a hash of the folder and the build arguments. */
   readonly tag?: string | undefined;
   /** `linux/amd64` or `linux/arm64`. */
   readonly platform: string;
   /** Build arguments. Default: those of the Dockerfile. */
   readonly buildArgs?: Readonly<Record<string, string>> | undefined;
-  /** Whether the build arguments are secret. Docker keeps them in the history of the image nevertheless. */
+  /** Whether the build arguments are secret in the state. The image history contains them in plain text. */
   readonly secretBuildArgs?: boolean | undefined;
-  /** Docker network of the RUN instructions. Default: that of the Docker engine. */
+  /** Docker network of the RUN instructions. Default: the Docker engine's default network. */
   readonly network?: string | undefined;
-  /** The repository is in ECR. Pass the provider of its account in `opts`. */
+  /** Settings for a repository in ECR. Pass the provider of its account in `opts`. */
   readonly ecr?: EcrArgs | undefined;
-  /** Credentials of another registry. Default: those of the Docker client. */
+  /** Credentials for another registry. Default: those of the Docker client. */
   readonly registry?: docker.types.input.Registry | undefined;
   /** Tags of the ECR repository. */
   readonly tags: Readonly<Record<string, string>>;
@@ -43,28 +43,28 @@ export interface EcrArgs {
   readonly create: boolean;
   /** Number of images that the lifecycle policy keeps. */
   readonly keepImages: number;
-  /** Whether destroy deletes a repository that holds images. */
+  /** Whether `pulumi destroy` deletes a repository that contains images. */
   readonly forceDelete: boolean;
-  /** Ids of other accounts that can pull. */
+  /** Ids of other accounts that can pull images. */
   readonly pullAccounts: readonly string[];
 }
 
 export type McpImageArgs = PrebuiltImageArgs | BuiltImageArgs;
 
-/** Where the image is pushed to. */
+/** Destination of the push. */
 interface Target {
   readonly repository: pulumi.Input<string>;
   readonly ready: pulumi.Resource[];
   readonly registry: docker.types.input.Registry | undefined;
 }
 
-/** The image of the MCP server: a given reference, or built and pushed. */
+/** The image of the MCP server: an existing reference, or built and pushed. */
 export class McpImage extends pulumi.ComponentResource {
-  /** Reference to deploy: by digest when it was built here. Undefined when the stack deploys nothing. */
+  /** Reference to deploy, by digest when this component built the image. Undefined when the stack deploys nothing. */
   readonly reference: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: McpImageArgs, opts?: pulumi.ComponentResourceOptions) {
-    // The registry's credentials and the build arguments stay out of the component's state.
+    // Keep the registry credentials and the build arguments out of the component's state.
     const { registry, buildArgs, ...inputs } = { registry: undefined, buildArgs: undefined, ...args };
     super("holmes-aws-mcp:index:McpImage", name, inputs, opts);
     this.reference = "context" in args ? this.build(name, args) : pulumi.output(args.reference);
@@ -132,7 +132,7 @@ export class McpImage extends pulumi.ComponentResource {
   }
 }
 
-/** Tag by content: a changed folder or build argument gets a new tag, because ECR rejects a push to an immutable one. */
+/** Content-based tag. A changed folder or build argument needs a new tag, because tags in ECR are immutable. */
 export function contentTag(folder: string, buildArgs: BuiltImageArgs["buildArgs"] = {}): string {
   const hash = createHash("sha256");
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })

@@ -8,24 +8,27 @@ export interface OrganizationArgs {
   readonly templateBody: string;
   /** Ids of the organizational units that the StackSet deploys to. */
   readonly organizationalUnits: readonly string[];
-  /** The one region that the StackSet deploys to. IAM is global. */
+  /** The only region that the StackSet deploys to, because IAM is global. */
   readonly region: string;
-  /** Whether accounts that join the units get a stack. */
+  /** Whether the StackSet deploys to accounts that join the units. */
   readonly autoDeployment: boolean;
   /** `SELF` in the management account, `DELEGATED_ADMIN` in a delegated administrator account. */
   readonly callAs: string;
-  /** Tags of the StackSet and of the resources in its stacks. */
+  /** Tags of the StackSet and the resources in its stacks. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** The accounts of organizational units, through a StackSet. Pass the management account's provider in `opts`. */
+/**
+ * A StackSet that creates the roles in every account of the organizational units. Pass the management account's
+ * provider in `opts`.
+ */
 export class Organization extends pulumi.ComponentResource {
   constructor(name: string, args: OrganizationArgs, opts: pulumi.ComponentResourceOptions) {
-    // The template is in the StackSet's state.
+    // The StackSet's state contains the template.
     const { templateBody, ...inputs } = args;
     super("holmes-aws-mcp:index:Organization", name, inputs, opts);
     const { stackSetName, organizationalUnits, region, autoDeployment, callAs, tags } = args;
-    // Accounts in parallel. A failing account does not stop the others.
+    // Deploy to accounts in parallel. A failed account does not stop the others.
     const operationPreferences = { maxConcurrentPercentage: 25, failureTolerancePercentage: 25 };
     const stackSet = new aws.cloudformation.StackSet(
       `${name}/stackset`,

@@ -1,17 +1,17 @@
-/** Every provider of the program. Default providers are switched off, so that no resource reaches the wrong account. */
+/** Every provider of the program. Default providers are disabled, so that no resource reaches the wrong account. */
 import * as aws from "@pulumi/aws";
 import * as docker from "@pulumi/docker";
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 
-/** How to reach one AWS account. */
+/** Access to one AWS account. */
 export interface AwsAccess {
-  /** Profile of the AWS config file; not used with `assumeRole`. */
+  /** Profile of the AWS config file. Not used with `assumeRole`. */
   readonly profile: string;
-  /** 12-digit id; the provider rejects credentials of any other account. */
+  /** 12-digit account id. The provider rejects credentials of any other account. */
   readonly accountId: string;
   readonly region: string;
-  /** Role to assume in place of using the profile's own credentials. */
+  /** Role to assume instead of using the profile's credentials. */
   readonly assumeRole?:
     | {
         readonly roleArn: string;
@@ -44,9 +44,9 @@ export function awsProvider(
   return new aws.Provider(name, { ...credentials, region: region as aws.Region, allowedAccountIds: [accountId] }, opts);
 }
 
-/** How to reach the API server of one cluster. At least one of both. */
+/** Access to the API server of one cluster. At least one field is required. */
 export interface KubernetesAccess {
-  /** Path or content of a kubeconfig. Default: the one that kubectl uses. */
+  /** Path or content of a kubeconfig. Default: the kubeconfig that kubectl uses. */
   readonly kubeconfig?: pulumi.Input<string> | undefined;
   /** Context of the kubeconfig. Default: its current context. */
   readonly context?: string | undefined;
@@ -64,15 +64,15 @@ export function kubernetesProvider(
       ...(kubeconfig === undefined ? {} : { kubeconfig }),
       ...(context === undefined ? {} : { context }),
       enableServerSideApply: true,
-      // Otherwise a changed ConfigMap or Secret is replaced, and the Deployment that mounts it as well: each new account
+      // Otherwise a change replaces the ConfigMap or Secret and the Deployment that mounts it, so each new account
       // would cause downtime. The hashes in the pod template roll the pods.
       enableConfigMapMutable: true,
       enableSecretMutable: true,
       // A re-created cluster keeps its identity. Replacing the provider would delete objects through the old provider,
-      // whose context can name the new cluster by then. `pulumi up --refresh` creates what is missing.
+      // whose context can then refer to the new cluster. `pulumi up --refresh` creates missing objects.
       clusterIdentifier: cluster,
     },
-    // A changed identifier replaces the provider and every object, so a renamed cluster keeps its first one.
+    // A changed identifier replaces the provider and every object. A renamed cluster keeps its first identifier.
     { ...opts, ignoreChanges: ["clusterIdentifier"] },
   );
 }

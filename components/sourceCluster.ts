@@ -5,17 +5,17 @@ import { type KubernetesAccess, kubernetesProvider } from "./providers.js";
 export interface SourceClusterArgs {
   /** OIDC issuer of the cluster's service account tokens, `https://…`. */
   readonly issuerUrl: string;
-  /** How to reach the API server. Default: nothing is deployed to the cluster. */
+  /** Access to the API server. Default: nothing is deployed to the cluster. */
   readonly access?: KubernetesAccess | undefined;
 }
 
 /** A cluster whose service account the roles trust, and where the server can run. */
 export class SourceCluster extends pulumi.ComponentResource {
-  /** Provider of the cluster's API server; undefined when nothing is deployed there. */
+  /** Provider of the cluster's API server. Undefined when nothing is deployed there. */
   readonly provider: k8s.Provider | undefined;
 
   constructor(name: string, args: SourceClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    // A kubeconfig is long and can hold a credential: the provider has it.
+    // A kubeconfig is long and can contain a credential. Only the provider's state contains it.
     super("holmes-aws-mcp:index:SourceCluster", name, { issuerUrl: args.issuerUrl }, opts);
     this.provider = args.access && kubernetesProvider(name, args.access, { parent: this });
     this.registerOutputs({ issuerUrl: args.issuerUrl });

@@ -7,13 +7,13 @@ import type { PolicyDocument } from "../policies/types.js";
 
 /** A role of the account. */
 export interface RoleArgs {
-  /** 1 for the first role of the account. Part of the resource's name, so a role keeps its number. */
+  /** 1 for the first role of the account. The resource name contains the number, so a role keeps it. */
   readonly number: number;
   readonly name: string;
   readonly trustPolicy: PolicyDocument;
   /** Whether an existing role of this name is imported. */
   readonly adopt: boolean;
-  /** Name of an inline policy of the existing role that is imported as well. */
+  /** Name of an inline policy of the existing role to import as well. */
   readonly adoptPolicy?: string | undefined;
 }
 
@@ -21,12 +21,12 @@ export interface RoleArgs {
 export interface OidcProviderArgs {
   /** Issuer, `https://…`. */
   readonly url: string;
-  /** ARN of an existing provider to import. Default: it is created. */
+  /** ARN of an existing provider to import. Default: create the provider. */
   readonly adopt?: string | undefined;
 }
 
 export interface TargetAccountArgs {
-  /** Providers to create or import. One that is managed outside this stack is left out. */
+  /** Providers to create or import, without those that are managed outside this stack. */
   readonly oidcProviders: readonly OidcProviderArgs[];
   readonly roles: readonly RoleArgs[];
   /** Permission policies of every role. */
@@ -37,32 +37,32 @@ export interface TargetAccountArgs {
   readonly description?: string | undefined;
   /** MaxSessionDuration of the roles, in seconds. */
   readonly sessionDuration: number;
-  /** ARN of the managed policy that bounds the roles. Default: none. */
+  /** ARN of the permissions boundary of the roles. Default: none. */
   readonly permissionsBoundary?: string | undefined;
-  /** Removes policies of the roles that were added outside this stack, at each update. */
+  /** Whether each update removes policies that were added to the roles outside this stack. */
   readonly exclusivePolicies: boolean;
-  /** Keeps the OIDC providers in AWS when they leave the stack. */
+  /** Whether OIDC providers remain in AWS after they are removed from the stack. */
   readonly retainOidcProviders: boolean;
   /** Tags of every resource. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
 /**
- * An account that Holmes can read: an OIDC provider for each issuer, and the read-only roles that trust them. Pass the
- * account's own `aws.Provider` in `opts.provider`.
+ * An account that Holmes can read: an OIDC provider for each issuer, and the read-only roles that trust the providers.
+ * Pass the account's `aws.Provider` in `opts.provider`.
  */
 export class TargetAccount extends pulumi.ComponentResource {
   constructor(name: string, args: TargetAccountArgs, opts: pulumi.ComponentResourceOptions) {
-    // The documents and exclusive lists are in the children's state.
+    // The children's state contains the policy documents and exclusive lists.
     const { permissions, roles, exclusivePolicies, ...inputs } = args;
     super("holmes-aws-mcp:index:TargetAccount", name, { ...inputs, roles: roles.map((role) => role.name) }, opts);
     const oidcProviders = args.oidcProviders.map(
       ({ url, adopt }) =>
         new aws.iam.OpenIdConnectProvider(
-          // By issuer: a re-created cluster gets a new provider, and the old one can stay for a while.
+          // By issuer: a re-created cluster gets a new provider, and the old one can remain during a migration.
           `${name}/oidc/${url.replace("https://", "").replace(/^oidc\.eks\.(.*?)\.amazonaws\.com(\.cn)?\/id\//, "$1/")}`,
           { url, clientIdLists: [AUDIENCE], tags: args.tags },
-          // Other roles of the account can trust a provider, so it can be kept at destroy.
+          // Other roles in the account can trust the provider, so `pulumi destroy` can retain it.
           { parent: this, retainOnDelete: args.retainOidcProviders, import: adopt },
         ),
     );
@@ -100,7 +100,7 @@ export class TargetAccount extends pulumi.ComponentResource {
         assumeRolePolicy: minify(trustPolicy),
         maxSessionDuration: sessionDuration,
         permissionsBoundary,
-        // Otherwise a policy that was attached outside this stack makes destroy fail half-way.
+        // Otherwise `pulumi destroy` fails when a policy was attached outside this stack.
         forceDetachPolicies: true,
         tags,
       },
@@ -123,7 +123,7 @@ export class TargetAccount extends pulumi.ComponentResource {
         ),
     );
     if (!args.exclusivePolicies) return;
-    // The outputs of policies and attachments make both lists wait for them.
+    // Using the outputs of policies and attachments makes both lists depend on them.
     new aws.iam.RolePoliciesExclusive(
       `${child}/exclusive-policies`,
       { roleName: role.name, policyNames: inline.map(({ name }) => name) },

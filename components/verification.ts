@@ -8,7 +8,7 @@ import { renamed } from "./renamed.js";
 
 export interface VerificationArgs {
   readonly workload: Workload;
-  /** Earlier name of a renamed cluster. */
+  /** Previous name of a renamed cluster. */
   readonly previousName?: string | undefined;
   /** Name of the ConfigMap with the AWS config file. */
   readonly config: pulumi.Input<string>;
@@ -16,15 +16,15 @@ export interface VerificationArgs {
   readonly script: string;
   /** Python script of the Job that checks the NetworkPolicy. Default: the NetworkPolicy is not checked. */
   readonly probe?: string | undefined;
-  /** Text that changes with trust and permissions of the accounts. */
+  /** Text that changes with the trust and permissions of the accounts. */
   readonly permissions: string;
   /** The Job starts after these resources. */
   readonly after: readonly pulumi.Resource[];
 }
 
 /**
- * A Job that fails the update when an account cannot be reached through the server. It runs when what it verifies has
- * changed. A failed Job runs again with the next update.
+ * A Job that fails the update when an account cannot be reached through the server. It runs when its inputs change. A
+ * failed Job runs again in the next update.
  */
 export class Verification extends pulumi.ComponentResource {
   constructor(cluster: string, args: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
@@ -33,7 +33,7 @@ export class Verification extends pulumi.ComponentResource {
     super(
       "holmes-aws-mcp:index:Verification",
       `${cluster}/verification`,
-      // The script and the list of accounts are in the ConfigMap's state.
+      // The ConfigMap's state contains the script and the list of accounts.
       { namespace, ...verify },
       opts,
     );
@@ -45,7 +45,7 @@ export class Verification extends pulumi.ComponentResource {
       { metadata: { ...metadata, name }, data },
       { parent: this, dependsOn: [...after], ...renamed(previousName, "/verification/config") },
     );
-    // Trust and permissions included: a Job that ran before a role changed proves nothing about the changed role.
+    // Includes trust and permissions: a Job that ran before a role changed does not verify the changed role.
     const changes = pulumi
       .output(workload.image)
       .apply((image) => hashOf(image, JSON.stringify(data), configData(workload).config!, permissions));
@@ -55,10 +55,10 @@ export class Verification extends pulumi.ComponentResource {
         {
           metadata: {
             ...metadata,
-            // Named by what it verifies: unchanged accounts need no second Job.
+            // The name contains a hash of the inputs: unchanged accounts need no second Job.
             name: jobName,
             annotations: {
-              // A failed Job cannot be started again: the next update replaces it.
+              // A failed Job cannot be restarted. The next update replaces it.
               "pulumi.com/replaceUnready": "true",
               "pulumi.com/timeoutSeconds": String(verify.timeoutSeconds + 60),
             },
@@ -68,7 +68,7 @@ export class Verification extends pulumi.ComponentResource {
         {
           parent: this,
           dependsOn: [...after],
-          // A failed Job that is replaced has the same name as its replacement.
+          // A failed Job and its replacement have the same name.
           deleteBeforeReplace: true,
           ...renamed(previousName, `/verification/${kind}`),
         },

@@ -1,11 +1,11 @@
-/** Accounts in a file of their own: the roles are a StackSet's, the workload only needs to know their names. */
+/** Accounts in a separate file. A StackSet creates their roles. The workload only needs the names. */
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import type { Path, Problems } from "./problems.js";
 import { accountsFileSchema, type Config, type TargetAccountConfig } from "./schema.js";
 import { addIssue } from "./schemaProblems.js";
 
-/** The accounts of `organization.accountsFile` as unmanaged target accounts; none when the file has problems. */
+/** Returns the accounts of `organization.accountsFile` as unmanaged target accounts, or none if it has problems. */
 export function readAccountsFile(config: Config, problems: Problems): TargetAccountConfig[] {
   const file = config.organization?.accountsFile;
   if (file === undefined) return [];

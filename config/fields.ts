@@ -1,8 +1,8 @@
-/** Building blocks of the sections: typed fields whose errors say what is expected. */
+/** Typed fields for the sections. Their errors state the expected value. */
 import { z } from "zod";
 import type { TextRule } from "./limits.js";
 
-/** Gives a key its line in docs/config.md. */
+/** Adds a key's description and example, which docs/config.md shows. */
 export const doc = <T extends z.ZodType>(schema: T, description: string, example: z.input<T>): T =>
   schema.meta({ description, examples: [example] }) as T;
 
@@ -21,7 +21,7 @@ export const oneOf = <const T extends readonly [string, ...string[]]>(...values:
 
 export const list = <T extends z.ZodType>(item: T, of: string) => z.array(item, { error: `a list of ${of}` });
 
-/** A list without repetitions: AWS and Kubernetes drop or refuse them. */
+/** A list without duplicates. AWS and Kubernetes drop or reject duplicates. */
 export const set = <T extends z.ZodType<string | number>>(item: T, of: string) =>
   list(item, of).superRefine((values, context) => {
     for (const [index, value] of values.entries()) {
@@ -49,12 +49,12 @@ export const line: TextRule = {
   expected: "a text of one line that is not empty",
 };
 /**
- * In place of a secret: `npm run plan` and the like read a stack without decrypting it (scripts/common/stackFile.ts). The
- * line break lets it pass for the content of a kubeconfig, which is never a path then.
+ * Placeholder for a secret: commands such as `npm run plan` do not decrypt the stack (scripts/common/stackFile.ts). The
+ * line break makes a kubeconfig placeholder count as content and not as a path.
  */
 export const secretStandIn = "[secret]\n";
 
-/** A text that may be a Pulumi secret. */
+/** A text that can be a Pulumi secret. */
 export const secret = ({ pattern, ...rule }: TextRule) =>
   text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) });
 

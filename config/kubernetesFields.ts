@@ -1,16 +1,16 @@
-/** Parts of Kubernetes objects that stand in the config. The rules are those of the API server. */
+/** Kubernetes object fields in the config. The rules are those of the API server. */
 import { isIP } from "node:net";
 import { z } from "zod";
 import { flag, integer, list, object, oneOf, set, text, textMap } from "./fields.js";
 import { rules } from "./limits.js";
 
-/** A part of a Kubernetes object that is handed on as it is: the API server checks it at preview (server-side dry run). */
+/** Part of a Kubernetes object, passed on unchanged. The API server validates it at preview (server-side dry run). */
 export const kubernetesObject = (kind: string) =>
   z
     .record(z.string(), z.json({ error: `a Kubernetes ${kind}` }), { error: `a Kubernetes ${kind}` })
     .refine((value) => Object.keys(value).length > 0, { error: `a Kubernetes ${kind} that is not empty` });
 
-/** The address part is what Node.js and the API server read as an address. */
+/** A CIDR block whose address Node.js and the API server accept. */
 export const cidr = () =>
   text(rules.cidr).refine((block) => isIP(block.split("/")[0] ?? "") !== 0, { error: rules.cidr.expected });
 

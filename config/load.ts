@@ -1,4 +1,4 @@
-/** The one reader of stack config: raw values in; settings, or every problem at once, out. */
+/** Reads the stack config. Returns the settings or reports all problems at once. */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { packTrustPolicies, TrustSizeError } from "../policies/trust.js";
@@ -23,7 +23,7 @@ import { warningsOf } from "./warnings.js";
 
 export { project };
 
-/** Thrown with every problem of a config. */
+/** All problems of a config. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   constructor(
@@ -35,12 +35,12 @@ export class ConfigError extends Error {
 }
 
 /**
- * Settings of the running stack, from Pulumi's config.
+ * Reads the settings of the running stack from Pulumi's config.
  *
- * @throws pulumi.RunError with all problems; Pulumi prints it without a stack trace.
+ * @throws pulumi.RunError with all problems. Pulumi prints it without a stack trace.
  */
 export async function loadSettings(): Promise<Settings> {
-  // Pulumi's types leave this function out; without it a secret could not be told from plain text.
+  // Pulumi's types omit this function, the only way to distinguish a secret from plain text.
   const { isConfigSecret, hasEngine } = pulumi.runtime as unknown as {
     isConfigSecret(key: string): boolean;
     hasEngine(): boolean;
@@ -50,7 +50,7 @@ export async function loadSettings(): Promise<Settings> {
     const read = await readSettings(pulumi.getStack(), rawConfig(values), (key) => isConfigSecret(`${project}:${key}`));
     const settings = { ...read, warnings: [...defaultProviderWarnings(values), ...read.warnings] };
     const examples = exampleAccounts(settings);
-    // An endpoint override is an emulator, and without an engine nothing is created.
+    // AWS_ENDPOINT_URL means an emulator. Without an engine, nothing is created.
     if (examples.length === 0 || !hasEngine() || process.env.AWS_ENDPOINT_URL !== undefined) return settings;
     const message = `${examples.join(", ")}: account ids of the example. Expected the ids of your accounts. Replace every value marked "<--" in Pulumi.${settings.stack}.yaml.`;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
@@ -62,7 +62,7 @@ export async function loadSettings(): Promise<Settings> {
 
 const packages = ["aws", "kubernetes", "docker"];
 
-/** A default provider works with the credentials of the environment, in whatever account or cluster they are for. */
+/** Warns about default providers, which use the environment's credentials for any account or cluster. */
 export function defaultProviderWarnings(values: Readonly<Record<string, string>>): string[] {
   const key = "pulumi:disable-default-providers";
   const missing = packages.filter((name) => !new RegExp(`"(${name}|\\*)"`).test(values[key] ?? ""));
@@ -72,7 +72,7 @@ export function defaultProviderWarnings(values: Readonly<Record<string, string>>
   ];
 }
 
-/** The account ids of Pulumi.dev.yaml and Pulumi.prod.yaml that a stack still has, each once. */
+/** The distinct example account ids of Pulumi.dev.yaml and Pulumi.prod.yaml that the stack uses. */
 export function exampleAccounts({ clusters, targetAccounts, organization, image }: Settings): string[] {
   const pull = image.kind === "build" ? (image.build.ecr?.pullAccounts ?? []) : [];
   const owners = [...clusters, ...targetAccounts, ...(organization === undefined ? [] : [organization])];
@@ -81,8 +81,9 @@ export function exampleAccounts({ clusters, targetAccounts, organization, image 
 }
 
 /**
- * The raw config by top-level key, out of Pulumi's: `project:key` to text, or to objects, lists, numbers and booleans
- * as JSON. Keys of other projects are none of ours, but for those of a misspelt one: they keep their whole name.
+ * Converts Pulumi's config (`project:key` to text, or to objects, lists, numbers and booleans as JSON) to raw config by
+ * top-level key. Keys of other projects are ignored, except those of a misspelled project name, which keep their full
+ * name.
  */
 export function rawConfig(values: Readonly<Record<string, string>>): Record<string, unknown> {
   return Object.fromEntries(
@@ -107,7 +108,7 @@ function decode(key: string, value: string): unknown {
 }
 
 /**
- * Settings from a raw config, by top-level key.
+ * Converts a raw config, by top-level key, to settings.
  *
  * @param isSecret whether a top-level key holds a Pulumi secret
  * @throws ConfigError with all problems, in the order of the keys in docs/config.md
@@ -165,7 +166,7 @@ export async function readSettings(
   const { clusters, image, mcp, ...rest } = config;
   const settings: Settings = {
     ...rest,
-    // Everything that carries iam.tags also names its stack: doctor reads the owner from it.
+    // Resources with iam.tags also have the ownership tag, which doctor reads.
     iam: { ...config.iam, tags: { ...config.iam.tags, [OWNERSHIP_TAG]: ownershipTag(stack) } },
     stack,
     secretKeys: new Set(Object.keys(raw).filter(isSecret)),
@@ -187,7 +188,7 @@ export async function readSettings(
   return settings;
 }
 
-/** The accounts of `organization.accountsFile`, with the checks that had to wait for them. */
+/** The accounts of `organization.accountsFile`, after the checks that depend on them. */
 function accountsOfFile(config: Config, problems: Problems, warnings: string[]): TargetAccountConfig[] {
   const { organization } = config;
   if (organization?.accountsFile === undefined) return [];
@@ -208,10 +209,10 @@ function accountsOfFile(config: Config, problems: Problems, warnings: string[]):
   return accounts;
 }
 
-/** Service accounts that every role trusts. The hosted AWS MCP server has no pod of ours: Holmes itself signs. */
+/** Service accounts that every role trusts. With the hosted AWS MCP server, Holmes signs the requests. */
 function subjectsOf({ holmes, kubernetes, mcp }: Config): Settings["subjects"] {
   const { serviceAccount } = holmes.hosted ? holmes : kubernetes;
-  // With the server switched off, Holmes' chart runs its own pod in Holmes' namespace.
+  // With `mcp.enabled: false`, Holmes' chart runs a pod in Holmes' namespace.
   const { namespace } = mcp.enabled ? kubernetes : holmes;
   return [`${namespace}:${serviceAccount}`, ...kubernetes.additionalSubjects].map((pair) => {
     const [first = "", second = ""] = pair.split(":");
@@ -239,7 +240,7 @@ function boundaryArn(boundary: string | undefined, accountId: string, partition:
   return `arn:${partition}:iam::${accountId}:policy/${boundary}`;
 }
 
-/** Whether every cluster's trust fits a role: the sizes are the same in all accounts with the same partition and clusters. */
+/** Checks that every cluster's trust fits a role. Accounts with the same partition and clusters have the same sizes. */
 function checkTrust(
   config: Config,
   accounts: readonly TargetAccountSettings[],
@@ -281,7 +282,7 @@ function checkTrust(
   }
 }
 
-/** Keys that JavaScript's objects have themselves, such as `__proto__` and `toString`: libraries trip over them. */
+/** Rejects names of built-in JavaScript properties, such as `__proto__` and `toString`, which libraries mishandle. */
 function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): void {
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {

@@ -1,4 +1,4 @@
-/** Permission policies of the accounts: the default policy, or a file of the stack or of the account. */
+/** Permission policies of the accounts: the default policy, or a policy file of the stack or account. */
 import { readFileSync } from "node:fs";
 import { loadCatalogue, servicesOf } from "../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type Finding } from "../policies/checks.js";
@@ -34,7 +34,7 @@ export class PolicySource {
     const { additionalActions, sensitiveReads, sensitiveReadsExcept } = this.config.iam;
     if (additionalActions.length === 0) return;
     const findings = await checkAdditionalActions(additionalActions, { sensitiveReads, sensitiveReadsExcept });
-    // The key holds a list of actions and not a statement.
+    // The key contains a list of actions, not a statement.
     const plain = findings.map((finding) => ({
       ...finding,
       message: finding.message.replace(/^Statement\[0\] \(AdditionalActions\):? /, ""),
@@ -47,7 +47,7 @@ export class PolicySource {
     const { sensitiveReads, sensitiveReadsExcept } = this.config.iam;
     if (sensitiveReads !== "deny" || sensitiveReadsExcept.length === 0) return;
     const plans = await Promise.all(this.plans.values());
-    // The problems of an empty plan are reported already.
+    // The problems of an empty plan are already reported.
     if (plans.some(({ policies }) => policies.length === 0)) return;
     const catalogue = await loadCatalogue(servicesOf(sensitiveReadsExcept));
     for (const [index, pattern] of sensitiveReadsExcept.entries()) {
@@ -71,7 +71,7 @@ export class PolicySource {
     }
   }
 
-  /** The plan of the account at an index of the list; a plan with problems is empty. */
+  /** Returns the plan of the account at an index of the list. A plan with problems is empty. */
   of(account: Pick<TargetAccountConfig, "policyFile">, index: number, partition: string): Promise<PermissionPlan> {
     const file = account.policyFile ?? this.config.iam.policyFile;
     const path: Path =
@@ -84,7 +84,7 @@ export class PolicySource {
     return plan;
   }
 
-  /** The plan of accounts without their own policy file. */
+  /** Returns the plan of accounts without their own policy file. */
   ofStack(partition: string): Promise<PermissionPlan> {
     return this.of({}, 0, partition);
   }
@@ -126,7 +126,7 @@ export class PolicySource {
     }
   }
 
-  /** This program's server rejects writes too; the hosted server does not, so that only the policies prevent them. */
+  /** Unlike this program's server, the hosted server does not reject writes. Only the policies prevent them. */
   private async warnOfWrites(path: Path, { policies }: PermissionPlan): Promise<void> {
     const writes = writesAllowed(
       policies.map(({ document }) => document),
@@ -139,7 +139,7 @@ export class PolicySource {
     );
   }
 
-  /** Findings as warnings are for exceptions; writes on every resource need a key that says what it does. */
+  /** `policyChecks: warn` is for exceptions. Writes on every resource require `iam.allowWritePermissions`. */
   private async refuseWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
     const wide = policy.Statement.filter(
       ({ Effect, Action, NotAction, Resource, Condition }) =>

@@ -1,7 +1,7 @@
-/** A fault in the stack config: where, what was found, what is expected, and what to do. */
+/** Problems in the stack config: the key, the value found, the expected value and the fix. */
 import { distance } from "fastest-levenshtein";
 
-/** Characters that no one sees, by their code points: a zero-width space gives `<U+200B>`. */
+/** Replaces invisible characters with their code points: a zero-width space gives `<U+200B>`. */
 export const visible = (text: string): string =>
   text.replace(
     /[\p{Cc}\p{Cf}\p{DI}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
@@ -12,7 +12,7 @@ export type Path = ReadonlyArray<string | number>;
 
 export interface Problem {
   readonly path: Path;
-  /** In words; values are quoted as JSON, secret ones are not shown. */
+  /** Description. Values are quoted as JSON. Secret values are not shown. */
   readonly found: string;
   readonly expected: string;
   readonly fix?: string;
@@ -29,28 +29,28 @@ export function pathText(path: Path): string {
     .join("");
 }
 
-/** Keys whose value may be a secret, or a map that holds one. */
+/** Keys whose value can be a secret, or a map that contains one. */
 const hiddenKeys = new Set(["password", "kubeconfig", "registry", "env", "tokens"]);
 const hidden = "a value that is not shown";
 
 /** Collects the problems of one config. */
 export class Problems {
-  /** By text, because several checks may see the same fault. */
+  /** By text, because several checks can find the same problem. */
   private readonly byText = new Map<string, Problem>();
 
-  /** @param isSecret whether a top-level key holds a Pulumi secret; which of its parts it is, is not known */
+  /** @param isSecret whether a top-level key contains a Pulumi secret. Which part of the key is secret is unknown. */
   constructor(private readonly isSecret: (key: string) => boolean) {}
 
   get all(): readonly Problem[] {
     return [...this.byText.values()];
   }
 
-  /** A value that is not as it should be; undefined is a missing key. */
+  /** Adds a problem with a value. Undefined means a missing key. */
   add(path: Path, value: unknown, expected: string, fix?: string): void {
     this.say(path, this.valueText(path, value), expected, fix);
   }
 
-  /** The same with what was found in words. */
+  /** Adds a problem with a description of what was found. */
   say(path: Path, found: string, expected: string, fix?: string): void {
     const problem: Problem = { path, found, expected, ...(fix === undefined ? {} : { fix }) };
     this.byText.set(problemText(problem), problem);
@@ -61,7 +61,7 @@ export class Problems {
     if (value === null || typeof value === "boolean") return String(value);
     const key = path.findLast((part) => typeof part === "string") ?? "";
     if (hiddenKeys.has(key) || this.isSecret(String(path[0]))) return hidden;
-    // JSON has no NaN and no Infinity.
+    // JSON does not support NaN and Infinity.
     if (typeof value === "number") return String(value);
     const text = JSON.stringify(value, (inner, part) => (hiddenKeys.has(inner) ? hidden : part)) ?? typeof value;
     return visible(text.length > 80 ? `${text.slice(0, 77)}…` : text);
@@ -72,7 +72,7 @@ export function problemText({ path, found, expected, fix }: Problem): string {
   return `${pathText(path)}: found ${found}; expected ${expected}${fix === undefined ? "" : `. ${fix}`}`;
 }
 
-/** All problems as one message. */
+/** Formats all problems as one message. */
 export function problemsText(stack: string, problems: readonly Problem[]): string {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   return [
@@ -82,7 +82,7 @@ export function problemsText(stack: string, problems: readonly Problem[]): strin
   ].join("\n");
 }
 
-/** The known name nearest to a wrong one, if one is near: `account_id` gives `accountId`. */
+/** Returns the most similar known name, if any is similar enough: `account_id` gives `accountId`. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[_\s-]/g, "");
   const ranked = known
@@ -91,7 +91,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const best = ranked[0];
   if (best === undefined) return undefined;
   const { candidate, away } = best;
-  // Two letters may be wrong in a short name, but not half of them.
+  // A short name can have two wrong letters, but fewer than half.
   const near = away <= Math.max(2, Math.floor(candidate.length / 3)) && away * 2 <= candidate.length;
   return near ? candidate : undefined;
 }

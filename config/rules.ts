@@ -1,6 +1,6 @@
 /**
- * A rule between keys: what it says in docs/config.md, and its check. The checks read the raw config, so that a rule
- * reports even when another key has the wrong type; anything that is not the expected type counts as absent.
+ * Rules between keys: the text for docs/config.md, and the check. Checks read the raw config, so that a rule can report
+ * problems even when another key has the wrong type. A value of an unexpected type counts as absent.
  */
 import { nearest, type Path, type Problems, pathText } from "./problems.js";
 
@@ -9,7 +9,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface Rule {
   /** One or more sentences for docs/config.md. */
   readonly says: string;
-  /** @param isSecret whether a top-level key holds a Pulumi secret */
+  /** @param isSecret whether a top-level key contains a Pulumi secret */
   readonly check: (config: Row, problems: Problems, isSecret: (key: string) => boolean) => void;
 }
 
@@ -17,14 +17,14 @@ const isRow = (value: unknown): value is Row => typeof value === "object" && val
 export const row = (value: unknown): Row => (isRow(value) ? value : {});
 export const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 export const rows = (value: unknown): Row[] => (Array.isArray(value) ? value.map(row) : []);
-/** The texts of a list in their places; anything else is undefined. */
+/** The texts of a list at their indexes. Other values are undefined. */
 export const texts = (value: unknown): Array<string | undefined> => (Array.isArray(value) ? value.map(textOf) : []);
 export const known = (value: unknown): string[] => texts(value).filter((item) => item !== undefined);
 
 export const serverEnabled = (config: Row) => row(config.mcp).enabled !== false;
 export const clusterNames = (config: Row) => rows(config.clusters).flatMap((cluster) => textOf(cluster.name) ?? []);
 
-/** Reports each value that occurs a second time, regardless of case. */
+/** Reports each duplicate value. Case-insensitive. */
 export function unique(
   problems: Problems,
   entries: ReadonlyArray<readonly [Path, string | undefined]>,
@@ -41,7 +41,7 @@ export function unique(
   }
 }
 
-/** Reports a name that is not one of those given. */
+/** Reports a name that is not in the list. */
 export function exists(
   problems: Problems,
   path: Path,

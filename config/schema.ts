@@ -1,4 +1,4 @@
-/** The stack config as a whole: one entry per section. load.ts parses with it, docs/config.md is generated from it. */
+/** Schema of the stack config, one entry per section. load.ts parses with it; docs/config.md is generated from it. */
 import type { z } from "zod";
 import { doc, list, object, text } from "./fields.js";
 import { rules } from "./limits.js";
@@ -50,7 +50,7 @@ export const configSchema = object({
   ),
 });
 
-/** The rules between keys by the section that documents them. */
+/** Rules between keys, by the section that documents them. */
 export const configRules: Readonly<Record<string, readonly Rule[]>> = {
   clusters: clusterRules,
   kubernetes: kubernetesRules,

@@ -1,4 +1,4 @@
-/** What the schema says about a raw config, as problems with the way out; and where a key stands in the schema. */
+/** Converts schema issues to problems with fixes, and sorts problems in schema order. */
 import { z } from "zod";
 import { secretStandIn } from "./fields.js";
 import { rules, type TextRule } from "./limits.js";
@@ -7,10 +7,10 @@ import { configSchema } from "./schema.js";
 import { project } from "./settings.js";
 
 /**
- * Adds one issue of a schema; unknown keys each by itself, with the nearest known key.
+ * Adds one schema issue as problems: one for each unknown key, with the most similar known key.
  *
- * @param root the schema that was parsed with
- * @param prefix where its value stands
+ * @param root the schema of the parsed value
+ * @param prefix path of the parsed value
  */
 export function addIssue(
   issue: z.core.$ZodIssue,
@@ -24,7 +24,7 @@ export function addIssue(
       for (const key of issue.keys) addUnknownKey([...path, key], key, keysAt(issue.path as Path, root), problems);
       return;
     case "invalid_union": {
-      // The branch that got furthest tells best what is wrong.
+      // The branch with the deepest issue describes the problem best.
       const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [];
       if (depth(best) === 0) break;
       for (const inner of best) addIssue({ ...inner, path: [...issue.path, ...inner.path] }, problems, root, prefix);
@@ -39,7 +39,7 @@ export function addIssue(
 }
 
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
-  // load.ts reports it wherever it stands.
+  // load.ts reports this key at every level.
   if (key === "__proto__") return;
   const [, name] = key.match(/^[^:]*:(.*)$/s) ?? [];
   if (path.length === 1 && name !== undefined) {
@@ -63,7 +63,7 @@ const depth = (issues: readonly z.core.$ZodIssue[]) =>
 
 const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: TextRule) => [rule.expected, rule]));
 
-/** The way out where the value itself shows it. */
+/** Returns the fix if the value indicates it. */
 function fixOf({ code, input, message, ...issue }: z.core.$ZodIssue): string | undefined {
   if (input === null) return "YAML reads a key without a value as null: give it one, or remove the key.";
   if (input === secretStandIn) return "Write it as plain text: the commands read the stack without its secrets.";
@@ -84,13 +84,13 @@ function quotesFix(input: number | boolean, message: string): string {
   return `Put it in quotes: "${input}".`;
 }
 
-/** The schema behind optional, default and the like. */
+/** Removes wrappers such as optional and default from a schema. */
 export function unwrap(schema: z.ZodType): z.ZodType {
   const inner = (schema as { def?: { innerType?: z.ZodType } }).def?.innerType;
   return inner === undefined ? schema : unwrap(inner);
 }
 
-/** The schema of an object, also where true or false may stand in its place. */
+/** Returns the object schema, including from a union of an object and a boolean. */
 export function objectIn(schema: z.ZodType): z.ZodObject | undefined {
   const plain = unwrap(schema);
   if (plain instanceof z.ZodObject) return plain;
@@ -111,7 +111,7 @@ function keysAt(path: Path, root: z.ZodType): string[] {
   return Object.keys((schema === undefined ? undefined : objectIn(schema))?.shape ?? {});
 }
 
-/** Places of a path's parts in the schema and in lists: sorts problems as the documentation has the keys. */
+/** Positions of a path's parts in the schema and in lists. Used to sort problems in documentation order. */
 function ranks(path: Path): number[] {
   let schema: z.ZodType | undefined = configSchema;
   return path.map((part) => {
@@ -122,7 +122,7 @@ function ranks(path: Path): number[] {
   });
 }
 
-/** Problems in the order of their keys in the documentation, lists in their own. */
+/** Sorts problems in the documentation order of their keys, and by index within lists. */
 export function inOrder(problems: readonly Problem[]): Problem[] {
   const ranked = problems.map((problem) => ({ problem, rank: ranks(problem.path) }));
   ranked.sort((a, b) => {
