@@ -117,7 +117,7 @@ export const rules = {
     "an RFC 1123 label: lower-case letters, digits and -, at most 63, a letter or digit at both ends",
     asLabel(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 63),
   ),
-  /** RFC 1035 label, as Kubernetes requires for Services. 24 of 63 characters are reserved for the Job. */
+  /** RFC 1035 label, as Kubernetes requires for Services. 24 of 63 are reserved for the Job's `-verify-<hash>`. */
   serviceName: rule(
     /^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/,
     "an RFC 1035 label: lower-case letters, digits and -, at most 39 (63 less the end of the verification Job's name), a letter first",

@@ -1,4 +1,4 @@
-/** What the program works with: the config, checked, with every default filled in and every derived value in place. */
+/** Settings of the program: the validated config with all defaults and derived values. */
 import type { PermissionPlan } from "../policies/permissions.js";
 import type { Subject } from "../policies/trust.js";
 import { issuerUrl } from "./limits.js";
@@ -12,22 +12,22 @@ export const project = "holmes-aws-mcp";
 export interface ClusterSettings extends Omit<ClusterConfig, "oidcIssuerId" | "oidcIssuerUrl"> {
   /** Name of the cluster in EKS. */
   readonly eksName: string;
-  /** `https://…`; undefined: looked up from EKS. */
+  /** `https://…`. Undefined: looked up in EKS. */
   readonly issuerUrl: string | undefined;
-  /** True when the workload goes there. */
+  /** Whether the workload is deployed to the cluster. */
   readonly deploy: boolean;
 }
 
 export interface TargetAccountSettings
   extends Omit<TargetAccountConfig, "adopt" | "region" | "permissionsBoundary" | "clusters"> {
   readonly region: string;
-  /** Names of the clusters that the account trusts: all of the stack, or those of `targetAccounts[].clusters`. */
+  /** Names of the clusters that the account trusts: all of the stack, or `targetAccounts[].clusters`. */
   readonly clusters: readonly string[];
   readonly partition: string;
-  /** What is taken over from the old script: cluster names, role, inline policy. */
+  /** Resources of the legacy script to import: OIDC providers by cluster name, role, inline policy. */
   readonly adopt: { readonly oidcProviders: readonly string[]; readonly role: boolean; readonly policy: boolean };
   readonly permissionsBoundaryArn: string | undefined;
-  /** Permission policies of the role, sizes included. */
+  /** Permission policies of the role, with their sizes. */
   readonly permissions: PermissionPlan;
 }
 
@@ -40,7 +40,7 @@ export type ImageSettings =
 
 export interface OrganizationSettings extends NonNullable<Config["organization"]> {
   readonly partition: string;
-  /** Permission policies of the roles that the StackSet makes. */
+  /** Permission policies of the roles that the StackSet creates. */
   readonly permissions: PermissionPlan;
 }
 
@@ -52,9 +52,9 @@ export interface Settings
   extends Omit<Config, "clusters" | "targetAccounts" | "image" | "mcp" | "defaultProfile" | "organization"> {
   readonly stack: string;
   /**
-   * Top-level keys, such as `mcp`, that hold a Pulumi secret. Pulumi does not report which part of a key is the
-   * secret, so every value in such a key that can be one must go to resources as `pulumi.secret`: external ids,
-   * registry user and password, kubeconfig content, values of `mcp.env`, `mcp.authentication.tokens`.
+   * Top-level keys, such as `mcp`, that contain a Pulumi secret. Pulumi does not report which part of a key is secret.
+   * Pass each of these values of such a key to resources as `pulumi.secret`: external ids, registry user and password,
+   * kubeconfig content, values of `mcp.env`, `mcp.authentication.tokens`.
    */
   readonly secretKeys: ReadonlySet<string>;
   readonly mcp: McpSettings;
@@ -65,22 +65,22 @@ export interface Settings
   readonly defaultProfile: string;
   /** Service accounts that every role trusts: the workload's own first. */
   readonly subjects: readonly Subject[];
-  /** What is allowed but should be known, one sentence each. */
+  /** Warnings, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** Fills in the default that follows from the transport: SSE clients of before have no token. */
+/** Adds the defaults that depend on the transport. Existing SSE clients send no token. */
 export function mcpSettings(mcp: Config["mcp"]): McpSettings {
   const { type = mcp.transport === "sse" ? "none" : "bearer", ...authentication } = mcp.authentication;
   return { ...mcp, authentication: { type, ...authentication } };
 }
 
-/** Host and path of an issuer: how IAM names the provider and its condition keys. */
+/** Host and path of an issuer, which IAM uses in the provider's ARN and in condition keys. */
 export function issuerPath(url: string): string {
   return url.replace(/^https:\/\//, "");
 }
 
-/** The issuer of a cluster before it has been looked up: as long as the real one, so sizes are exact. */
+/** Placeholder for an issuer that is not looked up yet. It has the length of a real issuer, so that sizes are exact. */
 export function unknownIssuer(region: string): string {
   return issuerUrl(region, "0".repeat(32));
 }

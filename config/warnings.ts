@@ -1,11 +1,11 @@
-/** What a stack may do but should know about. */
+/** Warnings about valid configurations with side effects. */
 import { legacyImage } from "./sections/image.js";
 import type { Settings } from "./settings.js";
 
-/** Each AWS provider is a process of some hundred MB, so that many of them fill a machine. */
+/** Each AWS provider is a process of several hundred MB. Many of them can exhaust the memory of the machine. */
 const manyAccounts = 25;
 
-/** One sentence each, in the order of the keys. */
+/** Returns warnings of one sentence each, in the order of the keys. */
 export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Settings): string[] {
   const warnings: string[] = [];
   const defaults = kubernetes.additionalSubjects.filter((subject) => subject.endsWith(":default"));

@@ -1,8 +1,8 @@
-/** The AWS config file that gives the MCP server one profile per target account. */
+/** The AWS config file of the MCP server, with one profile per target account. */
 import { createHash } from "node:crypto";
 import { limits } from "../config/limits.js";
 
-/** One account as the server of one cluster sees it. */
+/** One account in the AWS config file of one cluster's server. */
 export interface Profile {
   readonly name: string;
   readonly accountId: string;
@@ -11,11 +11,11 @@ export interface Profile {
   readonly description: string;
 }
 
-/** Where the pod's projected service account token is: the path that the EKS webhook uses as well. */
+/** Directory of the pod's projected service account token. The EKS webhook uses the same path. */
 export const tokenDirectory = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
 
 /**
- * Session name for CloudTrail, `holmes-<cluster>`; a long one is cut and told apart by a hash.
+ * Role session name in CloudTrail, `holmes-<cluster>`. A long name is truncated and gets a hash.
  *
  * @see STS AssumeRoleWithWebIdentity, RoleSessionName: at most 64 of `[\w+=,.@-]`
  */
@@ -27,13 +27,13 @@ export function sessionName(cluster: string): string {
 }
 
 /**
- * The file's text. The SDK assumes each role by itself when a command names the profile, and renews the session;
- * no credentials are in it, and one broken account harms only itself. There is no duration_seconds, because botocore
- * ignores it here (boto/botocore#3411).
+ * Returns the text of the file. It contains no credentials: the SDK assumes the role of a profile on first use and
+ * renews the session, so a misconfigured account does not affect the others. duration_seconds is not set, because
+ * botocore ignores it here (boto/botocore#3411).
  *
- * What names no profile gets a region from here and no credentials: AWS_DEFAULT_REGION would win over every profile's.
+ * The default section sets a region, because AWS_DEFAULT_REGION would override the region of every profile.
  *
- * @param defaultProfile its region is that of commands without a profile
+ * @param defaultProfile profile whose region applies to commands without a profile
  */
 export function awsConfigFile(cluster: string, profiles: readonly Profile[], defaultProfile: string): string {
   const section = ({ name, roleArn, region }: Profile) =>

@@ -1,4 +1,4 @@
-/** Arguments of the components, from the settings of a stack. */
+/** Converts the settings of a stack to arguments of the components. */
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import {
@@ -81,11 +81,11 @@ export function organizationArgs(
   };
 }
 
-/** A value of a section as a secret when the section holds one: Pulumi does not report which value it is. */
+/** Marks a value as secret if its section contains a secret, because Pulumi does not report which value is secret. */
 const guarded = ({ secretKeys }: Settings, section: string, value: string | undefined) =>
   value !== undefined && secretKeys.has(section) ? pulumi.secret(value) : value;
 
-/** How to reach a target account. */
+/** Access to a target account. */
 export function accountAccess(settings: Settings, { profile, accountId, region, assumeRole }: TargetAccountSettings) {
   const role = assumeRole && {
     ...assumeRole,
@@ -123,7 +123,7 @@ export function ecrAccess(settings: Settings) {
   const ecr = image.kind === "build" ? image.build.ecr : undefined;
   if (ecr === undefined) return undefined;
   const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
-  // The reader has checked that an account or a cluster has the profile.
+  // config/load.ts verifies that an account or a cluster has the profile.
   const owner = account ?? clusters.find(({ profile }) => profile === ecr.profile)!;
   return {
     ...(account === undefined ? { profile: ecr.profile } : accountAccess(settings, account)),
@@ -141,7 +141,7 @@ export function deploymentArgs(
 ) {
   const { kubernetes, verify, targetAccounts, subjects } = settings;
   return {
-    // The reader has checked that there is an image.
+    // config/load.ts verifies that an image is configured.
     workload: workloadOf(
       settings,
       name,
@@ -152,7 +152,7 @@ export function deploymentArgs(
     createNamespace: kubernetes.createNamespace,
     createServiceAccount: kubernetes.createServiceAccount,
     verification:
-      // The legacy image has no Python at the path that the script needs.
+      // The legacy image does not provide Python at the path that the script requires.
       verify.enabled && !usesLegacyImage(settings)
         ? {
             script: readFileSync("verification/verify.py", "utf8"),

@@ -1,4 +1,4 @@
-/** What HolmesGPT is given: its `mcp_servers` entry, and the values of its two Helm charts. */
+/** HolmesGPT configuration: the `mcp_servers` entry, and the values of the two Helm charts. */
 import { stringify } from "yaml";
 import type { Settings } from "../config/settings.js";
 import type { Profile } from "./awsConfigFile.js";
@@ -7,17 +7,17 @@ import { hasTokens, tokenSecrets, usesLegacyImage } from "./workload.js";
 
 /** YAML texts for one cluster. */
 export interface HolmesConfig {
-  /** For `~/.holmes/config.yaml`; undefined where Holmes' chart runs the server or the hosted one is used. */
+  /** For `~/.holmes/config.yaml`. Undefined if Holmes' chart runs the server or the hosted server is used. */
   readonly mcpServers: string | undefined;
-  /** Values of Holmes' own chart (`robusta/holmes`). */
+  /** Values of the Holmes chart (`robusta/holmes`). */
   readonly helmValues: string;
-  /** Values of the Robusta chart (`robusta/robusta`), which brings Holmes along. */
+  /** Values of the Robusta chart (`robusta/robusta`), which includes Holmes. */
   readonly robustaValues: string;
 }
 
 const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 
-/** Holmes' configuration for the server of one cluster, or for the chart's own server when ours is switched off. */
+/** Holmes' configuration for the server of one cluster, or for the chart's server if `mcp.enabled` is false. */
 export function holmesConfig(settings: Settings, profiles: readonly Profile[]): HolmesConfig {
   const servers = { mcp_servers: mcpServers(settings, profiles) };
   const values = settings.mcp.enabled
@@ -34,7 +34,7 @@ export function holmesConfig(settings: Settings, profiles: readonly Profile[]): 
   };
 }
 
-/** Variable of Holmes' environment with the bearer token. */
+/** Environment variable of Holmes that contains the bearer token. */
 const tokenVariable = "HOLMES_AWS_MCP_TOKEN";
 
 /** Values of Holmes' chart that read the token from the Secret in Holmes' namespace. */
@@ -62,7 +62,7 @@ function mcpServers(settings: Settings, profiles: readonly Profile[]) {
 /** Region of the hosted server's endpoint and of the signatures for it. The config rejects a region without an endpoint. */
 const hostedRegion = ({ holmes }: Pick<Settings, "holmes">, { region }: Profile) => holmes.hostedRegion ?? region;
 
-/** One entry per account for the Holmes CLI: the hosted server takes one identity per connection. */
+/** One entry per account for the Holmes CLI: the hosted server accepts one identity per connection. */
 function hostedServers(settings: Settings, profiles: readonly Profile[]) {
   return Object.fromEntries(
     profiles.map((profile) => [
@@ -80,7 +80,7 @@ function hostedServers(settings: Settings, profiles: readonly Profile[]) {
   );
 }
 
-/** `mcpAddons.aws` of Holmes' chart: its own pod, or the hosted AWS MCP server. */
+/** `mcpAddons.aws` of Holmes' chart: a pod of the chart, or the hosted AWS MCP server. */
 function addon(settings: Settings, profiles: readonly Profile[]) {
   const { holmes, kubernetes, defaultProfile } = settings;
   const first = profiles.find(({ name }) => name === defaultProfile);
@@ -115,9 +115,9 @@ const notAllowed =
   "Access is read-only. Not allowed is not the same as not found: after AccessDenied or a refusal, report which action is not allowed in which account, and do not repeat the call.";
 
 /**
- * What the model must know beside the description of `call_aws`, which lists the accounts, limits and refusals.
+ * Instructions for the model in addition to the description of `call_aws`, which lists accounts, limits and rejections.
  *
- * @param accounts one line per account, for the legacy image, whose description of `call_aws` lists none; else empty
+ * @param accounts one line per account for the legacy image, whose `call_aws` description lists none. Otherwise empty.
  */
 export function instructions(defaultProfile: string, accounts: readonly string[] = []): string {
   const legacy = [

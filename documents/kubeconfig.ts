@@ -1,4 +1,4 @@
-/** How to reach a cluster's API server: by the kubeconfig of the config, or by one made from what EKS returns. */
+/** Access to a cluster's API server, with the configured kubeconfig or one created from the EKS description. */
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -13,29 +13,29 @@ export interface EksEndpoint {
   readonly endpoint: string;
   /** Certificate authority, PEM in base64. */
   readonly certificateAuthority: string;
-  /** AWS profile that may call the cluster. */
+  /** AWS profile with access to the cluster. */
   readonly profile: string;
 }
 
-/** What EKS returns about a cluster. */
+/** A cluster as described by EKS. */
 export interface EksDescription extends Pick<EksEndpoint, "endpoint" | "certificateAuthority"> {
   /** `https://…` of the OIDC issuer. */
   readonly issuerUrl: string;
 }
 
-/** A cluster with its issuer; `description` is what EKS returned, if the config leaves something out. */
+/** A cluster with its issuer. `description` is set if the config omits values that EKS returns. */
 export interface DescribedCluster extends ClusterSettings {
   readonly issuerUrl: string;
   readonly description: EksDescription | undefined;
 }
 
-/** Whether EKS has to return the issuer, or the endpoint for a kubeconfig. */
+/** Whether the issuer, or the endpoint for a kubeconfig, must be looked up in EKS. */
 export function needsEks({ issuerUrl, deploy, kubeconfig, context }: ClusterSettings): boolean {
   return issuerUrl === undefined || (deploy && kubeconfig === undefined && context === undefined);
 }
 
 /**
- * Kubeconfig and context of a cluster; undefined when nothing is deployed there.
+ * Kubeconfig and context of a cluster. Undefined when nothing is deployed there.
  *
  * @throws pulumi.RunError when the kubeconfig does not exist
  */
@@ -44,7 +44,7 @@ export function kubernetesAccess(cluster: DescribedCluster) {
   if (!deploy) return undefined;
   if (kubeconfig === undefined && context === undefined)
     return { kubeconfig: eksKubeconfig({ name: eksName, region, profile: profile!, ...description! }) };
-  // A text of several lines is the content of a kubeconfig.
+  // A multi-line text is the content of a kubeconfig.
   return {
     kubeconfig: kubeconfig?.includes("\n") ? pulumi.secret(kubeconfig) : kubeconfig && file(kubeconfig, name),
     context,
@@ -61,7 +61,7 @@ function file(path: string, cluster: string): string {
   return full;
 }
 
-/** The kubeconfig as YAML, with one context. It holds no credential: the AWS CLI gets a token when one is needed. */
+/** A kubeconfig with one context, as YAML. It contains no credential: kubectl gets a token from the AWS CLI. */
 export function eksKubeconfig({ name, region, endpoint, certificateAuthority, profile }: EksEndpoint): string {
   return stringify({
     apiVersion: "v1",

@@ -2,16 +2,16 @@
 import type { Settings } from "../config/settings.js";
 import manifest from "../package.json" with { type: "json" };
 
-/** Port of the container and of the Service, as the readme of the old resources has it. */
+/** Port of the container and the Service. Compatible with the legacy resources. */
 export const port = 8000;
 
-/** Name of the container in every pod; the EKS webhook is kept out of it by name. */
+/** Name of the container in every pod. The annotation that excludes it from the EKS webhook uses this name. */
 export const container = "mcp";
 
-/** Where Holmes finds the server: path by transport. */
+/** Path of the server's endpoint by transport. */
 const paths = { sse: "/sse", "streamable-http": "/mcp" } as const;
 
-/** Labels by which the pods are found. `app` is what the readme's troubleshooting asks for. */
+/** Label selectors of the pods. `app` is compatible with the legacy resources. */
 export function selectors(serviceName: string) {
   const instance = { "app.kubernetes.io/instance": serviceName };
   return {
@@ -34,7 +34,7 @@ export function labels(serviceName: string, app: "server" | "verification" = "se
   };
 }
 
-/** The Service's names inside the cluster, the short ones first. */
+/** DNS names of the Service inside the cluster, shortest first. */
 export function serviceHosts(serviceName: string, namespace: string): string[] {
   const base = `${serviceName}.${namespace}`;
   return [serviceName, base, `${base}.svc`, `${base}.svc.cluster.local`];

@@ -1,17 +1,17 @@
-/** Who may call the MCP server, and what it may call. A token, where one is required, is the second guard. */
+/** Ingress and egress of the MCP server. The bearer token, if required, is a second layer of protection. */
 import type { input } from "@pulumi/kubernetes/types/index.js";
 import type { Settings } from "../config/settings.js";
 import { port, selectors } from "./names.js";
 
 type Spec = input.networking.v1.NetworkPolicySpec;
 
-/** Link-local and EC2's own addresses: instance metadata, container credentials, pod identity agent. */
+/** Link-local and EC2 addresses: instance metadata, container credentials, EKS Pod Identity Agent. */
 const metadata = { v4: ["169.254.0.0/16"], v6: ["fe80::/10", "fd00:ec2::/32"] };
 
 /**
- * One policy for the server's pods and for those that verify it: in, only Holmes, the verification and the peers of
- * the config, at the server's port; out, DNS, the configured ports (443) anywhere but at metadata addresses, and the
- * server itself.
+ * The NetworkPolicy of the server's pods and the verification pods. Ingress: Holmes, the verification pods and the
+ * configured peers, to the server's port. Egress: DNS, the configured ports (443) except to metadata addresses, and the
+ * server.
  */
 export function networkPolicySpec({
   mcp,
@@ -38,7 +38,7 @@ export function networkPolicySpec({
         ],
         ports: [{ protocol: "TCP", port }],
       },
-      // A rule without peers would admit all of them.
+      // A rule without peers allows all sources.
       ...(mcp.metrics.enabled && mcp.metrics.peers.length > 0
         ? [{ from: mcp.metrics.peers, ports: [{ protocol: "TCP", port: mcp.metrics.port }] }]
         : []),
@@ -51,7 +51,7 @@ export function networkPolicySpec({
           { protocol: "TCP", port: 53 },
         ],
       },
-      // A rule without ports would open all of them.
+      // A rule without ports allows all ports.
       ...(world.length === 0
         ? []
         : [
@@ -69,7 +69,7 @@ export function networkPolicySpec({
   };
 }
 
-/** Where DNS is: the configured peers and CIDR blocks, or the namespace of the cluster's DNS pods. */
+/** DNS destinations: the configured peers and CIDR blocks, or the namespace of the cluster's DNS pods. */
 function dns({ dns: { peers, cidrs }, dnsNamespace }: Settings["mcp"]["networkPolicy"]) {
   const configured = [...peers, ...cidrs.map((cidr) => ({ ipBlock: { cidr } }))];
   return configured.length > 0

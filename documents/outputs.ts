@@ -1,4 +1,4 @@
-/** Stack outputs that follow from the settings. */
+/** Stack outputs, derived from the settings. */
 import type { Settings } from "../config/settings.js";
 import type { Profile } from "./awsConfigFile.js";
 import { type HolmesConfig, holmesConfig } from "./holmes.js";
@@ -17,7 +17,7 @@ export interface StackOutputs {
 /** @param profiles of every cluster, by its name */
 export function stackOutputs(settings: Settings, profiles: ReadonlyMap<string, readonly Profile[]>): StackOutputs {
   const deployed = settings.clusters.filter(({ deploy }) => deploy).map(({ name }) => name);
-  // With the server switched off Holmes' own chart takes its place, in any of the clusters.
+  // With `mcp.enabled: false`, Holmes' chart can run its server in any of the clusters.
   const withHolmes = settings.mcp.enabled ? deployed : settings.clusters.map(({ name }) => name);
   const roleArns: Record<string, Record<string, string>> = {};
   for (const [cluster, accounts] of profiles) {

@@ -1,4 +1,4 @@
-/** Which role of which account a cluster's server takes: follows from the names, so nothing has to be asked for it. */
+/** The role that a cluster's server assumes in each account, derived from names without a look-up. */
 import { issuerPath, type Settings, type TargetAccountSettings } from "../config/settings.js";
 import { packTrustPolicies, roleNameFor, type TrustRole } from "../policies/trust.js";
 import type { Profile } from "./awsConfigFile.js";
@@ -12,7 +12,7 @@ export interface TrustedCluster {
   readonly roleNumber?: number | undefined;
 }
 
-/** The clusters as trust policies see them, by the paths of their issuers. */
+/** Converts clusters to arguments of trust policies. Issuers are without `https://`. */
 export const trustClusters = (clusters: readonly TrustedCluster[]) =>
   clusters.map(({ name, issuerUrl, previousIssuers, roleNumber }) => ({
     name,
@@ -20,7 +20,7 @@ export const trustClusters = (clusters: readonly TrustedCluster[]) =>
     ...(roleNumber === undefined ? {} : { roleNumber }),
   }));
 
-/** The roles of an account, each with those of its clusters that it trusts and its trust policy. */
+/** The roles of an account, each with its trusted clusters and trust policy. */
 export function trustRoles(
   { iam, subjects }: Pick<Settings, "iam" | "subjects">,
   { accountId, partition, clusters: trusted }: Pick<TargetAccountSettings, "accountId" | "partition" | "clusters">,
@@ -45,8 +45,8 @@ export function roleArn(
 }
 
 /**
- * The accounts that trust each cluster, by the cluster's name: with the role that trusts it.
- * All at once, because where a cluster's trust goes depends on the clusters before it.
+ * The accounts that trust each cluster, with the role that trusts it, by cluster name. Computed for all clusters
+ * together, because the role of a cluster depends on the clusters before it.
  */
 export function profilesByCluster(
   settings: Settings,
@@ -68,7 +68,7 @@ export function profilesByCluster(
   return profiles;
 }
 
-/** `defaultProfile` where the account trusts the cluster, otherwise the first profile of the cluster. */
+/** `defaultProfile` if that account trusts the cluster, otherwise the first profile of the cluster. */
 export function defaultProfileOf({ defaultProfile }: Settings, profiles: readonly Profile[]): string {
   return (profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!).name;
 }

@@ -1,8 +1,8 @@
-/** What the verification Job is given. */
+/** Input of the verification Job. */
 import { endpoint } from "./names.js";
 import type { Workload } from "./workload.js";
 
-/** ConfigMap data: the script, and the accounts that have to answer. */
+/** ConfigMap data: the script, and the accounts that must be reachable. */
 export function verificationData(
   { mcp, namespace, profiles, verify }: Workload,
   script: string,

@@ -1,4 +1,4 @@
-/** The Kubernetes objects of one cluster's MCP server, as documents; components/mcpDeployment.ts places them. */
+/** The Kubernetes objects of one cluster's MCP server, as documents. components/mcpDeployment.ts creates them. */
 import { createHash, scryptSync } from "node:crypto";
 import type { types } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
@@ -15,18 +15,18 @@ type EnvVar = types.input.core.v1.EnvVar;
 type Volume = types.input.core.v1.Volume;
 type VolumeMount = types.input.core.v1.VolumeMount;
 
-/** The MCP server of one cluster, and what its pods need. */
+/** The MCP server of one cluster, and the configuration of its pods. */
 export interface Workload {
-  /** Name of the cluster: part of the role session's name, and so of CloudTrail's records. */
+  /** Name of the cluster. Part of the role session name in CloudTrail. */
   readonly cluster: string;
   /** At least one account, each with the role that trusts this cluster. */
   readonly profiles: readonly Profile[];
-  /** Profile whose region is that of commands without a profile, and whose role the service account names. */
+  /** Profile whose region applies to commands without a profile, and whose role annotates the service account. */
   readonly defaultProfile: string;
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly image: pulumi.Input<string>;
-  /** Whether the image is the legacy one, which has its own paths. */
+  /** Whether the image is the legacy image, which uses different paths. */
   readonly legacyImage: boolean;
   /** Architecture of the nodes, `amd64` or `arm64`. Default: any. */
   readonly architecture?: string | undefined;
@@ -64,7 +64,7 @@ export function workloadOf(
   };
 }
 
-/** Whether the image is the legacy script's, whose paths and gateway are different. */
+/** Whether the image is the legacy image, which has different paths and a different gateway. */
 export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
   return image.kind === "prebuilt" && legacyImage.test(image.reference);
 }
@@ -80,7 +80,7 @@ export const paths = {
   tokens: "/etc/holmes-aws-mcp/tokens",
 } as const;
 
-/** Key of the server's Secret, and file in the pod: one accepted token per line, the current one first. */
+/** Key in the server's Secret and file name in the pod. One accepted token per line, the current one first. */
 export const tokensFile = "tokens";
 
 /** Whether clients must send a bearer token. */
@@ -99,14 +99,14 @@ export const envSecret = (serviceName: string) => `${serviceName}-env`;
 const user = 10001;
 const launcherFile = "launcher.json";
 
-/** A short hash that changes when the text does. */
+/** A short hash of the texts. */
 export const hashOf = (...texts: string[]) => createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
 
-/** A hash of secrets for a place that others can read. It is slow, so that a weak password cannot be guessed from it. */
+/** A hash of secrets for a readable annotation. scrypt is slow, which protects weak passwords against guessing. */
 export const secretHash = (secrets: Readonly<Record<string, string>>) =>
   scryptSync(JSON.stringify(Object.entries(secrets).sort()), "holmes-aws-mcp", 16).toString("hex");
 
-/** ConfigMap data: the accounts for the AWS SDK, and the settings of the launcher (image/launcher). */
+/** ConfigMap data: the AWS config file, and the settings of the launcher (image/launcher). */
 export function configData({ mcp, cluster, profiles, defaultProfile }: Workload): Record<string, string> {
   const { concurrency, callTimeoutSeconds, maxAnswerBytes, allowedEndpoints, suggestCommands, denyList, metrics } = mcp;
   const launcher = {
@@ -131,7 +131,7 @@ export function configData({ mcp, cluster, profiles, defaultProfile }: Workload)
   };
 }
 
-/** Environment of the server: guards on, no default identity, every account by its own profile. */
+/** Environment of the server: read-only guards, no default identity, one profile for each account. */
 function environment({ mcp, namespace, secretEnv }: Workload): EnvVar[] {
   const hosts = serviceHosts(mcp.serviceName, namespace);
   const transport: Record<string, string> =
@@ -142,7 +142,7 @@ function environment({ mcp, namespace, secretEnv }: Workload): EnvVar[] {
           AWS_API_MCP_HOST: mcp.listenAddress,
           AWS_API_MCP_PORT: String(port),
           AUTH_TYPE: "no-auth",
-          // Unset, a call by the Service's name would get 421; localhost is for kubectl port-forward.
+          // Without it, requests with the Service's host name return 421. localhost is for kubectl port-forward.
           AWS_API_MCP_ALLOWED_HOSTS: [...hosts, "localhost", "127.0.0.1"].join(","),
           AWS_API_MCP_ALLOWED_ORIGINS: [...hosts, "localhost", "127.0.0.1"].join(","),
         };
@@ -152,17 +152,17 @@ function environment({ mcp, namespace, secretEnv }: Workload): EnvVar[] {
     AWS_CONFIG_FILE: `${paths.awsConfig}/config`,
     HOLMES_AWS_MCP_CONFIG: `${paths.awsConfig}/${launcherFile}`,
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-    // Without it the node's role answers when a profile is missing.
+    // Without it, the SDK uses the node's role when a profile is missing.
     AWS_EC2_METADATA_DISABLED: "true",
     READ_OPERATIONS_ONLY: "true",
     AWS_API_MCP_TELEMETRY: "false",
     AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
-    // Or every tool description carries a notice that the model repeats.
+    // Without it, every tool description contains a notice that the model repeats.
     AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
     FASTMCP_LOG_LEVEL: "WARNING",
     ...(hasTokens(mcp) ? { HOLMES_AWS_MCP_TOKENS_FILE: `${paths.tokens}/${tokensFile}` } : {}),
     ...transport,
-    // A closed port: the tool would send users' texts out of the cluster.
+    // A closed port, because the tool sends user input out of the cluster.
     ...(mcp.suggestCommands ? {} : { ENDPOINT_SUGGEST_AWS_COMMANDS: "http://127.0.0.1:9/" }),
   };
   const plain = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => ({ name, value }));
@@ -174,7 +174,7 @@ function environment({ mcp, namespace, secretEnv }: Workload): EnvVar[] {
   return [...plain(own), ...references];
 }
 
-/** Command of the container; undefined for the legacy image, which has its own paths. */
+/** Command of the container. Empty for the legacy image, which uses its own entry point. */
 function command({ mcp, legacyImage }: Workload): { command?: string[]; args?: string[] } {
   if (legacyImage) return {};
   if (mcp.transport === "streamable-http") return { command: [paths.server] };
@@ -184,15 +184,15 @@ function command({ mcp, legacyImage }: Workload): { command?: string[]; args?: s
       ...["--stdio", `exec ${paths.server}`],
       ...["--outputTransport", "sse", "--host", mcp.listenAddress, "--port", String(port)],
       ...["--ssePath", "/sse", "--messagePath", "/message", "--healthEndpoint", "/healthz"],
-      // info prints every answer, AWS data included.
+      // The level info logs every response, including AWS data.
       ...["--logLevel", "none"],
     ],
   };
 }
 
 /**
- * `/healthz` succeeds while the server itself answers requests, so a hung process restarts within 2 minutes and a busy one
- * does not. The legacy image has a health endpoint that always succeeds, or none.
+ * `/healthz` succeeds while the server responds to requests: a hung process restarts within 2 minutes, a busy process
+ * does not. The legacy image's health endpoint always succeeds or does not exist.
  */
 function probes({ legacyImage }: Workload): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
   const check = legacyImage ? { tcpSocket: { port: "http" } } : { httpGet: { path: "/healthz", port: "http" } };
@@ -203,7 +203,7 @@ function probes({ legacyImage }: Workload): Pick<Container, "startupProbe" | "re
   };
 }
 
-/** Pod Security `restricted`, and a root file system that nobody writes to. */
+/** Pod Security `restricted`, and a read-only root file system. */
 const containerSecurity: types.input.core.v1.SecurityContext = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
@@ -219,7 +219,7 @@ interface Mounted {
   readonly volumeMounts: VolumeMount[];
 }
 
-/** Writable places, the token and the accounts: the same for the server and for the pod that verifies it. */
+/** Writable volumes, the token and the AWS config file, for the server's pods and the verification pods. */
 function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
   const emptyDir = (name: string, sizeLimit: string, medium?: string): Volume => ({
     name,
@@ -227,9 +227,9 @@ function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
   });
   const base: Mounted = {
     volumes: [
-      // In memory: the AWS CLI may cache session keys there.
+      // In memory, because the AWS CLI can cache session credentials there.
       emptyDir("home", "64Mi", "Memory"),
-      // A volume of its own: the mount point of the logs would otherwise make this directory root's.
+      // A separate volume, because the mount point of the logs would otherwise create this directory as root.
       emptyDir("home-aws", "64Mi", "Memory"),
       emptyDir("logs", "64Mi"),
       emptyDir("tmp", "256Mi"),
@@ -262,11 +262,11 @@ function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
   };
 }
 
-/** A field that is left out when it is empty: the API server drops it, and a refresh would show a difference. */
+/** Omits an empty field. The API server drops empty fields, so that a refresh would show a difference. */
 const filled = <K extends keyof PodSpec>(key: K, value: object): Pick<PodSpec, K> | object =>
   Object.keys(value).length === 0 ? {} : { [key]: value };
 
-/** What both kinds of pod share: identity, security, placement. */
+/** Identity, security and placement of the server's pods and the verification pods. */
 function podBase({ mcp, serviceAccount, architecture }: Workload): PodSpec {
   const platform: Record<string, string> = architecture === undefined ? {} : { "kubernetes.io/arch": architecture };
   const optional = <K extends keyof PodSpec>(key: K, value: PodSpec[K] | undefined) =>
@@ -296,13 +296,13 @@ function podBase({ mcp, serviceAccount, architecture }: Workload): PodSpec {
 
 /** Annotations of every pod. */
 const podAnnotations = ({ mcp, secretEnv }: Workload) => ({
-  // Keeps the EKS webhook, and the AWS_REGION that it injects, out of our container.
+  // Prevents the EKS webhook from injecting AWS_REGION and other variables into the container.
   "eks.amazonaws.com/skip-containers": container,
-  // A pod reads the Secret at its start only, so a changed value has to replace it.
+  // A container reads the Secret only when it starts, so a changed value must replace the pod.
   ...(secretEnv ? { "holmes-aws-mcp/env-hash": pulumi.secret(secretHash(mcp.env)) } : {}),
 });
 
-/** Annotations by which Prometheus finds the metrics. */
+/** Annotations for Prometheus to discover the metrics. */
 const scraping = ({ mcp }: Workload): Record<string, string> =>
   mcp.metrics.enabled
     ? {
@@ -312,7 +312,7 @@ const scraping = ({ mcp }: Workload): Record<string, string> =>
       }
     : {};
 
-/** Disk for the volumes `tmp` and `logs`, and the container's own log. */
+/** Ephemeral storage for the volumes `tmp` and `logs`, and for the container log. */
 const withStorage = ({ requests, limits }: { requests: object; limits: object }) => ({
   requests: { ...requests, "ephemeral-storage": "64Mi" },
   limits: { ...limits, "ephemeral-storage": "512Mi" },
@@ -328,7 +328,7 @@ export function namespaceLabels({ mcp }: Workload): Record<string, string> {
   };
 }
 
-/** Annotations of the service account: the default profile's role, where operators look for it. */
+/** Annotations of the service account: the role of the default profile, for operators. */
 export function serviceAccountAnnotations({ profiles, defaultProfile }: Workload): Record<string, string> {
   const profile = profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!;
   return { "eks.amazonaws.com/role-arn": profile.roleArn };
@@ -355,7 +355,7 @@ export function deploymentSpec(
       : []);
   return {
     replicas: mcp.replicas,
-    // An SSE session lives in one process: two at once would split Holmes' calls between them.
+    // An SSE session exists in one process. Two concurrent pods would split Holmes' calls.
     strategy:
       mcp.transport === "sse"
         ? { type: "Recreate" }
@@ -402,15 +402,15 @@ export function serviceSpec({ mcp }: Workload): types.input.core.v1.ServiceSpec 
     type: "ClusterIP",
     selector: selectors(mcp.serviceName).server,
     ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],
-    // A client of the native HTTP transport has its session in one of the pods.
+    // A streamable HTTP session exists in one pod.
     ...(mcp.replicas > 1 ? { sessionAffinity: "ClientIP" } : {}),
   };
 }
 
-/** Where the verification's script and its list of accounts are in the pod. */
+/** Directory of the verification script and its list of accounts in the pod. */
 export const verificationDirectory = "/etc/holmes-aws-mcp/verify";
 
-/** The Job that asks for every account from inside the cluster, as the server would, and then through the server. */
+/** The Job that verifies every account from inside the cluster, with the server's config and through the server. */
 export function verificationJobSpec(
   workload: Workload,
   configMap: pulumi.Input<string>,

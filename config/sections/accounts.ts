@@ -93,7 +93,7 @@ export const targetAccountSchema = object({
   policyFile: doc(text(filePath).optional(), "In place of `iam.policyFile` for this account.", "policies.billing.json"),
 });
 
-/** Keys that say how the program makes something, beside one that says it makes nothing. */
+/** Rejects keys that configure managed resources when `manage` is false. */
 function checkUnmanaged(account: Row, path: Path, problems: Problems): void {
   if (account.manage !== false) return;
   for (const key of ["adopt", "existingOidcProviders", "assumeRole", "permissionsBoundary", "policyFile"]) {
@@ -108,7 +108,7 @@ function checkUnmanaged(account: Row, path: Path, problems: Problems): void {
   }
 }
 
-/** ARNs have to be of the account, and of the partition that its region is in. */
+/** Checks that ARNs belong to the account and to the partition of its region. */
 function checkArns(config: Row, account: Row, path: Path, problems: Problems): void {
   const accountId = textOf(account.accountId);
   const region = textOf(account.region) ?? textOf(rows(config.clusters)[0]?.region);
@@ -137,7 +137,7 @@ function checkArns(config: Row, account: Row, path: Path, problems: Problems): v
   }
 }
 
-/** Keys that name a target account by its profile. */
+/** Checks keys that refer to a target account by its profile. */
 export function checkProfileNames(config: Row, profiles: readonly string[], problems: Problems): void {
   const what = "a profile in targetAccounts";
   exists(problems, ["defaultProfile"], textOf(config.defaultProfile), profiles, what);
@@ -209,7 +209,7 @@ export const accountRules: readonly Rule[] = [
     says: "At least one account trusts each cluster.",
     check: (config, problems, _isSecret) => {
       const accounts = rows(config.targetAccounts);
-      // The accounts of the file trust every cluster, as accounts without the key do.
+      // Accounts in the file trust every cluster, like accounts without the key.
       const all =
         row(config.organization).accountsFile !== undefined || accounts.some((own) => own.clusters === undefined);
       if (all || accounts.length === 0) return;
@@ -259,7 +259,7 @@ export const accountRules: readonly Rule[] = [
         if (profile === undefined || accountId === undefined) continue;
         const before = first.get(profile);
         if (before === undefined) first.set(profile, [path, accountId]);
-        // Two target accounts with one profile are told of as duplicates.
+        // Another check reports two target accounts with the same profile.
         else if (before[1] !== accountId && path[0] !== "targetAccounts") {
           problems.add(
             [...path, "profile"],

@@ -77,7 +77,7 @@ function issuerOf(cluster: Row): string | undefined {
   );
 }
 
-/** Region, DNS suffix and path of an issuer of EKS, dual-stack ones included; undefined for any other. */
+/** Region, DNS suffix and path of an EKS issuer, including dual-stack issuers. Undefined for any other issuer. */
 function eksIssuer(url: string | undefined) {
   const [, plain, dual, suffix, path] =
     url?.match(/^https:\/\/oidc(?:\.eks\.([^./]+)|-eks\.([^./]+))\.([^/]+)(.*)$/) ?? [];
@@ -129,7 +129,7 @@ function checkIssuer(cluster: Row, path: Path, problems: Problems): void {
   }
 }
 
-/** Where the workload goes, the program has to get into the cluster. */
+/** Checks that the program can access a cluster that it deploys to. */
 function checkReach(cluster: Row, path: Path, problems: Problems): void {
   if (cluster.kubeconfig !== undefined || cluster.context !== undefined) return;
   const url = textOf(cluster.oidcIssuerUrl);
@@ -148,12 +148,12 @@ function checkReach(cluster: Row, path: Path, problems: Problems): void {
 /** Parts of a kubeconfig that are credentials. */
 const credential = /^\s*"?(token|password|client-key-data|id-token|refresh-token)"?:\s*\S/m;
 
-/** A text of one line is a path (documents/kubeconfig.ts). */
+/** A single-line text is a path (documents/kubeconfig.ts). */
 function checkKubeconfigFile(kubeconfig: string | undefined, path: Path, problems: Problems): void {
   if (kubeconfig === undefined || kubeconfig.includes("\n") || kubeconfig.trim() === "") return;
   const full = kubeconfig.startsWith("~/") ? join(homedir(), kubeconfig.slice(2)) : kubeconfig;
   const stats = full.includes("\0") ? undefined : statSync(full, { throwIfNoEntry: false });
-  // Pipes serve as well: bash makes one of <(…).
+  // Pipes are valid: bash creates one for <(…).
   if (stats !== undefined && !stats.isDirectory()) return;
   problems.say(
     path,

@@ -86,8 +86,8 @@ export const imageSchema = object({
 });
 
 /**
- * The image that the readme of the old resources names, wherever it was copied to: its gateway is stock Supergateway,
- * and it has no native HTTP.
+ * The legacy image, including copies in other registries. It contains stock Supergateway and does not support
+ * streamable HTTP.
  */
 export const legacyImage =
   /genuine-flight-317411\/devel\/aws-api-mcp-server([:@]|$)|\/aws-api-mcp-server:1\.0\.1(@sha256:[0-9a-f]+)?$/;
@@ -169,7 +169,7 @@ export const imageRules: readonly Rule[] = [
       const server = textOf(row(build.registry).server)?.replace(/\/v1\/$/, "");
       const host = textOf(build.repository)?.split("/")[0];
       if (server === undefined || host === undefined || server === host) return;
-      // Docker Hub has several names.
+      // Docker Hub has several host names.
       if (/(^|\.)docker\.io$/.test(server) && /(^|\.)docker\.io$/.test(host)) return;
       problems.add(["image", "build", "registry", "server"], server, `${host}, the host of image.build.repository`);
     },

@@ -30,7 +30,7 @@ export const kubernetesSchema = object({
   ),
 });
 
-/** Text of the service account that signs: the workload's own, or Holmes' with the hosted server. */
+/** Text of the service account that signs requests: the workload's, or Holmes' with the hosted server. */
 function ownSubject(config: Row): string {
   const { kubernetes, holmes } = { kubernetes: row(config.kubernetes), holmes: row(config.holmes) };
   return holmes.hosted === true

@@ -218,7 +218,7 @@ export const mcpSchema = object({
   }),
 });
 
-/** Environment that the program sets or keeps out, and what goes wrong otherwise. */
+/** Environment variables that the program sets or rejects, with the reason. */
 const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
   [
     /^AWS_(DEFAULT_)?(PROFILE|REGION)$/,
@@ -239,13 +239,13 @@ const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]
   [/^(HOME|TMPDIR|PATH)$/, "The program or the image sets it."],
 ];
 
-/** Labels and annotations of the pod that the program sets itself. */
+/** Labels and annotations of the pod that the program sets. */
 const ownLabels = ["app", "name", "instance", "component", "part-of", "managed-by"]
   .map((name) => (name === "app" ? name : `app.kubernetes.io/${name}`))
   .concat("pod-template-hash");
 const ownAnnotations = ["eks.amazonaws.com/skip-containers", "holmes-aws-mcp/config-hash", "holmes-aws-mcp/verifies"];
 
-/** Volumes and directories of the pod that the program makes itself. */
+/** Volumes and directories of the pod that the program creates. */
 const ownVolumes = [
   "home",
   "home-aws",
@@ -267,7 +267,7 @@ const volumeSources = [
   ...["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"],
 ];
 
-/** EC2 instance metadata, ECS and EKS Pod Identity credentials. */
+/** Addresses of EC2 instance metadata, ECS credentials and EKS Pod Identity credentials. */
 const metadataAddresses = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254"];
 
 function inBlock(address: string, cidr: string | undefined): boolean {
@@ -279,7 +279,7 @@ function inBlock(address: string, cidr: string | undefined): boolean {
   return block.check(address, own === 4 ? "ipv4" : "ipv6");
 }
 
-/** The number behind a Kubernetes quantity; undefined for what breaks the rule. */
+/** Converts a Kubernetes quantity to a number. Undefined if it does not match the rule. */
 function quantity(value: unknown, { pattern }: TextRule): number | undefined {
   const [, number, unit = ""] = textOf(value)?.match(/^([\d.]+)([a-zA-Z]*)$/) ?? [];
   if (number === undefined || !pattern.test(String(value))) return undefined;

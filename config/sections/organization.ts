@@ -36,7 +36,7 @@ export const organizationSchema = object({
   ),
 });
 
-/** An account of `organization.accountsFile`: one that the program does not manage. */
+/** The accounts in `organization.accountsFile`, which the program does not manage. */
 export const accountsFileSchema = list(
   targetAccountSchema.pick({ profile: true, accountId: true, description: true, region: true }),
   "accounts: profile, accountId, description, region",
