@@ -6,7 +6,9 @@ import {
   configData,
   deploymentSpec,
   envSecret,
+  hashOf,
   hasTokens,
+  imageCheckJobSpec,
   namespaceLabels,
   serviceAccountAnnotations,
   serviceSpec,
@@ -132,13 +134,36 @@ export class McpDeployment extends pulumi.ComponentResource {
       { metadata, spec: serviceSpec(workload) },
       inside("service"),
     );
+    const checks =
+      workload.prebuilt && !workload.legacyImage
+        ? [
+            new k8s.batch.v1.Job(
+              child("image-check"),
+              {
+                metadata: {
+                  ...metadata,
+                  name: pulumi.interpolate`${name}-image-${pulumi.output(workload.image).apply((image) => hashOf(image))}`,
+                  // A failed Job cannot be started again: the next update replaces it.
+                  annotations: { "pulumi.com/replaceUnready": "true" },
+                },
+                spec: imageCheckJobSpec(workload),
+              },
+              // A failed Job that is replaced has the same name as its replacement.
+              {
+                ...options("image-check"),
+                dependsOn: [...namespaces, ...serviceAccounts],
+                deleteBeforeReplace: true,
+              },
+            ),
+          ]
+        : [];
     const deployment = new k8s.apps.v1.Deployment(
       child("deployment"),
       { metadata, spec: deploymentSpec(workload, config.metadata.name) },
       {
         ...options("deployment"),
-        // The NetworkPolicy and the Secrets exist before the first pod starts.
-        dependsOn: [...serviceAccounts, ...networkPolicies, ...secrets, ...bearerTokens, service],
+        // The NetworkPolicy and the Secrets exist before the first pod starts. An image that fails its check is not deployed.
+        dependsOn: [...serviceAccounts, ...networkPolicies, ...secrets, ...bearerTokens, service, ...checks],
       },
     );
     if (mcp.replicas > 1) {

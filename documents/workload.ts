@@ -28,6 +28,8 @@ export interface Workload {
   readonly image: pulumi.Input<string>;
   /** Whether the image is the legacy image, which uses different paths. */
   readonly legacyImage: boolean;
+  /** Whether the image was built elsewhere, so that its content is checked before it is deployed. */
+  readonly prebuilt: boolean;
   /** Architecture of the nodes, `amd64` or `arm64`. Default: any. */
   readonly architecture?: string | undefined;
   /** Options of the server, as in docs/config.md. */
@@ -55,6 +57,7 @@ export function workloadOf(
     namespace: kubernetes.namespace,
     serviceAccount: kubernetes.serviceAccount,
     legacyImage: usesLegacyImage(settings),
+    prebuilt: source.kind === "prebuilt",
     architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
     defaultProfile: defaultProfileOf(settings, profiles),
     mcp,
@@ -475,6 +478,42 @@ export function probeJobSpec(
             securityContext: containerSecurity,
           },
         ],
+      },
+    },
+  };
+}
+
+/** The Job that checks a given image before the Deployment runs it: images of earlier releases have no launcher. */
+export function imageCheckJobSpec(workload: Workload): types.input.batch.v1.JobSpec {
+  const missing = `the image has no ${paths.server}. Build it again with this release (docs/image.md).`;
+  return {
+    backoffLimit: 0,
+    activeDeadlineSeconds: 300,
+    template: {
+      metadata: { labels: { app: "aws-api-mcp-image-check" } },
+      spec: {
+        ...podBase(workload),
+        restartPolicy: "Never",
+        containers: [
+          {
+            name: container,
+            image: workload.image,
+            command: [
+              "/bin/sh",
+              "-c",
+              `[ -x ${paths.server} ] || { echo "image.prebuilt: ${missing}"; exit 1; }; exec ${paths.server} --check`,
+            ],
+            env: [
+              { name: "HOME", value: paths.tmp },
+              { name: "TMPDIR", value: paths.tmp },
+            ],
+            resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+            terminationMessagePolicy: "FallbackToLogsOnError",
+            securityContext: containerSecurity,
+            volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
+          },
+        ],
+        volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
       },
     },
   };

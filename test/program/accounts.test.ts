@@ -211,7 +211,10 @@ describe("an account that trusts some of the clusters", () => {
     const facts = (cluster: string) => ({
       profile: /^\[profile prod\]/m.test(object(evaluation, "ConfigMap", cluster).data.config),
       annotation: object(evaluation, "ServiceAccount", cluster).metadata.annotations["eks.amazonaws.com/role-arn"],
-      holmes: /--profile prod: account/.test(holmes[cluster].mcpServers),
+      // The accounts in the tool's description.
+      described: JSON.parse(object(evaluation, "ConfigMap", cluster).data["launcher.json"]).accounts.some(
+        ({ profile }: { profile: string }) => profile === "prod",
+      ),
       start: holmes[cluster].mcpServers.match(/begin with --profile (\w+)/)[1],
       verified: JSON.stringify(
         ofType(evaluation, ":ConfigMap").find(({ name }) => name === `${cluster}/verification/config`)!.open.data,
@@ -221,14 +224,14 @@ describe("an account that trusts some of the clusters", () => {
     expect(facts("prod-us")).toEqual({
       profile: false,
       annotation: `arn:aws:iam::444444444444:${role}`,
-      holmes: false,
+      described: false,
       start: "data",
       verified: false,
     });
     expect(facts("prod-eu")).toEqual({
       profile: true,
       annotation: `arn:aws:iam::333333333333:${role}`,
-      holmes: true,
+      described: true,
       start: "prod",
       verified: true,
     });

@@ -86,6 +86,8 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
         "Service",
         "Deployment",
         "Job",
+        // The check of a prebuilt image.
+        ...(settings.image.kind === "prebuilt" ? ["Job"] : []),
       ]);
       expect(files.get(`holmes/${name}/helm-values.yaml`)).toContain("mcp_servers:");
       expect(files.get(`holmes/${name}/robusta-values.yaml`)).toMatch(/^holmes:\n {2}mcp_servers:/);

@@ -47,7 +47,8 @@ export const ofType = ({ resources }: Evaluation, type: string): Registered[] =>
 /** The one object of a kind in a cluster (of the workload, not of its verification). */
 export function object(evaluation: Evaluation, type: string, cluster = "dev-cluster"): any {
   const found = ofType(evaluation, `:${type}`).filter(
-    ({ provider, name }) => provider === `${cluster}/kubernetes` && (type === "Job" || !name.includes("verification")),
+    ({ provider, name }) =>
+      provider === `${cluster}/kubernetes` && (type === "Job" ? name.endsWith("/job") : !name.includes("verification")),
   );
   if (found.length !== 1) throw new Error(`${found.length} objects of type ${type} in ${cluster}`);
   return found[0]!.open;

@@ -5,6 +5,7 @@ import type { HolmesConfig } from "../../documents/holmes.js";
 import { changed, envOf, object, ofType, podOf } from "./stacks.js";
 
 const dev = await changed("dev");
+const prod = await changed("prod");
 const deployment = object(dev, "Deployment");
 const pod = podOf(deployment);
 const [container] = pod.containers;
@@ -394,6 +395,20 @@ describe("the verification", () => {
       Object.assign(targetAccounts[1], { description: "Other words" }),
     );
     expect(name(words)).toBe(name(dev));
+  });
+
+  test("is preceded by a check of a prebuilt image, and by none of an image that the stack builds", () => {
+    const checks = (evaluation: typeof dev) =>
+      ofType(evaluation, ":Job").filter(({ name }) => name.endsWith("/image-check"));
+    expect(checks(dev)).toEqual([]);
+    expect(checks(prod).map(({ name }) => name)).toEqual(["prod-eu/image-check", "prod-us/image-check"]);
+    for (const check of checks(prod)) {
+      const deployment = prod.resources.find(({ name }) => name === check.name.replace("image-check", "deployment"))!;
+      expect(deployment.dependencies).toContain(check.urn);
+      const [{ command, image }] = podOf(check.open).containers;
+      expect(command[2]).toContain("exec /opt/venv/bin/holmes-aws-mcp --check");
+      expect(image).toBe(podOf(deployment.open).containers[0].image);
+    }
   });
 
   test("checks the NetworkPolicy from a pod that it does not admit", async () => {
