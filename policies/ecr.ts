@@ -1,7 +1,7 @@
-/** Policies of the ECR repository that holds the image. */
+/** Policies of the ECR repository of the image. */
 import type { PolicyDocument } from "./types.js";
 
-/** Expires all images but the newest `keepImages`. */
+/** Expires all images except the newest `keepImages`. */
 export function lifecyclePolicy(keepImages: number) {
   return {
     rules: [
@@ -15,7 +15,7 @@ export function lifecyclePolicy(keepImages: number) {
   };
 }
 
-/** Lets other accounts pull images. */
+/** Allows other accounts to pull images. */
 export function pullPolicy(partition: string, accounts: readonly string[]): PolicyDocument {
   return {
     Version: "2012-10-17",

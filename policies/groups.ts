@@ -1,24 +1,23 @@
 /**
- * The default permission policy, by what an investigation looks at. Every pattern must cover at least one action, and
- * everything that it covers must only read (test/policies/catalogue.test.ts holds it to that). What hands out
- * credentials, secrets or customers' data stays in the patterns and is denied by sensitiveReads.ts, so that one switch
- * decides about it.
+ * The default permission policy, grouped by the subject of an investigation. Every pattern must match at least one
+ * action and only actions that read (verified by test/policies/catalogue.test.ts). Patterns can match actions that
+ * return credentials, secrets or customer data. sensitiveReads.ts denies these, so that one setting controls them.
  *
- * Left out on purpose, although the old policy had it: services that AWS has retired (Evidently, WAF Classic, the
- * billing console's `aws-portal`), live tails (`logs:StartLiveTail` holds a session open that no MCP call can read),
- * drift detection and cost estimates (`cloudformation:Detect*`, `Estimate*` start work), `redshift:View*` (can end
- * queries), `states:GetActivityTask` (takes work from a worker), `eks:AccessKubernetesApi` (the console's view of the
- * cluster, which Holmes has from Kubernetes itself) and objects through S3 Object Lambda.
+ * Intentionally omitted, although the legacy policy allows them: services that AWS has retired (Evidently, WAF Classic,
+ * the billing console's `aws-portal`), live tails (`logs:StartLiveTail` opens a session that no MCP call can read),
+ * drift detection and cost estimates (`cloudformation:Detect*` and `Estimate*` start operations), `redshift:View*` (can
+ * cancel queries), `states:GetActivityTask` (takes a task from a worker), `eks:AccessKubernetesApi` (cluster view of
+ * the console; Holmes reads it from Kubernetes) and objects through S3 Object Lambda.
  */
 export interface ServiceGroup {
   /** Key in config: `iam.disabledPolicyGroups`. */
   id: string;
-  /** Sid of its statement: letters and digits. */
+  /** Sid of the group's statement: letters and digits. */
   sid: string;
   title: string;
-  /** One sentence: what an investigation sees with it. */
+  /** What the group shows in an investigation, in one sentence. */
   description: string;
-  /** Action patterns, all on every resource. */
+  /** Action patterns, allowed on all resources. */
   actions: string[];
 }
 
@@ -438,5 +437,5 @@ export const groups: readonly ServiceGroup[] = [
   },
 ];
 
-/** Keys for `iam.disabledPolicyGroups`. */
+/** Valid values of `iam.disabledPolicyGroups`. */
 export const groupIds: readonly string[] = groups.map(({ id }) => id);

@@ -4,8 +4,8 @@ import { allowedActions } from "./simulate.js";
 import type { PolicyDocument } from "./types.js";
 
 /**
- * Write actions that policies allow, without denied and reviewed ones, in the catalogue's order. The hosted AWS MCP
- * server can write, and only these policies prevent it: it is read-only if the list is empty.
+ * Write actions that policies allow, except denied and reviewed actions, in catalogue order. The hosted AWS MCP server
+ * can write, and only these policies prevent it. Access is read-only if the list is empty.
  */
 export function writesAllowed(documents: PolicyDocument[], catalogue: Catalogue): string[] {
   return allowedActions(documents, catalogue.actions)

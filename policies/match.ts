@@ -1,4 +1,4 @@
-/** Wildcards of IAM: `*` is any characters (none too), `?` is one; everything else is itself. */
+/** Converts IAM wildcards to a regular expression: `*` matches zero or more characters, `?` exactly one. */
 function wildcard(pattern: string, flags: string): RegExp {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
@@ -9,7 +9,7 @@ function wildcard(pattern: string, flags: string): RegExp {
 
 const actionPatterns = new Map<string, RegExp>();
 
-/** Whether an action pattern covers an action (`ec2:Describe*`, `*`). Case does not matter, as in IAM. */
+/** Whether an action pattern (`ec2:Describe*`, `*`) matches an action. Case-insensitive, as in IAM. */
 export function matchesAction(pattern: string, action: string): boolean {
   const compiled = actionPatterns.get(pattern) ?? wildcard(pattern, "is");
   actionPatterns.set(pattern, compiled);
@@ -17,8 +17,8 @@ export function matchesAction(pattern: string, action: string): boolean {
 }
 
 /**
- * Whether one of many patterns covers an action. Sorts the patterns by service once, so that a proof over every action
- * compares each with its own service's patterns only.
+ * Whether any of many patterns matches an action. Groups the patterns by service once, so that each action is compared
+ * only with patterns of its service.
  */
 export function actionMatcher(patterns: readonly string[]): (action: string) => boolean {
   const byService = new Map<string, string[]>();
@@ -33,7 +33,7 @@ export function actionMatcher(patterns: readonly string[]): (action: string) => 
   };
 }
 
-/** Whether a text with wildcards covers another one, as in resources and StringLike. Case matters. */
+/** Whether a text with wildcards matches another text, as in resources and StringLike. Case-sensitive. */
 export function matchesText(pattern: string, text: string): boolean {
   return wildcard(pattern, "s").test(text);
 }

@@ -1,6 +1,6 @@
 /**
- * The same OIDC providers, role(s) and policies as a CloudFormation template, for a StackSet over an organization.
- * Account and partition come from the account that a stack is in; everything else is the direct way's own documents.
+ * The OIDC providers, roles and policies as a CloudFormation template, for a StackSet of an organization. The template
+ * uses the account and partition of the stack. All documents are the same as for directly managed accounts.
  */
 import { createHash } from "node:crypto";
 import type { PermissionPlan } from "./permissions.js";
@@ -10,26 +10,26 @@ export interface OrganizationTemplateArgs {
   /** In config order. */
   clusters: TrustCluster[];
   subjects: Subject[];
-  /** Partition of the organization; all its accounts are in it. */
+  /** Partition of the organization and all its accounts. */
   partition: string;
-  /** Characters that are not white space that a trust policy may have in every account. */
+  /** Quota for a trust policy in every account, in characters without white space. */
   trustPolicyLimit: number;
   roleName: string;
-  /** Path of roles and policies: `/`, `/holmes/`. */
+  /** IAM path of roles and policies: `/`, `/holmes/`. */
   path: string;
   /** MaxSessionDuration of the roles, in seconds. */
   sessionDuration: number;
-  /** Name (with path) of a managed policy that is in each account, or a policy ARN. */
+  /** Name (with path) of a managed policy that exists in each account, or a policy ARN. */
   permissionsBoundary?: string | undefined;
   tags: Record<string, string>;
   permissions: PermissionPlan;
-  /** Keeps the OIDC providers when a stack is deleted. */
+  /** Whether the OIDC providers are retained when a stack is deleted. */
   retainOidcProviders: boolean;
-  /** Accounts that have a cluster's providers already; none are made for it there. By the cluster's name. */
+  /** Ids of accounts where a cluster's OIDC providers already exist and are not created, by cluster name. */
   existingOidcProviders?: Record<string, string[]>;
 }
 
-/** JSON of a template: texts, numbers and intrinsic functions. */
+/** JSON of a template, including intrinsic functions. */
 export type Json = string | number | boolean | Json[] | { [key: string]: Json };
 
 export interface Template {
@@ -41,26 +41,27 @@ export interface Template {
 }
 
 /**
- * Bytes of a template that is passed as text; through S3 it may have 1 MB.
+ * Maximum size of a template that is passed as text, in bytes. The limit for S3 is 1 MB.
  * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
  */
 export const TEMPLATE_BODY_LIMIT = 51_200;
 
-/** Stands for the account while documents are made: as long as any account id, so that sizes are right. */
+/** Placeholder for the account id in documents. It has the length of an account id, so that sizes are exact. */
 const ANY_ACCOUNT = "000000000000";
-/** What CloudFormation takes in one Fn::Or. */
+/** Maximum number of conditions in one Fn::Or. */
 const OR_LIMIT = 10;
 
-/** The template as text, without white space that counts for nothing. */
+/** The template as JSON text without insignificant white space. */
 export function templateBody(template: Template): string {
   return JSON.stringify(template);
 }
 
 /**
- * A template with a stack's worth of resources for one account. Logical ids follow from issuers and names, so that a
- * cluster that is added or taken out touches no other one's resources. Needs the capability CAPABILITY_NAMED_IAM.
+ * Creates a template with the resources of one account. Logical ids are derived from issuers and names, so that adding
+ * or removing a cluster does not affect the resources of others. Requires the capability CAPABILITY_NAMED_IAM.
  *
- * @throws TrustSizeError as packTrustPolicies does, Error when the template exceeds what CloudFormation takes as text.
+ * @throws TrustSizeError as packTrustPolicies
+ * @throws Error when the template exceeds TEMPLATE_BODY_LIMIT
  */
 export function organizationTemplate(args: OrganizationTemplateArgs): Template {
   const roles = packTrustPolicies({ ...args, accountId: ANY_ACCOUNT, limit: args.trustPolicyLimit });
@@ -141,7 +142,7 @@ export function organizationTemplate(args: OrganizationTemplateArgs): Template {
   return template;
 }
 
-/** Puts the stack's own account and partition where the document has the stand-in; keys stay as they are. */
+/** Replaces the account placeholder and partition in values with those of the stack. Keys do not change. */
 function portable(value: Json, partition: string): Json {
   if (typeof value === "string") {
     if (!value.startsWith(`arn:${partition}:`)) return value;

@@ -1,6 +1,6 @@
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
-/** What is wrong with the form of a permission policy, one line each. */
+/** The problems with the form of a permission policy, one line each. */
 export class PolicyShapeError extends Error {
   override readonly name = "PolicyShapeError";
   constructor(readonly problems: string[]) {
@@ -10,13 +10,13 @@ export class PolicyShapeError extends Error {
 
 const documentKeys = new Set(["Version", "Id", "Statement"]);
 const statementKeys = new Set(["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"]);
-/** `service:Action` with wildcards in the action, or everything. */
+/** `service:Action` with wildcards in the action, or `*`. */
 const actionForm = /^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/;
 
 /**
- * A permission policy out of parsed JSON, with its statements as a list. Never changes what the document means.
+ * Converts parsed JSON to a permission policy with a list of statements. The meaning of the document does not change.
  *
- * @throws PolicyShapeError with every fault of form: IAM would refuse the document, or it is a trust or resource policy.
+ * @throws PolicyShapeError with every problem: IAM would reject the document, or it is a trust or resource policy.
  */
 export function parsePolicy(document: unknown): PolicyDocument {
   const problems: string[] = [];
@@ -71,7 +71,7 @@ function either(statement: Record<string, unknown>, key: string, notKey: string,
   return texts(statement[given[0]!]).length === 0 ? [`${at}.${given[0]} is not a text or a list of texts`] : [];
 }
 
-/** The texts of a value; none when it is not a text or a list of nothing but texts. */
+/** The texts of a value. Empty if it is neither a text nor a list of texts. */
 function texts(value: unknown): readonly string[] {
   const all = listOf(value as string | string[] | undefined);
   return all.every((one) => typeof one === "string" && one !== "") ? all : [];

@@ -6,32 +6,32 @@ import { INLINE_POLICIES_LIMIT, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_LIMIT,
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export interface PermissionOptions {
-  /** Name of the first policy; further ones are `<policyName>-2`, `-3`, … */
+  /** Name of the first policy. Further policies are `<policyName>-2`, `-3`, … */
   readonly policyName: string;
   /** `aws`, `aws-cn`, `aws-us-gov`, … */
   readonly partition: string;
-  /** Ids of service groups to leave out of the default policy. */
+  /** Ids of service groups to omit from the default policy. */
   readonly groups?: { readonly disabled: readonly string[] };
-  /** Further action patterns to allow on every resource. Default: none. */
+  /** Additional action patterns to allow on all resources. Default: none. */
   readonly additionalActions?: readonly string[];
-  /** Whether what hands out credentials, secrets or customers' data is denied explicitly. Default: `deny`. */
+  /** Whether reads that return credentials, secrets or customer data are explicitly denied. Default: `deny`. */
   readonly sensitiveReads?: "deny" | "allow";
-  /** Patterns of the list of sensitive reads that are left open all the same. Default: none. */
+  /** Patterns in the list of sensitive reads that are not denied. Default: none. */
   readonly sensitiveReadsExcept?: readonly string[];
   /** Whether bodies of log events, traces and audit events can be read. Default: `allow`. */
   readonly logContents?: "allow" | "deny";
   /** Denies data-plane calls to resources of other accounts. Default: false. */
   readonly dataPerimeter?: boolean;
-  /** Regions that may be asked; every other one is denied explicitly, global services exempt. Empty: all. */
+  /** Allowed regions. All others are explicitly denied, except for global services. Empty: all regions are allowed. */
   readonly allowedRegions?: readonly string[];
-  /** The user's own document in place of the service groups; the denials above still come first. */
+  /** Custom document that replaces the service groups. The explicit denials above still apply. */
   readonly replacement?: PolicyDocument;
 }
 
 export interface PermissionPolicy {
   readonly name: string;
   readonly document: PolicyDocument;
-  /** Characters that are not white space. */
+  /** Characters without white space. */
   readonly size: number;
   readonly limit: number;
 }
@@ -42,7 +42,7 @@ export interface PermissionPlan {
   readonly policies: readonly PermissionPolicy[];
 }
 
-/** Permissions that fit neither inline nor into the managed policies of a role. */
+/** The permissions exceed the limits for both the inline and the managed policies of a role. */
 export class PolicySizeError extends Error {
   override readonly name = "PolicySizeError";
   constructor(
@@ -56,9 +56,9 @@ export class PolicySizeError extends Error {
 }
 
 /**
- * Services whose calls go to one region whatever the caller names, and calls without which nobody finds the way:
- * exempt from `allowedRegions`. CloudTrail's LookupEvents is among them because the events of global services (IAM,
- * Route 53, CloudFront) are recorded in one region only.
+ * Actions exempt from `allowedRegions`: global services, whose endpoints are in one region, and actions that are
+ * required for discovery. cloudtrail:LookupEvents is exempt because events of global services (IAM, Route 53,
+ * CloudFront) are recorded in only one region.
  * Source: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_examples_general.html
  */
 export const globalActions: readonly string[] = [
@@ -91,7 +91,7 @@ export const globalActions: readonly string[] = [
   "wafv2:*",
 ];
 
-/** What `logContents: deny` denies: the text of log events, database logs, slow statements, traces and audit events. */
+/** Actions that `logContents: deny` denies: text of log events, database logs, slow queries, traces, audit events. */
 export const logContentActions: readonly string[] = [
   "cloudtrail:GetQueryResults",
   "cloudtrail:LookupEvents",
@@ -110,18 +110,18 @@ export const logContentActions: readonly string[] = [
 ];
 
 /**
- * Data planes that accept calls to any account's resource by name, so that a prompt injection could write data into the
- * names or parameters of calls that another account logs. `kms` is not listed: AWS services use their own keys for the
- * caller, and Performance Insights needs that.
+ * Data planes that accept calls to resources of any account by name. A prompt injection could put data into the names
+ * or parameters of calls that another account logs. `kms` is not listed, because AWS services use their own keys on
+ * behalf of the caller, which Performance Insights requires.
  */
 export const perimeterActions: readonly string[] = ["s3:*", "sns:*", "sqs:*"];
 
 /**
- * The permission policies of a role: one inline policy when all of it fits, else managed policies, filled in order
- * with whole service groups. The explicit denials are in the first policy, which is always there. The same options
- * give the same plan.
+ * Plans the permission policies of a role: one inline policy if everything fits, otherwise managed policies, filled in
+ * order with complete service groups. The first policy always exists and contains the explicit denials. The plan is
+ * deterministic.
  *
- * @throws PolicySizeError when a single group or statement exceeds a managed policy, or more than 10 are needed.
+ * @throws PolicySizeError when a group or statement exceeds the size of a managed policy, or more than 10 are required.
  * @throws PolicyShapeError when the replacement is not a policy document.
  */
 export function permissionPolicies(options: PermissionOptions): PermissionPlan {
@@ -176,7 +176,7 @@ function documentOf(statements: Statement[]): PolicyDocument {
   return { Version: "2012-10-17", Statement: statements };
 }
 
-/** One Allow for all service groups: as several statements they exceed the inline limit. */
+/** Merges all service groups into one Allow, because separate statements exceed the inline limit. */
 function merged(statements: readonly Statement[]): Statement[] {
   const ownSids = new Set(groups.map(({ sid }) => sid));
   const isGroup = ({ Sid = "" }: Statement) => ownSids.has(Sid);
@@ -203,7 +203,7 @@ function denials(options: PermissionOptions): Statement[] {
             Effect: "Deny",
             Action: perimeterActions,
             Resource: "*",
-            // Without the Null test the Deny would also cover calls that name no resource, such as s3:ListAllMyBuckets.
+            // Without the Null test, the Deny also matches calls without a resource, such as s3:ListAllMyBuckets.
             Condition: {
               Null: { "aws:ResourceAccount": "false" },
               StringNotEquals: { "aws:ResourceAccount": "${aws:PrincipalAccount}" },
@@ -240,7 +240,7 @@ function allowances(options: PermissionOptions): Statement[] {
     ...(sensitiveReads === "deny" ? listOf(sensitiveReadsDeny(options.partition, except)[0]?.Action) : []),
     ...(logContents === "deny" ? logContentActions : []),
   ];
-  // An Allow that a Deny covers as a whole has no effect and costs characters.
+  // An Allow that a Deny covers completely has no effect and uses characters of the limit.
   const effective = (actions: readonly string[]) =>
     actions.filter((action) => !denied.some((pattern) => matchesAction(pattern, action)));
   const main =

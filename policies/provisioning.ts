@@ -1,6 +1,6 @@
 /**
- * Least privileges for the person or pipeline that runs `pulumi up`: what the program's own resources and look-ups
- * call, on the names that they have, and nothing else.
+ * Least-privilege policies for the user or pipeline that runs `pulumi up`: only the API calls that the program's
+ * resources and look-ups make, limited to their resource names.
  */
 import { oidcProviderArn } from "./trust.js";
 import type { PolicyDocument, Statement } from "./types.js";
@@ -8,15 +8,15 @@ import type { PolicyDocument, Statement } from "./types.js";
 export interface ProvisioningArgs {
   partition: string;
   accountId: string;
-  /** `iam.roleName`; further roles (`-2`, …) are covered too. */
+  /** `iam.roleName`. Further roles (`-2`, …) are included. */
   roleName: string;
-  /** `iam.policyName`; further policies are covered too. */
+  /** `iam.policyName`. Further policies are included. */
   policyName: string;
   /** `iam.path`. Default: `/`. */
   path?: string;
   /** Issuers as host and path without `https://`. Default: every EKS issuer of the partition. */
   issuers?: string[];
-  /** ARN of `iam.permissionsBoundary`: then roles can only be made and changed with this boundary on them. */
+  /** ARN of `iam.permissionsBoundary`. Roles can then only be created and changed with this boundary. */
   permissionsBoundary?: string;
 }
 
@@ -44,7 +44,7 @@ const statement = (Sid: string, Action: string[], Resource: string | string[]): 
 
 const documentOf = (Statement: Statement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
 
-/** For a target account: its OIDC providers, role(s) and permission policies, and what `npm run doctor` reads. */
+/** For a target account: OIDC providers, roles and permission policies, and the reads of `npm run doctor`. */
 export function provisioningPolicy(args: ProvisioningArgs): PolicyDocument {
   const { partition, accountId, roleName, policyName, path = "/" } = args;
   const arn = (kind: string, name: string) => `arn:${partition}:iam::${accountId}:${kind}${path}${name}`;
@@ -109,12 +109,12 @@ export function provisioningPolicy(args: ProvisioningArgs): PolicyDocument {
       ],
       policies,
     ),
-    // Of the account as a whole: IAM knows no narrower resource for these.
+    // Account-level actions. IAM does not support resource-level permissions for them.
     statement("ReadAccount", ["iam:GetAccountSummary", "iam:ListOpenIDConnectProviders", "sts:GetCallerIdentity"], "*"),
   ]);
 }
 
-/** For the account of the image's ECR repository: the repository with its policies, and pushing the image. */
+/** For the account of the ECR repository: the repository with its policies, and pushing the image. */
 export function ecrProvisioningPolicy({
   partition,
   accountId,
@@ -155,8 +155,8 @@ export function ecrProvisioningPolicy({
 }
 
 /**
- * For the account of clusters whose issuer, endpoint and authority are looked up. What may be done in the cluster is
- * up to its access entries, not to IAM.
+ * For the account of clusters whose issuer, endpoint and certificate authority are looked up. Permissions in the
+ * cluster depend on its access entries, not on IAM.
  */
 export function eksReadingPolicy({ partition, accountId, clusters }: EksReadingArgs): PolicyDocument {
   return documentOf([

@@ -1,11 +1,11 @@
-/** Actions that the default policy allows although neither their level nor their name says that they only look. */
+/** Reviewed actions: the default policy allows them, although level or name do not identify them as read-only. */
 export interface ReviewedAction {
-  /** One action, no pattern: what a new catalogue brings has to be looked at by a person. */
+  /** One action, no pattern, because new actions in the catalogue require a review. */
   action: string;
   reason: string;
 }
 
-/** Names that begin so only look; what is Read or List by the catalogue but named otherwise is reviewed one by one. */
+/** Prefixes of read-only actions. Read and List actions with other names are reviewed one by one. */
 export const readingVerbs = ["BatchGet", "Describe", "Get", "List"] as const;
 
 export const reviewedActions: readonly ReviewedAction[] = [
@@ -71,7 +71,7 @@ export const reviewedActions: readonly ReviewedAction[] = [
   },
 ];
 
-/** Whether an action's name begins with a reading verb (`apigateway:GET` does too). */
+/** Whether an action's name begins with a reading verb, including `apigateway:GET`. */
 export function hasReadingVerb(action: string): boolean {
   const name = action.slice(action.indexOf(":") + 1).toLowerCase();
   return readingVerbs.some((verb) => name.startsWith(verb.toLowerCase()));
@@ -79,13 +79,13 @@ export function hasReadingVerb(action: string): boolean {
 
 const reviewed = new Set(reviewedActions.map(({ action }) => action));
 
-/** Whether a person has looked at the action (in the catalogue's spelling) and found that it changes nothing. */
+/** Whether a review found the action (in the catalogue's spelling) to be read-only. */
 export const isReviewed = (action: string): boolean => reviewed.has(action);
 
 /**
- * Reads whose response has a member that is marked sensitive or is named like environment, template, output, token,
- * secret or certificate, and that stay allowed. Exact names, no patterns: an operation that a newer API model adds must
- * be reviewed (test/policies/responses.integration.test.ts).
+ * Allowed reads whose response has a member that is marked sensitive or has a name such as environment, template,
+ * output, token, secret or certificate. Exact names, no patterns: new operations of the API model require a review
+ * (test/policies/responses.integration.test.ts).
  */
 export const reviewedResponses: readonly { readonly reason: string; readonly actions: string }[] = [
   {

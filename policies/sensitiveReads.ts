@@ -2,28 +2,28 @@ import { matchesAction } from "./match.js";
 import type { Statement } from "./types.js";
 
 /**
- * Reads that hand out more than an investigation should see. AWS calls all but a few of them Read or List, so the
- * access level protects nobody from them. With `iam.sensitiveReads: deny` (the default) the first permission policy
- * denies them explicitly: a policy that somebody attaches to the role later, AWS's ReadOnlyAccess for one, cannot open
- * them. The list holds what the default policy's own patterns would cover, and the stores of data and secrets of other
- * services that an attached read-only policy usually brings.
+ * Reads that return credentials, secrets or customer data. AWS assigns most of them the level Read or List, so the
+ * access level does not exclude them. With `iam.sensitiveReads: deny` (the default), the first permission policy
+ * explicitly denies them. A policy that is attached to the role later, such as ReadOnlyAccess, cannot allow them. The
+ * list contains the actions that the default policy's patterns match, and reads of data and secrets that read-only
+ * policies such as ReadOnlyAccess usually allow.
  *
- * `kms:Decrypt` is not on it: Performance Insights needs it from the caller even for AWS's own key, and without the
- * reads below there is nothing to decrypt.
+ * `kms:Decrypt` is not listed. Performance Insights requires it from the caller even for the AWS managed key, and
+ * without the reads below there is no data to decrypt.
  */
 export type SensitiveCategory = "credentials" | "secrets" | "customer data";
 
 export interface SensitiveRead {
   readonly category: SensitiveCategory;
-  /** Action patterns for the Deny; each covers at least one action. */
+  /** Action patterns of the Deny. Each matches at least one action. */
   readonly actions: readonly string[];
-  /** Denied on these resources only, each an ARN without `arn:<partition>:`; on all when left out. */
+  /** Resources of the Deny, each an ARN without `arn:<partition>:`. Default: all resources. */
   readonly resources?: readonly string[];
   readonly reason: string;
 }
 
 export const sensitiveReads: readonly SensitiveRead[] = [
-  // Credentials: the answer opens something else.
+  // Credentials: the response grants access to another system.
   {
     category: "credentials",
     actions: ["ecr:GetAuthorizationToken", "sts:Get*Token"],
@@ -91,7 +91,7 @@ export const sensitiveReads: readonly SensitiveRead[] = [
     ],
     reason: "Sessions and tokens that a policy attached outside this stack would otherwise open.",
   },
-  // Secrets: values that people store as secret, or put where they are shown in clear text.
+  // Secrets: values stored as secrets, or in fields that are returned in plain text.
   {
     category: "secrets",
     actions: ["secretsmanager:*GetSecretValue"],
@@ -260,7 +260,7 @@ export const sensitiveReads: readonly SensitiveRead[] = [
     actions: ["states:RevealSecrets"],
     reason: "Shows the secrets of a state under test.",
   },
-  // Customers' data: rows, objects, messages, code and personal data.
+  // Customer data: rows, objects, messages, code and personal data.
   {
     category: "customer data",
     actions: [
@@ -354,7 +354,7 @@ export const sensitiveReads: readonly SensitiveRead[] = [
   },
 ];
 
-/** Reads that can carry data or sound like secrets, and stay allowed on purpose. */
+/** Reads that can return data or have names like secrets, and are intentionally allowed. */
 export interface KeptRead {
   readonly actions: readonly string[];
   readonly reason: string;
@@ -420,8 +420,8 @@ export const keptReads: readonly KeptRead[] = [
 ];
 
 /**
- * What the policy writes in place of a longer pattern, so that it stays within the limit of inline policies. A short
- * form denies no further action that the default policy allows (test/policies/catalogue.test.ts).
+ * Shorter patterns that the policy uses, by the listed pattern, to stay within the limit of inline policies. A short
+ * form denies no additional action that the default policy allows (test/policies/catalogue.test.ts).
  */
 export const shortForms: Readonly<Record<string, string>> = {
   "acm:ExportCertificate": "acm:Export*",
@@ -464,15 +464,15 @@ export const shortForms: Readonly<Record<string, string>> = {
   "wafv2:GetSampledRequests": "wafv2:GetSampled*",
 };
 
-/** The list's entries for an action (as a whole, or on some resources). */
+/** Returns the list entry that denies an action on all or some resources. */
 export function sensitiveEntry(action: string, except: readonly string[] = []): SensitiveRead | undefined {
   return without(except).find(({ actions }) => actions.some((pattern) => matchesAction(pattern, action)));
 }
 
-/** Every pattern of the list, as `iam.sensitiveReadsExcept` names them. */
+/** Every pattern of the list: the valid values of `iam.sensitiveReadsExcept`. */
 export const sensitivePatterns: readonly string[] = sensitiveReads.flatMap(({ actions }) => actions);
 
-/** The list without the patterns that are excepted; an entry that loses all of them goes. */
+/** The list without the excepted patterns and without entries that become empty. */
 function without(except: readonly string[]): SensitiveRead[] {
   return sensitiveReads.flatMap((entry) => {
     const actions = entry.actions.filter((action) => !except.includes(action));
@@ -481,9 +481,9 @@ function without(except: readonly string[]): SensitiveRead[] {
 }
 
 /**
- * The explicit Deny: one statement for all resources, and one for the actions where the resource decides.
+ * The explicit Deny: one statement for all resources, and one for actions that are denied on specific resources.
  *
- * @param except patterns of the list that are left open
+ * @param except patterns of the list that are not denied
  */
 export function sensitiveReadsDeny(partition: string, except: readonly string[] = []): Statement[] {
   const denied = without(except);

@@ -1,6 +1,6 @@
 /**
- * A small evaluator of identity policies: explicit Deny wins, then Allow, else implicitly denied. It knows what the
- * documents of this program use, and refuses to guess about anything else.
+ * A minimal evaluator of identity policies: an explicit Deny overrides an Allow, and the default is an implicit deny.
+ * It supports only the elements that this program's documents use, and throws for anything else.
  */
 import { actionMatcher, matchesText } from "./match.js";
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
@@ -10,20 +10,20 @@ export interface Request {
   action: string;
   /** ARN, or `*` for calls that name no resource. Default: `*`. */
   resource?: string;
-  /** Condition keys of the request, such as `aws:RequestedRegion`; keys compare regardless of case. */
+  /** Condition keys of the request, such as `aws:RequestedRegion`. Keys are case-insensitive. */
   context?: Record<string, string>;
 }
 
 export interface Decision {
   decision: "allowed" | "explicitDeny" | "implicitDeny";
-  /** Sid of the statement that decided. */
+  /** Sid of the statement that determined the decision. */
   sid?: string;
 }
 
 /**
- * The decision of a role's policies about a request.
+ * Evaluates a request against the policies of a role.
  *
- * @throws Error when a statement uses a condition operator or a policy variable that this evaluator does not know.
+ * @throws Error when a statement uses an unsupported condition operator or policy variable.
  */
 export function evaluate(documents: PolicyDocument[], request: Request): Decision {
   const applying = documents.flatMap(({ Statement }) => Statement).filter((statement) => applies(statement, request));
@@ -34,8 +34,8 @@ export function evaluate(documents: PolicyDocument[], request: Request): Decisio
 }
 
 /**
- * The actions that policies allow on some resource and in some circumstances: covered by an Allow, and by no Deny that
- * holds on every resource without a condition.
+ * The actions that policies allow on at least one resource under some condition: matched by an Allow, and not by an
+ * unconditional Deny on all resources.
  */
 export function allowedActions<T extends { action: string }>(documents: PolicyDocument[], actions: T[]): T[] {
   const statements = documents.flatMap(({ Statement }) => Statement);
@@ -78,7 +78,7 @@ const operators: Record<string, (value: string, patterns: readonly string[]) => 
 
 function conditionsHold({ Condition = {} }: Statement, context: Readonly<Record<string, string>>): boolean {
   const request = new Map(Object.entries(context).map(([key, value]) => [key.toLowerCase(), value]));
-  // A policy variable that the request does not carry stays as it is and equals no value.
+  // A policy variable that is not in the request is not replaced and matches no value.
   const resolved = (text: string) =>
     text.replace(/\$\{([\w:]+)\}/g, (variable, key: string) => request.get(key.toLowerCase()) ?? variable);
   return Object.entries(Condition).every(([operator, keys]) => {
@@ -89,7 +89,7 @@ function conditionsHold({ Condition = {} }: Statement, context: Readonly<Record<
     return Object.entries(keys).every(([key, values]) => {
       const value = request.get(key.toLowerCase());
       if (test === undefined) return listOf(values).includes(String(value === undefined));
-      // An absent key satisfies the negated operators only, as in IAM.
+      // A missing key matches only negated operators, as in IAM.
       return value === undefined ? operator.includes("Not") : test(value, listOf(values).map(resolved));
     });
   });

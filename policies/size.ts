@@ -1,13 +1,13 @@
 import type { PolicyDocument } from "./types.js";
 
 /**
- * Limits in characters that are not white space, and in policies for each role.
+ * Limits in characters without white space, and in policies for each role.
  * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
  */
 
 /** Trust policy of a role, before any quota increase (quota L-C07B4B0D). */
 export const TRUST_POLICY_LIMIT = 2048;
-/** Trust policy of a role after the largest quota increase that AWS grants. */
+/** Trust policy of a role after the maximum quota increase. */
 export const TRUST_POLICY_LIMIT_MAX = 4096;
 /** One version of a customer managed policy; not adjustable. */
 export const MANAGED_POLICY_LIMIT = 6144;
@@ -15,17 +15,17 @@ export const MANAGED_POLICY_LIMIT = 6144;
 export const INLINE_POLICIES_LIMIT = 10240;
 /** Managed policies attached to one role, before any quota increase (quota L-0DA4ABF3). */
 export const MANAGED_POLICIES_PER_ROLE = 10;
-/** Managed policies attached to one role after the largest quota increase that AWS grants. */
+/** Managed policies attached to one role after the maximum quota increase. */
 export const MANAGED_POLICIES_PER_ROLE_MAX = 20;
 
-/** The document as JSON without insignificant white space: what is sent to AWS. */
+/** The document as JSON without insignificant white space, as sent to AWS. */
 export function minify(document: PolicyDocument): string {
   return JSON.stringify(document);
 }
 
 /**
- * Size of a policy document as AWS counts it against its limits: the characters of its JSON that are not white space
- * (white space inside a text is not counted either).
+ * Size of a policy document as AWS counts it: the characters of its JSON that are not white space. White space in
+ * strings is not counted either.
  */
 export function policySize(document: PolicyDocument): number {
   return [...minify(document).replace(/\s/g, "")].length;

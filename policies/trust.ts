@@ -1,4 +1,4 @@
-/** Trust policies of the roles, and how the clusters are distributed over the roles of an account. */
+/** Trust policies of the roles, and the distribution of clusters over the roles of an account. */
 import { policySize } from "./size.js";
 import type { PolicyDocument, Statement } from "./types.js";
 
@@ -27,7 +27,7 @@ export interface TrustPolicyArgs {
   readonly subjects: readonly Subject[];
 }
 
-/** A source cluster with its issuers: the current one first, then those it had before it was re-created. */
+/** A source cluster with its issuers: the current issuer first, then those from before it was re-created. */
 export interface TrustCluster {
   readonly name: string;
   readonly issuers: readonly string[];
@@ -76,8 +76,8 @@ export class TrustSizeError extends Error {
 }
 
 /**
- * The audience in every partition. It is a string that provider, trust policy and token share, not an address. No
- * partition has its own variant.
+ * The audience in every partition. The provider, trust policy and token share this string. It is not an address, and no
+ * partition has a variant.
  */
 export const AUDIENCE = "sts.amazonaws.com";
 
@@ -142,8 +142,8 @@ export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPo
 
 /**
  * Packs the clusters that an account trusts into as few roles as the limit allows. Clusters fill role 1, then role 2,
- * and so on in config order; a pinned cluster goes to its own role. The role of a cluster depends only on the trusted
- * clusters before it, so a cluster appended to the list moves none of the others.
+ * and so on in config order. A pinned cluster uses its specified role. The role of a cluster depends only on the
+ * trusted clusters before it, so appending a cluster to the list does not move others.
  *
  * @returns the roles that trust at least one cluster, by number.
  * @throws TrustSizeError when a cluster does not fit into a role of its own or into the role it is pinned to.

@@ -1,6 +1,6 @@
-/** IAM's policy language, limited to what this program writes and reads. */
+/** The subset of the IAM policy language that this program writes and reads. */
 
-/** One value or a list of values. AWS treats a single value like a list of one. */
+/** One value or a list of values. AWS treats a single value as a list with one element. */
 export type OneOrMany<T> = T | readonly T[];
 
 /** Operator → condition key → value or values: `{ StringEquals: { "aws:RequestedRegion": ["eu-west-1"] } }`. */
