@@ -351,6 +351,7 @@ class Converter implements Conversion {
       const node = this.table("mcp");
       node.commentBefore = " IAM only, until image and a context (or kubeconfig, profile) of each cluster are here.";
       this.put(node, ["mcp", "enabled"], false, `${target} has no image`);
+      this.trustRunningServer();
       this.notes.push(
         this.workloadNote(
           true,
@@ -366,6 +367,18 @@ class Converter implements Conversion {
         this.notes.push(`To run the server there too: set ${keys} (or kubeconfig, profile) and remove deploy: false.`);
       }
     }
+  }
+
+  /** Without a workload, the roles trust the namespace of Holmes. The running server can be in another one. */
+  private trustRunningServer(): void {
+    const kubernetes = this.config.get(`${project}:kubernetes`);
+    const holmes = this.config.get(`${project}:holmes`);
+    if (!isMap(kubernetes) || kubernetes.has("additionalSubjects")) return;
+    const namespace = kubernetes.get("namespace");
+    const trusted = (isMap(holmes) && holmes.get("namespace")) || "default";
+    if (typeof namespace !== "string" || namespace === trusted) return;
+    const subject = `${namespace}:${kubernetes.get("serviceAccount") ?? "aws-api-mcp-sa"}`;
+    this.put(kubernetes, ["kubernetes", "additionalSubjects"], [subject], "the running server keeps its access");
   }
 
   private workloadNote(image: boolean, clusters: readonly number[]): string {

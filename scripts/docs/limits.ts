@@ -69,7 +69,7 @@ ${table([
   [
     "tags of a role, policy or provider",
     `${limits.tags}`,
-    "more in `iam.tags` are an error; the program adds none",
+    "more in `iam.tags` are an error; the program adds `holmes-aws-mcp/stack`",
     iamQuotas,
   ],
   [

@@ -104,6 +104,11 @@ describe("a new stack", () => {
     expect(steps.every(({ outcome }) => outcome === "added")).toBe(true);
   });
 
+  test("the running server in another namespace than Holmes keeps its access", () => {
+    const { content } = pure(old.replace("namespace: default", "namespace: monitoring"));
+    expect(configOf(content).kubernetes).toMatchObject({ additionalSubjects: ["monitoring:mcp-sa"] });
+  });
+
   test("ids keep every character, whatever YAML would make of them", () => {
     const ids = ["12345678901234567890123456789012", `1E${"2".repeat(30)}`, `0x${"A".repeat(30)}`];
     for (const id of ids) {
