@@ -1,4 +1,4 @@
-/** What all commands of scripts/ share: options and help, messages, and exit codes. */
+/** Options, help, messages and exit codes shared by all commands of scripts/. */
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
@@ -18,13 +18,13 @@ export interface CommandText {
   /** Name of the script in package.json. */
   readonly name: string;
   readonly summary: string;
-  /** What follows `npm run NAME --`; at least one. */
+  /** Arguments after `npm run NAME --`. At least one. */
   readonly examples: readonly string[];
   /** Meaning of the exit codes 0 and 1. */
   readonly exitCodes: { readonly 0: string; readonly 1: string };
 }
 
-/** A command with help and without options. */
+/** Creates a command with help and without options. */
 export function npmCommand({ name, summary, examples, exitCodes }: CommandText): Command {
   const call = `npm run ${name} --`;
   const list = (lines: readonly string[]) => lines.map((line) => `  ${line}`).join("\n");
@@ -59,7 +59,7 @@ ${list([`0  ${exitCodes[0]}`, `1  ${exitCodes[1]}`, "130  interrupted with Ctrl-
     });
 }
 
-/** `--stack`; without a default it is required. */
+/** The option `--stack`, required unless it has a default. */
 export function stackOption(byDefault?: string): Option {
   const option = new Option("--stack <name>", "stack, as in Pulumi.<name>.yaml").argParser((name) => {
     if (/^[A-Za-z0-9_.-]{1,100}$/.test(name)) return name;
@@ -68,13 +68,13 @@ export function stackOption(byDefault?: string): Option {
   return byDefault === undefined ? option.makeOptionMandatory() : option.default(byDefault);
 }
 
-/** Parser of an option that takes a text. */
+/** Parses an option with a text value. */
 export function text(value: string): string {
   if (value.trim() !== "") return value;
   throw new InvalidArgumentError("Expected a text that is not empty.");
 }
 
-/** A path as given on the command line: npm changes to the project's folder, the user is elsewhere. */
+/** Resolves a path relative to the user's working directory, because npm changes to the project's folder. */
 export function path(value: string): string {
   return resolve(process.env.INIT_CWD ?? process.cwd(), text(value));
 }
@@ -82,13 +82,13 @@ export function path(value: string): string {
 /**
  * Runs a command to its end and sets the exit code. Known errors are printed without a stack trace.
  *
- * @param main gets the options and the positional arguments, and returns the exit code
+ * @param main receives the options and positional arguments, and returns the exit code
  */
 export async function run<T extends object>(
   command: Command,
   main: (options: T, ...args: string[]) => Promise<number>,
 ): Promise<void> {
-  // `plan | head`: the reader has left, the exit code still counts.
+  // When the reader closes the pipe (`plan | head`), the exit code must still be correct.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") throw error;
@@ -99,7 +99,7 @@ export async function run<T extends object>(
     command.parse();
     process.exitCode = await main(command.opts<T>(), ...command.processedArgs);
   } catch (error) {
-    // What fails because Ctrl-C ended the processes is not reported.
+    // Do not report failures caused by Ctrl-C.
     if (interrupted()) return;
     process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
     if (error instanceof CommanderError) return;
@@ -111,8 +111,8 @@ export async function run<T extends object>(
 }
 
 /**
- * `npm run plan --stack prod` gives the option to npm, which sets `npm_config_stack` and passes on "prod" at most: the
- * command would silently work on its defaults.
+ * Rejects options without `--` before them. npm consumes the option in `npm run plan --stack prod`: it sets
+ * `npm_config_stack` and passes at most "prod", so the command would silently use its defaults.
  */
 function rejectOptionsOfNpm(command: Command, args: readonly string[]): void {
   if (command.name() !== `npm run ${process.env.npm_lifecycle_event} --`) return;
@@ -125,7 +125,7 @@ function rejectOptionsOfNpm(command: Command, args: readonly string[]): void {
   if (taken.length === 0) return;
   const words = taken.map(({ option: { long, required, flags }, value }) => {
     if (!required) return long;
-    // npm leaves the value of `--stack prod` as an argument, and keeps that of `--stack=prod`.
+    // npm passes the value of `--stack prod` as an argument, and consumes the value of `--stack=prod`.
     if (value !== "true") return `${long} ${value}`;
     return args.length === 1 && command.registeredArguments.length === 0 ? `${long} ${args[0]}` : flags;
   });

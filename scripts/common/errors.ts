@@ -1,6 +1,6 @@
 /**
- * Something the person at the keyboard can settle: a missing Python, a busy port, a failed install. The message says
- * what, where, and what to do; commands print it alone, without a stack, and exit with code 1.
+ * An error that the user can fix, such as a missing Python, a busy port or a failed installation. The message states
+ * the problem, its location and the fix. Commands print it without a stack trace and exit with code 1.
  */
 export class UserError extends Error {
   override readonly name = "UserError";

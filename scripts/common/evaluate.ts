@@ -1,4 +1,4 @@
-/** Evaluates the real index.ts without an engine: Pulumi's own mocks take every registration down. */
+/** Evaluates the real index.ts without an engine. Pulumi's mocks record every registration. */
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { dnsSuffixOf, partitionOf } from "../../config/limits.js";
@@ -12,47 +12,47 @@ export interface Registered {
   readonly urn: string;
   readonly type: string;
   readonly name: string;
-  /** URN of the parent; undefined at the top. */
+  /** URN of the parent. Undefined for resources without a parent. */
   readonly parent: string | undefined;
-  /** Name of the explicit provider; undefined for components and providers, empty for a default provider. */
+  /** Name of the explicit provider. Undefined for components and providers, empty for a default provider. */
   readonly provider: string | undefined;
   readonly custom: boolean;
-  /** Inputs as registered; each text of a secret is `[secret]`. */
+  /** Inputs as registered. Each text of a secret is `[secret]`. */
   readonly inputs: Record<string, unknown>;
-  /** Inputs with the secrets in them, for those who act on the registration. */
+  /** Inputs with secrets in plain text, for callers that perform the registration. */
   readonly open: Record<string, unknown>;
   readonly dependencies: readonly string[];
-  /** Id under which an existing resource is taken over. */
+  /** Import id of an existing resource. */
   readonly importId: string | undefined;
   readonly retainOnDelete: boolean;
 }
 
 export interface Evaluation {
   readonly stack: string;
-  /** The config as it was handed over, flat. */
+  /** The flat config, as passed to the program. */
   readonly config: Readonly<Record<string, string>>;
   readonly settings: Settings;
-  /** The clusters with their issuers; what EKS alone knows is a stand-in. */
+  /** The clusters with their issuers. Values that only EKS knows are placeholders. */
   readonly clusters: readonly (ClusterSettings & TrustedCluster)[];
   readonly resources: readonly Registered[];
   readonly outputs: Record<string, unknown>;
   readonly warnings: readonly string[];
 }
 
-/** What a registration answers beyond its inputs, such as a role's ARN. */
+/** Adds outputs to a registration that are not inputs, such as a role's ARN. */
 export type Register = (resource: Registered, answer: Record<string, unknown>) => Promise<void> | void;
 
 let evaluations = 0;
 
-/** The program, evaluated anew: a query makes Node take it for another module. */
+/** Evaluates the program again. A new query makes Node.js load it as a different module. */
 const program: Load = () => import(`../../index.js?evaluation=${evaluations++}`);
 
-/** Gives the program's exports; a test runner with modules of its own has its own way to load it. */
+/** Returns the program's exports. A test runner with its own module loader can pass a different function. */
 export type Load = () => Promise<object>;
 
 /**
- * @param onResource sees every custom resource before it is answered; what it throws fails the evaluation
- * @throws what the program throws: `pulumi.RunError` for a bad config
+ * @param onResource is called for every custom resource before its registration returns. Errors fail the evaluation.
+ * @throws errors of the program: `pulumi.RunError` for an invalid config
  */
 export async function evaluate(
   stack: string,
@@ -77,7 +77,7 @@ export async function evaluate(
   const monitor = pulumi.runtime.getMonitor() as unknown as MockMonitor;
   const known = new Map<string, Registered>();
   monitor.mocks.newResource = async ({ type, name, inputs }) => {
-    // The request's own record (below) is made just before.
+    // The record of this request (below) already exists.
     const resource = known.get(`${type} ${name}`)!;
     if (type === "pulumi:providers:aws") {
       places.set(name, { account: String(parseList(inputs.allowedAccountIds)[0]), region: String(inputs.region) });
@@ -144,7 +144,7 @@ export async function evaluate(
   };
 }
 
-/** What of Pulumi's mock monitor is used here; its types do not show the request. */
+/** The used parts of Pulumi's mock monitor. Its public types do not contain the request. */
 interface MockMonitor {
   mocks: {
     newResource: (args: {
@@ -188,7 +188,7 @@ function masked(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
 }
 
-/** The shape stays, so that a manifest with a secret is one that an API server accepts. */
+/** Replaces texts and keeps the structure, so that the API server accepts a manifest with a secret. */
 function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
   if (typeof value !== "object" || value === null) return "[secret]";
@@ -202,10 +202,10 @@ function opened(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, opened(inner)]));
 }
 
-/** Stands for the digest of an image that is not built here. */
+/** Placeholder for the digest of an image that is not built here. */
 const digest = (name: string) => `sha256:${createHash("sha256").update(name).digest("hex")}`;
 
-/** Where a provider works. */
+/** Account and region of a provider. */
 interface Place {
   readonly account: string;
   readonly region: string;
@@ -219,7 +219,7 @@ function placeOf(places: ReadonlyMap<string, Place>, provider: string | undefine
 
 const ecrHost = ({ account, region }: Place) => `${account}.dkr.ecr.${region}.${dnsSuffixOf(region)}`;
 
-/** What the provider would compute and the program goes on with. */
+/** Outputs that the provider would compute and the program uses. */
 function computed(
   { type, name, open, provider }: Registered,
   places: ReadonlyMap<string, Place>,
@@ -228,7 +228,7 @@ function computed(
     const image = String(open.imageName);
     return { repoDigest: `${image.slice(0, image.lastIndexOf(":"))}@${digest(image)}` };
   }
-  // Stands for the generated token. The plan does not show it.
+  // Placeholder for the generated token. The plan does not show it.
   if (type === "random:index/randomPassword:RandomPassword") return { result: digest(name).slice(-48) };
   if (!type.startsWith("aws:")) return {};
   const place = placeOf(places, provider);
@@ -271,5 +271,5 @@ function answerCall(token: string, inputs: Record<string, unknown>, place: Place
   }
 }
 
-/** Stands for an issuer id that only EKS knows. */
+/** Placeholder for an issuer id that only EKS knows. */
 const placeholderId = (name: string) => createHash("sha256").update(name).digest("hex").slice(0, 32).toUpperCase();

@@ -5,30 +5,30 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./errors.js";
 
 const LOOPBACK = "127.0.0.1";
-/** How long a process may take to end by itself after SIGTERM, in milliseconds. */
+/** Time between SIGTERM and SIGKILL, in milliseconds. */
 const GRACE = 5_000;
 
 export interface StartOptions {
-  /** The whole environment of the process; default: this process's own. */
+  /** Complete environment of the process. Default: the environment of this process. */
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** `ignore` (default) reads as empty; `pipe` leaves `child.stdin` open for the caller to write. */
+  /** `ignore` (default) provides empty input. `pipe` keeps `child.stdin` open for the caller to write. */
   stdin?: "ignore" | "pipe";
-  /** How much of the last output is kept, in characters; default 65,536. */
+  /** Amount of the last output to keep, in characters. Default: 65,536. */
   outputLimit?: number;
-  /** Gets every piece of output as it comes, standard output and error mixed. */
+  /** Receives each chunk of output on arrival, standard output and standard error combined. */
   onOutput?: (text: string) => void;
 }
 
-/** A running process, in a process group of its own so that what it starts ends with it. */
+/** A running process. It has a separate process group, so that stopping it also stops its children. */
 export class Child {
   readonly pid: number;
   /**
-   * Settles when the process has ended: its exit code, or 128 + the signal's number. Never rejects. Stays open when
-   * this program itself is being ended by a signal, so that nobody takes that for a failure of the process.
+   * Resolves to the exit code when the process has ended, or to 128 + the signal number. Never rejects. Remains pending
+   * when a signal ends this program, so that callers do not treat this as a failure of the process.
    */
   readonly exited: Promise<number>;
-  /** The end itself, for this module. */
+  /** Resolves to the exit code in any case, for this module. */
   readonly gone: Promise<number>;
   private text = "";
   private readonly limit: number;
@@ -55,33 +55,33 @@ export class Child {
         this.guard.kill("SIGKILL");
         live.delete(this);
       });
-      // "close" comes when the output has been read to its end: whoever awaits the exit sees all of it.
+      // "close" is emitted after all output has been read, so the output is complete when `exited` resolves.
       process.once("close", () => resolve(this.ended!));
     });
     this.exited = this.gone.then((code) => (interrupted() ? new Promise<never>(() => {}) : code));
   }
 
-  /** The tail of standard output and error, mixed as they came. */
+  /** The last part of standard output and standard error, combined in order of arrival. */
   output(): string {
     return this.text;
   }
 
-  /** Exit code when the process has ended, else undefined. */
+  /** Exit code when the process has ended, otherwise undefined. */
   get exitCode(): number | undefined {
     return interrupted() ? undefined : this.ended;
   }
 
-  /** Standard input, when it was started with `stdin: "pipe"`. */
+  /** Standard input of a process that was started with `stdin: "pipe"`. */
   get stdin() {
     return this.process.stdin;
   }
 
-  /** Signals this process alone. */
+  /** Sends a signal to this process only. */
   kill(signal: NodeJS.Signals): void {
     this.process.kill(signal);
   }
 
-  /** Ends it and all that it started: SIGTERM, and after 5 s SIGKILL. */
+  /** Stops the process and its children with SIGTERM, and after 5 s with SIGKILL. */
   async stop(): Promise<void> {
     if (this.ended !== undefined) return;
     signalGroup(this.pid, "SIGTERM");
@@ -90,14 +90,14 @@ export class Child {
     clearTimeout(timer);
   }
 
-  /** The hard end, for handlers that cannot wait. */
+  /** Sends SIGKILL, for handlers that cannot wait. */
   killNow(): void {
     signalGroup(this.pid, "SIGKILL");
     this.guard.kill("SIGKILL");
   }
 }
 
-/** Every running child of this Node process, whoever holds it: a signal or a forgotten stop must leave none. */
+/** Every running child of this Node.js process, so that none remains after a signal or a missing stop. */
 const live = new Set<Child>();
 const cleanups = new Set<() => void | Promise<void>>();
 
@@ -110,8 +110,8 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * A shell that waits on a pipe from this process and ends the group when the pipe closes. It is what still works when
- * this process is ended by SIGKILL and can run no handler.
+ * Starts a shell that waits on a pipe from this process and ends the group when the pipe closes. It also works when
+ * SIGKILL ends this process, which cannot run handlers then.
  */
 function startGuard(pid: number): ChildProcess {
   const guard = spawn("/bin/sh", ["-c", 'read -r _; kill -KILL "-$0"', String(pid)], {
@@ -124,7 +124,7 @@ function startGuard(pid: number): ChildProcess {
   return guard;
 }
 
-/** Stops every process that this Node process started, and runs all cleanups. */
+/** Stops every process that this Node.js process started, and runs all cleanups. */
 export async function stopEverything(): Promise<void> {
   await Promise.allSettled([...live].map((child) => child.stop()));
   for (const cleanup of [...cleanups].reverse()) await cleanup();
@@ -132,7 +132,7 @@ export async function stopEverything(): Promise<void> {
 }
 
 let signalled = false;
-/** Whether a signal is ending this program: what fails from here on is no news. */
+/** Whether a signal is ending this program. Do not report failures after that. */
 export function interrupted(): boolean {
   return signalled;
 }
@@ -142,7 +142,8 @@ function watchForTheEnd(): void {
   if (watching) return;
   watching = true;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    // Not once: npm relays a signal that the terminal has sent already, and the second one would end the cleanup.
+    // `on` and not `once`: npm relays the signal that the terminal has already sent, and the second one would end the
+    // cleanup.
     process.on(signal, () => {
       if (signalled) return;
       signalled = true;
@@ -154,15 +155,15 @@ function watchForTheEnd(): void {
   });
 }
 
-/** The processes that one command or test starts. Nothing of them outlives this Node process, however it ends. */
+/** The processes that one command or test starts. All of them end with this Node.js process, even after SIGKILL. */
 export class Processes {
   private readonly children = new Set<Child>();
   private readonly mine = new Set<() => void | Promise<void>>();
 
   /**
-   * Starts a process; the caller waits for what it needs of it.
+   * Starts a process without waiting until it is ready.
    *
-   * @throws UserError when there is no such command.
+   * @throws UserError when the command does not exist.
    */
   start(name: string, command: string, args: string[], options: StartOptions = {}): Child {
     watchForTheEnd();
@@ -181,14 +182,14 @@ export class Processes {
     return child;
   }
 
-  /** Runs `cleanup` (remove a folder, close a server) at stopAll, and on SIGINT, SIGTERM and SIGHUP too; last in, first out. */
+  /** Runs `cleanup`, such as removing a folder, at stopAll and on SIGINT, SIGTERM and SIGHUP, in reverse order. */
   onStop(cleanup: () => void | Promise<void>): void {
     watchForTheEnd();
     this.mine.add(cleanup);
     cleanups.add(cleanup);
   }
 
-  /** Ends every process started here and what it started, then runs the cleanups. May be called twice. */
+  /** Stops every process started here and its children, then runs the cleanups. Can be called more than once. */
   async stopAll(): Promise<void> {
     await Promise.all([...this.children].map((child) => child.stop()));
     for (const cleanup of [...this.mine].reverse()) {
@@ -200,10 +201,10 @@ export class Processes {
 }
 
 /**
- * A TCP port on 127.0.0.1 that nobody listens on.
+ * Finds a free TCP port on 127.0.0.1.
  *
- * @param wanted this port and no other; default: any.
- * @throws UserError when the wanted port is busy.
+ * @param wanted the required port. Default: any.
+ * @throws UserError when the required port is in use.
  */
 export function freePort(wanted = 0): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -227,14 +228,14 @@ export function freePort(wanted = 0): Promise<number> {
 export interface WaitOptions {
   /** Default 30,000. */
   timeoutMs?: number;
-  /** The process that is to answer: when it ends, waiting ends. */
+  /** The process of the server. Waiting fails when it ends. */
   child?: Child;
 }
 
 /**
- * Waits until a URL gives any HTTP answer.
+ * Waits until a URL returns any HTTP response except 503.
  *
- * @throws UserError with the tail of the process's output when it ends first, or when the time is over.
+ * @throws UserError with the last output of the process when it ends first or the timeout expires.
  */
 export async function waitForHttp(url: string, { timeoutMs = 120_000, child }: WaitOptions = {}): Promise<void> {
   const end = Date.now() + timeoutMs;
@@ -245,7 +246,7 @@ export async function waitForHttp(url: string, { timeoutMs = 120_000, child }: W
     try {
       const answer = await fetch(url, { signal: AbortSignal.timeout(Math.max(1, end - Date.now())) });
       await answer.body?.cancel();
-      // 503 Service Unavailable: the gateway runs, its MCP server does not answer yet.
+      // 503 Service Unavailable: the gateway runs, but its MCP server does not respond yet.
       if (answer.status !== 503) return;
     } catch {
       // Not listening yet.
@@ -259,7 +260,7 @@ export async function waitForHttp(url: string, { timeoutMs = 120_000, child }: W
   }
 }
 
-/** The last lines of a process's output, for an error message; empty when it printed nothing. */
+/** The last lines of a process's output, for error messages. Empty if there is no output. */
 export function tail(child: Child, lines = 8): string {
   const last = child.output().trimEnd().split("\n").slice(-lines).join("\n  ");
   return last === "" ? "" : `; its last words:\n  ${last}`;

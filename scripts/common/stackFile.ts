@@ -1,4 +1,4 @@
-/** A stack's config as the engine would hand it over, read from `Pulumi.<stack>.yaml`; secrets stand as placeholders. */
+/** Reads a stack's config from `Pulumi.<stack>.yaml` in the form of the engine, with placeholders for secrets. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Alias, isAlias, isScalar, LineCounter, type Node, parseDocument, type Scalar, visit } from "yaml";
@@ -16,7 +16,7 @@ export interface StackConfig {
 
 /**
  * @param folder the project's folder
- * @throws UserError when the stack has no file, or the file is not one
+ * @throws UserError when the stack's file does not exist or is not a stack file
  */
 export function readStackFile(folder: string, stack: string): StackConfig {
   const path = join(folder, `Pulumi.${stack}.yaml`);
@@ -27,7 +27,7 @@ export function readStackFile(folder: string, stack: string): StackConfig {
   return parseStackFile(readFileSync(path, "utf8"), path);
 }
 
-/** @throws UserError with everything that is not YAML, or that Pulumi would read differently */
+/** @throws UserError with all text that is not valid YAML or that Pulumi would read differently */
 export function parseStackFile(content: string, path: string): StackConfig {
   const file = parseYaml(content, path) as { config?: unknown } | null;
   const config = file?.config;
@@ -55,7 +55,7 @@ function parseYaml(content: string, path: string): unknown {
   const lineOf = (offset: number | undefined) => lineCounter.linePos(offset ?? 0).line;
   const faults = document.errors.map(({ code, message, pos }): [number, string] => [
     lineOf(pos[0]),
-    // The library's message names a function of its own.
+    // The library's message refers to one of its functions.
     code === "MULTIPLE_DOCS" ? "a second document. Expected one" : `not YAML: ${message}`,
   ]);
   visit(document, {
@@ -74,16 +74,16 @@ function parseYaml(content: string, path: string): unknown {
   try {
     return document.toJS();
   } catch {
-    // No other fault is left: the library bounds how much aliases may repeat.
+    // The only remaining error is the library's limit on alias repetitions.
     throw new UserError(`${path}: too many aliases. Expected at most 100 repetitions. Write the values out.`);
   }
 }
 
-/** How Pulumi's YAML library (gopkg.in/yaml.v3, resolve.go) reads texts that are none in YAML 1.1. */
+/** Values that Pulumi's YAML library (gopkg.in/yaml.v3, resolve.go) does not read as text. */
 const timestamp = /^\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?$/;
 const number = /^[-+]?(0[bB][01]+|0[oO]?[0-7]+|0[xX][\da-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)$/;
 
-/** What Pulumi would read in another way than this program, or not at all. */
+/** Describes a node that Pulumi would read differently from this program, or not at all. */
 function faultOf(node: Node, isKey: boolean, aliasFault: (alias: Alias) => string | undefined): string | undefined {
   if (isAlias(node)) return aliasFault(node);
   if (node.tag !== undefined && !/^tag:yaml.org,2002:(str|map|seq)$/.test(node.tag)) {

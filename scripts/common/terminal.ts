@@ -1,9 +1,9 @@
-/** How output adapts to a terminal. */
+/** Adapts output to a terminal. */
 import { styleText } from "node:util";
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Styles a text, or returns it as it is. */
+/** Styles a text, or returns it unchanged. */
 export type Paint = (style: Style, text: string) => string;
 
 /** For output that is compared or stored. */
@@ -14,7 +14,7 @@ export function painter(stream: NodeJS.WriteStream): Paint {
   return stream.isTTY === true && stream.hasColors() ? styleText : plain;
 }
 
-/** The text, cut to at most `length` characters; a cut ends in "…". */
+/** Truncates a text to at most `length` characters. A truncated text ends in "…". */
 export function clip(value: string, length: number): string {
   return value.length > length ? `${value.slice(0, length - 1).trimEnd()}…` : value;
 }

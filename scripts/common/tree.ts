@@ -4,13 +4,13 @@ import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT, policySize } from "../../p
 import type { Evaluation, Registered } from "./evaluate.js";
 import { type Paint, plain } from "./terminal.js";
 
-/** Lines of the tree, warnings and totals. */
+/** Formats the tree, warnings and totals. */
 export function planTree(evaluation: Evaluation, paint: Paint = plain): string {
   const { resources, settings, stack, warnings } = evaluation;
   const components = resources.filter(({ type, parent }) => parent === undefined && type.startsWith("holmes-aws-mcp:"));
   const order = ["SourceCluster", "TargetAccount", "Organization", "McpImage", "McpDeployment"];
   const rank = ({ type }: Registered) => order.indexOf(type.split(":").at(-1)!);
-  // Within a kind, the order of the config.
+  // In config order within each kind.
   const names = [
     ...settings.clusters.flatMap(({ name }) => [name, `${name}/mcp`]),
     ...settings.targetAccounts.map(({ profile }) => profile),
@@ -99,7 +99,7 @@ interface Trust {
   readonly Statement: readonly { readonly Principal: { readonly Federated: string } }[];
 }
 
-/** Name of the cluster with an issuer, given as URL or without `https://`. */
+/** Name of the cluster of an issuer, which is a URL with or without `https://`. */
 function clusterOf({ clusters }: Evaluation, issuer: string): string {
   const path = issuer.replace("https://", "");
   const current = clusters.find(({ issuerUrl }) => issuerPath(issuerUrl) === path);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-/** An answer of AWS's query protocol that refuses a request. */
+/** An error response of the AWS query protocol. */
 export class AwsError extends Error {
   override readonly name = "AwsError";
 
@@ -18,7 +18,7 @@ const NAMESPACES = {
   iam: "https://iam.amazonaws.com/doc/2010-05-08/",
 };
 
-/** The error as IAM or STS writes it. */
+/** The error in the XML format of IAM or STS. */
 export function errorBody(service: keyof typeof NAMESPACES, { code, message, status }: AwsError): string {
   return [
     `<ErrorResponse xmlns="${NAMESPACES[service]}">`,

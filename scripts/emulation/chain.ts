@@ -1,4 +1,4 @@
-/** The whole way from an MCP client to AWS on this machine: emulated AWS, the stack's roles in it, the real MCP server. */
+/** The complete path from an MCP client to AWS on this machine: emulated AWS with the stack's roles, real MCP server. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,15 +28,15 @@ export interface Chain {
   readonly issuer: ClusterIssuer;
   readonly pod: LocalPod;
   readonly endpoint: McpEndpoint;
-  /** The emulated AWS: for clients of any account. */
+  /** URL of the emulated AWS, for clients of any account. */
   readonly awsUrl: string;
 }
 
 /**
  * @param plan the stack, evaluated without AWS
- * @param front what stands between the server and the emulated AWS at this address; default: nothing
+ * @param front starts a proxy between the server and the emulated AWS at this address. Default: none.
  * @param load as for `evaluate`
- * @throws UserError when something is missing on this machine, or the stack deploys no server
+ * @throws UserError when a prerequisite is missing on this machine, or the stack deploys no server
  */
 export async function startChain(
   processes: Processes,
@@ -97,7 +97,7 @@ export async function startChain(
   return { evaluation, cluster, issuer, pod, endpoint: { transport, url, token: pod.bearerToken }, awsUrl: sts.url };
 }
 
-/** Creates what a stack expects to exist: OIDC providers and roles that are managed outside it. */
+/** Creates the resources that a stack expects to exist: OIDC providers and roles that are managed outside it. */
 export async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
   for (const account of settings.targetAccounts) {
     const { iam } = await aws.in(account.accountId, account.partition);

@@ -1,4 +1,4 @@
-/** Performs the program's AWS registrations on the emulated AWS, as the provider would on the real one. */
+/** Performs the program's AWS registrations on the emulated AWS, as the AWS provider would. */
 import {
   AttachRolePolicyCommand,
   CreateOpenIDConnectProviderCommand,
@@ -11,11 +11,11 @@ import type { Settings } from "../../config/settings.js";
 import type { Register, Registered } from "../common/evaluate.js";
 import { type AccountClient, accountClient } from "./moto.js";
 
-/** Clients by account id; one AWS for all accounts. */
+/** Clients by account id. One emulated AWS serves all accounts. */
 export class EmulatedAws {
   private readonly clients = new Map<string, Promise<AccountClient>>();
 
-  /** @param url moto's, or that of the STS front before it */
+  /** @param url URL of moto or of the STS front */
   constructor(private readonly url: string) {}
 
   in(accountId: string, partition: string): Promise<AccountClient> {
@@ -24,7 +24,7 @@ export class EmulatedAws {
     return client;
   }
 
-  /** A hook for evaluate() that makes OIDC providers, roles and policies; image and repository are not acted on. */
+  /** Hook for evaluate() that creates OIDC providers, roles and policies. Images and repositories are not created. */
   register(settings: Pick<Settings, "targetAccounts">): Register {
     return async (resource, answer) => {
       const account = settings.targetAccounts.find(({ profile }) => `${profile}/aws` === resource.provider);
@@ -88,7 +88,7 @@ async function perform(iam: IAMClient, { type, open, name }: Registered): Promis
       return {};
     case "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive":
     case "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive":
-      // A new role has no policies from elsewhere that they could remove.
+      // Exclusive lists remove policies from other sources, which a new role does not have.
       return {};
     default:
       throw new Error(`${name}: the rehearsal cannot make a ${type}`);

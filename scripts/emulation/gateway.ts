@@ -4,14 +4,14 @@ import path from "node:path";
 import type { Progress } from "../common/progress.js";
 import { contentKey, installOnce, projectDir, runStep } from "./install.js";
 
-/** What decides the Node half of the image. */
+/** Files that determine the Node.js part of the image. */
 const FILES = ["package.json", "package-lock.json", "patches"];
 const BIN = "node_modules/.bin/supergateway";
 
 /**
- * Installs the image's gateway (Supergateway with our patch) from `image/` under `.cache/`, as the image's build does.
+ * Installs the image's gateway (patched Supergateway) from `image/` to `.cache/`, as the image build does.
  *
- * @returns path of the `supergateway` script, to be run with `node`.
+ * @returns path of the `supergateway` script, to run with `node`.
  * @throws UserError when the install fails or the patch does not apply.
  */
 export async function ensureGateway(progress: Progress): Promise<string> {
@@ -35,7 +35,7 @@ export async function ensureGateway(progress: Progress): Promise<string> {
   return path.join(dir, BIN);
 }
 
-/** Under `npm run` the environment names our package.json and its settings to every npm below it. */
+/** Removes the variables with which `npm run` passes this project's settings to nested npm processes. */
 function withoutNpm(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(npm_(package|lifecycle)|INIT_CWD)/.test(name)));
 }

@@ -8,12 +8,12 @@ import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT } from "../../policies/size
 import { AwsError } from "./awsError.js";
 
 /**
- * IAM OIDC providers in one account; not adjustable.
+ * IAM quota for OIDC providers in one account. Not adjustable.
  * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
  */
 export const OIDC_PROVIDERS_PER_ACCOUNT = 100;
 
-/** Actions that IAM bounds and moto does not. */
+/** Actions with quotas that IAM enforces and moto does not. */
 export const BOUNDED_ACTIONS = [
   "CreateRole",
   "UpdateAssumeRolePolicy",
@@ -24,11 +24,11 @@ export const BOUNDED_ACTIONS = [
 ];
 
 /**
- * Refuses a request of IAM's query protocol that IAM itself would refuse for its size.
+ * Rejects an IAM request that exceeds an IAM quota.
  *
- * @param iam acts in the account of the caller.
- * @param trustPolicyLimit the account's quota for trust policies, in characters that are not white space.
- * @throws AwsError LimitExceeded, in IAM's words.
+ * @param iam client for the account of the caller.
+ * @param trustPolicyLimit the account's quota for trust policies, in characters without white space.
+ * @throws AwsError LimitExceeded, with the message of IAM.
  */
 export async function checkIamQuotas(
   parameters: URLSearchParams,
@@ -55,14 +55,14 @@ export async function checkIamQuotas(
     case "CreateOpenIDConnectProvider": {
       const { OpenIDConnectProviderList: list = [] } = await iam.send(new ListOpenIDConnectProvidersCommand({}));
       const issuer = text("Url").replace("https://", "");
-      // One that is there already is a conflict, not one too many: moto says so itself.
+      // An existing provider is a conflict, which moto reports.
       if (list.some(({ Arn }) => Arn?.endsWith(`:oidc-provider/${issuer}`))) return;
       return atMost(list.length + 1, OIDC_PROVIDERS_PER_ACCOUNT, "OpenIdConnectProvidersPerAccount");
     }
   }
 }
 
-/** Sum over the role's inline policies but the named one, which is about to be replaced; 0 when there is no such role. */
+/** Total size of the role's inline policies, except the one to be replaced. 0 if the role does not exist. */
 async function inlinePolicySizes(iam: IAMClient, role: string, replaced: string): Promise<number> {
   try {
     const { PolicyNames: names = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName: role }));
@@ -81,7 +81,7 @@ async function inlinePolicySizes(iam: IAMClient, role: string, replaced: string)
   }
 }
 
-/** Characters that are not white space, which is what IAM counts. */
+/** Number of characters without white space, as IAM counts. */
 const size = (document: string): number => [...document.replace(/\s/g, "")].length;
 
 function atMost(found: number, limit: number, quota: string): void {

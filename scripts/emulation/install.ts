@@ -10,7 +10,7 @@ import { type Progress, since } from "../common/progress.js";
 
 /** The project's folder. */
 export const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-/** Where installs go: `HOLMES_AWS_MCP_CACHE`, default `.cache` in the project. It can be deleted at any time. */
+/** Folder of the installs: `HOLMES_AWS_MCP_CACHE`, default `.cache` in the project. It can be deleted at any time. */
 export const cacheDir = path.resolve(process.env.HOLMES_AWS_MCP_CACHE ?? path.join(projectDir, ".cache"));
 
 const HEARTBEAT = 2_000;
@@ -18,22 +18,22 @@ const STALE = 20_000;
 const NEWS_EVERY = 10_000;
 
 export interface Install {
-  /** File name for it, without the key. */
+  /** File name of the install, without the key. */
   name: string;
-  /** Short hash of everything that decides the content: see `contentKey`. */
+  /** Short hash of all inputs of the content. See `contentKey`. */
   key: string;
-  /** What people read: "the MCP server's Python packages". */
+  /** Description for messages, such as "the MCP server's Python packages". */
   what: string;
-  /** Whether a finished install still works here, looked at each time: cheap. */
+  /** Whether a completed install still works. Called each time, so it must be fast. */
   intact: (dir: string) => boolean;
-  /** Does the work in an empty folder at its final path; `say` takes the state of the work in few words. */
+  /** Installs into an empty folder at its final path. `say` receives a short description of the progress. */
   run: (dir: string, say: (state: string) => void) => Promise<void>;
   progress: Progress;
-  /** Default: `.cache` of the project. */
+  /** Default: `cacheDir`. */
   cache?: string;
 }
 
-/** First 16 hexadecimal characters of the SHA-256 over the parts. */
+/** First 16 hexadecimal characters of the SHA-256 of the parts. */
 export function contentKey(...parts: (string | Buffer)[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:`).update(part);
@@ -41,15 +41,14 @@ export function contentKey(...parts: (string | Buffer)[]): string {
 }
 
 /**
- * Gives the folder of an install, and makes it when it is not there.
+ * Returns the folder of an install and creates it if necessary.
  *
- * A virtual environment has its own path written into it and so cannot be renamed into place: every install goes to a
- * folder of its own, and a symbolic link `<name>-<key>` to it is put in place at the end, by rename. What was
- * interrupted therefore never looks finished, and two processes at once are right even without the lock, which only
- * saves the second one the work.
+ * A virtual environment contains its own path, so it cannot be renamed. Every install gets a separate folder, and at
+ * the end a rename puts the symbolic link `<name>-<key>` in place. An interrupted install therefore never looks
+ * complete, and concurrent processes are safe without the lock, which only avoids duplicate work.
  *
- * @returns the link's path.
- * @throws UserError when the install fails, with the last words of what failed.
+ * @returns the path of the link.
+ * @throws UserError when the install fails, with the last output.
  */
 export async function installOnce(install: Install): Promise<string> {
   const { name, key, what, intact, run, progress, cache = cacheDir } = install;
@@ -89,7 +88,7 @@ export async function installOnce(install: Install): Promise<string> {
   }
 }
 
-/** What interrupted installs left: folders whose process is gone. Called when no link leads to a good one. */
+/** Removes folders of interrupted installs, whose process has ended. Called when no valid link exists. */
 async function removeLeftovers(cache: string, prefix: string): Promise<void> {
   for (const entry of await readdir(cache)) {
     if (entry.startsWith(prefix) && !isRunning(Number.parseInt(entry.slice(prefix.length), 10))) {
@@ -108,10 +107,10 @@ function isRunning(pid: number): boolean {
 }
 
 /**
- * Takes a lock file; its holder touches it, so that a lock whose holder was ended (or whose pid has gone to another
- * process) is seen to be stale.
+ * Acquires a lock file. The holder touches it regularly, so that a lock is recognized as stale when its holder has
+ * ended or another process has its pid.
  *
- * @returns how to give it back, or undefined when `ready` came true while waiting.
+ * @returns a function that releases the lock, or undefined when `ready` returned true while waiting.
  */
 async function lock(
   file: string,
@@ -145,7 +144,7 @@ async function lock(
         () => 0,
       ),
     ]);
-    // An empty file is a lock in the making: only its age can make it stale.
+    // An empty file is a lock that is being created. Only its age can make it stale.
     if (age > STALE || (holder > 0 && !isRunning(holder))) {
       await rm(file, { force: true });
       continue;
@@ -158,7 +157,7 @@ async function lock(
   }
 }
 
-/** A cause on this machine that pip and npm report somewhere in their output. */
+/** Finds a local cause, such as a full disk, in the output of pip or npm. */
 function localReason(output: string): string | undefined {
   if (/No space left on device|ENOSPC/.test(output)) return "the disk is full. Free some space";
   const path = /(?:Read-only file system|Permission denied|EROFS|EACCES)[^\n]*?['"]?(\/[^\s'"]+)/.exec(output)?.[1];
@@ -170,7 +169,7 @@ function localReason(output: string): string | undefined {
 /**
  * Runs one step of an install to its end.
  *
- * @throws UserError with the tail of its output when it fails.
+ * @throws UserError with the last output when the step fails.
  */
 export async function runStep(
   name: string,

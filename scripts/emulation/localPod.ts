@@ -57,11 +57,11 @@ export interface LocalPodArgs {
   /** The stack's resources, for the ConfigMaps and Secrets of the workload's cluster. */
   readonly resources: readonly Registered[];
   readonly folder: string;
-  /** Programs of the image: the path there to the command line here. */
+  /** Programs of the image: path in the image to command line on this machine. */
   readonly image: Readonly<Record<string, readonly string[]>>;
-  /** Environment of this machine: endpoints of the emulated AWS, proxy. */
+  /** Additional environment for this machine: endpoints of the emulated AWS, proxy. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Makes the token of the pod's service account. */
+  /** Creates the token of the pod's service account. */
   readonly token: (subject: {
     namespace: string;
     serviceAccount: string;
@@ -75,13 +75,13 @@ export interface LocalPod {
   readonly port: number;
   /** File of the projected token. */
   readonly tokenFile: string;
-  /** Bearer token of the server's clients, where one is required. */
+  /** Bearer token for clients of the server, if required. */
   readonly bearerToken: string | undefined;
   /** Environment of the process. */
   readonly environment: Readonly<NodeJS.ProcessEnv>;
 }
 
-/** Starts the pod's container and waits until it answers. */
+/** Starts the pod's container and waits until it responds. */
 export async function startLocalPod(processes: Processes, args: LocalPodArgs): Promise<LocalPod> {
   const { workload, folder } = args;
   const object = workload.open as { metadata: { namespace: string }; spec: { template: { spec: Pod } } };
@@ -119,7 +119,7 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   return { child, port, tokenFile, bearerToken, environment: env };
 }
 
-/** Rewrites paths of the pod's mounts in one pass, so that no path is rewritten twice. */
+/** Rewrites the mount paths of the pod in one pass, so that no path is rewritten twice. */
 function pathRewriter(folder: string, mounts: readonly Mount[]): (text: string) => string {
   const longestFirst = mounts.map(({ mountPath }) => mountPath).sort((a, b) => b.length - a.length);
   const pattern = new RegExp(`(?<![\\w./-])(${longestFirst.map(escapeRegExp).join("|")})(?![\\w.-])`, "g");
@@ -128,7 +128,7 @@ function pathRewriter(folder: string, mounts: readonly Mount[]): (text: string) 
 
 const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** A shell command whose programs are those of this machine; their paths may contain spaces and apostrophes. */
+/** Replaces the programs in a shell command with those of this machine. Paths can contain spaces and apostrophes. */
 function shellCommand(command: string, image: LocalPodArgs["image"]): string {
   const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
   return command
@@ -157,7 +157,7 @@ async function placeVolumes(
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content, { mode: 0o600 });
   };
-  // Outer folders first, as the kubelet mounts them.
+  // Parent folders first, as in the kubelet.
   const mounts = [...pod.containers[0]!.volumeMounts].sort((a, b) => a.mountPath.length - b.mountPath.length);
   for (const { name, mountPath, subPath } of mounts) {
     const volume = pod.volumes.find((item) => item.name === name)!;
@@ -196,7 +196,7 @@ async function placeVolumes(
   return tokenFile;
 }
 
-/** Texts of a ConfigMap or Secret of the workload's own cluster. */
+/** Data of a ConfigMap or Secret of the workload's cluster. */
 function dataOf(
   { resources, workload }: LocalPodArgs,
   kind: "ConfigMap" | "Secret",
@@ -223,7 +223,7 @@ function dataOf(
   return { ...Object.fromEntries(decoded), ...stringData };
 }
 
-/** Programs of the image that a pod names, and their command lines on this machine. */
+/** Programs of the image that a pod uses, and their command lines on this machine. */
 export function imageCommands(
   server: readonly string[],
   python: string,

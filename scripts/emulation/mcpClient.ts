@@ -2,25 +2,25 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-/** Where an MCP server answers, as Holmes is told it. */
+/** Endpoint of an MCP server, as in Holmes' configuration. */
 export interface McpEndpoint {
   transport: "sse" | "streamable-http";
   /** Ends in `/sse` or `/mcp`. */
   url: string;
-  /** Bearer token, where the server requires one. */
+  /** Bearer token, if the server requires one. */
   token?: string | undefined;
 }
 
 export interface ToolAnswer {
-  /** The text of all content blocks. The AWS server puts its errors here too, and leaves `isError` false. */
+  /** The text of all content blocks. The AWS server also returns errors here, with `isError` false. */
   text: string;
   isError: boolean;
 }
 
 /**
- * Opens a connection, initializes, does one thing and closes, as Holmes does for every call.
+ * Opens and initializes a connection, runs `work` and closes the connection, as Holmes does for every call.
  *
- * @throws Error when the server cannot be reached or answers with a protocol error.
+ * @throws Error when the server cannot be reached or returns a protocol error.
  */
 export async function withMcp<T>(endpoint: McpEndpoint, work: (client: Client) => Promise<T>): Promise<T> {
   const url = new URL(endpoint.url);
@@ -31,13 +31,13 @@ export async function withMcp<T>(endpoint: McpEndpoint, work: (client: Client) =
     await client.connect(http ?? new SSEClientTransport(url, { requestInit }));
     return await work(client);
   } finally {
-    // Over HTTP closing the connection leaves the session behind: it has to be ended by name.
+    // Closing a streamable HTTP connection does not end the session, so terminate it explicitly.
     await http?.terminateSession().catch(() => {});
     await client.close();
   }
 }
 
-/** Calls one tool over a connection of its own. `timeoutMs`: default 120,000, Holmes' own read time-out. */
+/** Calls one tool over a separate connection. `timeoutMs`: default 120,000, the read timeout of Holmes. */
 export function callTool(
   endpoint: McpEndpoint,
   name: string,
@@ -51,7 +51,7 @@ export function callTool(
   });
 }
 
-/** Names of the server's tools, over a connection of its own. */
+/** Lists the names of the server's tools over a separate connection. */
 export function listTools(endpoint: McpEndpoint): Promise<string[]> {
   return withMcp(endpoint, async (client) => (await client.listTools()).tools.map(({ name }) => name));
 }

@@ -5,19 +5,19 @@ import { type Progress, toStderr } from "../common/progress.js";
 import { ensureMoto } from "./python.js";
 
 /**
- * Starts moto on a free loopback port: AWS with any number of accounts, empty at the start. It knows no trust policies,
- * no web-identity tokens and no size limits: put `startStsFront` in front of it where those matter.
+ * Starts moto on a free loopback port: an emulated AWS with any number of accounts, initially empty. It does not check
+ * trust policies, web identity tokens or size limits. Use `startStsFront` in front of it for these checks.
  *
- * @throws UserError when it cannot be installed or does not answer within 180 s.
+ * @throws UserError when it cannot be installed or does not respond within 180 s.
  */
 export async function startMoto(processes: Processes, progress: Progress = toStderr): Promise<{ url: string }> {
   const { motoBin } = await ensureMoto(progress);
-  // Between the look and the start another process may take the port: then moto ends, and the next port is tried.
+  // Another process can take the port before moto starts. moto then ends, and the loop tries another port.
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const child = processes.start("moto", motoBin, ["-H", "127.0.0.1", "-p", String(port)], {
-      // Compiled files are kept, whatever this shell says: they make every later start three times as fast.
+      // Keep compiled files regardless of the user's environment. They make later starts three times as fast.
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" },
     });
     try {
@@ -30,7 +30,7 @@ export async function startMoto(processes: Processes, progress: Progress = toStd
   }
 }
 
-/** A region in which a partition's IAM and STS answer; moto tells the partition by it. */
+/** A region of the partition with IAM and STS. moto derives the partition from the region. */
 export function homeRegion(partition: string): string {
   const regions: Record<string, string> = {
     aws: "us-east-1",
@@ -50,7 +50,7 @@ export function homeRegion(partition: string): string {
 
 export interface AccountClient {
   accountId: string;
-  /** Keys that act in the account, for other SDK clients and for environments. */
+  /** Credentials for the account, for other SDK clients and for environments. */
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string };
   iam: IAMClient;
   sts: STSClient;
@@ -59,9 +59,9 @@ export interface AccountClient {
 }
 
 /**
- * IAM and STS clients with every permission in one of moto's accounts.
+ * Creates IAM and STS clients with all permissions in one account of moto.
  *
- * @param url moto's, or that of the STS front before it.
+ * @param url URL of moto or of the STS front.
  * @param partition default `aws`.
  */
 export async function accountClient(url: string, accountId: string, partition = "aws"): Promise<AccountClient> {
@@ -70,7 +70,7 @@ export async function accountClient(url: string, accountId: string, partition = 
   const anyone = new STSClient({ endpoint: url, region, credentials: someone });
   const { Credentials: keys } = await anyone.send(
     new AssumeRoleCommand({
-      // moto asks for no such role to exist; the account in the ARN is what counts.
+      // moto uses only the account in the ARN. The role does not have to exist.
       RoleArn: `arn:${partition}:iam::${accountId}:role/OrganizationAccountAccessRole`,
       RoleSessionName: "local",
     }),

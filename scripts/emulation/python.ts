@@ -8,27 +8,27 @@ import type { Progress } from "../common/progress.js";
 import { cacheDir, contentKey, installOnce, projectDir, runStep } from "./install.js";
 
 const exec = promisify(execFile);
-/** What both lock files resolve for; named first, so that the same one is taken where several are there. */
+/** Python versions that both lock files support, in order of preference. */
 const VERSIONS = ["3.11", "3.12", "3.13"];
 
 export interface PythonTools {
-  /** The stock MCP server's executable, with exactly the image's packages around it. */
+  /** Executable of the stock MCP server, with the same packages as in the image. */
   serverBin: string;
-  /** The launcher (image/launcher) on the same packages: what the image runs. */
+  /** The launcher (image/launcher) with the same packages, as in the image. */
   launcherBin: string;
   /** The `moto_server` executable. */
   motoBin: string;
-  /** The interpreter beside each, for scripts that need those packages. */
+  /** Interpreters of both environments, for scripts that require these packages. */
   serverPython: string;
   motoPython: string;
 }
 
 /**
- * Two virtual environments under `.cache/`: the MCP server from `image/requirements.txt`, the list that the image
- * installs too, and moto from `scripts/emulation/requirements.txt`. Wheels only, every one checked against its hash.
- * About 650 MB on disk; the first time takes a minute or two, after that a few milliseconds.
+ * Creates two virtual environments in `.cache/`: the MCP server from `image/requirements.txt`, as in the image, and
+ * moto from `scripts/emulation/requirements.txt`. Only wheels, each verified against its hash. They use about 650 MB on
+ * disk. The first call takes one to two minutes, later calls a few milliseconds.
  *
- * @throws UserError when there is no Python 3.11 to 3.13 with venv, or an install fails.
+ * @throws UserError when Python 3.11 to 3.13 with venv is not found, or an install fails.
  */
 export async function ensurePython(progress: Progress): Promise<PythonTools> {
   const [server, moto] = await Promise.all([
@@ -44,7 +44,7 @@ export async function ensurePython(progress: Progress): Promise<PythonTools> {
   };
 }
 
-/** A script for the launcher of this source tree; it lies in the cache, which several trees can share. */
+/** Creates a script for the launcher of this source tree in the cache, which several trees can share. */
 async function launcherScript(python: string): Promise<string> {
   const text = `#!/bin/sh\nexec '${python}' '${path.join(projectDir, "image/launcher")}' "$@"\n`;
   const file = path.join(cacheDir, `holmes-aws-mcp-${contentKey(text)}`);
@@ -56,13 +56,13 @@ async function launcherScript(python: string): Promise<string> {
   return file;
 }
 
-/** Only the emulated AWS, for what does not need the server. */
+/** Installs only the emulated AWS. */
 export async function ensureMoto(progress: Progress): Promise<Pick<PythonTools, "motoBin" | "motoPython">> {
   const moto = await ensureVenv("moto", "moto (the emulated AWS)", "scripts/emulation/requirements.txt", progress);
   return { motoBin: path.join(moto, "bin/moto_server"), motoPython: path.join(moto, "bin/python") };
 }
 
-/** The real HolmesGPT from `test/holmes/requirements.txt`: its interpreter and its CLI. About 800 MB on disk. */
+/** Installs HolmesGPT from `test/holmes/requirements.txt` (about 800 MB). Returns the interpreter and the CLI. */
 export async function ensureHolmes(progress: Progress): Promise<{ holmesPython: string; holmesBin: string }> {
   // clickhouse-sqlalchemy has no wheel; only Holmes' ClickHouse toolset imports it.
   const holmes = await ensureVenv("holmes", "HolmesGPT", "test/holmes/requirements.txt", progress, [
@@ -72,12 +72,12 @@ export async function ensureHolmes(progress: Progress): Promise<{ holmesPython: 
 }
 
 /**
- * A virtual environment under `.cache/` with the packages of a hashed requirements file.
+ * Creates a virtual environment in `.cache/` with the packages of a requirements file with hashes.
  *
- * @param what the packages in words, for progress and errors
+ * @param what description of the packages, for progress and errors
  * @param lockFile path relative to the project
- * @param omitted required packages that the file leaves out on purpose; default none
- * @returns the environment's folder
+ * @param omitted required packages that the file intentionally omits. Default: none.
+ * @returns the folder of the environment
  * @throws UserError as {@link ensurePython}
  */
 export async function ensureVenv(
@@ -92,11 +92,11 @@ export async function ensureVenv(
   const total = requirements.toString().match(/^[a-z0-9][^\s]*==/gim)?.length ?? 0;
   return installOnce({
     name: `python-${name}`,
-    // The folder's path is written into the environment's scripts: a project that was moved needs a new one.
+    // The scripts of the environment contain the folder's path, so a moved project requires a new environment.
     key: contentKey(requirements, cacheDir),
     what,
     progress,
-    // The link to the interpreter dangles when that Python was removed from the machine.
+    // The link to the interpreter is broken if that Python has been removed.
     intact: (dir) => existsSync(path.join(dir, "bin/python")),
     run: async (dir, say) => {
       const python = await findPython();
@@ -104,13 +104,13 @@ export async function ensureVenv(
       await runStep(`${what}: making a virtual environment with ${python}`, python, ["-m", "venv", dir]);
       let fetched = 0;
       let unpacking = false;
-      // Not compiled now: Python does that at the first start, for the tenth of the files that are ever imported.
+      // Do not compile now. Python compiles the tenth of the files that are imported at the first start.
       const arguments_ = ["-m", "pip", "install", "--no-input", "--progress-bar=off", "--no-compile"];
       await runStep(
         what,
         path.join(dir, "bin/python"),
-        // The list is complete, so pip resolves nothing: given a range and a newer release on the index, its resolver
-        // rejects the locked version for want of a hash.
+        // The list is complete, so resolution is disabled. With a version range and a newer release in the index, the
+        // resolver rejects the locked version because the newer one has no hash.
         [...arguments_, "--require-hashes", "--no-deps", "--only-binary=:all:", "-r", file],
         {
           advice: "it needs the Python package index (or pip configured for a mirror of it)",
@@ -139,9 +139,9 @@ async function checkComplete(what: string, python: string, omitted: readonly str
 }
 
 /**
- * The first command on the PATH that is Python 3.11 to 3.13 and can make virtual environments.
+ * Finds the first Python 3.11 to 3.13 on the PATH that can create virtual environments.
  *
- * @throws UserError when there is none.
+ * @throws UserError when none is found.
  */
 export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const probe = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
@@ -151,7 +151,7 @@ export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<
       const { stdout } = await exec(command, ["-c", probe], { env });
       if (VERSIONS.includes(stdout.trim())) return command;
     } catch (error) {
-      // A Python without venv is Debian's way: worth naming, because the remedy is a package and not a Python.
+      // Debian packages venv separately. Report this case, because the fix is a package and not another Python.
       if (/No module named '?(venv|ensurepip)/.test(String((error as { stderr?: string }).stderr)))
         missing.push(command);
     }

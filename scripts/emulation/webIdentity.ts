@@ -5,19 +5,19 @@ import { AwsError } from "./awsError.js";
 import { homeRegion } from "./moto.js";
 import { evaluateTrust } from "./trustEvaluation.js";
 
-/** Gives the key set that an issuer (with `https://`) serves, or undefined when it serves none. */
+/** Returns the key set of an issuer (with `https://`), or undefined if the issuer has none. */
 export type KeyResolver = (issuer: string) => JSONWebKeySet | undefined | Promise<JSONWebKeySet | undefined>;
 
 /** The decision on one AssumeRoleWithWebIdentity call. */
 export interface Decision {
   roleArn: string;
-  /** `iss` and `sub` of the token, empty when it is not readable; verified only when allowed. */
+  /** `iss` and `sub` of the token. Empty if the token cannot be read. Verified only if the call is allowed. */
   issuer: string;
   subject: string;
   allowed: boolean;
   /** STS's error code of a rejection. */
   code?: string;
-  /** The statement or condition that decided, which STS does not return. */
+  /** The statement or condition that determined the decision. STS does not return it. */
   reason: string;
 }
 
@@ -25,7 +25,7 @@ export interface Decision {
 const ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
 /** Characters. Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html */
 const TOKEN_LIMIT = 20_000;
-/** AWS does not publish its tolerance for `iat`; this is the one of Signature Version 4. */
+/** Tolerance of Signature Version 4. AWS does not publish the tolerance for `iat`. */
 const CLOCK_SKEW_SECONDS = 300;
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/(?:[\u0021-\u007e]+\/)?([\w+=,.@-]+)$/;
 
@@ -35,7 +35,7 @@ const NO_KEY = new AwsError(
   "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
 );
 
-/** Decides AssumeRoleWithWebIdentity from what moto stores at that moment in the role's account. */
+/** Decides AssumeRoleWithWebIdentity calls with the current data of the role's account in moto. */
 export class WebIdentityCheck {
   private readonly clients = new Map<string, IAMClient>();
 
@@ -46,8 +46,8 @@ export class WebIdentityCheck {
 
   /**
    * @param parameters of the request in the query protocol.
-   * @returns the decision, with the error to return for a rejection. The order of checks is STS's: request, token and
-   * provider, signature, time, audience, then the role.
+   * @returns the decision, with the error to return for a rejection. The checks have the order of STS: request, token
+   * and provider, signature, time, audience, then the role.
    */
   async decide(parameters: URLSearchParams): Promise<{ decision: Decision; error?: AwsError }> {
     const roleArn = parameters.get("RoleArn") ?? "";
@@ -124,7 +124,7 @@ export class WebIdentityCheck {
   }
 }
 
-/** A rejection: STS's error, and in the message the reason that STS does not return. */
+/** A rejection: the STS error, and as message the reason, which STS does not return. */
 class Refusal extends Error {
   constructor(
     readonly answer: AwsError,
@@ -207,7 +207,7 @@ async function verified(token: string, keys: JSONWebKeySet | undefined): Promise
   }
 }
 
-/** moto takes the account from this header, so that no session is needed there. */
+/** Selects the account with a header of moto, so that no session is required. */
 function inAccount<T extends { middlewareStack: { add(middleware: never, options: never): void } }>(
   command: T,
   accountId: string,
@@ -220,7 +220,7 @@ function inAccount<T extends { middlewareStack: { add(middleware: never, options
   return command;
 }
 
-/** A response of IAM, or undefined when the entity does not exist. */
+/** The IAM response, or undefined if the entity does not exist. */
 async function found<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
