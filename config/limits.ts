@@ -83,7 +83,7 @@ export const rules = {
         ? `Write ${JSON.stringify(text.replace(/\D/g, ""))}.`
         : undefined,
   ),
-  /** The regions that the installed AWS provider knows. */
+  /** The regions that the installed AWS provider supports. */
   region: rule(new RegExp(`^(${Object.values(Region).join("|")})$`), 'an AWS region, such as "us-east-1"', (text) =>
     /^[a-z-]+-\d[a-z]$/.test(text)
       ? `${text} is an availability zone; its region is ${text.slice(0, -1)}.`

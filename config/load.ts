@@ -110,7 +110,7 @@ function decode(key: string, value: string): unknown {
 /**
  * Converts a raw config, by top-level key, to settings.
  *
- * @param isSecret whether a top-level key holds a Pulumi secret
+ * @param isSecret whether a top-level key contains a Pulumi secret
  * @throws ConfigError with all problems, in the order of the keys in docs/config.md
  */
 export async function readSettings(

@@ -15,7 +15,7 @@ export interface Profile {
 export const tokenDirectory = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
 
 /**
- * Role session name in CloudTrail, `holmes-<cluster>`. A long name is truncated and gets a hash.
+ * Role session name in CloudTrail, `holmes-<cluster>`. A long name is truncated and ends in a hash.
  *
  * @see STS AssumeRoleWithWebIdentity, RoleSessionName: at most 64 of `[\w+=,.@-]`
  */

@@ -146,7 +146,7 @@ export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPo
  * trusted clusters before it, so appending a cluster to the list does not move others.
  *
  * @returns the roles that trust at least one cluster, by number.
- * @throws TrustSizeError when a cluster does not fit into a role of its own or into the role it is pinned to.
+ * @throws TrustSizeError when a cluster does not fit into a separate role or into the role that it is pinned to.
  */
 export function packTrustPolicies(args: PackTrustArgs): TrustRole[] {
   const { trusted, subjects, accountId, partition, limit } = args;

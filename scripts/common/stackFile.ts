@@ -10,7 +10,7 @@ import { UserError } from "./errors.js";
 export interface StackConfig {
   /** `project:key` to text or JSON. */
   readonly values: Record<string, string>;
-  /** Keys that hold a secret anywhere inside. */
+  /** Keys that contain a secret at any level. */
   readonly secretKeys: string[];
 }
 

@@ -1,4 +1,4 @@
-/** The complete path from an MCP client to AWS on this machine: emulated AWS with the stack's roles, real MCP server. */
+/** The complete path from an MCP client to AWS on this machine: emulated AWS with the stack's roles, real server. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ import { ClusterIssuer } from "./tokens.js";
 
 export interface Chain {
   readonly evaluation: Evaluation;
-  /** The first cluster that gets a server. */
+  /** The first cluster that the server is deployed to. */
   readonly cluster: Evaluation["clusters"][number];
   readonly issuer: ClusterIssuer;
   readonly pod: LocalPod;
