@@ -1,6 +1,5 @@
 /** Asks HolmesGPT about a scenario; without a model, shows what the model would read. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { UserError } from "../common/errors.js";
@@ -63,8 +62,7 @@ async function askHolmes(
   show: AskOptions["show"],
 ): Promise<boolean> {
   const { holmesBin } = await ensureHolmes(toStderr);
-  const folder = mkdtempSync(join(tmpdir(), "holmes-ask-"));
-  processes.onStop(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = processes.temporaryFolder();
   const file = join(folder, "config.yaml");
   writeFileSync(file, withLocalAddress(holmesOutputs(chain).mcpServers, chain));
   const noProxy = [environment.NO_PROXY, "127.0.0.1"].filter((value) => value).join(",");

@@ -1,14 +1,24 @@
 /** The scenes of scenarios in an emulated AWS, behind the real MCP server of a stack. */
 import { project } from "../../config/settings.js";
-import { evaluate, type Load } from "../common/evaluate.js";
+import { UserError } from "../common/errors.js";
+import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import type { StackConfig } from "../common/stackFile.js";
-import { type Chain, startChain } from "../emulation/chain.js";
+import { type LocalServer, startLocalStack } from "../emulation/localStack.js";
 import { type AccountPlace, buildScenes, type Facts, fill, type Place, places, type Scenario } from "./scenario.js";
 import { type SceneFront, startSceneFront } from "./sceneFront.js";
 
 /** Added to each stack: an account without the OIDC provider and the role, as after a failed or an incomplete deployment. */
 const unavailable: AccountPlace = { profile: "retired", id: "999999999999", region: "us-east-1" };
+
+/** The path from an MCP client to the emulated AWS. */
+export interface Chain extends LocalServer {
+  readonly evaluation: Evaluation;
+  /** The first cluster that the server is deployed to. */
+  readonly cluster: Evaluation["clusters"][number];
+  /** URL of the emulated AWS, for clients of any account. */
+  readonly awsUrl: string;
+}
 
 export interface Scenes {
   readonly chain: Chain;
@@ -33,27 +43,25 @@ export async function startScenes(
 ): Promise<Scenes> {
   const plan = await evaluate(stack, config, undefined, load);
   const accounts = { ...places(plan.settings), unavailable };
-  let front: SceneFront | undefined;
-  // The chain creates the roles of the plan's accounts, and so none in the additional account.
-  const chain = await startChain(
-    processes,
-    stack,
-    withAccount(config, unavailable),
-    plan,
-    async (awsUrl) => {
-      const policies = plan.settings.targetAccounts.map(
-        ({ accountId, permissions }) => [accountId, permissions.policies.map(({ document }) => document)] as const,
-      );
-      front = await startSceneFront({ awsUrl, policies: new Map(policies) });
-      processes.onStop(() => front!.close());
-      return front.url;
-    },
-    load,
+  const name = plan.clusters.find(({ deploy }) => deploy)?.name;
+  if (name === undefined) {
+    throw new UserError(`stack ${stack}: no cluster has deploy: true. Expected a stack that deploys the MCP server.`);
+  }
+  // Roles are created for the plan's accounts only, and so not for the additional account.
+  const local = await startLocalStack(processes, stack, withAccount(config, unavailable), plan, load);
+  const { evaluation, awsUrl } = local;
+  const policies = plan.settings.targetAccounts.map(
+    ({ accountId, permissions }) => [accountId, permissions.policies.map(({ document }) => document)] as const,
   );
+  const front = await startSceneFront({ awsUrl, policies: new Map(policies) });
+  processes.onStop(() => front.close());
+  const server = await local.startServer(processes, name, front.url);
+  const cluster = evaluation.clusters.find((cluster) => cluster.name === name)!;
+  const chain: Chain = { ...server, evaluation, cluster, awsUrl };
   const facts = await buildScenes(chain.awsUrl, accounts, scenarios);
   for (const { recorded = [] } of scenarios) {
     for (const { account, action, answer } of recorded) {
-      front!.recorded.set(`${accounts[account].id} ${action}`, answer);
+      front.recorded.set(`${accounts[account].id} ${action}`, answer);
     }
   }
   const commands = scenarios.map(({ name, calls }) => {
@@ -63,7 +71,7 @@ export async function startScenes(
       calls.map(({ command }) => (typeof command === "string" ? filled(command) : command.map(filled))),
     ] as const;
   });
-  return { chain, accounts, front: front!, facts, commands: new Map(commands) };
+  return { chain, accounts, front, facts, commands: new Map(commands) };
 }
 
 function withAccount(config: StackConfig, { profile, id, region }: AccountPlace): StackConfig {

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { constants } from "node:os";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./errors.js";
 
@@ -101,6 +103,15 @@ export class Child {
 const live = new Set<Child>();
 const cleanups = new Set<() => void | Promise<void>>();
 
+/** Temporary folders. After a signal, this program can still write into them until it exits. */
+const folders = new Set<string>();
+
+function removeFolder(folder: string): void {
+  // Processes that SIGKILL has just ended can still hold or create files: try again.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  folders.delete(folder);
+}
+
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
@@ -152,6 +163,7 @@ function watchForTheEnd(): void {
   }
   process.once("exit", () => {
     for (const child of live) child.killNow();
+    for (const folder of folders) removeFolder(folder);
   });
 }
 
@@ -187,6 +199,15 @@ export class Processes {
     watchForTheEnd();
     this.mine.add(cleanup);
     cleanups.add(cleanup);
+  }
+
+  /** Creates a temporary folder that is removed after everything else, at the latest when this Node.js process exits. */
+  temporaryFolder(): string {
+    watchForTheEnd();
+    const folder = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-"));
+    folders.add(folder);
+    this.onStop(() => removeFolder(folder));
+    return folder;
   }
 
   /** Stops every process started here and its children, then runs the cleanups. Can be called more than once. */

@@ -1,7 +1,5 @@
 /** Deploys a stack to this machine: roles in an emulated AWS, and the real MCP server, which answers for each account. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import Table from "cli-table3";
 import type { Settings } from "../../config/settings.js";
@@ -9,20 +7,11 @@ import { profilesByCluster } from "../../documents/profiles.js";
 import { UserError } from "../common/errors.js";
 import { type Evaluation, evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
-import { toStderr } from "../common/progress.js";
 import { readStackFile } from "../common/stackFile.js";
 import { clip, type Paint, plain } from "../common/terminal.js";
 import { planTree } from "../common/tree.js";
-import { createExisting } from "../emulation/chain.js";
-import { EmulatedAws } from "../emulation/emulatedAws.js";
-import { ensureGateway } from "../emulation/gateway.js";
-import { imageCommands, type LocalPod, startLocalPod } from "../emulation/localPod.js";
-import { callTool, listTools, type McpEndpoint } from "../emulation/mcpClient.js";
-import { startMoto } from "../emulation/moto.js";
-import { ensurePython } from "../emulation/python.js";
-import { startServiceReferenceProxy } from "../emulation/serviceReference.js";
-import { startStsFront } from "../emulation/stsFront.js";
-import { ClusterIssuer } from "../emulation/tokens.js";
+import { type LocalServer, type LocalStack, startLocalStack } from "../emulation/localStack.js";
+import { callTool, listTools } from "../emulation/mcpClient.js";
 
 interface Check {
   readonly what: string;
@@ -57,71 +46,16 @@ export async function rehearse(folder: string, options: RehearsalOptions): Promi
   show(planTree(plan, options.paint));
   const processes = new Processes();
   try {
-    const { enabled } = plan.settings.mcp;
-    toStderr(
-      enabled
-        ? "\nPreparing moto (the emulated AWS), the MCP server and the gateway"
-        : "\nPreparing moto (the emulated AWS)",
-    );
-    const programs = enabled ? await installed() : undefined;
-    const temporary = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-"));
-    processes.onStop(() => rmSync(temporary, { recursive: true, force: true }));
-
-    toStderr("Starting the emulated AWS");
-    const moto = await startMoto(processes);
-    const issuers = new Map(plan.clusters.map(({ name, issuerUrl }) => [name, new ClusterIssuer(issuerUrl)]));
-    const keys = new Map(
-      await Promise.all([...issuers.values()].map(async (issuer) => [issuer.issuerUrl, await issuer.jwks()] as const)),
-    );
-    const front = await startStsFront({
-      motoUrl: moto.url,
-      keys,
-      trustPolicyLimit: plan.settings.iam.trustPolicyLimit,
-    });
-    processes.onStop(() => front.close());
-    const aws = new EmulatedAws(front.url);
-    processes.onStop(() => aws.close());
-
-    toStderr("Evaluating index.ts and creating its AWS resources in the emulated AWS");
-    await createExisting(aws, plan);
-    const evaluation = await evaluate(stack, config, aws.register(plan.settings));
-    const reference = programs && (await startServiceReferenceProxy(join(temporary, "service-reference")));
-    if (reference !== undefined) processes.onStop(() => reference.close());
-
+    const local = await startLocalStack(processes, stack, config, plan);
+    const { evaluation } = local;
     const all: Check[] = [];
-    for (const cluster of clusters) {
-      const issuer = issuers.get(cluster.name)!;
-      let checks: Check[];
-      if (programs === undefined || reference === undefined) {
-        checks = await roleChecks(evaluation, cluster.name, issuer, front.url);
-      } else {
-        toStderr(`Starting the MCP server as the Deployment in ${cluster.name} specifies`);
-        const own = new Processes();
-        try {
-          const pod = await startLocalPod(own, {
-            workload: evaluation.resources.find(({ name }) => name === `${cluster.name}/deployment`)!,
-            resources: evaluation.resources,
-            folder: join(temporary, cluster.name),
-            image: programs,
-            environment: {
-              AWS_ENDPOINT_URL: front.url,
-              AWS_ENDPOINT_URL_STS: front.url,
-              HTTPS_PROXY: reference.proxyUrl,
-              NO_PROXY: "127.0.0.1",
-              REQUESTS_CA_BUNDLE: reference.caBundle,
-            },
-            token: (subject) => issuer.token(subject),
-          });
-          checks = await checksOf(evaluation, cluster.name, pod, issuer);
-        } finally {
-          await own.stopAll();
-        }
-      }
+    for (const { name, deploy } of clusters) {
+      const checks = deploy ? await serverChecks(local, name) : await roleChecks(local, name);
       all.push(...checks);
-      show(`\nCluster ${cluster.name}`);
+      show(`\nCluster ${name}`);
       show(table(checks, options.paint));
-      show(`Configuration of Holmes in cluster ${cluster.name} (chart robusta/holmes):\n`);
-      show((evaluation.outputs.holmes as Record<string, { helmValues: string }>)[cluster.name]!.helmValues);
+      show(`Configuration of Holmes in cluster ${name} (chart robusta/holmes):\n`);
+      show((evaluation.outputs.holmes as Record<string, { helmValues: string }>)[name]!.helmValues);
     }
     const wrong = all.filter(({ right }) => !right).length;
     show(wrong === 0 ? `All ${all.length} checks are right.` : `${wrong} of ${all.length} checks are wrong.`);
@@ -144,23 +78,14 @@ function clustersToRehearse({ stack, settings, clusters }: Evaluation, cluster: 
   );
 }
 
-/** Programs of the image, installed on this machine. */
-async function installed() {
-  const [{ launcherBin, serverPython }, gateway] = await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]);
-  return imageCommands([launcherBin], serverPython, gateway);
-}
-
 /** Takes every role with a token of the cluster, as Holmes' pod does, and as a pod that no role trusts. */
-async function roleChecks(
-  { settings, clusters }: Evaluation,
-  cluster: string,
-  issuer: ClusterIssuer,
-  url: string,
-): Promise<Check[]> {
+async function roleChecks({ evaluation, issuers, awsUrl }: LocalStack, cluster: string): Promise<Check[]> {
+  const { settings, clusters } = evaluation;
+  const issuer = issuers.get(cluster)!;
   const checks: Check[] = [];
   for (const { name: profile, accountId, roleArn, region } of profilesByCluster(settings, clusters).get(cluster)!) {
     const sts = new STSClient({
-      endpoint: url,
+      endpoint: awsUrl,
       region,
       credentials: { accessKeyId: "unused", secretAccessKey: "unused" },
     });
@@ -189,19 +114,21 @@ async function roleChecks(
   return checks;
 }
 
-/** Calls the server as Holmes does, and then makes calls that it must reject. */
-async function checksOf(
-  { settings }: Evaluation,
+/** Starts the cluster's server, calls it as Holmes does, and then makes calls that it must reject. */
+async function serverChecks(local: LocalStack, cluster: string): Promise<Check[]> {
+  const processes = new Processes();
+  try {
+    return await callServer(local, cluster, await local.startServer(processes, cluster));
+  } finally {
+    await processes.stopAll();
+  }
+}
+
+async function callServer(
+  { evaluation: { settings }, issuers }: LocalStack,
   cluster: string,
-  pod: LocalPod,
-  issuer: ClusterIssuer,
+  { pod, endpoint }: LocalServer,
 ): Promise<Check[]> {
-  const { transport } = settings.mcp;
-  const endpoint: McpEndpoint = {
-    transport,
-    url: `http://127.0.0.1:${pod.port}${transport === "sse" ? "/sse" : "/mcp"}`,
-    token: pod.bearerToken,
-  };
   const accounts = settings.targetAccounts.filter(({ clusters }) => clusters.includes(cluster));
   const command = (text: string | string[]) => callTool(endpoint, "call_aws", { cli_command: text });
   const checks: Check[] = [];
@@ -249,7 +176,7 @@ async function checksOf(
   const own = readFileSync(pod.tokenFile, "utf8");
   writeFileSync(
     pod.tokenFile,
-    await issuer.token({ namespace: settings.kubernetes.namespace, serviceAccount: "another" }),
+    await issuers.get(cluster)!.token({ namespace: settings.kubernetes.namespace, serviceAccount: "another" }),
   );
   await check(
     "another service account",

@@ -1,6 +1,6 @@
 /** Which clusters are verified on demand, and how kubectl finds each. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { ClusterSettings, Settings } from "../../config/settings.js";
@@ -72,9 +72,7 @@ function kubeconfigFile(cluster: string, content: string, processes: Processes):
       `cluster ${cluster}: its kubeconfig is a secret that only Pulumi can open: give --context NAME or --kubeconfig FILE`,
     );
   }
-  const folder = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-"));
-  processes.onStop(() => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, "kubeconfig");
+  const file = join(processes.temporaryFolder(), "kubeconfig");
   writeFileSync(file, content, { mode: 0o600 });
   return file;
 }

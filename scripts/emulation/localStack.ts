@@ -1,0 +1,124 @@
+/** A stack on this machine: an emulated AWS with the stack's roles, and the real MCP server of each cluster. */
+import { join } from "node:path";
+import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { trustRoles } from "../../documents/profiles.js";
+import { minify } from "../../policies/size.js";
+import { AUDIENCE, roleNameFor } from "../../policies/trust.js";
+import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
+import type { Processes } from "../common/processes.js";
+import { toStderr } from "../common/progress.js";
+import type { StackConfig } from "../common/stackFile.js";
+import { EmulatedAws } from "./emulatedAws.js";
+import { ensureGateway } from "./gateway.js";
+import { imageCommands, type LocalPod, startLocalPod } from "./localPod.js";
+import type { McpEndpoint } from "./mcpClient.js";
+import { startMoto } from "./moto.js";
+import { ensurePython } from "./python.js";
+import { startServiceReferenceProxy } from "./serviceReference.js";
+import { startStsFront } from "./stsFront.js";
+import { ClusterIssuer } from "./tokens.js";
+
+export interface LocalStack {
+  /** The stack, whose AWS resources exist in the emulated AWS. */
+  readonly evaluation: Evaluation;
+  /** Token issuers of the clusters, by the clusters' names. */
+  readonly issuers: ReadonlyMap<string, ClusterIssuer>;
+  /** URL of the emulated AWS, for clients of any account. */
+  readonly awsUrl: string;
+  /**
+   * Starts the MCP server as the Deployment in a cluster specifies. Not with `mcp.enabled: false`.
+   *
+   * @param processes stops the server
+   * @param serverAwsUrl URL of a proxy between the server and the emulated AWS. Default: none.
+   */
+  startServer(processes: Processes, cluster: string, serverAwsUrl?: string): Promise<LocalServer>;
+}
+
+export interface LocalServer {
+  readonly pod: LocalPod;
+  readonly endpoint: McpEndpoint;
+}
+
+/**
+ * @param plan the stack, evaluated without AWS. Only its accounts get roles.
+ * @param load as for `evaluate`
+ * @throws UserError when a prerequisite is missing on this machine
+ */
+export async function startLocalStack(
+  processes: Processes,
+  stack: string,
+  config: StackConfig,
+  plan: Evaluation,
+  load?: Load,
+): Promise<LocalStack> {
+  const { mcp, iam } = plan.settings;
+  toStderr(`\nPreparing moto (the emulated AWS)${mcp.enabled ? ", the MCP server and the gateway" : ""}`);
+  // Together, so that a failed install is reported before anything starts.
+  const [python, gateway] = mcp.enabled ? await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]) : [];
+  const temporary = processes.temporaryFolder();
+
+  toStderr("Starting the emulated AWS");
+  const moto = await startMoto(processes);
+  const issuers = new Map(plan.clusters.map(({ name, issuerUrl }) => [name, new ClusterIssuer(issuerUrl)]));
+  const keys = new Map(
+    await Promise.all([...issuers.values()].map(async (issuer) => [issuer.issuerUrl, await issuer.jwks()] as const)),
+  );
+  const sts = await startStsFront({ motoUrl: moto.url, keys, trustPolicyLimit: iam.trustPolicyLimit });
+  processes.onStop(() => sts.close());
+  const aws = new EmulatedAws(sts.url);
+  processes.onStop(() => aws.close());
+
+  toStderr("Evaluating index.ts and creating its AWS resources in the emulated AWS");
+  await createExisting(aws, plan);
+  const evaluation = await evaluate(stack, config, aws.register(plan.settings), load);
+  const reference = mcp.enabled ? await startServiceReferenceProxy(join(temporary, "service-reference")) : undefined;
+  if (reference !== undefined) processes.onStop(() => reference.close());
+
+  return {
+    evaluation,
+    issuers,
+    awsUrl: sts.url,
+    startServer: async (own, cluster, serverAwsUrl = sts.url) => {
+      toStderr(`Starting the MCP server as the Deployment in ${cluster} specifies`);
+      const pod = await startLocalPod(own, {
+        workload: evaluation.resources.find(({ name }) => name === `${cluster}/deployment`)!,
+        resources: evaluation.resources,
+        folder: join(temporary, cluster),
+        image: imageCommands([python!.launcherBin], python!.serverPython, gateway!),
+        environment: {
+          AWS_ENDPOINT_URL: serverAwsUrl,
+          AWS_ENDPOINT_URL_STS: sts.url,
+          HTTPS_PROXY: reference!.proxyUrl,
+          NO_PROXY: "127.0.0.1",
+          REQUESTS_CA_BUNDLE: reference!.caBundle,
+        },
+        token: (subject) => issuers.get(cluster)!.token(subject),
+      });
+      const url = `http://127.0.0.1:${pod.port}${mcp.transport === "sse" ? "/sse" : "/mcp"}`;
+      return { pod, endpoint: { transport: mcp.transport, url, token: pod.bearerToken } };
+    },
+  };
+}
+
+/** Creates the resources that a stack expects to exist: OIDC providers and roles that are managed outside it. */
+async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
+  for (const account of settings.targetAccounts) {
+    const { iam } = await aws.in(account.accountId, account.partition);
+    for (const { name, issuerUrl, previousIssuers } of clusters) {
+      const there = account.existingOidcProviders.includes(name) || !account.manage;
+      for (const Url of there ? [issuerUrl, ...previousIssuers] : []) {
+        await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: [AUDIENCE] }));
+      }
+    }
+    if (account.manage) continue;
+    for (const { number, document } of trustRoles(settings, account, clusters)) {
+      const RoleName = roleNameFor(settings.iam.roleName, number);
+      await iam.send(
+        new CreateRoleCommand({ RoleName, Path: settings.iam.path, AssumeRolePolicyDocument: minify(document) }),
+      );
+      for (const { name, document: policy } of account.permissions.policies) {
+        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: name, PolicyDocument: minify(policy) }));
+      }
+    }
+  }
+}
