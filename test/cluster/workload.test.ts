@@ -79,12 +79,16 @@ describe.skipIf(binary === undefined)("workload", () => {
       expect(first.stdout.trimEnd().split("\n")).toHaveLength(rendered.length);
     });
 
-    test("the Deployment becomes available and the verification Job completes", async () => {
+    test("the Deployment becomes available and every Job completes", async () => {
       await kubectl("wait", "-n", namespace, "--for=condition=Available", "deployment", "--all", "--timeout=60s");
       await kubectl("wait", "-n", namespace, "--for=condition=Complete", "job", "--all", "--timeout=60s");
       const { spec, status } = await get("deployment", only("Deployment").metadata.name);
       expect(status).toMatchObject({ availableReplicas: spec.replicas, updatedReplicas: spec.replicas });
-      expect((await get<{ items: unknown[] }>("jobs")).items).toHaveLength(1);
+      const jobs = rendered.filter(({ kind }) => kind === "Job").map(({ metadata }) => metadata.name);
+      expect(jobs).toContainEqual(expect.stringContaining("-verify-"));
+      expect((await get<{ items: KubernetesObject[] }>("jobs")).items.map(({ metadata }) => metadata.name)).toEqual(
+        jobs.sort(),
+      );
     });
 
     test("applied again, nothing changes", async () => {
