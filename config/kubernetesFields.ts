@@ -1,5 +1,5 @@
 /** Kubernetes object fields in the config. The rules are those of the API server. */
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 import { flag, integer, list, object, oneOf, set, text, textMap } from "./fields.js";
 import { rules } from "./limits.js";
@@ -10,9 +10,32 @@ export const kubernetesObject = (kind: string) =>
     .record(z.string(), z.json({ error: `a Kubernetes ${kind}` }), { error: `a Kubernetes ${kind}` })
     .refine((value) => Object.keys(value).length > 0, { error: `a Kubernetes ${kind} that is not empty` });
 
+/** Whether an address is in a CIDR block. */
+export function inBlock(address: string, cidr: string): boolean {
+  const [network = "", bits] = cidr.split("/");
+  const family = isIP(network);
+  if (family === 0 || family !== isIP(address) || !(Number(bits) <= (family === 4 ? 32 : 128))) return false;
+  const block = new BlockList();
+  block.addSubnet(network, Number(bits), family === 4 ? "ipv4" : "ipv6");
+  return block.check(address, family === 4 ? "ipv4" : "ipv6");
+}
+
 /** A CIDR block whose address Node.js and the API server accept. */
 export const cidr = () =>
   text(rules.cidr).refine((block) => isIP(block.split("/")[0] ?? "") !== 0, { error: rules.cidr.expected });
+
+/** Addresses, without those of smaller blocks inside it. */
+const ipBlock = object({ cidr: cidr(), except: set(cidr(), "CIDR blocks").optional() }).superRefine(
+  ({ cidr, except = [] }, context) => {
+    for (const [index, block] of except.entries()) {
+      if (![cidr, block].every((one) => rules.cidr.pattern.test(one))) continue;
+      const [address = "", bits = ""] = block.split("/");
+      if (inBlock(address, cidr) && Number(bits) > Number(cidr.split("/")[1])) continue;
+      const message = `a smaller block inside ${cidr}`;
+      context.addIssue({ code: "custom", path: ["except", index], message, input: block });
+    }
+  },
+);
 
 export const labelSelector = z.strictObject(
   {
@@ -36,7 +59,7 @@ export const networkPolicyPeer = z
     {
       podSelector: labelSelector.optional(),
       namespaceSelector: labelSelector.optional(),
-      ipBlock: object({ cidr: cidr(), except: set(cidr(), "CIDR blocks").optional() }).optional(),
+      ipBlock: ipBlock.optional(),
     },
     { error: "a NetworkPolicyPeer with podSelector, namespaceSelector or ipBlock" },
   )

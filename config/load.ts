@@ -7,9 +7,11 @@ import { partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
 import { nearest, type Path, type Problem, Problems, pathText, problemsText } from "./problems.js";
+import { readingOf, unwrap } from "./reading.js";
 import { type Config, configRules, configSchema, type TargetAccountConfig } from "./schema.js";
-import { addIssue, inOrder, unwrap } from "./schemaProblems.js";
+import { addIssue, inOrder } from "./schemaProblems.js";
 import { checkProfileNames } from "./sections/accounts.js";
+import { ownSubject } from "./sections/kubernetes.js";
 import {
   issuerPath,
   issuerUrl,
@@ -124,7 +126,8 @@ export async function readSettings(
   };
   const parsed = configSchema.safeParse(raw, { reportInput: true });
   for (const issue of parsed.error?.issues ?? []) addIssue(issue, problems);
-  for (const { check } of Object.values(configRules).flat()) check(raw, problems, isSecret);
+  const reading = readingOf(configSchema, raw);
+  for (const { check } of Object.values(configRules).flat()) check(reading, problems, isSecret);
   rejectPrototypeKeys([], raw, problems);
   stop();
   const config = parsed.data!;
@@ -210,13 +213,10 @@ function accountsOfFile(config: Config, problems: Problems, warnings: string[]):
 }
 
 /** Service accounts that every role trusts. With the hosted AWS MCP server, Holmes signs the requests. */
-function subjectsOf({ holmes, kubernetes, mcp }: Config): Settings["subjects"] {
-  const { serviceAccount } = holmes.hosted ? holmes : kubernetes;
-  // With `mcp.enabled: false`, Holmes' chart runs a pod in Holmes' namespace.
-  const { namespace } = mcp.enabled ? kubernetes : holmes;
-  return [`${namespace}:${serviceAccount}`, ...kubernetes.additionalSubjects].map((pair) => {
-    const [first = "", second = ""] = pair.split(":");
-    return { namespace: first, serviceAccount: second };
+function subjectsOf(config: Config): Settings["subjects"] {
+  return [ownSubject(config), ...config.kubernetes.additionalSubjects].map((pair) => {
+    const [namespace = "", serviceAccount = ""] = pair.split(":");
+    return { namespace, serviceAccount };
   });
 }
 

@@ -1,39 +1,34 @@
-/**
- * Rules between keys: the text for docs/config.md, and the check. Checks read the raw config, so that a rule can report
- * problems even when another key has the wrong type. A value of an unexpected type counts as absent.
- */
+/** Rules between keys: the text for docs/config.md, and the check. */
 import { nearest, type Path, type Problems, pathText } from "./problems.js";
-
-export type Row = Readonly<Record<string, unknown>>;
+import type { Reading } from "./reading.js";
+import type { Config } from "./schema.js";
 
 export interface Rule {
   /** One or more sentences for docs/config.md. */
   readonly says: string;
-  /** @param isSecret whether a top-level key contains a Pulumi secret */
-  readonly check: (config: Row, problems: Problems, isSecret: (key: string) => boolean) => void;
+  /**
+   * @param config every value with its default. A value that is invalid by itself is null: the schema reports it.
+   * @param isSecret whether a top-level key contains a Pulumi secret
+   */
+  readonly check: (config: Reading<Config>, problems: Problems, isSecret: (key: string) => boolean) => void;
 }
 
-const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value);
-export const row = (value: unknown): Row => (isRow(value) ? value : {});
-export const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
-export const rows = (value: unknown): Row[] => (Array.isArray(value) ? value.map(row) : []);
-/** The texts of a list at their indexes. Other values are undefined. */
-export const texts = (value: unknown): Array<string | undefined> => (Array.isArray(value) ? value.map(textOf) : []);
-export const known = (value: unknown): string[] => texts(value).filter((item) => item !== undefined);
+/** A value that is absent or invalid. */
+type Unknown = null | undefined;
 
-export const serverEnabled = (config: Row) => row(config.mcp).enabled !== false;
-export const clusterNames = (config: Row) => rows(config.clusters).flatMap((cluster) => textOf(cluster.name) ?? []);
+export const known = <T>(values: readonly (T | Unknown)[]): T[] =>
+  values.filter((value) => value !== null && value !== undefined);
 
 /** Reports each duplicate value. Case-insensitive. */
 export function unique(
   problems: Problems,
-  entries: ReadonlyArray<readonly [Path, string | undefined]>,
+  entries: ReadonlyArray<readonly [Path, string | Unknown]>,
   what: string,
   taken: readonly string[] = [],
 ): void {
   const first = new Map<string, string>(taken.map((name) => [name, "The program has it itself."]));
   for (const [path, value] of entries) {
-    if (value === undefined) continue;
+    if (value === null || value === undefined) continue;
     const key = value.toLowerCase();
     const before = first.get(key);
     if (before === undefined) first.set(key, `It is at ${pathText(path)} already.`);
@@ -45,13 +40,13 @@ export function unique(
 export function exists(
   problems: Problems,
   path: Path,
-  name: string | undefined,
-  names: readonly string[],
+  name: string | Unknown,
+  names: readonly (string | Unknown)[],
   what: string,
 ): void {
-  if (name === undefined || names.includes(name)) return;
-  const near = nearest(name, names);
-  const all =
-    names.length === 0 ? "there is none" : `one of ${names.length <= 20 ? names.join(", ") : `${names.length}`}`;
-  problems.add(path, name, `${what}: ${all}`, near === undefined ? undefined : `Did you mean ${near}?`);
+  if (name === null || name === undefined || names.includes(name)) return;
+  const all = [...new Set(known(names))];
+  const near = nearest(name, all);
+  const expected = all.length === 0 ? "there is none" : `one of ${all.length <= 20 ? all.join(", ") : all.length}`;
+  problems.add(path, name, `${what}: ${expected}`, near === undefined ? undefined : `Did you mean ${near}?`);
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { secretStandIn } from "./fields.js";
 import { rules, type TextRule } from "./limits.js";
 import { nearest, type Path, type Problem, type Problems, visible } from "./problems.js";
+import { objectIn, unwrap } from "./reading.js";
 import { configSchema } from "./schema.js";
 import { project } from "./settings.js";
 
@@ -82,20 +83,6 @@ function quotesFix(input: number | boolean, message: string): string {
     return `Put it in quotes: without them YAML drops zeros at the front (was it "${String(input).padStart(12, "0")}"?), or reads them as an octal number.`;
   }
   return `Put it in quotes: "${input}".`;
-}
-
-/** Removes wrappers such as optional and default from a schema. */
-export function unwrap(schema: z.ZodType): z.ZodType {
-  const inner = (schema as { def?: { innerType?: z.ZodType } }).def?.innerType;
-  return inner === undefined ? schema : unwrap(inner);
-}
-
-/** Returns the object schema, including from a union of an object and a boolean. */
-export function objectIn(schema: z.ZodType): z.ZodObject | undefined {
-  const plain = unwrap(schema);
-  if (plain instanceof z.ZodObject) return plain;
-  if (!(plain instanceof z.ZodUnion)) return undefined;
-  return (plain.options as z.ZodType[]).map(objectIn).find((option) => option !== undefined);
 }
 
 function child(schema: z.ZodType | undefined, part: string | number): z.ZodType | undefined {

@@ -2,7 +2,9 @@ import { z } from "zod";
 import { doc, filePath, flag, object, secret, set, text } from "../fields.js";
 import { partitionOf, rules } from "../limits.js";
 import { type Path, type Problems, pathText } from "../problems.js";
-import { clusterNames, exists, type Row, type Rule, row, rows, textOf, texts, unique } from "../rules.js";
+import type { Reading } from "../reading.js";
+import { exists, type Rule, unique } from "../rules.js";
+import type { Config } from "../schema.js";
 
 const assumeRole = object({
   roleArn: doc(
@@ -93,55 +95,43 @@ export const targetAccountSchema = object({
   policyFile: doc(text(filePath).optional(), "In place of `iam.policyFile` for this account.", "policies.billing.json"),
 });
 
-/** Rejects keys that configure managed resources when `manage` is false. */
-function checkUnmanaged(account: Row, path: Path, problems: Problems): void {
-  if (account.manage !== false) return;
-  for (const key of ["adopt", "existingOidcProviders", "assumeRole", "permissionsBoundary", "policyFile"]) {
-    const value = account[key];
-    if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) continue;
-    problems.add(
-      [...path, key],
-      value,
-      "nothing here, because manage is false",
-      "Remove the key, or manage the account.",
-    );
-  }
-}
-
 /** Checks that ARNs belong to the account and to the partition of its region. */
-function checkArns(config: Row, account: Row, path: Path, problems: Problems): void {
-  const accountId = textOf(account.accountId);
-  const region = textOf(account.region) ?? textOf(rows(config.clusters)[0]?.region);
-  const check = (place: Path, value: unknown, kind: string, fix?: string) => {
-    const arn = textOf(value);
-    if (arn?.startsWith("arn:") !== true) return;
+function checkArns({ iam, clusters }: Reading<Config>, account: Account, path: Path, problems: Problems): void {
+  const { accountId, assumeRole, permissionsBoundary } = account;
+  const region = account.region ?? clusters[0]?.region;
+  const check = (place: Path, arn: string | null | undefined, kind: string, fix?: string) => {
+    if (!arn?.startsWith("arn:")) return;
     const [, partition, , , owner] = arn.split(":");
-    if (accountId !== undefined && owner !== accountId && owner !== "aws") {
+    if (accountId !== null && owner !== accountId && owner !== "aws") {
       problems.add(place, arn, `${kind} of account ${accountId} (accountId)`, fix);
     }
-    if (region !== undefined && partition !== partitionOf(region)) {
+    if (region && partition !== partitionOf(region)) {
       problems.add(place, arn, `${kind} in partition ${partitionOf(region)}, where region ${region} is`, fix);
     }
   };
-  const provisioner = row(account.assumeRole).roleArn;
+  const provisioner = assumeRole?.roleArn;
   check([...path, "assumeRole", "roleArn"], provisioner, "a role");
-  const iam = row(config.iam);
-  const own = `${textOf(iam.path) ?? "/"}${textOf(iam.roleName) ?? "EKSMultiAccountMCPRole"}`;
-  if (textOf(provisioner)?.endsWith(`:role${own}`) === true) {
+  if (provisioner?.endsWith(`:role${iam.path}${iam.roleName}`)) {
     problems.add([...path, "assumeRole", "roleArn"], provisioner, "another role than the one that the stack creates");
   }
   const byName = "Give the policy's name alone: it is then looked for in each account.";
-  check([...path, "permissionsBoundary"], account.permissionsBoundary, "a policy", byName);
-  if (account.permissionsBoundary === undefined && account.manage !== false) {
-    check(["iam", "permissionsBoundary"], row(config.iam).permissionsBoundary, "a policy", byName);
+  check([...path, "permissionsBoundary"], permissionsBoundary, "a policy", byName);
+  if (permissionsBoundary === undefined && account.manage !== false) {
+    check(["iam", "permissionsBoundary"], iam.permissionsBoundary, "a policy", byName);
   }
 }
 
+type Account = Reading<Config>["targetAccounts"][number];
+
 /** Checks keys that refer to a target account by its profile. */
-export function checkProfileNames(config: Row, profiles: readonly string[], problems: Problems): void {
+export function checkProfileNames(
+  { defaultProfile, verify }: Pick<Reading<Config>, "defaultProfile" | "verify">,
+  profiles: readonly (string | null)[],
+  problems: Problems,
+): void {
   const what = "a profile in targetAccounts";
-  exists(problems, ["defaultProfile"], textOf(config.defaultProfile), profiles, what);
-  for (const [index, profile] of texts(row(config.verify).skipProfiles).entries()) {
+  exists(problems, ["defaultProfile"], defaultProfile, profiles, what);
+  for (const [index, profile] of verify.skipProfiles.entries()) {
     exists(problems, ["verify", "skipProfiles", index], profile, profiles, what);
   }
 }
@@ -149,114 +139,94 @@ export function checkProfileNames(config: Row, profiles: readonly string[], prob
 export const accountRules: readonly Rule[] = [
   {
     says: "A stack needs a target account, here or in `organization.accountsFile`.",
-    check: (config, problems, _isSecret) => {
-      const accounts = rows(config.targetAccounts);
-      if (accounts.length === 0 && row(config.organization).accountsFile === undefined) {
-        problems.add(
-          ["targetAccounts"],
-          config.targetAccounts,
-          "at least one target account, or organization.accountsFile",
-        );
-      }
+    check: ({ targetAccounts, organization }, problems) => {
+      if (targetAccounts.length > 0 || organization?.accountsFile !== undefined) return;
+      problems.add(["targetAccounts"], [], "at least one target account, or organization.accountsFile");
     },
   },
   {
     says: "Profiles (regardless of case) and account ids must be unique.",
-    check: (config, problems, _isSecret) => {
-      const accounts = rows(config.targetAccounts);
-      unique(
-        problems,
-        accounts.map((account, index) => [["targetAccounts", index, "profile"], textOf(account.profile)]),
-        "a profile that no other account has",
-      );
-      unique(
-        problems,
-        accounts.map((account, index) => [["targetAccounts", index, "accountId"], textOf(account.accountId)]),
-        "an account that no other entry has",
-      );
+    check: ({ targetAccounts }, problems) => {
+      for (const [key, what] of [
+        ["profile", "a profile that no other account has"],
+        ["accountId", "an account that no other entry has"],
+      ] as const) {
+        const entries = targetAccounts.map((account, index) => [["targetAccounts", index, key], account[key]] as const);
+        unique(problems, entries, what);
+      }
     },
   },
   {
     says: "`clusters`, `existingOidcProviders` and `adopt.oidcProviders` name clusters of the stack; the last two exclude each other.",
-    check: (config, problems, _isSecret) => {
-      const accounts = rows(config.targetAccounts);
-      const names = clusterNames(config);
-      for (const [index, account] of accounts.entries()) {
-        const path = ["targetAccounts", index];
-        const existing = texts(account.existingOidcProviders);
-        for (const [at, name] of existing.entries()) {
-          exists(problems, [...path, "existingOidcProviders", at], name, names, "a name in clusters");
-        }
-        for (const [at, name] of texts(row(account.adopt).oidcProviders).entries()) {
-          const place = [...path, "adopt", "oidcProviders", at];
-          exists(problems, place, name, names, "a name in clusters");
-          if (name !== undefined && existing.includes(name)) {
-            problems.add(
-              place,
-              name,
-              "a cluster that is not in existingOidcProviders",
-              "A provider is either taken over or left to its owner.",
-            );
+    check: ({ targetAccounts, clusters }, problems) => {
+      const names = clusters.map(({ name }) => name);
+      for (const [index, account] of targetAccounts.entries()) {
+        const { existingOidcProviders: existing, adopt } = account;
+        const adopted = typeof adopt === "object" ? adopt?.oidcProviders : undefined;
+        const lists = [
+          [["existingOidcProviders"], existing],
+          [["adopt", "oidcProviders"], Array.isArray(adopted) ? (adopted as typeof existing) : []],
+          [["clusters"], account.clusters ?? []],
+        ] as const;
+        for (const [key, list] of lists) {
+          for (const [at, name] of list.entries()) {
+            const path = ["targetAccounts", index, ...key, at];
+            exists(problems, path, name, names, "a name in clusters");
+            if (key[0] !== "adopt" || name === null || !existing.includes(name)) continue;
+            const fix = "A provider is either taken over or left to its owner.";
+            problems.add(path, name, "a cluster that is not in existingOidcProviders", fix);
           }
-        }
-        for (const [at, name] of texts(account.clusters).entries()) {
-          exists(problems, [...path, "clusters", at], name, names, "a name in clusters");
         }
       }
     },
   },
   {
     says: "At least one account trusts each cluster.",
-    check: (config, problems, _isSecret) => {
-      const accounts = rows(config.targetAccounts);
+    check: ({ targetAccounts, clusters, organization }, problems) => {
       // Accounts in the file trust every cluster, like accounts without the key.
-      const all =
-        row(config.organization).accountsFile !== undefined || accounts.some((own) => own.clusters === undefined);
-      if (all || accounts.length === 0) return;
-      const trusted = accounts.flatMap((account) => texts(account.clusters));
-      for (const [index, cluster] of rows(config.clusters).entries()) {
-        const name = textOf(cluster.name);
-        if (name === undefined || trusted.includes(name)) continue;
-        problems.add(
-          ["clusters", index, "name"],
-          name,
-          "a cluster that an account trusts",
-          "Add it to targetAccounts[].clusters, or remove the cluster.",
-        );
+      const all = organization?.accountsFile !== undefined || targetAccounts.some((own) => own.clusters === undefined);
+      if (all || targetAccounts.length === 0) return;
+      const trusted = targetAccounts.flatMap((account) => account.clusters ?? []);
+      for (const [index, { name }] of clusters.entries()) {
+        if (name === null || trusted.includes(name)) continue;
+        const fix = "Add it to targetAccounts[].clusters, or remove the cluster.";
+        problems.add(["clusters", index, "name"], name, "a cluster that an account trusts", fix);
       }
     },
   },
   {
     says: "With `manage: false`, `adopt`, `existingOidcProviders`, `assumeRole`, `permissionsBoundary` and `policyFile` must be absent.",
-    check: (config, problems, _isSecret) => {
-      for (const [index, account] of rows(config.targetAccounts).entries()) {
-        const path = ["targetAccounts", index];
-        checkUnmanaged(account, path, problems);
+    check: ({ targetAccounts }, problems) => {
+      const keys = ["adopt", "existingOidcProviders", "assumeRole", "permissionsBoundary", "policyFile"] as const;
+      for (const [index, account] of targetAccounts.entries()) {
+        if (account.manage !== false) continue;
+        for (const key of keys) {
+          const value = account[key];
+          if (!value || (Array.isArray(value) && value.length === 0)) continue;
+          const fix = "Remove the key, or manage the account.";
+          problems.add(["targetAccounts", index, key], value, "nothing here, because manage is false", fix);
+        }
       }
     },
   },
   {
     says: "`assumeRole.roleArn` is a role of the same account and partition, and not the role that the stack creates. A permissions boundary by ARN is of each account (or of AWS) and of its partition.",
-    check: (config, problems, _isSecret) => {
-      for (const [index, account] of rows(config.targetAccounts).entries()) {
-        const path = ["targetAccounts", index];
-        checkArns(config, account, path, problems);
-      }
+    check: (config, problems) => {
+      for (const [index, account] of config.targetAccounts.entries())
+        checkArns(config, account, ["targetAccounts", index], problems);
     },
   },
   {
     says: "A profile stands for one account wherever it is used: in clusters, target accounts and organization.",
-    check: (config, problems, _isSecret) => {
-      const organization = row(config.organization);
-      const owners: Array<readonly [Path, Row]> = [
-        ...rows(config.targetAccounts).map((account, index) => [["targetAccounts", index], account] as const),
-        ...rows(config.clusters).map((cluster, index) => [["clusters", index], cluster] as const),
-        [["organization"], organization],
+    check: ({ targetAccounts, clusters, organization }, problems) => {
+      const owners = [
+        ...targetAccounts.map((account, index) => [["targetAccounts", index], account] as const),
+        ...clusters.map((cluster, index) => [["clusters", index], cluster] as const),
+        ...(organization === undefined ? [] : [[["organization"], organization] as const]),
       ];
       const first = new Map<string, readonly [Path, string]>();
-      for (const [path, owner] of owners) {
-        const { profile, accountId } = { profile: textOf(owner.profile), accountId: textOf(owner.accountId) };
-        if (profile === undefined || accountId === undefined) continue;
+      for (const [path, { profile, accountId }] of owners) {
+        if (!profile || accountId === null) continue;
         const before = first.get(profile);
         if (before === undefined) first.set(profile, [path, accountId]);
         // Another check reports two target accounts with the same profile.
@@ -273,14 +243,10 @@ export const accountRules: readonly Rule[] = [
   },
   {
     says: "`defaultProfile` and `verify.skipProfiles` name profiles of `targetAccounts` or of the accounts file.",
-    check: (config, problems, _isSecret) => {
-      const organization = row(config.organization);
-      if (organization.accountsFile !== undefined) return;
-      checkProfileNames(
-        config,
-        rows(config.targetAccounts).flatMap((account) => textOf(account.profile) ?? []),
-        problems,
-      );
+    check: (config, problems) => {
+      if (config.organization?.accountsFile !== undefined) return;
+      const profiles = config.targetAccounts.map(({ profile }) => profile);
+      checkProfileNames(config, profiles, problems);
     },
   },
 ];

@@ -5,7 +5,9 @@ import { z } from "zod";
 import { doc, flag, integer, object, set, text } from "../fields.js";
 import { dnsSuffixOf, issuerUrl, limits, rules } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
-import { type Row, type Rule, rows, serverEnabled, textOf, texts, unique } from "../rules.js";
+import type { Reading } from "../reading.js";
+import { type Rule, unique } from "../rules.js";
+import type { Config } from "../schema.js";
 
 export const clusterSchema = object({
   name: doc(text(rules.clusterName), "Name of the cluster in this stack.", "prod-us-east-1"),
@@ -69,16 +71,14 @@ export const clusterSchema = object({
   ),
 });
 
-function issuerOf(cluster: Row): string | undefined {
-  const id = textOf(cluster.oidcIssuerId);
-  const region = textOf(cluster.region);
-  return (
-    textOf(cluster.oidcIssuerUrl) ?? (id !== undefined && region !== undefined ? issuerUrl(region, id) : undefined)
-  );
+type Cluster = Reading<Config>["clusters"][number];
+
+function issuerOf({ oidcIssuerId, oidcIssuerUrl, region }: Cluster): string | undefined {
+  return oidcIssuerUrl ?? (oidcIssuerId && region ? issuerUrl(region, oidcIssuerId) : undefined);
 }
 
 /** Region, DNS suffix and path of an EKS issuer, including dual-stack issuers. Undefined for any other issuer. */
-function eksIssuer(url: string | undefined) {
+function eksIssuer(url: string | null | undefined) {
   const [, plain, dual, suffix, path] =
     url?.match(/^https:\/\/oidc(?:\.eks\.([^./]+)|-eks\.([^./]+))\.([^/]+)(.*)$/) ?? [];
   const region = plain ?? dual;
@@ -86,21 +86,13 @@ function eksIssuer(url: string | undefined) {
   return { region, suffix, path, expectedSuffix: dual === undefined ? dnsSuffixOf(region) : suffix };
 }
 
-const isEks = (url: string) => eksIssuer(url) !== undefined;
-
-function checkIssuer(cluster: Row, path: Path, problems: Problems): void {
-  const id = textOf(cluster.oidcIssuerId);
-  const url = textOf(cluster.oidcIssuerUrl);
-  const region = textOf(cluster.region);
-  if (id !== undefined && url !== undefined && url.split("/").at(-1) !== id) {
-    problems.add(
-      [...path, "oidcIssuerUrl"],
-      url,
-      `the URL that ends in ${id}, as oidcIssuerId says`,
-      "Give one of the two.",
-    );
+function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
+  const { oidcIssuerId: id, oidcIssuerUrl: url, region, profile, previousIssuers } = cluster;
+  if (id && url && url.split("/").at(-1) !== id) {
+    const expected = `the URL that ends in ${id}, as oidcIssuerId says`;
+    problems.add([...path, "oidcIssuerUrl"], url, expected, "Give one of the two.");
   }
-  if (cluster.oidcIssuerId === undefined && cluster.oidcIssuerUrl === undefined && cluster.profile === undefined) {
+  if (id === undefined && url === undefined && profile === undefined) {
     problems.add(
       [...path, "oidcIssuerId"],
       undefined,
@@ -108,20 +100,20 @@ function checkIssuer(cluster: Row, path: Path, problems: Problems): void {
       "aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text",
     );
   }
-  const issuers: Array<readonly [Path, string | undefined]> = [
-    [[...path, "oidcIssuerUrl"], url],
-    ...texts(cluster.previousIssuers).map((previous, at) => [[...path, "previousIssuers", at], previous] as const),
+  const issuers = [
+    [[...path, "oidcIssuerUrl"], url] as const,
+    ...previousIssuers.map((previous, at) => [[...path, "previousIssuers", at], previous] as const),
   ];
   for (const [place, issuer] of issuers) {
     const eks = eksIssuer(issuer);
-    if (eks === undefined || !rules.oidcIssuerUrl.pattern.test(issuer ?? "")) continue;
+    if (eks === undefined) continue;
     const id = eks.path.match(/^\/id\/([^/]*)$/)?.[1];
     if (id === undefined) {
       problems.add(place, issuer, "the path /id/ and the issuer id after an EKS host");
     } else if (!rules.oidcIssuerId.pattern.test(id)) {
       problems.add(place, issuer, `after /id/ ${rules.oidcIssuerId.expected}`, rules.oidcIssuerId.fix?.(id));
     }
-    if (region !== undefined && eks.region !== region) {
+    if (region !== null && eks.region !== region) {
       problems.add(place, issuer, `an issuer in ${region}, the cluster's region`);
     } else if (eks.suffix !== eks.expectedSuffix) {
       problems.add(place, issuer, `an issuer under ${eks.expectedSuffix}, as EKS has it in ${eks.region}`);
@@ -130,11 +122,10 @@ function checkIssuer(cluster: Row, path: Path, problems: Problems): void {
 }
 
 /** Checks that the program can access a cluster that it deploys to. */
-function checkReach(cluster: Row, path: Path, problems: Problems): void {
-  if (cluster.kubeconfig !== undefined || cluster.context !== undefined) return;
-  const url = textOf(cluster.oidcIssuerUrl);
-  const selfHosted = url !== undefined && !isEks(url);
-  if (cluster.profile !== undefined && !selfHosted) return;
+function checkReach({ kubeconfig, context, oidcIssuerUrl, profile }: Cluster, path: Path, problems: Problems): void {
+  if (kubeconfig !== undefined || context !== undefined) return;
+  const selfHosted = Boolean(oidcIssuerUrl) && eksIssuer(oidcIssuerUrl) === undefined;
+  if (profile !== undefined && !selfHosted) return;
   problems.add(
     [...path, "kubeconfig"],
     undefined,
@@ -149,8 +140,8 @@ function checkReach(cluster: Row, path: Path, problems: Problems): void {
 const credential = /^\s*"?(token|password|client-key-data|id-token|refresh-token)"?:\s*\S/m;
 
 /** A single-line text is a path (documents/kubeconfig.ts). */
-function checkKubeconfigFile(kubeconfig: string | undefined, path: Path, problems: Problems): void {
-  if (kubeconfig === undefined || kubeconfig.includes("\n") || kubeconfig.trim() === "") return;
+function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, problems: Problems): void {
+  if (!kubeconfig || kubeconfig.includes("\n")) return;
   const full = kubeconfig.startsWith("~/") ? join(homedir(), kubeconfig.slice(2)) : kubeconfig;
   const stats = full.includes("\0") ? undefined : statSync(full, { throwIfNoEntry: false });
   // Pipes are valid: bash creates one for <(…).
@@ -162,73 +153,67 @@ function checkKubeconfigFile(kubeconfig: string | undefined, path: Path, problem
   );
 }
 
+/** Clusters that the server is deployed to, with their paths. */
+const deployedTo = ({ clusters, mcp }: Reading<Config>) =>
+  [...clusters.entries()]
+    .filter(([, { deploy }]) => mcp.enabled !== false && deploy !== false)
+    .map(([index, cluster]) => ({ cluster, path: ["clusters", index] }));
+
 export const clusterRules: readonly Rule[] = [
   {
     says: "Names must be unique, regardless of case.",
-    check: (config, problems, _isSecret) => {
-      const clusters = rows(config.clusters);
+    check: ({ clusters }, problems) =>
       unique(
         problems,
-        clusters.map((cluster, index) => [["clusters", index, "name"], textOf(cluster.name)]),
+        clusters.map(({ name }, index) => [["clusters", index, "name"], name]),
         "a name that no other cluster has",
-      );
-    },
+      ),
   },
   {
     says: "Issuers must be unique, `previousIssuers` included.",
-    check: (config, problems, _isSecret) => {
-      const clusters = rows(config.clusters);
+    check: ({ clusters }, problems) =>
       unique(
         problems,
         clusters.flatMap((cluster, index) => {
           const key = cluster.oidcIssuerUrl === undefined ? "oidcIssuerId" : "oidcIssuerUrl";
           return [
             [["clusters", index, key], issuerOf(cluster)] as const,
-            ...texts(cluster.previousIssuers).map(
-              (url, at) => [["clusters", index, "previousIssuers", at], url] as const,
-            ),
+            ...cluster.previousIssuers.map((url, at) => [["clusters", index, "previousIssuers", at], url] as const),
           ];
         }),
         "an issuer that no other entry has",
+      ),
+  },
+  {
+    says: "At most 100 issuers in a stack: IAM's quota of OIDC providers for an account, not adjustable.",
+    check: ({ clusters }, problems) => {
+      const issuers = clusters.flatMap(({ previousIssuers }) => [true, ...previousIssuers]).length;
+      if (issuers <= limits.oidcProvidersPerAccount) return;
+      problems.say(
+        ["clusters"],
+        `${issuers} issuers`,
+        `at most ${limits.oidcProvidersPerAccount}, IAM's quota of OIDC providers for an account`,
+        "Split the clusters over stacks whose target accounts differ.",
       );
     },
   },
   {
-    says: "At most 100 issuers in a stack: IAM's quota of OIDC providers for an account, not adjustable.",
-    check: (config, problems, _isSecret) => {
-      const clusters = rows(config.clusters);
-      const issuers = clusters.reduce((sum, cluster) => sum + 1 + texts(cluster.previousIssuers).length, 0);
-      if (issuers > limits.oidcProvidersPerAccount) {
-        problems.say(
-          ["clusters"],
-          `${issuers} issuers`,
-          `at most ${limits.oidcProvidersPerAccount}, IAM's quota of OIDC providers for an account`,
-          "Split the clusters over stacks whose target accounts differ.",
-        );
-      }
-    },
-  },
-  {
     says: "Each cluster needs `oidcIssuerId`, `oidcIssuerUrl` or `profile`. An id and a URL must agree, and an issuer of EKS must have the form and the region that EKS gives it.",
-    check: (config, problems, _isSecret) => {
-      for (const [index, cluster] of rows(config.clusters).entries())
-        checkIssuer(cluster, ["clusters", index], problems);
+    check: ({ clusters }, problems) => {
+      for (const [index, cluster] of clusters.entries()) checkIssuer(cluster, ["clusters", index], problems);
     },
   },
   {
     says: "Where the server is deployed: `kubeconfig`, `context` or `profile`; for a self-hosted issuer one of the first two.",
-    check: (config, problems, _isSecret) => {
-      if (!serverEnabled(config)) return;
-      for (const [index, cluster] of rows(config.clusters).entries()) {
-        if (cluster.deploy !== false) checkReach(cluster, ["clusters", index], problems);
-      }
+    check: (config, problems) => {
+      for (const { cluster, path } of deployedTo(config)) checkReach(cluster, path, problems);
     },
   },
   {
     says: "A kubeconfig with a token, password or key in it must be a Pulumi secret.",
-    check: (config, problems, isSecret) => {
-      for (const [index, cluster] of rows(config.clusters).entries()) {
-        if (!credential.test(textOf(cluster.kubeconfig) ?? "") || isSecret("clusters")) continue;
+    check: ({ clusters }, problems, isSecret) => {
+      for (const [index, { kubeconfig }] of clusters.entries()) {
+        if (!credential.test(kubeconfig ?? "") || isSecret("clusters")) continue;
         problems.say(
           ["clusters", index, "kubeconfig"],
           "a credential in plain text",
@@ -240,18 +225,15 @@ export const clusterRules: readonly Rule[] = [
   },
   {
     says: "A `kubeconfig` of one line is the path of a file that exists, relative to the project's folder or to `~/`.",
-    check: (config, problems, _isSecret) => {
-      if (!serverEnabled(config)) return;
-      for (const [index, { deploy, kubeconfig }] of rows(config.clusters).entries()) {
-        if (deploy !== false) checkKubeconfigFile(textOf(kubeconfig), ["clusters", index, "kubeconfig"], problems);
-      }
+    check: (config, problems) => {
+      for (const { cluster, path } of deployedTo(config))
+        checkKubeconfigFile(cluster.kubeconfig, [...path, "kubeconfig"], problems);
     },
   },
   {
     says: "At most 10,000 pairs of a cluster and a managed account: each is an OIDC provider in the state.",
-    check: (config, problems, _isSecret) => {
-      const managed = rows(config.targetAccounts).filter(({ manage }) => manage !== false).length;
-      const pairs = managed * rows(config.clusters).length;
+    check: ({ clusters, targetAccounts }, problems) => {
+      const pairs = targetAccounts.filter(({ manage }) => manage !== false).length * clusters.length;
       if (pairs <= limits.clusterAccountPairs) return;
       problems.say(
         ["targetAccounts"],

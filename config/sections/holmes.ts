@@ -1,6 +1,6 @@
 import { doc, flag, object, oneOf, text, textMap } from "../fields.js";
 import { rules } from "../limits.js";
-import { type Rule, row, rows } from "../rules.js";
+import { known, type Rule } from "../rules.js";
 
 /** Regions with an endpoint of the hosted AWS MCP server (AWS General Reference, autumn 2026). */
 const hostedRegions = [
@@ -44,12 +44,11 @@ export const holmesSchema = object({
 export const holmesRules: readonly Rule[] = [
   {
     says: "With `hosted`, `hostedRegion` is required if the region of an account has no endpoint of the hosted server.",
-    check: (config, problems, _isSecret) => {
-      const holmes = row(config.holmes);
-      if (holmes.hosted !== true || holmes.hostedRegion !== undefined) return;
-      const without = rows(config.targetAccounts)
-        .map(({ region }) => region ?? rows(config.clusters)[0]?.region)
-        .filter((region) => typeof region === "string" && !(hostedRegions as readonly string[]).includes(region));
+    check: ({ holmes, clusters, targetAccounts }, problems) => {
+      if (!holmes.hosted || holmes.hostedRegion !== undefined) return;
+      const without = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region)).filter(
+        (region) => !(hostedRegions as readonly string[]).includes(region),
+      );
       if (without.length === 0) return;
       problems.say(
         ["holmes", "hostedRegion"],
@@ -60,16 +59,10 @@ export const holmesRules: readonly Rule[] = [
   },
   {
     says: "`hosted` only with `mcp.enabled: false`.",
-    check: (config, problems, _isSecret) => {
-      const mcp = row(config.mcp);
-      const holmes = row(config.holmes);
-      if (holmes.hosted === true && mcp.enabled !== false) {
-        problems.add(
-          ["holmes", "hosted"],
-          true,
-          "mcp.enabled: false beside it, because the hosted server takes the place of ours",
-        );
-      }
+    check: ({ holmes, mcp }, problems) => {
+      if (!holmes.hosted || mcp.enabled === false) return;
+      const expected = "mcp.enabled: false beside it, because the hosted server takes the place of ours";
+      problems.add(["holmes", "hosted"], true, expected);
     },
   },
 ];

@@ -2,7 +2,7 @@ import { groupIds } from "../../policies/groups.js";
 import { sensitivePatterns } from "../../policies/sensitiveReads.js";
 import { doc, filePath, flag, integer, line, object, oneOf, set, text, textMap } from "../fields.js";
 import { limits, partitionOf, rules } from "../limits.js";
-import { exists, known, type Rule, row, rows, textOf, texts, unique } from "../rules.js";
+import { exists, known, type Rule, unique } from "../rules.js";
 
 export const iamSchema = object({
   roleName: doc(
@@ -100,10 +100,9 @@ export const iamSchema = object({
 
 export const iamRules: readonly Rule[] = [
   {
-    says: "At most 50 tags. Tag keys that differ only in case are rejected, because IAM treats them as one.",
-    check: (config, problems, _isSecret) => {
-      const iam = row(config.iam);
-      const tags = Object.keys(row(iam.tags));
+    says: `At most ${limits.tags} tags. Tag keys that differ only in case are rejected, because IAM treats them as one.`,
+    check: ({ iam }, problems) => {
+      const tags = Object.keys(iam.tags);
       if (tags.length > limits.tags) {
         problems.say(["iam", "tags"], `${tags.length} tags`, `at most ${limits.tags}, IAM's limit for a resource`);
       }
@@ -116,30 +115,21 @@ export const iamRules: readonly Rule[] = [
   },
   {
     says: "`disabledPolicyGroups` and `additionalActions` are rejected beside `policyFile`.",
-    check: (config, problems, _isSecret) => {
-      const iam = row(config.iam);
-      if (iam.policyFile !== undefined) {
-        for (const key of ["disabledPolicyGroups", "additionalActions"]) {
-          if (known(iam[key]).length > 0) {
-            problems.add(["iam", key], iam[key], "nothing here, because iam.policyFile replaces the default policy");
-          }
-        }
+    check: ({ iam }, problems) => {
+      if (iam.policyFile === undefined) return;
+      for (const key of ["disabledPolicyGroups", "additionalActions"] as const) {
+        if (iam[key].length === 0) continue;
+        problems.add(["iam", key], iam[key], "nothing here, because iam.policyFile replaces the default policy");
       }
     },
   },
   {
     says: "`disabledPolicyGroups` name groups of docs/permissions.md, and not all of them.",
-    check: (config, problems, _isSecret) => {
-      for (const [index, group] of texts(row(config.iam).disabledPolicyGroups).entries()) {
-        exists(
-          problems,
-          ["iam", "disabledPolicyGroups", index],
-          group,
-          groupIds,
-          "a service group of the default policy",
-        );
+    check: ({ iam: { disabledPolicyGroups: disabled } }, problems) => {
+      for (const [index, group] of disabled.entries()) {
+        const path = ["iam", "disabledPolicyGroups", index];
+        exists(problems, path, group, groupIds, "a service group of the default policy");
       }
-      const disabled = known(row(config.iam).disabledPolicyGroups);
       if (groupIds.every((id) => disabled.includes(id))) {
         problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that stays enabled");
       }
@@ -147,8 +137,8 @@ export const iamRules: readonly Rule[] = [
   },
   {
     says: "`sensitiveReadsExcept` names actions that `sensitiveReads` denies.",
-    check: (config, problems, _isSecret) => {
-      for (const [index, pattern] of texts(row(config.iam).sensitiveReadsExcept).entries()) {
+    check: ({ iam }, problems) => {
+      for (const [index, pattern] of iam.sensitiveReadsExcept.entries()) {
         exists(
           problems,
           ["iam", "sensitiveReadsExcept", index],
@@ -161,38 +151,30 @@ export const iamRules: readonly Rule[] = [
   },
   {
     says: "`allowedRegions` contains the region of an account, and only regions of the accounts' partitions.",
-    check: (config, problems, _isSecret) => {
-      const allowed = known(row(config.iam).allowedRegions);
-      const first = textOf(rows(config.clusters)[0]?.region);
-      const own = rows(config.targetAccounts).flatMap(({ region }) => textOf(region) ?? first ?? []);
+    check: ({ iam, clusters, targetAccounts }, problems) => {
+      const allowed = known(iam.allowedRegions);
+      const own = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region));
       if (allowed.length === 0 || own.length === 0) return;
-      const partitions = own.map(partitionOf);
-      for (const [index, region] of allowed.entries()) {
-        if (partitions.includes(partitionOf(region))) continue;
-        problems.add(
-          ["iam", "allowedRegions", index],
-          region,
-          `a region in partition ${[...new Set(partitions)].join(" or ")}`,
-        );
+      const partitions = [...new Set(own.map(partitionOf))];
+      for (const [index, region] of iam.allowedRegions.entries()) {
+        if (region === null || partitions.includes(partitionOf(region))) continue;
+        problems.add(["iam", "allowedRegions", index], region, `a region in partition ${partitions.join(" or ")}`);
       }
-      if (!own.some((region) => allowed.includes(region))) {
-        problems.add(
-          ["iam", "allowedRegions"],
-          allowed,
-          `at least one region of the accounts: ${[...new Set(own)].join(", ")}`,
-        );
-      }
+      if (own.some((region) => allowed.includes(region))) return;
+      const expected = `at least one region of the accounts: ${[...new Set(own)].join(", ")}`;
+      problems.add(["iam", "allowedRegions"], allowed, expected);
     },
   },
   {
     says: "`permissionsBoundary` is not the policy that the stack creates.",
-    check: (config, problems, _isSecret) => {
-      const { permissionsBoundary, path, policyName } = row(config.iam);
-      const own = `${textOf(path) ?? "/"}${textOf(policyName) ?? "MCPReadOnlyPolicy"}`;
-      const boundary = textOf(permissionsBoundary);
-      if (boundary !== undefined && (boundary === own.slice(1) || boundary.endsWith(`:policy${own}`))) {
-        problems.add(["iam", "permissionsBoundary"], boundary, "another policy than the one that the stack creates");
-      }
+    check: ({ iam: { permissionsBoundary, path, policyName } }, problems) => {
+      const own = `${path}${policyName}`;
+      if (permissionsBoundary !== own.slice(1) && !permissionsBoundary?.endsWith(`:policy${own}`)) return;
+      problems.add(
+        ["iam", "permissionsBoundary"],
+        permissionsBoundary,
+        "another policy than the one that the stack creates",
+      );
     },
   },
 ];

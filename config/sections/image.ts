@@ -1,7 +1,9 @@
 import { doc, envValue, flag, integer, line, object, oneOf, secret, set, text, textMap } from "../fields.js";
 import { partitionOf, rules } from "../limits.js";
-import type { Path, Problems } from "../problems.js";
-import { exists, type Row, type Rule, row, rows, serverEnabled, textOf } from "../rules.js";
+import type { Problems } from "../problems.js";
+import type { Reading } from "../reading.js";
+import { exists, type Rule } from "../rules.js";
+import type { Config } from "../schema.js";
 
 const ecr = object({
   profile: doc(
@@ -92,11 +94,12 @@ export const imageSchema = object({
 export const legacyImage =
   /genuine-flight-317411\/devel\/aws-api-mcp-server([:@]|$)|\/aws-api-mcp-server:1\.0\.1(@sha256:[0-9a-f]+)?$/;
 
-function checkBuild(config: Row, build: Row, path: Path, problems: Problems): void {
-  const repository = textOf(build.repository);
-  const wellFormed = repository !== undefined && rules.repository.pattern.test(repository);
-  if (build.ecr === undefined) {
-    if (wellFormed && !/^([^/]*[.:][^/]*|localhost)\//.test(repository)) {
+function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, problems: Problems): void {
+  if (image?.build === undefined) return;
+  const { repository, ecr, registry } = image.build;
+  const path = ["image", "build"];
+  if (ecr === undefined) {
+    if (repository !== null && !/^([^/]*[.:][^/]*|localhost)\//.test(repository)) {
       problems.add(
         [...path, "repository"],
         repository,
@@ -106,23 +109,22 @@ function checkBuild(config: Row, build: Row, path: Path, problems: Problems): vo
     }
     return;
   }
-  if (wellFormed && (!rules.ecrRepository.pattern.test(repository) || /^\d{12}\.dkr\.ecr\./.test(repository))) {
+  if (
+    repository !== null &&
+    (!rules.ecrRepository.pattern.test(repository) || /^\d{12}\.dkr\.ecr\./.test(repository))
+  ) {
     problems.add([...path, "repository"], repository, `${rules.ecrRepository.expected}, because ecr is set`);
   }
-  if (build.registry !== undefined) {
-    problems.say(
-      [...path, "registry"],
-      "registry beside ecr",
-      "one of them",
-      "Remove registry: the credentials for ECR come from the provider.",
-    );
+  if (registry !== undefined) {
+    const fix = "Remove registry: the credentials for ECR come from the provider.";
+    problems.say([...path, "registry"], "registry beside ecr", "one of them", fix);
   }
-  const owners = [...rows(config.targetAccounts).filter(({ manage }) => manage !== false), ...rows(config.clusters)];
+  const owners = [...targetAccounts.filter(({ manage }) => manage !== false), ...clusters];
   exists(
     problems,
     [...path, "ecr", "profile"],
-    textOf(row(build.ecr).profile),
-    [...new Set(owners.flatMap(({ profile }) => textOf(profile) ?? []))],
+    ecr.profile,
+    owners.map(({ profile }) => profile),
     "a profile in clusters or in targetAccounts (where manage is true)",
   );
 }
@@ -130,44 +132,37 @@ function checkBuild(config: Row, build: Row, path: Path, problems: Problems): vo
 export const imageRules: readonly Rule[] = [
   {
     says: "`prebuilt` or `build`, never both; one of them where the server is deployed.",
-    check: (config, problems, _isSecret) => {
-      const image = row(config.image);
-      const deploys = serverEnabled(config) && rows(config.clusters).some((cluster) => cluster.deploy !== false);
-      if (image.prebuilt !== undefined && image.build !== undefined) {
+    check: ({ image, mcp, clusters }, problems) => {
+      const { prebuilt, build } = image ?? {};
+      const deploys = mcp.enabled !== false && clusters.some(({ deploy }) => deploy !== false);
+      if (prebuilt !== undefined && build !== undefined) {
         problems.say(["image"], "both prebuilt and build", "one of them", "Remove the other.");
-      } else if (image.prebuilt === undefined && image.build === undefined && (deploys || config.image !== undefined)) {
-        problems.add(["image"], config.image, "prebuilt (a reference) or build (repository, …)");
+      } else if (prebuilt === undefined && build === undefined && (deploys || image !== undefined)) {
+        problems.say(["image"], "neither prebuilt nor build", "prebuilt (a reference) or build (repository, …)");
       }
     },
   },
   {
     says: "The prebuilt image of the legacy readme has no `streamable-http`.",
-    check: (config, problems, _isSecret) => {
-      const image = row(config.image);
-      const { transport } = row(config.mcp);
-      if (legacyImage.test(textOf(image.prebuilt) ?? "") && transport === "streamable-http") {
-        problems.add(
-          ["mcp", "transport"],
-          transport,
-          "sse with this prebuilt image: it has no native HTTP",
-          "Build the image (image.build), or use sse.",
-        );
-      }
+    check: ({ image, mcp }, problems) => {
+      if (mcp.transport !== "streamable-http" || !legacyImage.test(image?.prebuilt ?? "")) return;
+      problems.add(
+        ["mcp", "transport"],
+        mcp.transport,
+        "sse with this prebuilt image: it has no native HTTP",
+        "Build the image (image.build), or use sse.",
+      );
     },
   },
   {
     says: "`repository` has its registry's host in front (`docker.io/…` for Docker Hub); with `ecr` it has none. `ecr` and `registry` exclude each other; `ecr.profile` is the profile of a managed target account or of a cluster.",
-    check: (config, problems, _isSecret) => {
-      const { build } = row(config.image);
-      if (build !== undefined) checkBuild(config, row(build), ["image", "build"], problems);
-    },
+    check: checkBuild,
   },
   {
     says: "`registry.server` is the host of `repository`.",
-    check: (config, problems, _isSecret) => {
-      const build = row(row(config.image).build);
-      const server = textOf(row(build.registry).server)?.replace(/\/v1\/$/, "");
-      const host = textOf(build.repository)?.split("/")[0];
+    check: ({ image }, problems) => {
+      const server = image?.build?.registry?.server?.replace(/\/v1\/$/, "");
+      const host = image?.build?.repository?.split("/")[0];
       if (server === undefined || host === undefined || server === host) return;
       // Docker Hub has several host names.
       if (/(^|\.)docker\.io$/.test(server) && /(^|\.)docker\.io$/.test(host)) return;
@@ -176,35 +171,24 @@ export const imageRules: readonly Rule[] = [
   },
   {
     says: "`ecr.region` is in the partition of the profile's account.",
-    check: (config, problems, _isSecret) => {
-      const ecr = row(row(row(config.image).build).ecr);
-      const region = textOf(ecr.region);
-      const owner = [...rows(config.targetAccounts), ...rows(config.clusters)].find(
-        ({ profile }) => profile === ecr.profile,
-      );
-      const home = textOf(owner?.region) ?? textOf(rows(config.clusters)[0]?.region);
-      if (
-        owner === undefined ||
-        region === undefined ||
-        home === undefined ||
-        partitionOf(region) === partitionOf(home)
-      )
-        return;
-      problems.add(["image", "build", "ecr", "region"], region, `a region in partition ${partitionOf(home)}`);
+    check: ({ image, targetAccounts, clusters }, problems) => {
+      const ecr = image?.build?.ecr;
+      const owner = [...targetAccounts, ...clusters].find(({ profile }) => profile === ecr?.profile);
+      const home = owner && (owner.region ?? clusters[0]?.region);
+      if (!ecr?.region || !home || partitionOf(ecr.region) === partitionOf(home)) return;
+      problems.add(["image", "build", "ecr", "region"], ecr.region, `a region in partition ${partitionOf(home)}`);
     },
   },
   {
     says: "`registry.password` must be a Pulumi secret.",
-    check: (config, problems, isSecret) => {
-      const { password } = row(row(row(config.image).build).registry);
-      if (password !== undefined && !isSecret("image")) {
-        problems.say(
-          ["image", "build", "registry", "password"],
-          "plain text",
-          "a Pulumi secret",
-          "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
-        );
-      }
+    check: ({ image }, problems, isSecret) => {
+      if (!image?.build?.registry?.password || isSecret("image")) return;
+      problems.say(
+        ["image", "build", "registry", "password"],
+        "plain text",
+        "a Pulumi secret",
+        "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
+      );
     },
   },
 ];

@@ -1,6 +1,8 @@
 import { doc, flag, list, object, text } from "../fields.js";
 import { rules } from "../limits.js";
-import { type Row, type Rule, row, serverEnabled, textOf, texts, unique } from "../rules.js";
+import type { Reading } from "../reading.js";
+import { type Rule, unique } from "../rules.js";
+import type { Config } from "../schema.js";
 
 export const kubernetesSchema = object({
   namespace: doc(
@@ -30,60 +32,58 @@ export const kubernetesSchema = object({
   ),
 });
 
-/** Text of the service account that signs requests: the workload's, or Holmes' with the hosted server. */
-function ownSubject(config: Row): string {
-  const { kubernetes, holmes } = { kubernetes: row(config.kubernetes), holmes: row(config.holmes) };
-  return holmes.hosted === true
-    ? `${textOf(holmes.namespace) ?? "default"}:${textOf(holmes.serviceAccount) ?? "robusta-holmes-service-account"}`
-    : `${serverEnabled(config) ? (textOf(kubernetes.namespace) ?? "holmes-aws-mcp") : (textOf(holmes.namespace) ?? "default")}:${textOf(kubernetes.serviceAccount) ?? "aws-api-mcp-sa"}`;
+/** The service account that signs requests: the workload's, or Holmes' with the hosted server. */
+export function ownSubject({
+  kubernetes,
+  holmes,
+  mcp,
+}: Pick<Reading<Config>, "kubernetes" | "holmes" | "mcp">): string {
+  // With `mcp.enabled: false`, Holmes' chart runs a pod in Holmes' namespace.
+  const { namespace } = mcp.enabled === false ? holmes : kubernetes;
+  const { serviceAccount } = holmes.hosted ? holmes : kubernetes;
+  return `${namespace}:${serviceAccount}`;
 }
 
 export const kubernetesRules: readonly Rule[] = [
   {
     says: "`createNamespace: false` for `default`, `kube-*` and the namespace of Holmes: they exist already.",
-    check: (config, problems, _isSecret) => {
-      const mcp = row(config.mcp);
-      const holmes = row(config.holmes);
-      const kubernetes = row(config.kubernetes);
-      if (mcp.enabled === false) return;
-      const namespace = textOf(kubernetes.namespace) ?? "holmes-aws-mcp";
-      if (kubernetes.createNamespace !== false) {
-        const path = ["kubernetes", "createNamespace"];
-        if (/^(default|kube-.*)$/.test(namespace)) {
-          problems.add(path, kubernetes.createNamespace, `false, because every cluster has the namespace ${namespace}`);
-        } else if (namespace === textOf(holmes.namespace)) {
-          problems.add(
-            path,
-            kubernetes.createNamespace,
-            `false, because Holmes is in the namespace ${namespace} already`,
-            "Or take a namespace of its own (kubernetes.namespace): the program enforces Pod Security restricted there.",
-          );
-        }
+    check: ({ kubernetes: { namespace, createNamespace }, holmes, mcp }, problems) => {
+      if (mcp.enabled === false || !createNamespace || namespace === null) return;
+      const path = ["kubernetes", "createNamespace"];
+      if (/^(default|kube-.*)$/.test(namespace)) {
+        problems.add(path, true, `false, because every cluster has the namespace ${namespace}`);
+      } else if (namespace === holmes.namespace) {
+        problems.add(
+          path,
+          true,
+          `false, because Holmes is in the namespace ${namespace} already`,
+          "Or take a namespace of its own (kubernetes.namespace): the program enforces Pod Security restricted there.",
+        );
       }
     },
   },
   {
     says: "The trusted service account is never `default`: every pod of the namespace that names no service account would be trusted.",
-    check: (config, problems, _isSecret) => {
-      const hosted = row(config.holmes).hosted === true;
-      const path = hosted ? ["holmes", "serviceAccount"] : ["kubernetes", "serviceAccount"];
-      if (row(config[path[0]!]).serviceAccount !== "default") return;
+    check: ({ kubernetes, holmes }, problems) => {
+      const [section, { serviceAccount }] = holmes.hosted
+        ? (["holmes", holmes] as const)
+        : (["kubernetes", kubernetes] as const);
+      if (serviceAccount !== "default") return;
       const why = "Every pod of the namespace that names no service account would be trusted.";
-      problems.add(path, "default", "another name", why);
+      problems.add([section, "serviceAccount"], "default", "another name", why);
     },
   },
   {
     says: "`additionalSubjects` must be unique, and do not repeat the trusted service account.",
-    check: (config, problems, _isSecret) => {
+    check: (config, problems) =>
       unique(
         problems,
-        texts(row(config.kubernetes).additionalSubjects).map((subject, index) => [
+        config.kubernetes.additionalSubjects.map((subject, index) => [
           ["kubernetes", "additionalSubjects", index],
           subject,
         ]),
         "a service account that is not trusted yet",
         [ownSubject(config)],
-      );
-    },
+      ),
   },
 ];

@@ -1,6 +1,6 @@
 import { doc, filePath, flag, keyed, list, object, oneOf, set, text } from "../fields.js";
 import { rules } from "../limits.js";
-import { clusterNames, exists, type Rule, row } from "../rules.js";
+import { exists, type Rule } from "../rules.js";
 import { targetAccountSchema } from "./accounts.js";
 
 export const organizationSchema = object({
@@ -45,9 +45,9 @@ export const accountsFileSchema = list(
 export const organizationRules: readonly Rule[] = [
   {
     says: "`existingOidcProviders` names clusters of the stack.",
-    check: (config, problems, _isSecret) => {
-      const names = clusterNames(config);
-      for (const name of Object.keys(row(row(config.organization).existingOidcProviders))) {
+    check: ({ organization, clusters }, problems) => {
+      const names = clusters.map(({ name }) => name);
+      for (const name of Object.keys(organization?.existingOidcProviders ?? {})) {
         exists(problems, ["organization", "existingOidcProviders", name], name, names, "a name in clusters");
       }
     },

@@ -1,6 +1,6 @@
 import { doc, flag, integer, object, set, text } from "../fields.js";
 import { rules } from "../limits.js";
-import { known, type Rule, row, rows, textOf } from "../rules.js";
+import type { Rule } from "../rules.js";
 
 export const verifySchema = object({
   enabled: doc(
@@ -24,25 +24,17 @@ export const verifySchema = object({
 export const verifyRules: readonly Rule[] = [
   {
     says: "`skipProfiles` leaves at least one profile to verify.",
-    check: (config, problems, _isSecret) => {
-      if (row(config.organization).accountsFile !== undefined) return;
-      const skipped = known(row(config.verify).skipProfiles);
-      const profiles = rows(config.targetAccounts).flatMap(({ profile }) => textOf(profile) ?? []);
-      if (profiles.length === 0 || !profiles.every((profile) => skipped.includes(profile))) return;
-      problems.say(
-        ["verify", "skipProfiles"],
-        "every profile",
-        "at least one profile to verify",
-        "Set verify.enabled: false instead.",
-      );
+    check: ({ verify, targetAccounts, organization }, problems) => {
+      if (organization?.accountsFile !== undefined || targetAccounts.length === 0) return;
+      if (!targetAccounts.every(({ profile }) => verify.skipProfiles.includes(profile))) return;
+      const fix = "Set verify.enabled: false instead.";
+      problems.say(["verify", "skipProfiles"], "every profile", "at least one profile to verify", fix);
     },
   },
   {
     says: "`requireNetworkPolicy` needs `verify.enabled` and `mcp.networkPolicy.enabled`.",
-    check: (config, problems, _isSecret) => {
-      const { requireNetworkPolicy, enabled } = row(config.verify);
-      const on = enabled !== false && row(row(config.mcp).networkPolicy).enabled !== false;
-      if (requireNetworkPolicy !== true || on) return;
+    check: ({ verify, mcp }, problems) => {
+      if (!verify.requireNetworkPolicy || (verify.enabled !== false && mcp.networkPolicy.enabled !== false)) return;
       problems.add(["verify", "requireNetworkPolicy"], true, "verify.enabled and mcp.networkPolicy.enabled beside it");
     },
   },

@@ -6,8 +6,8 @@ import { type Document, isMap, isSeq, type Node, parseDocument, type YAMLMap, ty
 import { z } from "zod";
 import { project } from "../../config/load.js";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
+import { objectIn, unwrap } from "../../config/reading.js";
 import { configSchema } from "../../config/schema.js";
-import { objectIn, unwrap } from "../../config/schemaProblems.js";
 import { UserError } from "../common/errors.js";
 
 export interface ConvertOptions {

@@ -1,8 +1,8 @@
 /** Renders docs/config.md from the schema of the stack config. */
 import { stringify } from "yaml";
 import { z } from "zod";
+import { objectIn, unwrap } from "../../config/reading.js";
 import { configRules, configSchema } from "../../config/schema.js";
-import { objectIn, unwrap } from "../../config/schemaProblems.js";
 
 /** Where the document belongs, from the project's folder. */
 export const configPath = "docs/config.md";

@@ -323,7 +323,7 @@ describe("names in the clusters", () => {
     [
       "the namespace default, to be made",
       { "kubernetes.namespace": "default" },
-      ["kubernetes.createNamespace", "nothing", "false, because every cluster has the namespace default"],
+      ["kubernetes.createNamespace", "true", "false, because every cluster has the namespace default"],
     ],
     [
       "Holmes' own namespace, to be made",
@@ -707,8 +707,8 @@ describe("image", () => {
   const digest = `@sha256:${"0".repeat(64)}`;
   const readme = "us-central1-docker.pkg.dev/genuine-flight-317411/devel/aws-api-mcp-server:1.0.1";
   check("dev", [
-    ["none", { image: undefined }, ["image", "nothing", "prebuilt (a reference) or build"]],
-    ["an empty one", { image: {} }, ["image", "{}", "prebuilt (a reference) or build"]],
+    ["none", { image: undefined }, ["image", "neither prebuilt nor build", "prebuilt (a reference) or build"]],
+    ["an empty one", { image: {} }, ["image", "neither prebuilt nor build", "prebuilt (a reference) or build"]],
     [
       "prebuilt together with build",
       { "image.prebuilt": `registry.example.com/a${digest}` },

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadSettings } from "../../config/load.js";
 import { pathText, visible } from "../../config/problems.js";
+import { objectIn } from "../../config/reading.js";
 import { configSchema } from "../../config/schema.js";
-import { objectIn } from "../../config/schemaProblems.js";
 import type { Settings } from "../../config/settings.js";
 import { type Raw, type Stack, stackConfig } from "./support.js";
 

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { objectIn, unwrap } from "../../../config/reading.js";
 import { configSchema } from "../../../config/schema.js";
-import { objectIn, unwrap } from "../../../config/schemaProblems.js";
 import { configDocument, configKeys, configPath } from "../../../scripts/docs/config.js";
 
 const keys = configKeys();
