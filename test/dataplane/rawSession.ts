@@ -26,8 +26,13 @@ export class RawSession {
     }
     const clientInfo = { name: "raw", version: "1" };
     await session.request("initialize", { protocolVersion: "2025-06-18", capabilities: {}, clientInfo }, 0);
-    await session.post(JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }));
+    await session.notify("notifications/initialized");
     return session;
+  }
+
+  /** Sends a notification. */
+  notify(method: string, params?: Message): Promise<number> {
+    return this.post(JSON.stringify({ jsonrpc: "2.0", method, ...(params && { params }) }));
   }
 
   /** Sends a request and gives its answer, result or error. */

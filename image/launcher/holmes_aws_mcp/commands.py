@@ -181,7 +181,7 @@ class Runner:
             self._api_calls.get(f"{metadata.service_sdk_name} {operation}", ()),
         )
         if parsed.profile != job.profile:
-            raise refused("The command names more than one profile. Expected one --profile.")
+            raise refused("The profile of the command is ambiguous. Expected one --profile.")
         decision = check_security_policy(translation, self._server.READ_OPERATIONS_INDEX, _NoElicitation())
         if decision != policy.PolicyDecision.ALLOW:
             raise CommandError("Execution of this operation is denied by security policy.", "denied")

@@ -10,11 +10,11 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .callers import LEFT
+
 # A call has at most 64 kB of commands; JSON escapes can multiply that.
 MAX_BODY_BYTES = 1_000_000
 MIN_TOKEN_LENGTH = 32
-# Key in the ASGI scope: an event that is set when the caller closes the connection.
-LEFT = "holmes_aws_mcp.left"
 
 
 class TokensError(Exception):

@@ -38,6 +38,7 @@ def _facts() -> list[tuple[str, bool]]:
     from awslabs.aws_api_mcp_server.core.parser import interpretation, parser
     from awslabs.aws_api_mcp_server.core.security import policy
     from fastmcp.server.middleware import Middleware
+    from mcp.shared.session import BaseSession
 
     def source(item: Any) -> str:
         return inspect.getsource(item)
@@ -87,5 +88,10 @@ def _facts() -> list[tuple[str, bool]]:
         ),
         ("main() runs the server with server.run()", source(server.main).count("server.run(") == 2),
         ("the tools of the server", {"call_aws", "suggest_aws_commands"} <= set(vars(server))),
+        (
+            "the session cancels a request with RequestResponder.cancel()",
+            "await self._in_flight[cancelled_id].cancel()" in source(BaseSession._receive_loop)
+            and "self._in_flight[responder.request_id] = responder" in source(BaseSession._receive_loop),
+        ),
         ("the middleware's hooks", hasattr(Middleware, "on_call_tool") and hasattr(Middleware, "on_list_tools")),
     ]

@@ -47,7 +47,7 @@ def _start(settings: Settings) -> None:
     from starlette.requests import Request
     from starlette.responses import PlainTextResponse, Response
 
-    from . import commands, endpoints, output
+    from . import callers, commands, endpoints, output
     from .aws import Aws
     from .calls import CallLog, serve_metrics
     from .guard import Guard
@@ -78,6 +78,7 @@ def _start(settings: Settings) -> None:
     endpoints.install(endpoints.Endpoints(aws.load, settings.allowed_endpoints))
     commands.install(aws)
     output.install()
+    callers.install()
 
     mcp: Any = server.server
     mcp.add_middleware(Guarded(settings, guard, runner, pool, log))

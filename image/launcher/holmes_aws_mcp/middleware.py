@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +13,20 @@ from typing import Any
 import mcp.types as mt
 from awslabs.aws_api_mcp_server.core.common.config import MAX_BATCH_COMMANDS
 from fastmcp.exceptions import NotFoundError
-from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import Tool, ToolResult
 
+from . import callers
 from .calls import CallLog
 from .commands import Runner
 from .guard import Guard, refused
-from .http import LEFT
 from .job import CommandError, Job
 from .pool import Pool
 from .settings import Settings
 
 MAX_DESCRIPTION = 1_200
+# --profile and its abbreviations.
+_PROFILE = re.compile(r"""--p(?:r(?:o(?:f(?:i(?:le?)?)?)?)?)?['"]?(?:=|\s+)['"]?([^\s'"]+)""")
 
 
 def description(settings: Settings) -> str:
@@ -121,7 +123,10 @@ class Guarded(Middleware):
             self._log.report(started=started, size=len(text), outcome=error.outcome, session=session, tool=name)
             return ToolResult(content=[mt.TextContent(type="text", text=text)], is_error=True)
         work = asyncio.ensure_future(self._run_all(commands, max_results, session, started))
-        answers = await _until_left(work)
+        answers = await _until_left(work, callers.departures(context.fastmcp_context))
+        if answers is None:
+            # The caller ignores this answer. It ends the request in the protocol's bookkeeping.
+            return ToolResult(content=[mt.TextContent(type="text", text="The call was cancelled.")], is_error=True)
         if not is_list and len(answers) == 1:
             (answer,) = answers
             text = json.dumps(_error(answer.error), ensure_ascii=False) if answer.error else answer.text
@@ -222,30 +227,16 @@ def _arguments(arguments: dict[str, Any]) -> tuple[list[str], bool, int | None]:
 
 def _key(command: str) -> str:
     """The profile for the queue, read without parsing: a wrong guess costs a turn, never an identity."""
-    _, _, rest = command.partition("--profile")
-    words = rest.lstrip("= ").split(maxsplit=1)
-    return words[0][:64] if words else ""
+    found = _PROFILE.search(command)
+    return found[1][:64] if found else ""
 
 
-async def _until_left(work: asyncio.Future[list[_Answer]]) -> list[_Answer]:
-    """Waits for the work, and cancels it when the HTTP connection of its request is closed."""
-    left: asyncio.Event | None = None
+async def _until_left(work: asyncio.Future[list[_Answer]], left: Sequence[asyncio.Event]) -> list[_Answer] | None:
+    """Waits for the work. When the caller leaves first, cancels the work and returns None."""
+    watches: list[asyncio.Future[Any]] = [asyncio.ensure_future(event.wait()) for event in left]
     try:
-        left = get_http_request().scope.get(LEFT)
-    except RuntimeError:
-        pass
-    if left is None:
-        try:
-            return await work
-        except asyncio.CancelledError:
-            work.cancel()
-            raise
-    watch: asyncio.Future[Any] = asyncio.ensure_future(left.wait())
-    try:
-        await asyncio.wait([work, watch], return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise CommandError("The caller has left.", "cancelled")
-        return work.result()
+        await asyncio.wait([work, *watches], return_when=asyncio.FIRST_COMPLETED)
+        return work.result() if work.done() else None
     finally:
-        watch.cancel()
-        work.cancel()
+        for future in (work, *watches):
+            future.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -229,3 +230,62 @@ def test_alias_is_refused(launcher, monkeypatch):
     monkeypatch.setitem(parser.command_table, "evil", ExternalAliasCommand("evil", f"!touch {marker}"))
     assert execute(launcher, "aws evil --profile dev").startswith("refused: The command evil is an alias")
     assert not marker.exists()
+
+
+def test_commands_of_the_cli_itself(launcher, monkeypatch):
+    """Those that write files, start processes, open sockets or print credentials are rejected. These five only read."""
+    from awscli.clidriver import ServiceCommand
+    from awslabs.aws_api_mcp_server.core.parser import parser
+
+    monkeypatch.setattr(launcher[0], "_customization", lambda tokens, credentials, job: "run")
+    found = {}
+    for service, entry in parser.command_table.items():
+        operations = entry._get_command_table() if isinstance(entry, ServiceCommand) else entry.subcommand_table
+        for name, operation in operations.items():
+            # Those with a model are calls of an API.
+            if name == "wait" or hasattr(operation, "_operation_model"):
+                continue
+            paths = "s3://bucket/key s3://bucket/copy" if name in ("cp", "mv", "sync") else "s3://bucket/key"
+            required = [
+                paths if argument.positional_arg else f"--{key} x"
+                for key, argument in operation.arg_table.items()
+                if argument.required or argument.positional_arg
+            ]
+            command = " ".join(["aws", service, name, *required, "--profile", "dev"])
+            found[f"{service} {name}"] = execute(launcher, command)
+    assert len(found) > 50
+    rejected = re.compile("refused:|denied:|invalid: .* is not allowed")
+    assert sorted(name for name, text in found.items() if not rejected.match(text)) == [
+        "cloudtrail validate-logs",
+        "configservice get-status",
+        "datapipeline list-runs",
+        "emr describe-cluster",
+        "s3 ls",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "aws sso-admin list-instances",
+        "aws identitystore list-users --identity-store-id d-1234567890",
+        "aws sts get-caller-identity",
+        "aws iam get-account-password-policy",
+        "aws configservice describe-config-rules",
+        "aws codepipeline get-pipeline --name p",
+        "aws cloudwatch get-metric-statistics --namespace n --metric-name m --start-time 1 --end-time 2 --period 60",
+        "aws signer list-signing-jobs",
+    ],
+)
+def test_reads_that_resemble_refused_commands_are_allowed(launcher, monkeypatch, command):
+    from awslabs.aws_api_mcp_server.core.parser import interpretation
+
+    monkeypatch.setattr(interpretation, "interpret", lambda parsed, **options: {"Reached": parsed.operation_name})
+    assert execute(launcher, f"{command} --profile dev").startswith('{"Reached":')
+
+
+def test_a_second_profile_is_refused(launcher, monkeypatch):
+    """Also when both are known: the checked profile, the queue's and the one that is used are the same."""
+    for second in ("--profile dev", "--profile=dev", "--prof dev", "--p=dev"):
+        answer = execute(launcher, f"aws sts get-caller-identity --profile dev {second}")
+        assert answer == "refused: The command has more than one --profile. Expected one."
