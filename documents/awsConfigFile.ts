@@ -1,6 +1,7 @@
 /** The AWS config file of the MCP server, with one profile per target account. */
 import { createHash } from "node:crypto";
 import { limits } from "../config/limits.js";
+import { paths } from "./names.js";
 
 /** One account in the AWS config file of one cluster's server. */
 export interface Profile {
@@ -10,9 +11,6 @@ export interface Profile {
   readonly region: string;
   readonly description: string;
 }
-
-/** Directory of the pod's projected service account token. The EKS webhook uses the same path. */
-export const tokenDirectory = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
 
 /**
  * Role session name in CloudTrail, `holmes-<cluster>`. A long name is truncated and ends in a hash.
@@ -40,7 +38,7 @@ export function awsConfigFile(cluster: string, profiles: readonly Profile[], def
     [
       name === "default" ? "[default]" : `[profile ${name}]`,
       `role_arn = ${roleArn}`,
-      `web_identity_token_file = ${tokenDirectory}/token`,
+      `web_identity_token_file = ${paths.token}/token`,
       `role_session_name = ${sessionName(cluster)}`,
       `region = ${region}`,
       "sts_regional_endpoints = regional",

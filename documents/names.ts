@@ -1,5 +1,4 @@
-/** Names that several documents share. */
-import type { Settings } from "../config/settings.js";
+/** Names that the manifests use, and that the config rejects for the user's own volumes, labels and variables. */
 import manifest from "../package.json" with { type: "json" };
 
 /** Port of the container and the Service. Compatible with the legacy resources. */
@@ -8,8 +7,66 @@ export const port = 8000;
 /** Name of the container in every pod. The annotation that excludes it from the EKS webhook uses this name. */
 export const container = "mcp";
 
+/** Paths inside the image (image/Dockerfile) and inside the pods. */
+export const paths = {
+  server: "/opt/venv/bin/holmes-aws-mcp",
+  python: "/opt/venv/bin/python3",
+  gateway: "/opt/gateway/node_modules/.bin/supergateway",
+  home: "/home/mcp",
+  tmp: "/tmp",
+  awsConfig: "/etc/holmes-aws-mcp/aws",
+  tokens: "/etc/holmes-aws-mcp/tokens",
+  /** The verification script and its list of accounts. */
+  verification: "/etc/holmes-aws-mcp/verify",
+  /** Directory of the projected service account token. The EKS webhook uses the same path. */
+  token: "/var/run/secrets/eks.amazonaws.com/serviceaccount",
+} as const;
+
+/** Volumes of the pods. */
+export const volumes = ["home", "home-aws", "logs", "tmp", "aws-config", "aws-token", "tokens", "verify"] as const;
+export type VolumeName = (typeof volumes)[number];
+
+/** Environment variables of the containers. */
+export const environmentNames = [
+  "HOME",
+  "TMPDIR",
+  "AWS_CONFIG_FILE",
+  "AWS_SHARED_CREDENTIALS_FILE",
+  "AWS_EC2_METADATA_DISABLED",
+  "HOLMES_AWS_MCP_CONFIG",
+  "HOLMES_AWS_MCP_TOKENS_FILE",
+  "READ_OPERATIONS_ONLY",
+  "AWS_API_MCP_TELEMETRY",
+  "AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS",
+  "AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING",
+  "AWS_API_MCP_TRANSPORT",
+  "AWS_API_MCP_HOST",
+  "AWS_API_MCP_PORT",
+  "AWS_API_MCP_ALLOWED_HOSTS",
+  "AWS_API_MCP_ALLOWED_ORIGINS",
+  "AUTH_TYPE",
+  "FASTMCP_LOG_LEVEL",
+  "ENDPOINT_SUGGEST_AWS_COMMANDS",
+] as const;
+export type EnvironmentName = (typeof environmentNames)[number];
+
+/** Annotations of the pods. */
+export const annotations = {
+  skipContainers: "eks.amazonaws.com/skip-containers",
+  configHash: "holmes-aws-mcp/config-hash",
+  envHash: "holmes-aws-mcp/env-hash",
+  verifies: "holmes-aws-mcp/verifies",
+} as const;
+
+/** Annotations of the pods with metrics, for Prometheus to discover them. */
+export const metricsAnnotations = (metricsPort: number) => ({
+  "prometheus.io/scrape": "true",
+  "prometheus.io/port": String(metricsPort),
+  "prometheus.io/path": "/metrics",
+});
+
 /** Path of the server's endpoint by transport. */
-const paths = { sse: "/sse", "streamable-http": "/mcp" } as const;
+const endpointPaths = { sse: "/sse", "streamable-http": "/mcp" } as const;
 
 /** Label selectors of the pods. `app` is compatible with the legacy resources. */
 export function selectors(serviceName: string) {
@@ -42,8 +99,8 @@ export function serviceHosts(serviceName: string, namespace: string): string[] {
 
 /** Address of the server for Holmes, in the same cluster. */
 export function endpoint(
-  { serviceName, transport }: Pick<Settings["mcp"], "serviceName" | "transport">,
+  { serviceName, transport }: { readonly serviceName: string; readonly transport: keyof typeof endpointPaths },
   namespace: string,
 ): string {
-  return `http://${serviceHosts(serviceName, namespace).at(-1)}:${port}${paths[transport]}`;
+  return `http://${serviceHosts(serviceName, namespace).at(-1)}:${port}${endpointPaths[transport]}`;
 }

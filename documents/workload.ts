@@ -5,15 +5,26 @@ import * as pulumi from "@pulumi/pulumi";
 import { legacyImage } from "../config/sections/image.js";
 import type { Settings } from "../config/settings.js";
 import { AUDIENCE } from "../policies/trust.js";
-import { awsConfigFile, type Profile, tokenDirectory } from "./awsConfigFile.js";
-import { container, labels, port, selectors, serviceHosts } from "./names.js";
+import { awsConfigFile, type Profile } from "./awsConfigFile.js";
+import {
+  annotations,
+  container,
+  type EnvironmentName,
+  labels,
+  metricsAnnotations,
+  paths,
+  port,
+  selectors,
+  serviceHosts,
+  type VolumeName,
+} from "./names.js";
 import { defaultProfileOf } from "./profiles.js";
 
 type PodSpec = types.input.core.v1.PodSpec;
 type Container = types.input.core.v1.Container;
 type EnvVar = types.input.core.v1.EnvVar;
-type Volume = types.input.core.v1.Volume;
-type VolumeMount = types.input.core.v1.VolumeMount;
+type Volume = types.input.core.v1.Volume & { readonly name: VolumeName };
+type VolumeMount = types.input.core.v1.VolumeMount & { readonly name: VolumeName };
 
 /** The MCP server of one cluster, and the configuration of its pods. */
 export interface Workload {
@@ -72,17 +83,6 @@ export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
   return image.kind === "prebuilt" && legacyImage.test(image.reference);
 }
 
-/** Paths inside the image (image/Dockerfile) and inside the pod. */
-export const paths = {
-  server: "/opt/venv/bin/holmes-aws-mcp",
-  python: "/opt/venv/bin/python3",
-  gateway: "/opt/gateway/node_modules/.bin/supergateway",
-  home: "/home/mcp",
-  tmp: "/tmp",
-  awsConfig: "/etc/holmes-aws-mcp/aws",
-  tokens: "/etc/holmes-aws-mcp/tokens",
-} as const;
-
 /** Key in the server's Secret and file name in the pod. One accepted token per line, the current one first. */
 export const tokensFile = "tokens";
 
@@ -137,7 +137,7 @@ export function configData({ mcp, cluster, profiles, defaultProfile }: Workload)
 /** Environment of the server: read-only guards, no default identity, one profile for each account. */
 function environment({ mcp, namespace, secretEnv }: Workload): EnvVar[] {
   const hosts = serviceHosts(mcp.serviceName, namespace);
-  const transport: Record<string, string> =
+  const transport: Partial<Record<EnvironmentName, string>> =
     mcp.transport === "sse"
       ? { AWS_API_MCP_TRANSPORT: "stdio" }
       : {
@@ -149,7 +149,7 @@ function environment({ mcp, namespace, secretEnv }: Workload): EnvVar[] {
           AWS_API_MCP_ALLOWED_HOSTS: [...hosts, "localhost", "127.0.0.1"].join(","),
           AWS_API_MCP_ALLOWED_ORIGINS: [...hosts, "localhost", "127.0.0.1"].join(","),
         };
-  const own: Record<string, string> = {
+  const own: Partial<Record<EnvironmentName, string>> = {
     HOME: paths.home,
     TMPDIR: paths.tmp,
     AWS_CONFIG_FILE: `${paths.awsConfig}/config`,
@@ -218,13 +218,15 @@ const containerSecurity: types.input.core.v1.SecurityContext = {
 };
 
 interface Mounted {
-  readonly volumes: Volume[];
-  readonly volumeMounts: VolumeMount[];
+  readonly volumes: readonly Volume[];
+  readonly volumeMounts: readonly VolumeMount[];
 }
 
+const none: Mounted = { volumes: [], volumeMounts: [] };
+
 /** Writable volumes, the token and the AWS config file, for the server's pods and the verification pods. */
-function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
-  const emptyDir = (name: string, sizeLimit: string, medium?: string): Volume => ({
+function mounts({ mcp }: Workload, configMap: pulumi.Input<string>, more: Mounted = none) {
+  const emptyDir = (name: VolumeName, sizeLimit: string, medium?: string): Volume => ({
     name,
     emptyDir: { sizeLimit, ...(medium === undefined ? {} : { medium }) },
   });
@@ -250,7 +252,7 @@ function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
       { name: "logs", mountPath: `${paths.home}/.aws/aws-api-mcp` },
       { name: "tmp", mountPath: paths.tmp },
       { name: "aws-config", mountPath: paths.awsConfig, readOnly: true },
-      { name: "aws-token", mountPath: tokenDirectory, readOnly: true },
+      { name: "aws-token", mountPath: paths.token, readOnly: true },
     ],
   };
   const tokens: Mounted = hasTokens(mcp)
@@ -258,10 +260,14 @@ function mounts({ mcp }: Workload, configMap: pulumi.Input<string>): Mounted {
         volumes: [{ name: "tokens", secret: { secretName: tokenSecrets(mcp.serviceName).server } }],
         volumeMounts: [{ name: "tokens", mountPath: paths.tokens, readOnly: true }],
       }
-    : { volumes: [], volumeMounts: [] };
+    : none;
+  const own = [base, tokens, more];
   return {
-    volumes: [...base.volumes, ...tokens.volumes, ...mcp.extraVolumes] as Volume[],
-    volumeMounts: [...base.volumeMounts, ...tokens.volumeMounts, ...mcp.extraVolumeMounts] as VolumeMount[],
+    volumes: [...own.flatMap(({ volumes }) => volumes), ...mcp.extraVolumes] as types.input.core.v1.Volume[],
+    volumeMounts: [
+      ...own.flatMap(({ volumeMounts }) => volumeMounts),
+      ...mcp.extraVolumeMounts,
+    ] as types.input.core.v1.VolumeMount[],
   };
 }
 
@@ -300,20 +306,10 @@ function podBase({ mcp, serviceAccount, architecture }: Workload): PodSpec {
 /** Annotations of every pod. */
 const podAnnotations = ({ mcp, secretEnv }: Workload) => ({
   // Prevents the EKS webhook from injecting AWS_REGION and other variables into the container.
-  "eks.amazonaws.com/skip-containers": container,
+  [annotations.skipContainers]: container,
   // A container reads the Secret only when it starts, so a changed value must replace the pod.
-  ...(secretEnv ? { "holmes-aws-mcp/env-hash": pulumi.secret(secretHash(mcp.env)) } : {}),
+  ...(secretEnv ? { [annotations.envHash]: pulumi.secret(secretHash(mcp.env)) } : {}),
 });
-
-/** Annotations for Prometheus to discover the metrics. */
-const scraping = ({ mcp }: Workload): Record<string, string> =>
-  mcp.metrics.enabled
-    ? {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": String(mcp.metrics.port),
-        "prometheus.io/path": "/metrics",
-      }
-    : {};
 
 /** Ephemeral storage for the volumes `tmp` and `logs`, and for the container log. */
 const withStorage = ({ requests, limits }: { requests: object; limits: object }) => ({
@@ -369,9 +365,9 @@ export function deploymentSpec(
         labels: { ...mcp.podLabels, ...labels(mcp.serviceName) },
         annotations: {
           ...mcp.podAnnotations,
-          ...scraping(workload),
+          ...(mcp.metrics.enabled ? metricsAnnotations(mcp.metrics.port) : {}),
           ...podAnnotations(workload),
-          "holmes-aws-mcp/config-hash": hashOf(JSON.stringify(configData(workload))),
+          [annotations.configHash]: hashOf(JSON.stringify(configData(workload))),
         },
       },
       spec: {
@@ -410,9 +406,6 @@ export function serviceSpec({ mcp }: Workload): types.input.core.v1.ServiceSpec 
   };
 }
 
-/** Directory of the verification script and its list of accounts in the pod. */
-export const verificationDirectory = "/etc/holmes-aws-mcp/verify";
-
 /** The Job that verifies every account from inside the cluster, with the server's config and through the server. */
 export function verificationJobSpec(
   workload: Workload,
@@ -421,29 +414,32 @@ export function verificationJobSpec(
   changes: pulumi.Input<string>,
 ): types.input.batch.v1.JobSpec {
   const { mcp, verify, image } = workload;
-  const base = mounts(workload, configMap);
+  const mounted = mounts(workload, configMap, {
+    volumes: [{ name: "verify", configMap: { name: verificationMap } }],
+    volumeMounts: [{ name: "verify", mountPath: paths.verification, readOnly: true }],
+  });
   return {
     backoffLimit: 0,
     activeDeadlineSeconds: verify.timeoutSeconds,
     template: {
       metadata: {
         labels: labels(mcp.serviceName, "verification"),
-        annotations: { ...podAnnotations(workload), "holmes-aws-mcp/verifies": changes },
+        annotations: { ...podAnnotations(workload), [annotations.verifies]: changes },
       },
       spec: {
         ...podBase(workload),
         restartPolicy: "Never",
-        volumes: [...base.volumes, { name: "verify", configMap: { name: verificationMap } }],
+        volumes: mounted.volumes,
         containers: [
           {
             name: container,
             image,
-            command: [paths.python, `${verificationDirectory}/verify.py`, `${verificationDirectory}/accounts.json`],
+            command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
             env: environment(workload),
             resources: withStorage({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } }),
             terminationMessagePolicy: "FallbackToLogsOnError",
             securityContext: containerSecurity,
-            volumeMounts: [...base.volumeMounts, { name: "verify", mountPath: verificationDirectory, readOnly: true }],
+            volumeMounts: mounted.volumeMounts,
           },
         ],
       },

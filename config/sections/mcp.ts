@@ -1,4 +1,12 @@
-import { normalize } from "node:path/posix";
+import {
+  annotations,
+  environmentNames,
+  labels,
+  metricsAnnotations,
+  paths,
+  port,
+  volumes,
+} from "../../documents/names.js";
 import { doc, envValue, flag, integer, list, object, oneOf, secret, set, text, textMap } from "../fields.js";
 import {
   cidr,
@@ -235,32 +243,27 @@ const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]
     "It would send signed requests to another host. mcp.allowedEndpoints lists the hosts of VPC endpoints.",
   ],
   [/^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH)$/, "It would change the code that runs in the container."],
-  [/^HOLMES_AWS_MCP_.*$/, "The program sets it."],
-  [/^(HOME|TMPDIR|PATH)$/, "The program or the image sets it."],
+  [new RegExp(`^(HOLMES_AWS_MCP_.*|PATH|${environmentNames.join("|")})$`), "The program or the image sets it."],
 ];
 
-/** Labels and annotations of the pod that the program sets. */
-const ownLabels = ["app", "name", "instance", "component", "part-of", "managed-by"]
-  .map((name) => (name === "app" ? name : `app.kubernetes.io/${name}`))
-  .concat("pod-template-hash");
-const ownAnnotations = ["eks.amazonaws.com/skip-containers", "holmes-aws-mcp/config-hash", "holmes-aws-mcp/verifies"];
+/** Labels of the pod that the program or Kubernetes sets. */
+const ownLabels = [...Object.keys(labels("")), "pod-template-hash"];
 
-/** Volumes and directories of the pod that the program creates. */
-const ownVolumes = [
-  "home",
-  "home-aws",
-  "home-aws-log",
-  "tmp",
-  "aws-config",
-  "aws-token",
-  "deny-list",
-  "verify",
-  "logs",
-  "tokens",
-  "launcher",
+/** Directories of the image and the system. */
+const systemDirectories = [
+  ...["/bin", "/boot", "/dev", "/home", "/lib", "/lib32", "/lib64", "/opt", "/proc", "/root", "/sbin", "/sys", "/usr"],
+  ...["/etc/group", "/etc/holmes-aws-mcp", "/etc/hosts", "/etc/passwd", "/etc/resolv.conf", "/run/secrets"],
+  ...["/var/run/secrets", ...Object.values(paths)],
 ];
-const ownDirectories =
-  /^\/(home|tmp|etc\/(holmes-aws-mcp|passwd|group|hosts|resolv\.conf)|opt|proc|sys|dev|usr|bin|sbin|lib\d*|root|boot|(var\/)?run\/secrets)(\/|$)|^\/(etc(\/ssl(\/certs)?)?|var|run|var\/run)?$/;
+
+/** Whether a mount would hide a directory of the system, or would be inside one. */
+function isReserved(mountPath: string): boolean {
+  const path = mountPath.replace(/\/+$/, "");
+  const holds = (outer: string, inner: string) => `${inner}/`.startsWith(`${outer}/`);
+  // A single certificate can be mounted into the directory.
+  if (holds(path, "/etc/ssl/certs")) return true;
+  return systemDirectories.some((directory) => holds(path, directory) || holds(directory, path));
+}
 
 /** Sources of volumes that Pod Security `restricted` permits (Kubernetes, "Pod Security Standards"). */
 const volumeSources = [
@@ -331,22 +334,23 @@ export const mcpRules: readonly Rule[] = [
       const { enabled, egressPorts, additionalEgress } = networkPolicy;
       if (enabled === false || additionalEgress.length > 0) return;
       for (const [name, value] of Object.entries(env)) {
-        const port = /^https?_proxy$/i.test(name) ? value?.match(/:(\d+)\/?$/)?.[1] : undefined;
-        if (port === undefined || egressPorts.includes(Number(port))) continue;
-        const fix = `Add ${port} to mcp.networkPolicy.egressPorts, or a rule to mcp.networkPolicy.additionalEgress.`;
-        problems.say(["mcp", "env", name], `a proxy on port ${port}`, "a port that the NetworkPolicy opens", fix);
+        const proxyPort = /^https?_proxy$/i.test(name) ? value?.match(/:(\d+)\/?$/)?.[1] : undefined;
+        if (proxyPort === undefined || egressPorts.includes(Number(proxyPort))) continue;
+        const fix = `Add ${proxyPort} to mcp.networkPolicy.egressPorts, or a rule to mcp.networkPolicy.additionalEgress.`;
+        problems.say(["mcp", "env", name], `a proxy on port ${proxyPort}`, "a port that the NetworkPolicy opens", fix);
       }
     },
   },
   {
-    says: "`podLabels` and `podAnnotations` do not set what the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`.",
+    says: "`podLabels` and `podAnnotations` do not set what the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`, and `prometheus.io/*` with `metrics.enabled`.",
     check: ({ mcp }, problems) => {
+      const own = [...Object.values(annotations), ...Object.keys(mcp.metrics.enabled ? metricsAnnotations(0) : {})];
       const reserved = [
         ["podLabels", "label", ownLabels],
-        ["podAnnotations", "annotation", ownAnnotations],
+        ["podAnnotations", "annotation", own],
       ] as const;
-      for (const [key, what, own] of reserved) {
-        for (const name of Object.keys(mcp[key]).filter((name) => own.includes(name))) {
+      for (const [key, what, taken] of reserved) {
+        for (const name of Object.keys(mcp[key]).filter((name) => taken.includes(name))) {
           problems.say(["mcp", key, name], `a reserved ${what}`, "one that the program does not set itself");
         }
       }
@@ -405,12 +409,12 @@ export const mcpRules: readonly Rule[] = [
         problems,
         names.map((name, index) => [[...path, index, "name"], name]),
         "a volume name that is not taken",
-        ownVolumes,
+        volumes,
       );
       const mounts = ["mcp", "extraVolumeMounts"];
       for (const [index, { name, mountPath }] of mcp.extraVolumeMounts.entries()) {
         exists(problems, [...mounts, index, "name"], name, names, "a volume of mcp.extraVolumes");
-        if (mountPath !== null && ownDirectories.test(normalize(mountPath).replace(/(?<=.)\/$/, ""))) {
+        if (mountPath !== null && isReserved(mountPath)) {
           const expected = "a path that the program or the system does not use";
           problems.add([...mounts, index, "mountPath"], mountPath, expected);
         }
@@ -485,9 +489,9 @@ export const mcpRules: readonly Rule[] = [
     },
   },
   {
-    says: "`metrics.port` is not the server's own port, 8000.",
+    says: `\`metrics.port\` is not the server's own port, ${port}.`,
     check: ({ mcp: { metrics } }, problems) => {
-      if (metrics.port !== 8000) return;
+      if (metrics.port !== port) return;
       problems.add(["mcp", "metrics", "port"], metrics.port, "another port than the server's own");
     },
   },

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { paths } from "../../documents/workload.js";
+import { paths } from "../../documents/names.js";
 import { UserError } from "../common/errors.js";
 import type { Registered } from "../common/evaluate.js";
 import { type Child, freePort, type Processes, waitForHttp } from "../common/processes.js";
