@@ -2,7 +2,6 @@
 import { Argument, Option } from "commander";
 import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
 import { painter } from "../common/terminal.js";
-import { ask } from "./ask.js";
 import { scenarioNames } from "./scenario.js";
 
 interface Options {
@@ -23,6 +22,7 @@ await run<Options>(
     .addOption(stackOption("dev")),
   async (options, question) => {
     process.chdir(projectFolder);
+    const { ask } = await import("./ask.js");
     const show = (output: string) => process.stdout.write(`${output}\n`);
     const environment = process.env;
     return (await ask(projectFolder, { ...options, question, environment, show, paint: painter(process.stdout) }))

@@ -1,9 +1,7 @@
 /** Options, help, messages and exit codes shared by all commands of scripts/. */
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import * as pulumi from "@pulumi/pulumi";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { ConfigError } from "../../config/load.js";
 import { UserError } from "./errors.js";
 import { interrupted, stopEverything } from "./processes.js";
 import { painter } from "./terminal.js";
@@ -82,7 +80,8 @@ export function path(value: string): string {
 /**
  * Runs a command to its end and sets the exit code. Known errors are printed without a stack trace.
  *
- * @param main receives the options and positional arguments, and returns the exit code
+ * @param main receives the options and positional arguments, and returns the exit code. It imports what it needs, so
+ *   that --help and usage errors are fast.
  */
 export async function run<T extends object>(
   command: Command,
@@ -103,11 +102,17 @@ export async function run<T extends object>(
     if (interrupted()) return;
     process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
     if (error instanceof CommanderError) return;
-    const known = error instanceof UserError || error instanceof ConfigError || pulumi.RunError.isInstance(error);
-    console.error(known ? error.message : error);
+    console.error((await isExpected(error)) ? (error as Error).message : error);
   } finally {
     if (!interrupted()) await stopEverything();
   }
+}
+
+/** Imports the program's own errors only when one occurs: --help and usage errors do not wait for the Pulumi SDK. */
+async function isExpected(error: unknown): Promise<boolean> {
+  if (error instanceof UserError) return true;
+  const [{ ConfigError }, { RunError }] = await Promise.all([import("../../config/load.js"), import("@pulumi/pulumi")]);
+  return error instanceof ConfigError || RunError.isInstance(error);
 }
 
 /**

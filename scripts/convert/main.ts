@@ -1,7 +1,6 @@
 /** `npm run convert`: turns the legacy script's YAML file into stack config. */
 import { Option } from "commander";
 import { npmCommand, path, projectFolder, run, stackOption } from "../common/command.js";
-import { convertFiles } from "./files.js";
 
 interface Options {
   readonly stack: string;
@@ -24,6 +23,7 @@ await run<Options>(
     .addOption(new Option("--policy-checks <level>", "how findings in that policy count").choices(["error", "warn"])),
   async ({ stack, adopt = false, permissions, policyChecks }, file) => {
     process.chdir(projectFolder);
+    const { convertFiles } = await import("./files.js");
     const report = await convertFiles({ file: file!, stack, folder: projectFolder, adopt, permissions, policyChecks });
     process.stdout.write(report);
     return 0;

@@ -1,19 +1,8 @@
 /** `npm run plan`: every resource of a stack, without the Pulumi CLI, a login, credentials or a network. */
-import { npmCommand, path, projectFolder, run, stackOption } from "../common/command.js";
-import { evaluate } from "../common/evaluate.js";
-import { readStackFile } from "../common/stackFile.js";
-import { painter } from "../common/terminal.js";
-import { planTree } from "../common/tree.js";
-import { planFiles, planJson } from "./files.js";
-import { writeFiles } from "./outputFolder.js";
+import { npmCommand, path, run, stackOption } from "../common/command.js";
+import type { PlanOptions } from "./plan.js";
 
-interface Options {
-  readonly stack: string;
-  readonly out?: string;
-  readonly json?: true;
-}
-
-await run<Options>(
+await run<PlanOptions>(
   npmCommand({
     name: "plan",
     summary: "Shows every resource of a stack as a tree. Needs no Pulumi CLI, credentials or network.",
@@ -27,11 +16,5 @@ await run<Options>(
       path,
     )
     .option("--json", "print the resources as JSON instead of the tree"),
-  async ({ stack, out, json }) => {
-    process.chdir(projectFolder);
-    const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
-    if (out !== undefined) writeFiles(out, projectFolder, planFiles(evaluation));
-    process.stdout.write(json ? planJson(evaluation) : `${planTree(evaluation, painter(process.stdout))}\n`);
-    return 0;
-  },
+  async (options) => (await import("./plan.js")).plan(options),
 );

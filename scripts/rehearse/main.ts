@@ -1,7 +1,6 @@
 /** `npm run rehearse`: deploys a stack to this machine, with the real MCP server and an emulated AWS. */
 import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
 import { painter } from "../common/terminal.js";
-import { rehearse } from "./rehearsal.js";
 
 interface Options {
   readonly stack: string;
@@ -20,6 +19,7 @@ await run<Options>(
     .option("--cluster <name>", "rehearse one cluster; default: every cluster that the server is deployed to", text),
   async (options) => {
     process.chdir(projectFolder);
+    const { rehearse } = await import("./rehearsal.js");
     const show = (text: string) => process.stdout.write(`${text}\n`);
     return (await rehearse(projectFolder, { ...options, show, paint: painter(process.stdout) })) ? 0 : 1;
   },

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
@@ -34,7 +34,10 @@ setInterval(() => {}, 1000);
 let gateway: string;
 let folder: string;
 let server: string;
+/** Processes of one test. */
 const processes = new Processes();
+/** Processes that several tests use. */
+const shared = new Processes();
 beforeAll(async () => {
   gateway = await ensureGateway(toStderr);
   folder = await mkdtemp(path.join(tmpdir(), "gateway-"));
@@ -42,20 +45,23 @@ beforeAll(async () => {
   await writeFile(server, SERVER);
 }, 300_000);
 afterEach(() => processes.stopAll());
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await shared.stopAll();
+  await rm(folder, { recursive: true, force: true });
+});
 
-async function start(mood = "", env: NodeJS.ProcessEnv = {}) {
+async function start(mood = "", env: NodeJS.ProcessEnv = {}, owner = processes) {
   const port = await freePort();
   const args = ["--stdio", `exec ${process.execPath} ${server} ${mood}`, "--outputTransport", "sse"];
   const rest = ["--host", "127.0.0.1", "--port", String(port), "--healthEndpoint", "/healthz", "--logLevel", "none"];
-  const child = processes.start("gateway", process.execPath, [gateway, ...args, ...rest], {
+  const child = owner.start("gateway", process.execPath, [gateway, ...args, ...rest], {
     env: { ...process.env, ...env },
   });
   const url = `http://127.0.0.1:${port}/sse`;
   return { child, port, endpoint: { transport: "sse", url } as const };
 }
-async function ready(mood?: string, env?: NodeJS.ProcessEnv) {
-  const running = await start(mood, env);
+async function ready(mood?: string, env?: NodeJS.ProcessEnv, owner?: Processes) {
+  const running = await start(mood, env, owner);
   await waitForHttp(`http://127.0.0.1:${running.port}/healthz`, { child: running.child });
   return running;
 }
@@ -63,51 +69,64 @@ async function ready(mood?: string, env?: NodeJS.ProcessEnv) {
 const ended = (child: Child) => Promise.race([child.exited, sleep(3000, "still running after 3 s", { ref: false })]);
 
 describe("the gateway's process", () => {
-  it("keeps sessions apart, with lines from the server that make no sense in between", async () => {
-    const { endpoint, child } = await ready();
-    const [first, second] = await Promise.all([RawSession.open(endpoint), RawSession.open(endpoint)]);
-    const answers = await Promise.all([
-      first.request("slow", { mark: "first" }, 1),
-      second.request("garbage", { mark: "second" }, 1),
-      second.request("slow", { mark: "third" }, "1"),
-    ]);
-    expect(answers).toMatchObject([
-      { id: 1, result: { slow: "first" } },
-      { id: 1, result: { echo: { mark: "second" } } },
-      { id: "1", result: { slow: "third" } },
-    ]);
-    // One answer to initialize and one to each request: no notification, nobody else's answer.
-    expect([first.received.length, second.received.length]).toEqual([2, 3]);
-    // The server's stderr, and nothing else.
-    expect(child.output()).toBe("starting\n");
-  });
+  describe("with a healthy server", () => {
+    let running: Awaited<ReturnType<typeof ready>>;
+    beforeAll(async () => {
+      running = await ready("", {}, shared);
+    });
 
-  it("passes an answer of 5 MB", async () => {
-    const { endpoint } = await ready();
-    const session = await RawSession.open(endpoint);
-    const { result } = await session.request("large", { size: 5 * 1_048_576 });
-    expect(result).toBe("x".repeat(5 * 1_048_576));
-  });
+    it("keeps sessions apart, with lines from the server that make no sense in between", async () => {
+      const { endpoint, child } = running;
+      const [first, second] = await Promise.all([RawSession.open(endpoint), RawSession.open(endpoint)]);
+      const answers = await Promise.all([
+        first.request("slow", { mark: "first" }, 1),
+        second.request("garbage", { mark: "second" }, 1),
+        second.request("slow", { mark: "third" }, "1"),
+      ]);
+      expect(answers).toMatchObject([
+        { id: 1, result: { slow: "first" } },
+        { id: 1, result: { echo: { mark: "second" } } },
+        { id: "1", result: { slow: "third" } },
+      ]);
+      // One answer to initialize and one to each request: no notification, nobody else's answer.
+      expect([first.received.length, second.received.length]).toEqual([2, 3]);
+      // The server's stderr, and nothing else.
+      expect(child.output()).toBe("starting\n");
+    });
 
-  it("outlives what callers send that is no message, and refuses it with 400", async () => {
-    const { endpoint, port, child } = await ready();
-    const session = await RawSession.open(endpoint);
-    for (const body of ["", "{", "[]", "7", '{"jsonrpc":"2.0","id":{},"method":"x"}']) {
-      expect(await session.post(body), body).toBe(400);
-    }
-    const ping = '{"jsonrpc":"2.0","id":"p","method":"ping"}';
-    expect(await session.post(ping, { host: "[" })).toBe(400);
-    expect(await session.post(ping, { "content-type": "text/plain" })).toBe(400);
-    const status = (query: string) =>
-      new Promise((resolve) => {
-        const options = { port, method: "POST", path: `/message${query}`, agent: false };
-        request(options, (response) => resolve(response.resume().statusCode)).end(ping);
-      });
-    expect([await status(""), await status("?sessionId=nobody"), await status("?sessionId=__proto__")]).toEqual([
-      400, 503, 503,
-    ]);
-    expect(await session.request("echo", { still: "here" })).toMatchObject({ result: { echo: { still: "here" } } });
-    expect(child.exitCode).toBeUndefined();
+    it("passes an answer of 5 MB", async () => {
+      const { endpoint } = running;
+      const session = await RawSession.open(endpoint);
+      const { result } = await session.request("large", { size: 5 * 1_048_576 });
+      expect(result).toBe("x".repeat(5 * 1_048_576));
+    });
+
+    it("outlives what callers send that is no message, and refuses it with 400", async () => {
+      const { endpoint, port, child } = running;
+      const session = await RawSession.open(endpoint);
+      for (const body of ["", "{", "[]", "7", '{"jsonrpc":"2.0","id":{},"method":"x"}']) {
+        expect(await session.post(body), body).toBe(400);
+      }
+      const ping = '{"jsonrpc":"2.0","id":"p","method":"ping"}';
+      expect(await session.post(ping, { host: "[" })).toBe(400);
+      expect(await session.post(ping, { "content-type": "text/plain" })).toBe(400);
+      const status = (query: string) =>
+        new Promise((resolve) => {
+          const options = { port, method: "POST", path: `/message${query}`, agent: false };
+          request(options, (response) => resolve(response.resume().statusCode)).end(ping);
+        });
+      expect([await status(""), await status("?sessionId=nobody"), await status("?sessionId=__proto__")]).toEqual([
+        400, 503, 503,
+      ]);
+      expect(await session.request("echo", { still: "here" })).toMatchObject({ result: { echo: { still: "here" } } });
+      expect(child.exitCode).toBeUndefined();
+    });
+
+    // Only Linux has all of 127.0.0.0/8 as addresses of its own.
+    it.skipIf(process.platform !== "linux")("listens where it is told, and nowhere else", async () => {
+      const { port } = running;
+      await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow("fetch failed");
+    });
   });
 
   it.each([
@@ -160,10 +179,10 @@ describe("the gateway's process", () => {
     let file: string;
     let port: number;
     let child: Child;
-    beforeEach(async () => {
+    beforeAll(async () => {
       file = path.join(await mkdtemp(path.join(folder, "tokens-")), "tokens");
       await writeFile(file, `${current}\n${previous}\n`);
-      ({ port, child } = await ready("", { HOLMES_AWS_MCP_TOKENS_FILE: file }));
+      ({ port, child } = await ready("", { HOLMES_AWS_MCP_TOKENS_FILE: file }, shared));
     });
     const call = (authorization?: string, at = "/sse", method = "GET") =>
       new Promise<{ status: number | undefined; challenge: string | undefined }>((resolve, reject) => {
@@ -209,11 +228,5 @@ describe("the gateway's process", () => {
       expect((await call(`Bearer ${next}`)).status).toBe(401);
       expect(child.exitCode).toBeUndefined();
     });
-  });
-
-  // Only Linux has all of 127.0.0.0/8 as addresses of its own.
-  it.skipIf(process.platform !== "linux")("listens where it is told, and nowhere else", async () => {
-    const { port } = await ready();
-    await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow("fetch failed");
   });
 });

@@ -1,0 +1,59 @@
+/** Verifies the clusters of a stack, one after the other. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { profilesByCluster } from "../../documents/profiles.js";
+import { workloadOf } from "../../documents/workload.js";
+import { projectFolder } from "../common/command.js";
+import { UserError } from "../common/errors.js";
+import { evaluate } from "../common/evaluate.js";
+import { Processes } from "../common/processes.js";
+import { toStderr } from "../common/progress.js";
+import { readStackFile } from "../common/stackFile.js";
+import { accessFlags, clustersToVerify, type Given } from "./access.js";
+import { verifyInCluster } from "./job.js";
+import { Kubectl } from "./kubectl.js";
+
+export interface VerifyOptions extends Given {
+  readonly stack: string;
+  readonly kubectl: string;
+}
+
+/** @returns the exit code */
+export async function verify({ stack, kubectl: command, ...given }: VerifyOptions): Promise<number> {
+  process.chdir(projectFolder);
+  const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
+  const { settings, clusters } = evaluation;
+  const script = readFileSync(join(projectFolder, "verification/verify.py"), "utf8");
+  const failed: string[] = [];
+  const wanted = clustersToVerify(evaluation, given);
+  for (const cluster of wanted) {
+    const processes = new Processes();
+    try {
+      const flags = accessFlags(cluster, given, processes);
+      const { namespace } = settings.kubernetes;
+      const right = await verifyInCluster({
+        kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
+        processes,
+        // The image is the running Deployment's.
+        workload: workloadOf(settings, cluster.name, profilesByCluster(settings, clusters).get(cluster.name)!, ""),
+        script,
+        show: (output) => process.stdout.write(output),
+        tell: toStderr,
+      });
+      if (!right) failed.push(cluster.name);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      // One cluster out of reach keeps nobody from the others.
+      toStderr(error.message);
+      failed.push(cluster.name);
+    } finally {
+      await processes.stopAll();
+    }
+  }
+  toStderr(
+    failed.length === 0
+      ? `verified: every account answers in ${wanted.map(({ name }) => name).join(", ")}`
+      : `not verified: ${failed.join(", ")} (docs/verify.md says how to read each line)`,
+  );
+  return failed.length === 0 ? 0 : 1;
+}
