@@ -1,9 +1,10 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Suppresses the AWS SDK's warning about Node.js versions.
 const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
 
-// Pulumi's runtime store is global to the process, so every file gets a process of its own.
+// Pulumi's runtime store is global to the process, so no two files run in one process at the same time.
 const project = (name: string, include: string[], extra = {}) => ({
   test: { name, include, pool: "forks" as const, env, isolate: true, ...extra },
 });
@@ -13,10 +14,12 @@ const MIRRORED = "{components,config,documents,image,policies,program,scripts,ve
 
 export default defineConfig({
   test: {
+    // Vitest's default leaves one core idle, and most tests wait for processes.
+    maxWorkers: availableParallelism(),
     projects: [
-      // Starts no process: the inner loop.
+      // Starts no process: the inner loop. Files share processes, because loading the Pulumi SDK takes most of the time.
       // A runner with 2 cores needs several seconds for a test that builds a whole program.
-      project("unit", [`test/${MIRRORED}/**/!(*.integration).test.ts`], { testTimeout: 30_000 }),
+      project("unit", [`test/${MIRRORED}/**/!(*.integration).test.ts`], { testTimeout: 30_000, isolate: false }),
       project("integration", [`test/${MIRRORED}/**/*.integration.test.ts`], {
         testTimeout: 120_000,
         // On a new machine, a hook waits for the installations.

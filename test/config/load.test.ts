@@ -392,7 +392,7 @@ describe("through Pulumi's own config", () => {
   test("the same settings as from the file", async () => {
     const { stack: _, ...loaded } = await load(readStackFile(projectFolder, "prod"));
     const { stack: __, ...direct } = await read(stackConfig("prod"));
-    expect(loaded.iam.tags[OWNERSHIP_TAG]).toBe("holmes-aws-mcp/stack");
+    expect(loaded.iam.tags[OWNERSHIP_TAG]).toBe(`holmes-aws-mcp/${pulumi.getStack()}`);
     // The tag names the stack, which differs here.
     expect({ ...loaded, iam: { ...loaded.iam, tags: direct.iam.tags } }).toEqual(direct);
   });

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
-import { projectDir } from "../../scripts/emulation/install.js";
+import { cacheDir, projectDir } from "../../scripts/emulation/install.js";
 import { ensurePython, ensureVenv } from "../../scripts/emulation/python.js";
 
 const exec = promisify(execFile);
@@ -35,7 +35,7 @@ test("ruff accepts the code and its format", async () => {
 
 test("mypy accepts the types, strictly", async () => {
   // pyproject.toml sets `strict`.
-  const args = ["--cache-dir=/dev/null", "--python-executable", serverPython];
+  const args = [`--cache-dir=${path.join(cacheDir, "mypy")}`, "--python-executable", serverPython];
   expect(await run(path.join(tools, "bin/mypy"), args)).toEqual(passes(/Success: no issues found/));
 }, 300_000);
 

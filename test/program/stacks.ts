@@ -1,15 +1,11 @@
 /** The checked-in stacks, and changes of them, as the program sees them. */
-
-import { vi } from "vitest";
 import { projectFolder } from "../../scripts/common/command.js";
 import { type Evaluation, evaluate, type Registered } from "../../scripts/common/evaluate.js";
 import { readStackFile } from "../../scripts/common/stackFile.js";
 
-/** The program, evaluated anew as vitest does it. */
-const load = () => {
-  vi.resetModules();
-  return import("../../index.js");
-};
+let evaluations = 0;
+/** Evaluates index.ts again: the query makes it another module, also for vitest's loader. */
+export const load = () => import(/* @vite-ignore */ `../../index.ts?evaluation=${evaluations++}`);
 
 type Change = (config: Record<string, any>) => void;
 

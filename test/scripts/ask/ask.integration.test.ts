@@ -1,7 +1,8 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { ask } from "../../../scripts/ask/ask.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import { plain } from "../../../scripts/common/terminal.js";
+import { load } from "../../program/stacks.js";
 
 const options = (shown: string[]) => ({
   stack: "dev",
@@ -9,10 +10,7 @@ const options = (shown: string[]) => ({
   environment: {},
   show: (text: string) => void shown.push(text),
   paint: plain,
-  load: () => {
-    vi.resetModules();
-    return import("../../../index.js");
-  },
+  load,
 });
 
 test("a question without a model is an error that names the variables", async () => {

@@ -1,5 +1,5 @@
 /** The doctor beside the program itself: what that makes is ours, and both get into accounts the same way. */
-import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { type Evaluation, evaluate } from "../../../scripts/common/evaluate.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
@@ -7,6 +7,7 @@ import { doctor } from "../../../scripts/doctor/doctor.js";
 import { StackState } from "../../../scripts/doctor/state.js";
 import { EmulatedAws } from "../../../scripts/emulation/emulatedAws.js";
 import { accountClient } from "../../../scripts/emulation/moto.js";
+import { load } from "../../program/stacks.js";
 import { changes } from "./changes.js";
 import { advice, Emulation, providerArn } from "./support.js";
 
@@ -39,10 +40,7 @@ async function program(config: Raw, make = true): Promise<Evaluation> {
       "test",
       { values: Object.fromEntries(values), secretKeys: [] },
       make ? emulated.register({ targetAccounts } as never) : () => {},
-      () => {
-        vi.resetModules();
-        return import("../../../index.js");
-      },
+      load,
     );
   } finally {
     await emulated.close();
