@@ -7,7 +7,10 @@ is never used. The loader's cache is only read and filled, under the lock of `Lr
 
 from __future__ import annotations
 
+import copy
+import json
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, MutableMapping
@@ -17,7 +20,7 @@ import botocore.session
 from awslabs.aws_api_mcp_server.core.common.models import Credentials
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 
 # Parsed data files: a service has up to five, of up to 30 MB (EC2) and usually below 1 MB.
 MAX_DATA_FILES = 160
@@ -72,8 +75,57 @@ class LruCache(MutableMapping[Hashable, Any]):
             self._entries.clear()
 
 
+class _StepwiseFiles(JSONFileLoader):
+    """Parses a file member by member, into dictionaries.
+
+    One call of Python's JSON parser holds the interpreter's lock to its end: 0.2 s of processor time for EC2, in which
+    the event loop answers nothing. botocore's OrderedDict takes more memory and time, and a dictionary is ordered too.
+    """
+
+    def _load_file(self, full_path: str, open_method: Any) -> Any:
+        if not os.path.isfile(full_path):
+            return None
+        with open_method(full_path, "rb") as file:
+            return parse_stepwise(file.read().decode("utf-8"))
+
+
+_decoder = json.JSONDecoder()
+# The shapes and operations of a service are at the second level.
+_STEP_LEVELS = 2
+
+
+def parse_stepwise(text: str) -> Any:
+    """The value of a JSON text, as `json.loads` returns it. The text must be valid."""
+    return _parse_value(text, _skip(text, 0), _STEP_LEVELS)[0]
+
+
+def _parse_value(text: str, at: int, levels: int) -> tuple[Any, int]:
+    if levels == 0 or text[at] != "{":
+        return _decoder.raw_decode(text, at)
+    found = {}
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        key, at = _decoder.raw_decode(text, at)
+        colon = _skip(text, at)
+        found[key], at = _parse_value(text, _skip(text, colon + 1), levels - 1)
+        at = _skip(text, at)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return found, at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    """The position after white space."""
+    return _WHITE_SPACE.match(text, at).end()  # type: ignore[union-attr]
+
+
+_WHITE_SPACE = re.compile(r"[ \t\n\r]*")
+
+
 class _SharedLoader(Loader):
     """botocore's loader with a bounded cache, whose hits survive an eviction by another thread."""
+
+    FILE_LOADER_CLASS = _StepwiseFiles
 
     def __init__(self) -> None:
         search_path = botocore.session.Session().get_component("data_loader").search_paths
@@ -108,7 +160,7 @@ class Aws:
         self._profiles = LruCache(MAX_PROFILES)
         self._clients = LruCache(MAX_CLIENTS)
         self._config_stamp: object = None
-        self._client_session = self._new_session(None)
+        self._client_session = self._new_base()
 
     def adopt(self, session: Any) -> None:
         """Lets a botocore session of another module use the shared models."""
@@ -176,8 +228,19 @@ class Aws:
                 session = self._profiles[profile] = self._new_session(profile)
             return session
 
+    def _new_base(self) -> Any:
+        """The session that creates the clients. It has no profile."""
+        session: Any = botocore.session.Session()
+        self.adopt(session)
+        return session
+
     def _new_session(self, profile: str | None) -> Any:
-        session: Any = botocore.session.Session(profile=profile)
+        """A session of a profile, with the handlers and the parsed config file of the base: 20 ms less for each."""
+        base = self._client_session
+        session: Any = botocore.session.Session(
+            profile=profile, event_hooks=copy.copy(base._original_handler), include_builtin_handlers=False
+        )
+        session._config = base.full_config
         self.adopt(session)
         session.holmes_lock = threading.Lock()
         profiles = session.full_config.get("profiles", {})
@@ -192,7 +255,7 @@ class Aws:
             self._config_stamp = stamp
             self._profiles.clear()
             self._clients.clear()
-            self._client_session = self._new_session(None)
+            self._client_session = self._new_base()
 
 
 def _stamp(path: str | None) -> object:

@@ -12,6 +12,7 @@ Globals of the server that a command touches, and why threads may share them her
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import re
@@ -131,6 +132,7 @@ class Runner:
                 command._get_command_table()
             for kind in ("endpoint-rule-set-1", "paginators-1"):
                 self._aws.load(command.service_model.service_name, kind)
+        gc.freeze()
 
     def expand(self, command: str, job: Job) -> list[str]:
         """The command for each region of the account where it says `--region *`."""

@@ -30,6 +30,7 @@ def _facts() -> list[tuple[str, bool]]:
     import botocore.credentials
     import botocore.httpsession
     import botocore.loaders
+    import botocore.session
     from awscli import alias, clidriver, paramfile
     from awslabs.aws_api_mcp_server import server
     from awslabs.aws_api_mcp_server.core.aws import driver, pagination, regions, service, services
@@ -59,6 +60,12 @@ def _facts() -> list[tuple[str, bool]]:
         ("botocore's read time-out by request", "_get_request_timeout(request)" in send),
         ("AWSConnection.request", callable(getattr(botocore.awsrequest.AWSConnection, "request", None))),
         ("the loader's cache", "self._cache" in source(botocore.loaders.instance_cache)),
+        ("the loader's files", "_load_file(file_path + ext, open_method)" in source(botocore.loaders.JSONFileLoader)),
+        (
+            "a session's handlers and parsed config file",
+            "self._original_handler = event_hooks" in source(botocore.session.Session.__init__)
+            and "if self._config is None" in source(botocore.session.Session.full_config.fget),
+        ),
         (
             "the refresh time-outs of credentials",
             hasattr(botocore.credentials.RefreshableCredentials, "_advisory_refresh_timeout"),
