@@ -7,6 +7,7 @@ import {
   port,
   volumes,
 } from "../../documents/names.js";
+import { awsCommands } from "../awsCommands.js";
 import { doc, envValue, flag, integer, list, object, oneOf, secret, set, text, textMap } from "../fields.js";
 import {
   cidr,
@@ -18,6 +19,7 @@ import {
   volumeMount,
 } from "../kubernetesFields.js";
 import { rules } from "../limits.js";
+import { nearest } from "../problems.js";
 import { exists, type Rule, unique } from "../rules.js";
 
 const resources = object({
@@ -463,15 +465,25 @@ export const mcpRules: readonly Rule[] = [
     },
   },
   {
-    says: "`denyList` names one operation each. `aws sts get-caller-identity` is rejected, because the verification uses it.",
-    check: ({ mcp }, problems) => {
-      for (const [index, command] of mcp.denyList.entries()) {
+    says: "`denyList` names operations of the AWS CLI that the image installs. `aws sts get-caller-identity` is rejected, because the verification uses it.",
+    check: ({ mcp: { denyList } }, problems) => {
+      const commands = denyList.length === 0 ? new Map<string, string[]>() : awsCommands();
+      for (const [index, command] of denyList.entries()) {
+        if (command === null) continue;
         const path = ["mcp", "denyList", index];
+        const [, service = "", operation, ...more] = command.split(" ");
+        const operations = commands.get(service);
         if (command === "aws sts get-caller-identity") {
           problems.add(path, command, "a command that the verification does not use");
-        } else if (command !== null && command.split(" ").length !== 3) {
+        } else if (operation === undefined || more.length > 0) {
           const fix = "The server compares service and operation exactly, so this entry would deny nothing.";
           problems.add(path, command, "aws, one service and one operation", fix);
+        } else if (!operations?.includes(operation)) {
+          const near = nearest(operations === undefined ? service : operation, operations ?? [...commands.keys()]);
+          const full = operations === undefined ? `aws ${near} ${operation}` : `aws ${service} ${near}`;
+          const what = operations === undefined ? "a service" : `an operation of aws ${service}`;
+          const fix = near === undefined ? undefined : `Did you mean ${full}?`;
+          problems.add(path, command, `${what} that the AWS CLI has`, fix);
         }
       }
     },

@@ -919,6 +919,26 @@ describe("workload", () => {
       ["mcp.denyList[0]", quoted("aws ec2 describe-instances --region us-east-1"), "a command without options"],
     ],
     [
+      "a denied operation that the AWS CLI does not have",
+      { "mcp.denyList": ["aws ec2 describe-instancez"] },
+      [
+        "mcp.denyList[0]",
+        quoted("aws ec2 describe-instancez"),
+        "an operation of aws ec2 that the AWS CLI has",
+        "Did you mean aws ec2 describe-instances?",
+      ],
+    ],
+    [
+      "a denied service that the AWS CLI does not have",
+      { "mcp.denyList": ["aws cloudwach list-metrics"] },
+      [
+        "mcp.denyList[0]",
+        quoted("aws cloudwach list-metrics"),
+        "a service that the AWS CLI has",
+        "Did you mean aws cloudwatch list-metrics?",
+      ],
+    ],
+    [
       "egress to a port that is none",
       { "mcp.networkPolicy.egressPorts": [443, 70000] },
       ["mcp.networkPolicy.egressPorts[1]", "70000", "from 1 to 65535"],

@@ -115,7 +115,16 @@ const cases: Record<string, readonly Case[]> = {
       { [`${policy}.additionalEgress`]: [{ to: [{ ipBlock: { cidr: "169.254.0.0/16" } }] }] },
       `${policy}.additionalEgress[0].to[0].ipBlock`,
     ],
-    ["dev", { "mcp.denyList": ["aws sts", "aws sts get-caller-identity"] }, "mcp.denyList[0]", "mcp.denyList[1]"],
+    [
+      "dev",
+      {
+        "mcp.denyList": [
+          ...["aws ec2 describe-instances", "aws sts", "aws sts get-caller-identity"],
+          ...["aws ec2 describe-instancez", "aws cloudwach list-metrics", "aws s3api wait bucket-exists"],
+        ],
+      },
+      ...[1, 2, 3, 4, 5].map((index) => `mcp.denyList[${index}]`),
+    ],
     ["dev", { "mcp.authentication.tokens": ["x".repeat(32)] }, "mcp.authentication.tokens", "mcp.authentication.type"],
     ["dev", { "mcp.metrics.port": 8000 }, "mcp.metrics.port"],
   ],
