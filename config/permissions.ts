@@ -106,7 +106,7 @@ export class PolicySource {
       const plan = permissionPolicies({
         policyName: iam.policyName,
         partition,
-        groups: { disabled: iam.disabledPolicyGroups },
+        groups: { disabled: iam.disabledPolicyGroups, additional: iam.additionalPolicyGroups },
         additionalActions: iam.additionalActions,
         sensitiveReads: iam.sensitiveReads,
         sensitiveReadsExcept: iam.sensitiveReadsExcept,

@@ -1,3 +1,5 @@
+import { actionList } from "./actionList.js";
+
 /**
  * The default permission policy, grouped by the subject of an investigation. Every pattern must match at least one
  * action and only actions that read (verified by test/policies/catalogue.test.ts). Patterns can match actions that
@@ -18,7 +20,7 @@ export interface ServiceGroup {
   /** What the group shows in an investigation, in one sentence. */
   description: string;
   /** Action patterns, allowed on all resources. */
-  actions: string[];
+  actions: readonly string[];
 }
 
 export const groups: readonly ServiceGroup[] = [
@@ -27,44 +29,20 @@ export const groups: readonly ServiceGroup[] = [
     sid: "Observability",
     title: "Observability",
     description: "Metrics, alarms, log events, traces, canaries, service levels and AWS's own health events.",
-    actions: [
-      "cloudwatch:BatchGet*",
-      "cloudwatch:Describe*",
-      "cloudwatch:Get*",
-      "cloudwatch:List*",
-      "logs:Describe*",
-      "logs:FilterLogEvents",
-      "logs:Get*",
-      "logs:List*",
-      "logs:StartQuery",
-      "logs:StopQuery",
-      "logs:TestMetricFilter",
-      "xray:BatchGet*",
-      "xray:Get*",
-      "xray:List*",
-      "application-signals:BatchGet*",
-      "application-signals:Get*",
-      "application-signals:List*",
-      "synthetics:Describe*",
-      "synthetics:Get*",
-      "synthetics:List*",
-      "rum:BatchGet*",
-      "rum:Get*",
-      "rum:List*",
-      "internetmonitor:Get*",
-      "internetmonitor:List*",
-      "networkflowmonitor:Get*",
-      "networkflowmonitor:List*",
-      "oam:Get*",
-      "oam:List*",
-      "observabilityadmin:Get*",
-      "observabilityadmin:List*",
-      "aps:Describe*",
-      "aps:Get*",
-      "aps:List*",
-      "aps:QueryMetrics",
-      "health:Describe*",
-    ],
+    actions: actionList(`
+      cloudwatch BatchGet* Describe* Get* List*
+      logs Describe* FilterLogEvents Get* List* StartQuery StopQuery TestMetricFilter
+      xray BatchGet* Get* List*
+      application-signals BatchGet* Get* List*
+      synthetics Describe* Get* List*
+      rum BatchGet* Get* List*
+      internetmonitor Get* List*
+      networkflowmonitor Get* List*
+      oam Get* List*
+      observabilityadmin Get* List*
+      aps Describe* Get* List* QueryMetrics
+      health Describe*
+    `),
   },
   {
     id: "compute",
@@ -72,24 +50,14 @@ export const groups: readonly ServiceGroup[] = [
     title: "Compute and VPC",
     description:
       "EC2 instances, volumes and images, the VPC with its routes and security groups, scaling and batch jobs.",
-    actions: [
-      "ec2:Describe*",
-      "ec2:Get*",
-      "ec2:List*",
-      "ec2:Search*",
-      "autoscaling:Describe*",
-      "autoscaling:Get*",
-      "application-autoscaling:Describe*",
-      "application-autoscaling:Get*",
-      "application-autoscaling:List*",
-      "batch:Describe*",
-      "batch:Get*",
-      "batch:List*",
-      "elasticbeanstalk:Describe*",
-      "elasticbeanstalk:List*",
-      "apprunner:Describe*",
-      "apprunner:List*",
-    ],
+    actions: actionList(`
+      ec2 Describe* Get* List* Search*
+      autoscaling Describe* Get*
+      application-autoscaling Describe* Get* List*
+      batch Describe* Get* List*
+      elasticbeanstalk Describe* List*
+      apprunner Describe* List*
+    `),
   },
   {
     id: "containers",
@@ -97,21 +65,12 @@ export const groups: readonly ServiceGroup[] = [
     title: "Containers",
     description:
       "EKS clusters, node groups and add-ons, ECS services and tasks, image repositories and scans, Cloud Map.",
-    actions: [
-      "eks:Describe*",
-      "eks:List*",
-      "ecs:Describe*",
-      "ecs:Get*",
-      "ecs:List*",
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:BatchGet*",
-      "ecr:Describe*",
-      "ecr:Get*",
-      "ecr:List*",
-      "servicediscovery:DiscoverInstances*",
-      "servicediscovery:Get*",
-      "servicediscovery:List*",
-    ],
+    actions: actionList(`
+      eks Describe* List*
+      ecs Describe* Get* List*
+      ecr BatchCheckLayerAvailability BatchGet* Describe* Get* List*
+      servicediscovery DiscoverInstances* Get* List*
+    `),
   },
   {
     id: "network",
@@ -119,63 +78,37 @@ export const groups: readonly ServiceGroup[] = [
     title: "Network and edge",
     description:
       "Load balancers with target health, DNS, CDN, firewalls, certificates, Direct Connect and transit networks.",
-    actions: [
-      "elasticloadbalancing:Describe*",
-      "vpc-lattice:Get*",
-      "vpc-lattice:List*",
-      "route53:Get*",
-      "route53:List*",
-      "route53:TestDNSAnswer",
-      "route53domains:ListDomains",
-      "route53resolver:Get*",
-      "route53resolver:List*",
-      "arc-zonal-shift:Get*",
-      "arc-zonal-shift:List*",
-      "cloudfront:Describe*",
-      "cloudfront:Get*",
-      "cloudfront:List*",
-      "globalaccelerator:Describe*",
-      "globalaccelerator:List*",
-      "directconnect:Describe*",
-      "networkmanager:Describe*",
-      "networkmanager:Get*",
-      "networkmanager:List*",
-      "network-firewall:Describe*",
-      "network-firewall:List*",
-      "wafv2:Describe*",
-      "wafv2:Get*",
-      "wafv2:List*",
-      "shield:Describe*",
-      "shield:Get*",
-      "shield:List*",
-      "acm:Describe*",
-      "acm:Get*",
-      "acm:List*",
-    ],
+    actions: actionList(`
+      elasticloadbalancing Describe*
+      vpc-lattice Get* List*
+      route53 Get* List* TestDNSAnswer
+      route53domains ListDomains
+      route53resolver Get* List*
+      arc-zonal-shift Get* List*
+      cloudfront Describe* Get* List*
+      globalaccelerator Describe* List*
+      directconnect Describe*
+      networkmanager Describe* Get* List*
+      network-firewall Describe* List*
+      wafv2 Describe* Get* List*
+      shield Describe* Get* List*
+      acm Describe* Get* List*
+    `),
   },
   {
     id: "storage",
     sid: "StorageMetadata",
     title: "Storage metadata",
     description: "Buckets with their policies and settings, file systems, snapshots, backups and transfers.",
-    actions: [
-      "s3:Describe*",
-      "s3:Get*",
-      "s3:List*",
-      "ebs:Get*",
-      "ebs:List*",
-      "elasticfilesystem:Describe*",
-      "elasticfilesystem:List*",
-      "fsx:Describe*",
-      "fsx:List*",
-      "backup:Describe*",
-      "backup:Get*",
-      "backup:List*",
-      "datasync:Describe*",
-      "datasync:List*",
-      "dlm:Get*",
-      "dlm:List*",
-    ],
+    actions: actionList(`
+      s3 Describe* Get* List*
+      ebs Get* List*
+      elasticfilesystem Describe* List*
+      fsx Describe* List*
+      backup Describe* Get* List*
+      datasync Describe* List*
+      dlm Get* List*
+    `),
   },
   {
     id: "databases",
@@ -183,40 +116,22 @@ export const groups: readonly ServiceGroup[] = [
     title: "Databases",
     description:
       "RDS and Aurora (DocumentDB and Neptune too) with their logs and Performance Insights, DynamoDB, caches, search and warehouses; no rows.",
-    actions: [
-      "rds:Describe*",
-      "rds:DownloadDBLogFilePortion",
-      "rds:ListTagsForResource",
-      "pi:Describe*",
-      "pi:Get*",
-      "pi:List*",
-      "dynamodb:Describe*",
-      "dynamodb:GetResourcePolicy",
-      "dynamodb:List*",
-      "dax:Describe*",
-      "dax:ListTags",
-      "elasticache:Describe*",
-      "elasticache:List*",
-      "memorydb:Describe*",
-      "memorydb:List*",
-      "redshift:Describe*",
-      "redshift:List*",
-      "redshift-serverless:GetNamespace",
-      "redshift-serverless:GetWorkgroup",
-      "redshift-serverless:List*",
-      "docdb-elastic:Get*",
-      "docdb-elastic:List*",
-      "neptune-graph:Get*",
-      "neptune-graph:List*",
-      "es:Describe*",
-      "es:Get*",
-      "es:List*",
-      "aoss:BatchGet*",
-      "aoss:List*",
-      "dsql:Get*",
-      "dsql:List*",
-      "dms:Describe*",
-    ],
+    actions: actionList(`
+      rds Describe* DownloadDBLogFilePortion ListTagsForResource
+      pi Describe* Get* List*
+      dynamodb Describe* GetResourcePolicy List*
+      dax Describe* ListTags
+      elasticache Describe* List*
+      memorydb Describe* List*
+      redshift Describe* List*
+      redshift-serverless GetNamespace GetWorkgroup List*
+      docdb-elastic Get* List*
+      neptune-graph Get* List*
+      es Describe* Get* List*
+      aoss BatchGet* List*
+      dsql Get* List*
+      dms Describe*
+    `),
   },
   {
     id: "analytics",
@@ -224,35 +139,15 @@ export const groups: readonly ServiceGroup[] = [
     title: "Analytics",
     description:
       "Glue jobs, crawlers and the data catalogue, Athena queries, EMR clusters and Firehose streams; no results.",
-    actions: [
-      "glue:GetCatalog*",
-      "glue:GetConnection*",
-      "glue:GetCrawler*",
-      "glue:GetDatabase*",
-      "glue:GetJob*",
-      "glue:GetTable*",
-      "glue:GetTrigger*",
-      "glue:GetWorkflow*",
-      "glue:ListCrawl*",
-      "glue:ListWorkflows",
-      "athena:BatchGetQueryExecution",
-      "athena:GetDatabase",
-      "athena:GetDataCatalog",
-      "athena:GetQuery*",
-      "athena:GetTableMetadata",
-      "athena:GetWorkGroup",
-      "athena:List*",
-      "elasticmapreduce:Describe*",
-      "elasticmapreduce:GetManagedScalingPolicy",
-      "elasticmapreduce:List*",
-      "emr-containers:Describe*",
-      "emr-containers:List*",
-      "emr-serverless:GetApplication",
-      "emr-serverless:GetJobRun",
-      "emr-serverless:List*",
-      "firehose:Describe*",
-      "firehose:List*",
-    ],
+    actions: actionList(`
+      glue GetCatalog* GetConnection* GetCrawler* GetDatabase* GetJob* GetTable* GetTrigger* GetWorkflow* ListCrawl*
+      glue ListWorkflows
+      athena BatchGetQueryExecution GetDatabase GetDataCatalog GetQuery* GetTableMetadata GetWorkGroup List*
+      elasticmapreduce Describe* GetManagedScalingPolicy List*
+      emr-containers Describe* List*
+      emr-serverless GetApplication GetJobRun List*
+      firehose Describe* List*
+    `),
   },
   {
     id: "integration",
@@ -260,34 +155,20 @@ export const groups: readonly ServiceGroup[] = [
     title: "Serverless and messaging",
     description:
       "Lambda event sources, aliases and concurrency, Step Functions, API Gateway, queues, topics, streams, brokers and event buses; no messages.",
-    actions: [
-      "lambda:Get*",
-      "lambda:List*",
-      "states:Describe*",
-      "states:GetExecutionHistory",
-      "states:List*",
-      "apigateway:GET",
-      "sns:Get*",
-      "sns:List*",
-      "sqs:Get*",
-      "sqs:List*",
-      "kinesis:Describe*",
-      "kinesis:Get*",
-      "kinesis:List*",
-      "kafka:Describe*",
-      "kafka:Get*",
-      "kafka:List*",
-      "kafkaconnect:List*",
-      "mq:Describe*",
-      "mq:List*",
-      "events:Describe*",
-      "events:List*",
-      "events:TestEventPattern",
-      "scheduler:Get*",
-      "scheduler:List*",
-      "pipes:Describe*",
-      "pipes:List*",
-    ],
+    actions: actionList(`
+      lambda Get* List*
+      states Describe* GetExecutionHistory List*
+      apigateway GET
+      sns Get* List*
+      sqs Get* List*
+      kinesis Describe* Get* List*
+      kafka Describe* Get* List*
+      kafkaconnect List*
+      mq Describe* List*
+      events Describe* List* TestEventPattern
+      scheduler Get* List*
+      pipes Describe* List*
+    `),
   },
   {
     id: "delivery",
@@ -295,30 +176,15 @@ export const groups: readonly ServiceGroup[] = [
     title: "Delivery and configuration",
     description:
       "CloudFormation stacks and their events, pipelines, deployments and lists of builds, Systems Manager, AppConfig and the metadata of secrets.",
-    actions: [
-      "cloudformation:Describe*",
-      "cloudformation:Get*",
-      "cloudformation:List*",
-      "codebuild:BatchGet*",
-      "codebuild:Describe*",
-      "codebuild:List*",
-      "codedeploy:BatchGet*",
-      "codedeploy:Get*",
-      "codedeploy:List*",
-      "codepipeline:GetPipeline*",
-      "codepipeline:ListActionExecutions",
-      "codepipeline:ListPipeline*",
-      "codepipeline:ListRuleExecutions",
-      "codepipeline:ListTagsForResource",
-      "ssm:Describe*",
-      "ssm:Get*",
-      "ssm:List*",
-      "appconfig:Get*",
-      "appconfig:List*",
-      "secretsmanager:DescribeSecret",
-      "secretsmanager:GetResourcePolicy",
-      "secretsmanager:List*",
-    ],
+    actions: actionList(`
+      cloudformation Describe* Get* List*
+      codebuild BatchGet* Describe* List*
+      codedeploy BatchGet* Get* List*
+      codepipeline GetPipeline* ListActionExecutions ListPipeline* ListRuleExecutions ListTagsForResource
+      ssm Describe* Get* List*
+      appconfig Get* List*
+      secretsmanager DescribeSecret GetResourcePolicy List*
+    `),
   },
   {
     id: "identity",
@@ -326,27 +192,14 @@ export const groups: readonly ServiceGroup[] = [
     title: "Identity and access",
     description:
       "IAM identities and policies with simulation and last use, access analysis, key and organization policies, shares.",
-    actions: [
-      "iam:GenerateCredentialReport",
-      "iam:GenerateServiceLastAccessedDetails",
-      "iam:Get*",
-      "iam:List*",
-      "iam:Simulate*",
-      "sts:DecodeAuthorizationMessage",
-      "sts:GetAccessKeyInfo",
-      "sts:GetCallerIdentity",
-      "access-analyzer:Check*",
-      "access-analyzer:Get*",
-      "access-analyzer:List*",
-      "access-analyzer:ValidatePolicy",
-      "kms:Describe*",
-      "kms:Get*",
-      "kms:List*",
-      "organizations:Describe*",
-      "organizations:List*",
-      "ram:Get*",
-      "ram:List*",
-    ],
+    actions: actionList(`
+      iam GenerateCredentialReport GenerateServiceLastAccessedDetails Get* List* Simulate*
+      sts DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity
+      access-analyzer Check* Get* List* ValidatePolicy
+      kms Describe* Get* List*
+      organizations Describe* List*
+      ram Get* List*
+    `),
   },
   {
     id: "security",
@@ -354,56 +207,29 @@ export const groups: readonly ServiceGroup[] = [
     title: "Audit and security",
     description:
       "Who changed what (CloudTrail), compliance and inventory (Config), and the findings of GuardDuty, Security Hub and Inspector.",
-    actions: [
-      "cloudtrail:Describe*",
-      "cloudtrail:Get*",
-      "cloudtrail:List*",
-      "cloudtrail:LookupEvents",
-      "config:BatchGet*",
-      "config:Describe*",
-      "config:Get*",
-      "config:List*",
-      "config:Select*",
-      "guardduty:Describe*",
-      "guardduty:Get*",
-      "guardduty:List*",
-      "securityhub:BatchGet*",
-      "securityhub:Describe*",
-      "securityhub:Get*",
-      "securityhub:List*",
-      "inspector2:BatchGet*",
-      "inspector2:Describe*",
-      "inspector2:Get*",
-      "inspector2:List*",
-    ],
+    actions: actionList(`
+      cloudtrail Describe* Get* List* LookupEvents
+      config BatchGet* Describe* Get* List* Select*
+      guardduty Describe* Get* List*
+      securityhub BatchGet* Describe* Get* List*
+      inspector2 BatchGet* Describe* Get* List*
+    `),
   },
   {
     id: "cost",
     sid: "CostAndBilling",
     title: "Cost and billing",
     description: "Cost and usage, budgets, prices, savings plans and what AWS recommends to save.",
-    actions: [
-      "ce:Describe*",
-      "ce:Get*",
-      "ce:List*",
-      "cur:Describe*",
-      "cur:List*",
-      "budgets:Describe*",
-      "budgets:List*",
-      "budgets:ViewBudget",
-      "pricing:Describe*",
-      "pricing:Get*",
-      "pricing:List*",
-      "billing:GetBilling*",
-      "billing:GetCredit*",
-      "billing:List*",
-      "savingsplans:Describe*",
-      "savingsplans:List*",
-      "compute-optimizer:Describe*",
-      "compute-optimizer:Get*",
-      "cost-optimization-hub:Get*",
-      "cost-optimization-hub:List*",
-    ],
+    actions: actionList(`
+      ce Describe* Get* List*
+      cur Describe* List*
+      budgets Describe* List* ViewBudget
+      pricing Describe* Get* List*
+      billing GetBilling* GetCredit* List*
+      savingsplans Describe* List*
+      compute-optimizer Describe* Get*
+      cost-optimization-hub Get* List*
+    `),
   },
   {
     id: "inventory",
@@ -411,31 +237,161 @@ export const groups: readonly ServiceGroup[] = [
     title: "Inventory and support",
     description:
       "Which resources exist, by tag and type, the account's quotas and regions, support cases and Trusted Advisor.",
-    actions: [
-      "tag:Describe*",
-      "tag:Get*",
-      "tag:List*",
-      "resource-explorer-2:BatchGetView",
-      "resource-explorer-2:Get*",
-      "resource-explorer-2:List*",
-      "resource-explorer-2:Search",
-      "resource-groups:Get*",
-      "resource-groups:List*",
-      "resource-groups:SearchResources",
-      "servicequotas:Get*",
-      "servicequotas:List*",
-      "account:GetAccountInformation",
-      "account:GetRegionOptStatus",
-      "account:ListRegions",
-      "support:Describe*",
-      "support:GetInteraction",
-      "support:ListInteraction*",
-      "trustedadvisor:Describe*",
-      "trustedadvisor:Get*",
-      "trustedadvisor:List*",
-    ],
+    actions: actionList(`
+      tag Describe* Get* List*
+      resource-explorer-2 BatchGetView Get* List* Search
+      resource-groups Get* List* SearchResources
+      servicequotas Get* List*
+      account GetAccountInformation GetRegionOptStatus ListRegions
+      support Describe* GetInteraction ListInteraction*
+      trustedadvisor Describe* Get* List*
+    `),
   },
 ];
 
-/** Valid values of `iam.disabledPolicyGroups`. */
+/**
+ * Groups that are off by default. They contain exact reads of metadata, because most wildcards of these services match
+ * reads of data. `iam.additionalPolicyGroups` adds them. The permissions then exceed one inline policy and become
+ * managed policies.
+ */
+export const optionalGroups: readonly ServiceGroup[] = [
+  {
+    id: "ses",
+    sid: "Ses",
+    title: "Amazon SES",
+    description: "Identities, configuration sets, sending status and reputation; no messages, templates or recipients.",
+    actions: actionList(`
+      ses BatchGetMetricData DescribeActiveReceiptRuleSet DescribeConfigurationSet DescribeReceiptRule*
+      ses GetAccount* GetBlacklistReports GetConfigurationSet* GetDedicatedIp* GetDeliverabilityDashboardOptions
+      ses GetEmailIdentity GetIdentity* GetMultiRegionEndpoint GetReputationEntity GetSend* GetTenant
+      ses ListConfigurationSets ListDedicatedIpPools ListEmailIdentities ListIdent* ListMultiRegionEndpoints
+      ses ListReceipt* ListRecommendations ListReputationEntities ListTagsForResource ListTenants
+    `),
+  },
+  {
+    id: "sagemaker",
+    sid: "SageMaker",
+    title: "Amazon SageMaker AI",
+    description:
+      "Endpoints, clusters, notebooks, domains and the status of jobs; no environment variables, code or records.",
+    actions: actionList(`
+      sagemaker DescribeApp DescribeCluster DescribeClusterEvent DescribeClusterNode DescribeDomain DescribeEndpoint*
+      sagemaker DescribeFeatureGroup DescribeInferenceExperiment DescribeModelPackageGroup DescribeNotebookInstance
+      sagemaker DescribePipelineExecution DescribeSpace DescribeUserProfile
+      sagemaker ListApps ListAutoMLJobs ListClusterEvents ListClusterNodes ListClusters ListCompilationJobs ListDomains
+      sagemaker ListEndpoint* ListFeatureGroups ListHyperParameterTuningJobs ListInferenceComponents
+      sagemaker ListInferenceExperiments ListLabelingJobs ListModelPackage* ListModels ListMonitoringAlert*
+      sagemaker ListMonitoringExecutions ListMonitoringSchedules ListNotebookInstances ListPipelineExecutions
+      sagemaker ListPipelines ListProcessingJobs ListSpaces ListTags ListTrainingJobs* ListTransformJobs ListUserProfiles
+    `),
+  },
+  {
+    id: "cognito",
+    sid: "Cognito",
+    title: "Amazon Cognito",
+    description:
+      "User pools, their domains, groups and limits, and identity pools; no users, client secrets or providers' settings.",
+    actions: actionList(`
+      cognito-idp DescribeResourceServer DescribeUserPool DescribeUserPoolDomain GetGroup GetLogDeliveryConfiguration
+      cognito-idp GetUserPoolMfaConfig ListGroups ListIdentityProviders ListResourceServers ListTagsForResource
+      cognito-idp ListUserPoolClients ListUserPools
+      cognito-identity DescribeIdentityPool ListIdentityPools ListTagsForResource
+    `),
+  },
+  {
+    id: "appsync",
+    sid: "AppSync",
+    title: "AWS AppSync",
+    description:
+      "APIs, data sources, domains and caches; no API keys, environment variables, schemas or resolver code.",
+    actions: actionList(`
+      appsync GetApi GetApiAssociation GetApiCache GetDataSource GetDomainName GetGraphqlApi GetSchemaCreationStatus
+      appsync GetSourceApiAssociation ListApis ListDataSources ListDomainNames ListGraphqlApis
+      appsync ListSourceApiAssociations ListTagsForResource
+    `),
+  },
+  {
+    id: "identitycenter",
+    sid: "IdentityCenter",
+    title: "IAM Identity Center",
+    description: "Permission sets, their assignments, applications and groups; no users.",
+    actions: actionList(`
+      sso DescribeAccountAssignment* DescribeApplication DescribeApplicationAssignment DescribeInstance
+      sso DescribePermissionSet* GetApplicationAssignmentConfiguration GetInlinePolicyForPermissionSet
+      sso GetPermissionsBoundaryForPermissionSet ListAccountAssignment* ListAccountsForProvisionedPermissionSet
+      sso ListApplicationAssignment* ListApplications ListCustomerManagedPolicyReferencesInPermissionSet
+      sso ListInstances ListManagedPoliciesInPermissionSet ListPermissionSet* ListTagsForResource
+      identitystore DescribeGroup DescribeGroupMembership GetGroupId GetGroupMembershipId ListGroup*
+    `),
+  },
+  {
+    id: "transfer",
+    sid: "TransferFamily",
+    title: "AWS Transfer Family",
+    description: "Servers, users' access, connectors and the status of transfers; no files and no step outputs.",
+    actions: actionList(`
+      transfer DescribeAccess DescribeAgreement DescribeConnector DescribeHostKey DescribeProfile
+      transfer DescribeSecurityPolicy DescribeServer DescribeUser DescribeWebApp DescribeWorkflow ListAccesses
+      transfer ListAgreements ListConnectors ListExecutions ListFileTransferResults ListHostKeys ListProfiles
+      transfer ListSecurityPolicies ListServers ListTagsForResource ListUsers ListWebApps ListWorkflows
+    `),
+  },
+];
+
+/** Valid values of `iam.additionalPolicyGroups`. */
+export const optionalGroupIds: readonly string[] = optionalGroups.map(({ id }) => id);
+
+/** Calls that AWS bills without an upper limit. Each can be disabled alone, or with its group. */
+export interface BilledCalls {
+  /** Key in config: `iam.disabledPolicyGroups`. */
+  readonly id: string;
+  /** Id of the group that contains the patterns. */
+  readonly group: string;
+  /** Patterns as the group writes them. */
+  readonly actions: readonly string[];
+  readonly title: string;
+  /** What AWS bills. */
+  readonly unit: string;
+  /** Page with the current prices. */
+  readonly prices: string;
+}
+
+export const billedCalls: readonly BilledCalls[] = [
+  {
+    id: "logsinsights",
+    group: "observability",
+    actions: actionList("logs StartQuery"),
+    title: "Logs Insights queries",
+    unit: "per GB of log data scanned",
+    prices: "https://aws.amazon.com/cloudwatch/pricing/",
+  },
+  {
+    id: "prometheusqueries",
+    group: "observability",
+    actions: actionList("aps QueryMetrics"),
+    title: "Queries of Managed Service for Prometheus",
+    unit: "per query sample processed",
+    prices: "https://aws.amazon.com/prometheus/pricing/",
+  },
+  {
+    id: "costexplorer",
+    group: "cost",
+    actions: actionList("ce Describe* Get* List*"),
+    title: "Cost Explorer API",
+    unit: "$0.01 per request. Each page of a response is one request",
+    prices: "https://aws.amazon.com/aws-cost-management/aws-cost-explorer/pricing/",
+  },
+  {
+    id: "policychecks",
+    group: "identity",
+    actions: actionList("access-analyzer Check*"),
+    title: "Custom policy checks of IAM Access Analyzer",
+    unit: "per check",
+    prices: "https://aws.amazon.com/iam/access-analyzer/pricing/",
+  },
+];
+
 export const groupIds: readonly string[] = groups.map(({ id }) => id);
+
+/** Valid values of `iam.disabledPolicyGroups`. */
+export const disableableIds: readonly string[] = [...groupIds, ...billedCalls.map(({ id }) => id)];

@@ -1,4 +1,5 @@
-import { groups } from "./groups.js";
+import { actionList } from "./actionList.js";
+import { billedCalls, groups, optionalGroups } from "./groups.js";
 import { matchesAction } from "./match.js";
 import { parsePolicy } from "./parse.js";
 import { sensitiveReadsDeny } from "./sensitiveReads.js";
@@ -10,8 +11,8 @@ export interface PermissionOptions {
   readonly policyName: string;
   /** `aws`, `aws-cn`, `aws-us-gov`, … */
   readonly partition: string;
-  /** Ids of service groups to omit from the default policy. */
-  readonly groups?: { readonly disabled: readonly string[] };
+  /** Ids of service groups and billed calls to omit from the default policy, and of optional groups to add. */
+  readonly groups?: { readonly disabled?: readonly string[]; readonly additional?: readonly string[] };
   /** Additional action patterns to allow on all resources. Default: none. */
   readonly additionalActions?: readonly string[];
   /** Whether reads that return credentials, secrets or customer data are explicitly denied. Default: `deny`. */
@@ -61,60 +62,46 @@ export class PolicySizeError extends Error {
  * CloudFront) are recorded in only one region.
  * Source: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_examples_general.html
  */
-export const globalActions: readonly string[] = [
-  "account:*",
-  "acm:*",
-  "aws-mcp:*",
-  "billing:*",
-  "budgets:*",
-  "ce:*",
-  "cloudfront:*",
-  "cloudtrail:LookupEvents",
-  "cost-optimization-hub:*",
-  "cur:*",
-  "ec2:DescribeRegions",
-  "globalaccelerator:*",
-  "health:*",
-  "iam:*",
-  "networkmanager:*",
-  "organizations:*",
-  "pricing:*",
-  "route53:*",
-  "route53domains:*",
-  "s3:GetAccountPublicAccessBlock",
-  "s3:ListAllMyBuckets",
-  "savingsplans:*",
-  "shield:*",
-  "sts:*",
-  "support:*",
-  "trustedadvisor:*",
-  "wafv2:*",
-];
-
-/** Actions that `logContents: deny` denies: text of log events, database logs, slow queries, traces, audit events. */
-export const logContentActions: readonly string[] = [
-  "cloudtrail:GetQueryResults",
-  "cloudtrail:LookupEvents",
-  "cloudwatch:GetRecords",
-  "logs:FilterLogEvents",
-  "logs:GetLogEvents",
-  "logs:GetLogObject",
-  "logs:GetLogRecord",
-  "logs:GetQueryResults",
-  "logs:ListAnomalies",
-  "logs:StartQuery",
-  "pi:DescribeDimensionKeys",
-  "pi:GetDimensionKeyDetails",
-  "rds:DownloadDBLogFilePortion",
-  "xray:BatchGetTraces",
-];
+export const globalActions = actionList(`
+  account *; acm *; aws-mcp *; billing *; budgets *; ce *; cloudfront *; cloudtrail LookupEvents
+  cost-optimization-hub *; cur *; ec2 DescribeRegions; globalaccelerator *; health *; iam *; networkmanager *
+  organizations *; pricing *; route53 *; route53domains *; s3 GetAccountPublicAccessBlock ListAllMyBuckets
+  savingsplans *; shield *; sts *; support *; trustedadvisor *; wafv2 *
+`);
 
 /**
- * Data planes that accept calls to resources of any account by name. A prompt injection could put data into the names
- * or parameters of calls that another account logs. `kms` is not listed, because AWS services use their own keys on
- * behalf of the caller, which Performance Insights requires.
+ * Regional actions that return global resources only in the home regions of their partition: tags and quotas of IAM,
+ * Route 53 and CloudFront, recommendations of Compute Optimizer for an organization, and S3 Multi-Region Access Points.
+ * `allowedRegions` also allows them there.
  */
-export const perimeterActions: readonly string[] = ["s3:*", "sns:*", "sqs:*"];
+export const homeRegionActions = actionList(`
+  compute-optimizer *; s3 DescribeMultiRegion* GetMultiRegion* ListMultiRegion*; servicequotas *; tag *
+`);
+
+/** By partition: the regions of the endpoints of global services. */
+export const homeRegions: Readonly<Record<string, readonly string[]>> = {
+  aws: ["us-east-1", "us-west-2"],
+  "aws-cn": ["cn-north-1", "cn-northwest-1"],
+  "aws-us-gov": ["us-gov-west-1"],
+};
+
+/** Actions that `logContents: deny` denies: text of log events, database logs, slow queries, traces, audit events. */
+export const logContentActions = actionList(`
+  cloudtrail GetQueryResults LookupEvents; cloudwatch GetRecords
+  logs FilterLogEvents GetLogEvents GetLogObject GetLogRecord GetQueryResults ListAnomalies StartQuery
+  pi DescribeDimensionKeys GetDimensionKeyDetails; rds DownloadDBLogFilePortion; xray BatchGetTraces
+`);
+
+/**
+ * Services whose resource policies can allow calls from any account. A prompt injection could put data into the names
+ * or parameters of calls that the owner of the resource logs. `kms` is limited to reads of keys, because AWS services
+ * call the others on behalf of the caller. Not listed: `events`, which does not support aws:ResourceAccount, and `logs`,
+ * because a CloudWatch monitoring account reads the log groups of its source accounts.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
+ */
+export const perimeterActions = actionList(`
+  dynamodb *; ecr *; kinesis *; kms Describe* Get* List*; lambda *; s3 *; secretsmanager *; sns *; sqs *
+`);
 
 /**
  * Plans the permission policies of a role: one inline policy if everything fits, otherwise managed policies, filled in
@@ -178,7 +165,7 @@ function documentOf(statements: Statement[]): PolicyDocument {
 
 /** Merges all service groups into one Allow, because separate statements exceed the inline limit. */
 function merged(statements: readonly Statement[]): Statement[] {
-  const ownSids = new Set(groups.map(({ sid }) => sid));
+  const ownSids = new Set([...groups, ...optionalGroups].map(({ sid }) => sid));
   const isGroup = ({ Sid = "" }: Statement) => ownSids.has(Sid);
   const actions = statements.filter(isGroup).flatMap(({ Action }) => listOf(Action));
   const rest = statements.filter((statement) => !isGroup(statement));
@@ -211,6 +198,9 @@ function denials(options: PermissionOptions): Statement[] {
           },
         ]
       : [];
+  const outside = (regions: readonly string[]) => ({
+    StringNotEquals: { "aws:RequestedRegion": [...new Set(regions)].sort() },
+  });
   const regions: Statement[] =
     allowedRegions.length === 0
       ? []
@@ -218,9 +208,16 @@ function denials(options: PermissionOptions): Statement[] {
           {
             Sid: "DenyOtherRegions",
             Effect: "Deny",
-            NotAction: [...globalActions],
+            NotAction: [...globalActions, ...homeRegionActions],
             Resource: "*",
-            Condition: { StringNotEquals: { "aws:RequestedRegion": [...allowedRegions].sort() } },
+            Condition: outside(allowedRegions),
+          },
+          {
+            Sid: "DenyOtherRegionsExceptHome",
+            Effect: "Deny",
+            Action: homeRegionActions,
+            Resource: "*",
+            Condition: outside([...allowedRegions, ...(homeRegions[partition] ?? [])]),
           },
         ];
   return [
@@ -234,18 +231,25 @@ function denials(options: PermissionOptions): Statement[] {
 function allowances(options: PermissionOptions): Statement[] {
   const allow = (Sid: string, actions: readonly string[]): Statement[] =>
     actions.length === 0 ? [] : [{ Sid, Effect: "Allow", Action: [...actions], Resource: "*" }];
-  const disabled = new Set(options.groups?.disabled ?? []);
+  const { disabled = [], additional = [] } = options.groups ?? {};
+  const billed = billedCalls.filter(({ id }) => disabled.includes(id)).flatMap(({ actions }) => actions);
+  const enabled = [
+    ...groups.filter(({ id }) => !disabled.includes(id)),
+    ...optionalGroups.filter(({ id }) => additional.includes(id)),
+  ];
   const { sensitiveReads = "deny", sensitiveReadsExcept: except, logContents = "allow" } = options;
   const denied = [
-    ...(sensitiveReads === "deny" ? listOf(sensitiveReadsDeny(options.partition, except)[0]?.Action) : []),
+    ...(sensitiveReads === "deny" ? sensitiveReadsDeny(options.partition, except) : [])
+      .filter(({ Resource }) => Resource === "*")
+      .flatMap(({ Action }) => listOf(Action)),
     ...(logContents === "deny" ? logContentActions : []),
   ];
   // An Allow that a Deny covers completely has no effect and uses characters of the limit.
   const effective = (actions: readonly string[]) =>
-    actions.filter((action) => !denied.some((pattern) => matchesAction(pattern, action)));
+    actions.filter((action) => !billed.includes(action) && !denied.some((pattern) => matchesAction(pattern, action)));
   const main =
     options.replacement === undefined
-      ? groups.filter(({ id }) => !disabled.has(id)).flatMap(({ sid, actions }) => allow(sid, effective(actions)))
+      ? enabled.flatMap(({ sid, actions }) => allow(sid, effective(actions)))
       : parsePolicy(options.replacement).Statement;
   return [...main, ...allow("AdditionalActions", options.additionalActions ?? [])];
 }

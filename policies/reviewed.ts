@@ -1,80 +1,73 @@
+import { actionList } from "./actionList.js";
+
 /** Reviewed actions: the default policy allows them, although level or name do not identify them as read-only. */
 export interface ReviewedAction {
   /** One action, no pattern, because new actions in the catalogue require a review. */
-  action: string;
-  reason: string;
+  readonly action: string;
+  readonly reason: string;
 }
 
 /** Prefixes of read-only actions. Read and List actions with other names are reviewed one by one. */
-export const readingVerbs = ["BatchGet", "Describe", "Get", "List"] as const;
+const readingVerbs = ["batchget", "describe", "get", "list"];
 
-export const reviewedActions: readonly ReviewedAction[] = [
-  {
-    action: "access-analyzer:CheckAccessNotGranted",
-    reason: "Answers whether a given policy text grants something; stores nothing.",
-  },
-  { action: "access-analyzer:CheckNoNewAccess", reason: "Compares two given policy texts; stores nothing." },
-  {
-    action: "access-analyzer:CheckNoPublicAccess",
-    reason: "Answers whether a given policy text is public; stores nothing.",
-  },
-  { action: "access-analyzer:ValidatePolicy", reason: "Checks a given policy text; stores nothing." },
-  { action: "aps:QueryMetrics", reason: "Reads metrics from a Prometheus workspace." },
-  {
-    action: "backup:ListIndexedRecoveryPointsForSearch",
-    reason: "A listing, although the catalogue calls it permissions management.",
-  },
-  {
-    action: "budgets:ViewBudget",
-    reason: "Reads budgets; AWS names it View because the API checks it in place of Describe.",
-  },
-  { action: "cloudtrail:LookupEvents", reason: "Reads the last 90 days of management events: who changed what." },
-  { action: "config:SelectAggregateResourceConfig", reason: "Reads recorded configuration by a query." },
-  { action: "config:SelectResourceConfig", reason: "Reads recorded configuration by a query." },
-  { action: "ec2:SearchLocalGatewayRoutes", reason: "Reads routes by filter." },
-  { action: "ec2:SearchTransitGatewayMulticastGroups", reason: "Reads multicast groups by filter." },
-  { action: "ec2:SearchTransitGatewayRoutes", reason: "Reads routes by filter." },
-  { action: "ecr:BatchCheckLayerAvailability", reason: "Answers which layers exist; hands out none." },
-  { action: "events:TestEventPattern", reason: "Matches a given event against a given pattern; stores nothing." },
-  {
-    action: "iam:GenerateCredentialReport",
-    reason: "Makes IAM compile the report that GetCredentialReport reads; holds no credentials, changes no identity.",
-  },
-  {
-    action: "iam:GenerateServiceLastAccessedDetails",
-    reason: "Makes IAM compile when an identity last used which service; changes no identity.",
-  },
-  { action: "iam:SimulateCustomPolicy", reason: "Evaluates given policies without calling the service." },
-  { action: "iam:SimulatePrincipalPolicy", reason: "Evaluates an identity's policies without calling the service." },
-  { action: "logs:FilterLogEvents", reason: "Reads log events by filter." },
-  {
-    action: "logs:StartQuery",
-    reason: "Starts a Logs Insights query, the usual way to search logs; costs by data scanned, changes nothing.",
-  },
-  {
-    action: "logs:StopQuery",
-    reason: "Ends a Logs Insights query, so that a costly one need not run on; cannot touch anything else.",
-  },
-  { action: "logs:TestMetricFilter", reason: "Matches given log lines against a given pattern; stores nothing." },
-  {
-    action: "rds:DownloadDBLogFilePortion",
-    reason: "Reads a part of a database's log file: the slow query and error logs.",
-  },
-  { action: "resource-explorer-2:Search", reason: "Finds resources by text." },
-  { action: "resource-groups:SearchResources", reason: "Finds resources by tag query." },
-  { action: "route53:TestDNSAnswer", reason: "Answers what Route 53 would answer; changes no record." },
-  { action: "servicediscovery:DiscoverInstances", reason: "Reads the instances of a Cloud Map service." },
-  { action: "servicediscovery:DiscoverInstancesRevision", reason: "Reads the revision of a Cloud Map service." },
-  {
-    action: "sts:DecodeAuthorizationMessage",
-    reason: "Decodes the reason of an AccessDenied; the catalogue calls it Write, it changes nothing.",
-  },
+const readOnly: ReadonlyArray<readonly [reason: string, actions: string]> = [
+  [
+    "Evaluates given policies. Stores nothing.",
+    "access-analyzer CheckAccessNotGranted CheckNoNewAccess CheckNoPublicAccess ValidatePolicy",
+  ],
+  ["Evaluates policies without calling the services.", "iam SimulateCustomPolicy SimulatePrincipalPolicy"],
+  ["Reads metrics from a Prometheus workspace.", "aps QueryMetrics"],
+  [
+    "Lists recovery points. The catalogue classifies it as permissions management.",
+    "backup ListIndexedRecoveryPointsForSearch",
+  ],
+  ["Reads budgets. The API checks it instead of an action named Describe.", "budgets ViewBudget"],
+  ["Reads the management events of the last 90 days: who changed what.", "cloudtrail LookupEvents"],
+  ["Reads recorded configuration by a query.", "config SelectAggregateResourceConfig SelectResourceConfig"],
+  [
+    "Reads routes and multicast groups by a filter.",
+    "ec2 SearchLocalGatewayRoutes SearchTransitGatewayMulticastGroups SearchTransitGatewayRoutes",
+  ],
+  ["Returns which image layers exist, without their content.", "ecr BatchCheckLayerAvailability"],
+  [
+    "Matches a given event or given log lines against a given pattern. Stores nothing.",
+    "events TestEventPattern; logs TestMetricFilter",
+  ],
+  [
+    "Starts the report that GetCredentialReport returns. Contains no credentials and changes no identity.",
+    "iam GenerateCredentialReport",
+  ],
+  [
+    "Starts the report on when an identity last used each service. Changes no identity.",
+    "iam GenerateServiceLastAccessedDetails",
+  ],
+  ["Reads log events by a filter.", "logs FilterLogEvents"],
+  [
+    "Starts a Logs Insights query, the usual way to search logs. Changes nothing. AWS bills the data that it scans.",
+    "logs StartQuery",
+  ],
+  ["Stops a Logs Insights query, to limit its cost. Affects nothing else.", "logs StopQuery"],
+  ["Reads a part of a database log file: slow query and error logs.", "rds DownloadDBLogFilePortion"],
+  ["Searches resources by text or tag query.", "resource-explorer-2 Search; resource-groups SearchResources"],
+  ["Returns the response of Route 53 to a DNS query. Changes no record.", "route53 TestDNSAnswer"],
+  [
+    "Reads the instances of a Cloud Map service, or their revision.",
+    "servicediscovery DiscoverInstances DiscoverInstancesRevision",
+  ],
+  [
+    "Decodes the reason of an AccessDenied error. The catalogue classifies it as Write, but it changes nothing.",
+    "sts DecodeAuthorizationMessage",
+  ],
 ];
+
+export const reviewedActions: readonly ReviewedAction[] = readOnly.flatMap(([reason, actions]) =>
+  actionList(actions).map((action) => ({ action, reason })),
+);
 
 /** Whether an action's name begins with a reading verb, including `apigateway:GET`. */
 export function hasReadingVerb(action: string): boolean {
   const name = action.slice(action.indexOf(":") + 1).toLowerCase();
-  return readingVerbs.some((verb) => name.startsWith(verb.toLowerCase()));
+  return readingVerbs.some((verb) => name.startsWith(verb));
 }
 
 const reviewed = new Set(reviewedActions.map(({ action }) => action));
@@ -83,118 +76,143 @@ const reviewed = new Set(reviewedActions.map(({ action }) => action));
 export const isReviewed = (action: string): boolean => reviewed.has(action);
 
 /**
- * Allowed reads whose response has a member that is marked sensitive or has a name such as environment, template,
- * output, token, secret or certificate. Exact names, no patterns: new operations of the API model require a review
+ * Allowed reads that a test found by their response or name, and the reason why each is allowed. The response has a
+ * member that is marked sensitive or has a name such as environment, template, token or payload, or the action has a
+ * name such as Password. Exact names, no patterns: new operations of the API model require a review
  * (test/policies/responses.integration.test.ts).
  */
-export const reviewedResponses: readonly { readonly reason: string; readonly actions: string }[] = [
-  {
-    reason: "Version, lock and idempotency tokens: they order updates, which the role cannot make, and open nothing.",
-    actions: `backup:DescribeFramework config:GetComplianceDetailsByConfigRule config:GetComplianceDetailsByResource
-      elasticfilesystem:DescribeFileSystems ec2:DescribeScheduledInstanceAvailability glue:GetTable glue:GetTables
-      glue:GetTableVersion glue:GetTableVersions inspector2:ListConnectors inspector2:ListConnectorScanConfigurations
-      kafka:DescribeReplicator logs:DescribeLogStreams network-firewall:DescribeContainerAssociation
-      network-firewall:DescribeFirewall network-firewall:DescribeFirewallPolicy network-firewall:DescribeFlowOperation
-      network-firewall:DescribeProxy network-firewall:DescribeRuleGroup
-      network-firewall:DescribeTLSInspectionConfiguration network-firewall:ListFlowOperationResults pipes:ListPipes
-      wafv2:GetIPSet wafv2:GetManagedRuleSet wafv2:GetRegexPatternSet wafv2:GetRuleGroup wafv2:GetWebACL
-      wafv2:GetWebACLForResource wafv2:ListIPSets wafv2:ListManagedRuleSets wafv2:ListRegexPatternSets
-      wafv2:ListRuleGroups wafv2:ListWebACLs`,
-  },
-  {
-    reason: "Block tokens, which only ebs:GetSnapshotBlock accepts. That action is denied.",
-    actions: "ebs:ListChangedBlocks ebs:ListSnapshotBlocks",
-  },
-  {
-    reason: "Public certificates, public keys, and names or ARNs of credentials, without the private half.",
-    actions: `acm:GetCertificate codedeploy:ListGitHubAccountTokenNames datasync:DescribeLocationObjectStorage
-      ec2:DescribeClientVpnEndpoints ec2:DescribeInstanceSqlHaHistoryStates ec2:DescribeInstanceSqlHaStates
-      ec2:GetAssociatedEnclaveCertificateIamRoles ec2:GetInstanceTpmEkPub iam:GetServerCertificate
-      iam:ListSigningCertificates kafka:DescribeCluster kafka:DescribeClusterOperation
-      kafka:DescribeClusterOperationV2 kafka:DescribeClusterV2 kafka:ListClusterOperations kafka:ListClusters
-      kafka:ListClustersV2 kafka:ListScramSecrets kms:DescribeCustomKeyStores
-      redshift:DescribeHsmClientCertificates secretsmanager:ListSecrets`,
-  },
-  {
-    reason: "The API model has a member for a password, secret or seed. AWS never returns its value in this response.",
-    actions: `elasticloadbalancing:DescribeListeners elasticloadbalancing:DescribeRules fsx:DescribeBackups
-      fsx:DescribeFileSystems fsx:DescribeSnapshots fsx:DescribeStorageVirtualMachines fsx:DescribeVolumes
-      iam:ListVirtualMFADevices rds:DescribeDBInstances rds:DescribeOptionGroups rds:DescribeTenantDatabases
-      redshift:DescribeClusters`,
-  },
-  {
-    reason: "Values made to be public: DNS verification tokens, keys for browsers and registration tokens of types.",
-    actions: `cloudformation:ListTypeRegistrations ec2:DescribeIpamExternalResourceVerificationTokens
-      wafv2:ListAPIKeys`,
-  },
-  {
-    reason: "Names, e-mail addresses and notes about accounts: they tell which account and team a resource belongs to.",
-    actions: `account:GetAccountInformation acm:DescribeAcmeAccount acm:ListAcmeAccounts billing:GetBillingView
-      billing:ListBillingViews budgets:DescribeBudgetAction budgets:DescribeBudgetActionHistories
-      budgets:DescribeBudgetActionsForAccount budgets:DescribeBudgetActionsForBudget guardduty:GetMembers
-      guardduty:ListMembers organizations:DescribeAccount organizations:DescribeCreateAccountStatus
-      organizations:DescribeHandshake organizations:DescribeOrganization
-      organizations:DescribeResponsibilityTransfer organizations:ListAccounts organizations:ListAccountsForParent
-      organizations:ListAccountsWithInvalidEffectivePolicy organizations:ListCreateAccountStatus
-      organizations:ListDelegatedAdministrators organizations:ListHandshakesForAccount
-      organizations:ListHandshakesForOrganization organizations:ListInboundResponsibilityTransfers
-      organizations:ListOutboundResponsibilityTransfers sns:ListOriginationNumbers
-      trustedadvisor:GetOrganizationRecommendation trustedadvisor:GetRecommendation
-      trustedadvisor:ListOrganizationRecommendationAccounts redshift-serverless:GetNamespace
-      redshift-serverless:ListNamespaces`,
-  },
-  {
-    reason: "Addresses, sites, tags, descriptions and filters of resources: what an inventory consists of.",
-    actions: `backup:DescribeBackupAccessPoint backup:GetBackupPlan backup:GetBackupPlanFromJSON
-      backup:GetBackupPlanFromTemplate backup:GetRestoreTestingSelection backup:ListBackupAccessPoints
-      backup:ListBackupAccessPointsByRecoveryPoint backup:ListBackupAccessPointsByResource backup:ListTags
-      dms:DescribeDataMigrations guardduty:GetFindings networkmanager:GetDevices networkmanager:GetNetworkResources
-      networkmanager:GetRouteAnalysis networkmanager:GetSites pipes:ListTagsForResource resource-explorer-2:BatchGetView
-      resource-explorer-2:GetIndex resource-explorer-2:GetManagedView resource-explorer-2:GetResourceExplorerSetup
-      resource-explorer-2:GetServiceView resource-explorer-2:GetView resource-explorer-2:ListTagsForResource
-      ssm:DescribeInstanceAssociationsStatus ssm:DescribeInstanceInformation ssm:DescribeInstancePatchStates
-      ssm:DescribeInstancePatchStatesForPatchGroup ssm:DescribeInstanceProperties ssm:DescribeMaintenanceWindowTargets
-      ssm:DescribeMaintenanceWindows ssm:DescribeSessions ssm:GetMaintenanceWindow ssm:ListNodes
-      states:DescribeStateMachineAlias`,
-  },
-  {
-    reason: "References to environments, templates and definitions by name, without their content.",
-    actions: `application-signals:GetInstrumentationConfiguration
-      application-signals:GetInstrumentationConfigurationStatus application-signals:ListInstrumentationConfigurations
-      backup:DescribeReportJob backup:DescribeReportPlan backup:ListReportJobs backup:ListReportPlans
-      batch:DescribeJobQueues batch:ListJobs ecs:DescribeServiceRevisions ecs:DescribeServices ecs:DescribeTaskSets
-      elasticbeanstalk:DescribeApplications elasticbeanstalk:DescribeEnvironments es:DescribeDomainHealth
-      kafka:DescribeChannel kinesis:DescribeChannel oam:GetLink`,
-  },
-  {
-    reason: "Policies and rules: text about who can do what, or what a rule evaluates.",
-    actions: `access-analyzer:GetAccessPreview appconfig:GetConfigurationProfile cloudwatch:DescribeInsightRules
-      cloudwatch:GetView config:DescribeConfigRules config:GetCustomRulePolicy config:GetOrganizationCustomRulePolicy
-      ecr:GetLifecyclePolicy ecr:GetLifecyclePolicyPreview ecr:GetRegistryPolicy ecr:GetRepositoryPolicy
-      iam:GetRoleTemplateVersion ssm:DescribeParameters`,
-  },
-  {
-    reason:
-      "Stack outputs, task overrides and arguments of one run: why a stack, task, job or command failed is nowhere else.",
-    actions:
-      "cloudformation:DescribeStacks ecs:DescribeTasks glue:GetJobRun glue:GetJobRuns s3:DescribeJob ssm:ListCommands",
-  },
-  {
-    reason: "Custom headers and parameters of targets: without the target no delivery failure can be explained.",
-    actions: `cloudfront:GetDistribution cloudfront:GetDistributionConfig cloudfront:ListDistributions
-      cloudfront:ListDistributionsByAnycastIpListId cloudfront:ListDistributionsByConnectionFunction
-      cloudfront:ListDistributionsByConnectionMode cloudfront:ListDistributionsByRealtimeLogConfig
-      cloudfront:ListDistributionsByTrustStore cloudfront:ListDistributionsByWebACLId events:DescribeEventSource
-      events:DescribeSubscriber events:ListTargetsByRule firehose:DescribeDeliveryStream pipes:DescribePipe
-      rds:DescribeDBProxyTargetGroups`,
-  },
-  {
-    reason: "The definition of a state machine: without it no failed execution can be explained. Inputs are denied.",
-    actions: "states:DescribeStateMachine states:DescribeStateMachineForExecution",
-  },
-  {
-    reason: "Database logs, log patterns and performance analysis: what an investigation reads.",
-    actions: `logs:ListAnomalies pi:GetPerformanceAnalysisReport pi:ListPerformanceAnalysisReportRecommendations
-      rds:DownloadDBLogFilePortion`,
-  },
-];
+export const reviewedReads: ReadonlyArray<{ readonly reason: string; readonly actions: readonly string[] }> = (
+  [
+    [
+      "Version, lock, idempotency and pagination tokens, which order updates and pages. The role cannot make updates.",
+      `backup DescribeFramework; config GetComplianceDetailsByConfigRule GetComplianceDetailsByResource
+      ec2 DescribeScheduledInstanceAvailability; elasticfilesystem DescribeFileSystems
+      glue GetTable GetTableVersion GetTableVersions GetTables
+      inspector2 ListConnectorScanConfigurations ListConnectors; kafka DescribeReplicator; logs DescribeLogStreams
+      network-firewall DescribeContainerAssociation DescribeFirewall DescribeFirewallPolicy DescribeFlowOperation
+      network-firewall DescribeProxy DescribeRuleGroup DescribeTLSInspectionConfiguration ListFlowOperationResults
+      pipes ListPipes
+      wafv2 GetIPSet ListIPSets ListManagedRuleSets ListRegexPatternSets ListRuleGroups ListWebACLs`,
+    ],
+    [
+      "Block tokens, which only ebs:GetSnapshotBlock accepts. That action is denied.",
+      `ebs ListChangedBlocks ListSnapshotBlocks`,
+    ],
+    [
+      "Public certificates and keys, and names, ARNs, dates and states of credentials and secrets, without private keys or values.",
+      `acm GetCertificate; codebuild ListSourceCredentials; codedeploy ListGitHubAccountTokenNames
+      cognito-idp ListUserPoolClients; datasync DescribeLocationObjectStorage
+      ec2 DescribeClientVpnEndpoints DescribeInstanceSqlHaHistoryStates DescribeInstanceSqlHaStates
+      ec2 GetAssociatedEnclaveCertificateIamRoles GetInstanceTpmEkPub
+      es DescribeDomain DescribeDomainConfig DescribeDomains DescribeDryRunProgress DescribeElasticsearchDomain
+      es DescribeElasticsearchDomainConfig DescribeElasticsearchDomains
+      iam GetAccountPasswordPolicy GetCredentialReport GetSSHPublicKey GetServerCertificate
+      iam ListServiceSpecificCredentials ListSigningCertificates
+      kafka DescribeCluster DescribeClusterOperation DescribeClusterOperationV2 DescribeClusterV2
+      kafka ListClusterOperations ListClusters ListClustersV2 ListScramSecrets; kms DescribeCustomKeyStores
+      rds DescribeCertificates; redshift DescribeHsmClientCertificates
+      secretsmanager DescribeSecret ListSecretVersionIds ListSecrets; transfer DescribeServer DescribeUser`,
+    ],
+    [
+      "The API model has a member for a password, secret or seed, and AWS omits or masks its value in this response.",
+      `elasticloadbalancing DescribeListeners
+      fsx DescribeBackups DescribeFileSystems DescribeSnapshots DescribeStorageVirtualMachines DescribeVolumes
+      iam ListVirtualMFADevices; rds DescribeDBClusters DescribeDBInstances DescribeTenantDatabases
+      redshift DescribeClusters`,
+    ],
+    [
+      "Values that are published by design: DNS verification tokens, encrypted API keys for browsers, registration tokens of types.",
+      `cloudformation ListTypeRegistrations; ec2 DescribeIpamExternalResourceVerificationTokens
+      ses GetEmailIdentity GetIdentityDkimAttributes GetIdentityVerificationAttributes; wafv2 ListAPIKeys`,
+    ],
+    [
+      "Names, email addresses and notes of accounts and groups, which identify the account and team of a resource.",
+      `account GetAccountInformation; acm DescribeAcmeAccount ListAcmeAccounts
+      billing GetBillingView ListBillingViews
+      budgets DescribeBudgetAction DescribeBudgetActionHistories DescribeBudgetActionsForAccount
+      budgets DescribeBudgetActionsForBudget; guardduty GetMembers ListMembers
+      identitystore DescribeGroup ListGroups
+      organizations DescribeAccount DescribeCreateAccountStatus DescribeHandshake DescribeOrganization
+      organizations DescribeResponsibilityTransfer ListAccounts ListAccountsForParent
+      organizations ListAccountsWithInvalidEffectivePolicy ListCreateAccountStatus ListDelegatedAdministrators
+      organizations ListHandshakesForAccount ListHandshakesForOrganization ListInboundResponsibilityTransfers
+      organizations ListOutboundResponsibilityTransfers; redshift-serverless GetNamespace ListNamespaces
+      ses GetAccount; sns ListOriginationNumbers
+      trustedadvisor GetOrganizationRecommendation GetRecommendation ListOrganizationRecommendationAccounts`,
+    ],
+    [
+      "Addresses, sites, tags, descriptions and filters of resources: the content of an inventory.",
+      `athena GetWorkGroup
+      backup DescribeBackupAccessPoint GetBackupPlan GetBackupPlanFromJSON GetBackupPlanFromTemplate
+      backup ListBackupAccessPoints ListBackupAccessPointsByRecoveryPoint ListBackupAccessPointsByResource
+      backup ListTags; directconnect DescribeConnectionLoa DescribeInterconnectLoa DescribeLoa
+      dms DescribeDataMigrations; es DescribeDomainChangeProgress; glue GetCatalog GetCatalogs
+      guardduty GetFindings; kafka DescribeConfigurationRevision; neptune-graph GetGraphSummary
+      networkmanager GetDevices GetNetworkResources GetRouteAnalysis GetSites; pipes ListTagsForResource
+      resource-explorer-2 BatchGetView GetIndex GetManagedView GetResourceExplorerSetup GetServiceView GetView
+      resource-explorer-2 ListTagsForResource
+      ssm DescribeInstanceAssociationsStatus DescribeInstanceInformation DescribeInstancePatchStates
+      ssm DescribeInstancePatchStatesForPatchGroup DescribeInstanceProperties DescribeMaintenanceWindowTargets
+      ssm DescribeMaintenanceWindows DescribePatchProperties DescribeSessions GetInventory GetMaintenanceWindow
+      ssm GetOpsSummary ListDocumentMetadataHistory ListNodes; states DescribeStateMachineAlias
+      transfer DescribeAgreement`,
+    ],
+    [
+      "References to environments, templates and definitions by name, without their content.",
+      `application-signals GetInstrumentationConfiguration GetInstrumentationConfigurationStatus
+      application-signals ListInstrumentationConfigurations
+      backup DescribeReportJob DescribeReportPlan ListReportJobs ListReportPlans; batch DescribeJobQueues ListJobs
+      codedeploy BatchGetApplicationRevisions BatchGetDeploymentGroups BatchGetDeployments GetApplicationRevision
+      codedeploy GetDeployment GetDeploymentGroup ListApplicationRevisions
+      cognito-idp DescribeUserPool ListUserPools; ecs DescribeServiceRevisions DescribeServices DescribeTaskSets
+      elasticbeanstalk DescribeApplications DescribeEnvironments; es DescribeDomainHealth; kafka DescribeChannel
+      kinesis DescribeChannel; oam GetLink`,
+    ],
+    [
+      "Policies, rules and queries: who can do what, and what a rule or query evaluates.",
+      `access-analyzer GetAccessPreview; appconfig GetConfigurationProfile; cloudformation GetStackPolicy
+      cloudtrail GetDashboard; cloudwatch DescribeInsightRules GetDashboard GetOmniDashboard GetView
+      config DescribeConfigRules GetCustomRulePolicy GetOrganizationCustomRulePolicy
+      ecr GetLifecyclePolicy GetLifecyclePolicyPreview GetRegistryPolicy GetRepositoryPolicy
+      iam GetAccountProperties GetHumanReadableSummary GetRoleTemplateVersion
+      observabilityadmin GetTelemetryPipeline
+      organizations DescribeEffectivePolicy DescribePolicy DescribeResourcePolicy
+      pi GetPerformanceAnalysisReport ListPerformanceAnalysisReportRecommendations; ssm DescribeParameters`,
+    ],
+    [
+      "Stack outputs and events, overrides, arguments and query texts of one run. No other read returns why a stack, task, job or query failed. NoEcho parameters are masked.",
+      `athena BatchGetQueryExecution GetQueryExecution
+      cloudformation DescribeEvents DescribeStackEvents DescribeStacks; ecs DescribeTasks
+      glue GetJobRun GetJobRuns; s3 DescribeJob`,
+    ],
+    [
+      "Custom headers, match strings, inputs and parameters of targets and rules. Without them, no blocked request or failed delivery can be explained.",
+      `cloudfront GetDistribution GetDistributionConfig ListDistributions ListDistributionsByAnycastIpListId
+      cloudfront ListDistributionsByConnectionFunction ListDistributionsByConnectionMode
+      cloudfront ListDistributionsByRealtimeLogConfig ListDistributionsByTrustStore ListDistributionsByWebACLId
+      elasticloadbalancing DescribeRules; events DescribeEventSource DescribeSubscriber ListTargetsByRule
+      firehose DescribeDeliveryStream; pipes DescribePipe; rds DescribeDBProxyTargetGroups
+      route53 GetHealthCheck ListHealthChecks; s3 GetAccessPointConfigurationForObjectLambda
+      sagemaker DescribeEndpoint DescribeEndpointConfig; scheduler GetSchedule; transfer DescribeConnector
+      wafv2 GetManagedRuleSet GetRegexPatternSet GetRuleGroup GetWebACL GetWebACLForResource`,
+    ],
+    [
+      "Definition of a state machine. Without it, no failed execution can be explained. Inputs and outputs are denied.",
+      `states DescribeStateMachine DescribeStateMachineForExecution`,
+    ],
+    [
+      "Log events, database logs, slow statements, traces and audit events: the content of an investigation. iam.logContents: deny denies them. A data protection policy masks values in log groups.",
+      `cloudtrail GetQueryResults LookupEvents; cloudwatch GetRecords
+      logs FilterLogEvents GetLogEvents GetLogRecord GetQueryResults ListAnomalies
+      pi DescribeDimensionKeys GetDimensionKeyDetails; rds DownloadDBLogFilePortion; xray BatchGetTraces`,
+    ],
+    [
+      "Resources as Cloud Control API returns them. It reads them with the permissions of the caller, so the denials of the resource's own reads apply.",
+      `cloudformation GetResource ListResources`,
+    ],
+    [
+      "Messages of support cases, which the group exists for. Attachments are denied.",
+      `support DescribeCases DescribeCommunications`,
+    ],
+  ] as const
+).map(([reason, actions]) => ({ reason, actions: actionList(actions) }));

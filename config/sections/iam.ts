@@ -1,4 +1,4 @@
-import { groupIds } from "../../policies/groups.js";
+import { disableableIds, groupIds, optionalGroupIds } from "../../policies/groups.js";
 import { sensitivePatterns } from "../../policies/sensitiveReads.js";
 import { doc, filePath, flag, integer, line, object, oneOf, set, text, textMap } from "../fields.js";
 import { limits, partitionOf, rules } from "../limits.js";
@@ -63,8 +63,13 @@ export const iamSchema = object({
   ),
   disabledPolicyGroups: doc(
     set(text(line), "names of service groups").default([]),
-    "Service groups of the default policy to leave out (docs/permissions.md lists them).",
+    "Service groups and billed calls of the default policy to omit. See docs/permissions.md.",
     ["cost"],
+  ),
+  additionalPolicyGroups: doc(
+    set(text(line), "names of optional service groups").default([]),
+    `Optional service groups to add: ${optionalGroupIds.map((id) => `\`${id}\``).join(", ")}. The permissions become managed policies.`,
+    ["ses"],
   ),
   additionalActions: doc(
     set(text(rules.iamAction), "IAM actions").default([]),
@@ -114,21 +119,25 @@ export const iamRules: readonly Rule[] = [
     },
   },
   {
-    says: "`disabledPolicyGroups` and `additionalActions` are rejected beside `policyFile`.",
+    says: "`disabledPolicyGroups`, `additionalPolicyGroups` and `additionalActions` are rejected with `policyFile`.",
     check: ({ iam }, problems) => {
       if (iam.policyFile === undefined) return;
-      for (const key of ["disabledPolicyGroups", "additionalActions"] as const) {
+      for (const key of ["disabledPolicyGroups", "additionalPolicyGroups", "additionalActions"] as const) {
         if (iam[key].length === 0) continue;
         problems.add(["iam", key], iam[key], "nothing here, because iam.policyFile replaces the default policy");
       }
     },
   },
   {
-    says: "`disabledPolicyGroups` name groups of docs/permissions.md, and not all of them.",
-    check: ({ iam: { disabledPolicyGroups: disabled } }, problems) => {
-      for (const [index, group] of disabled.entries()) {
-        const path = ["iam", "disabledPolicyGroups", index];
-        exists(problems, path, group, groupIds, "a service group of the default policy");
+    says: "`disabledPolicyGroups` and `additionalPolicyGroups` name groups of docs/permissions.md. At least one default group must stay enabled.",
+    check: ({ iam }, problems) => {
+      const disabled = iam.disabledPolicyGroups;
+      const lists = [
+        ["disabledPolicyGroups", disableableIds, "a service group of the default policy"],
+        ["additionalPolicyGroups", optionalGroupIds, "an optional service group"],
+      ] as const;
+      for (const [key, ids, what] of lists) {
+        for (const [index, group] of iam[key].entries()) exists(problems, ["iam", key, index], group, ids, what);
       }
       if (groupIds.every((id) => disabled.includes(id))) {
         problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that stays enabled");

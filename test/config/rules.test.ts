@@ -40,8 +40,18 @@ const cases: Record<string, readonly Case[]> = {
   ],
   iam: [
     ["prod", { "iam.tags.Team": "x" }, "iam.tags.Team"],
-    ["dev", { "iam.policyFile": "x.json", "iam.disabledPolicyGroups": ["cost"] }, "iam.disabledPolicyGroups"],
-    ["dev", { "iam.disabledPolicyGroups": ["none"] }, "iam.disabledPolicyGroups[0]"],
+    [
+      "dev",
+      { "iam.policyFile": "x.json", "iam.disabledPolicyGroups": ["cost"], "iam.additionalPolicyGroups": ["ses"] },
+      "iam.disabledPolicyGroups",
+      "iam.additionalPolicyGroups",
+    ],
+    [
+      "dev",
+      { "iam.disabledPolicyGroups": ["ses"], "iam.additionalPolicyGroups": ["cost"] },
+      "iam.disabledPolicyGroups[0]",
+      "iam.additionalPolicyGroups[0]",
+    ],
     ["dev", { "iam.sensitiveReadsExcept": ["ec2:RunInstances"] }, "iam.sensitiveReadsExcept[0]"],
     ["dev", { "iam.allowedRegions": ["cn-north-1", "eu-west-1"] }, "iam.allowedRegions[0]", "iam.allowedRegions"],
     ["dev", { "iam.permissionsBoundary": "MCPReadOnlyPolicy" }, "iam.permissionsBoundary"],

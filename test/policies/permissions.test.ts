@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { groupIds, groups } from "../../policies/groups.js";
+import { billedCalls, groupIds, groups, optionalGroupIds, optionalGroups } from "../../policies/groups.js";
 import { matchesAction } from "../../policies/match.js";
 import { PolicyShapeError } from "../../policies/parse.js";
 import {
+  homeRegionActions,
   logContentActions,
   type PermissionOptions,
   PolicySizeError,
+  perimeterActions,
   permissionPolicies,
 } from "../../policies/permissions.js";
 import { sensitivePatterns, sensitiveReads } from "../../policies/sensitiveReads.js";
@@ -43,6 +45,41 @@ describe("permissionPolicies", () => {
     expect(documents(options).map(minify)).toEqual(documents(options).map(minify));
   });
 
+  test.each(optionalGroups)(
+    "adds the optional group $id in managed policies, and nothing else",
+    ({ id, sid, actions }) => {
+      const { placement, policies } = plan({ groups: { additional: [id] }, dataPerimeter: true });
+      expect(placement).toBe("managed");
+      const statements = policies.flatMap(({ document }) => document.Statement);
+      expect(statements.filter(({ Sid }) => Sid === sid).map(({ Action }) => Action)).toEqual([actions]);
+      const others = optionalGroups.map((group) => group.sid).filter((other) => other !== sid);
+      expect(statements.filter(({ Sid }) => others.includes(Sid!))).toEqual([]);
+      expect(documents().flatMap(sids)).not.toContain(sid);
+    },
+  );
+
+  test("fits every optional group in the managed policies of a role", () => {
+    const { placement, policies } = plan({ groups: { additional: optionalGroupIds }, dataPerimeter: true });
+    expect(placement).toBe("managed");
+    expect(policies.length).toBeLessThanOrEqual(4);
+  });
+
+  test.each(billedCalls)(
+    "omits the billed calls $id, or all of them with the group $group",
+    ({ id, group, actions }) => {
+      const allowed = (disabled: string[]) =>
+        actions.filter(
+          (action) =>
+            evaluate(documents({ groups: { disabled } }), { action: action.replace("*", "X") }).decision === "allowed",
+        );
+      expect(allowed([])).toEqual(actions);
+      expect(allowed([id])).toEqual([]);
+      expect(allowed([group])).toEqual([]);
+      const others = billedCalls.map((calls) => calls.id).filter((other) => other !== id);
+      expect(allowed(others)).toEqual(actions);
+    },
+  );
+
   test.each(groupIds)("leaves out the group %s when it is disabled, and nothing else", (id) => {
     const actionsOf = (disabled: string[]) =>
       listOf(documents({ groups: { disabled } })[0]!.Statement.find(({ Sid }) => Sid === "ReadOnly")?.Action);
@@ -52,9 +89,10 @@ describe("permissionPolicies", () => {
   });
 
   test("describes every group in one sentence, under its own id and Sid", () => {
-    expect(new Set(groups.map(({ id }) => id)).size).toBe(groups.length);
-    expect(new Set(groups.map(({ sid }) => sid)).size).toBe(groups.length);
-    for (const { id, sid, description } of groups) {
+    const all = [...groups, ...optionalGroups];
+    expect(new Set([...all, ...billedCalls].map(({ id }) => id)).size).toBe(all.length + billedCalls.length);
+    expect(new Set(all.map(({ sid }) => sid)).size).toBe(all.length);
+    for (const { id, sid, description } of [...groups, ...optionalGroups]) {
       expect(id).toMatch(/^[a-z]+$/);
       expect(sid).toMatch(/^[A-Za-z0-9]+$/);
       expect(description).toMatch(/^[A-Z][^.]*\.$/);
@@ -67,12 +105,35 @@ describe("permissionPolicies", () => {
       (resources === undefined ? actions : []).map((pattern) => pattern.replaceAll("*", "X")),
     );
 
-    test.each(examples)("%s stays denied when somebody attaches a policy that allows everything", (action) => {
+    test.each(examples)("%s stays denied when a policy that allows everything is attached", (action) => {
       expect(evaluate([...documents(), attached], { action })).toMatchObject({
         decision: "explicitDeny",
         sid: "DenySensitiveReads",
       });
       expect(evaluate([...documents({ sensitiveReads: "allow" }), attached], { action }).decision).toBe("allowed");
+    });
+
+    test.each([
+      "codeartifact:GetAuthorizationToken",
+      "codecommit:GitPull",
+      "cognito-identity:GetCredentialsForIdentity",
+      "cognito-identity:GetOpenIdToken",
+      "connect:GetFederationToken",
+      "datazone:GetEnvironmentCredentials",
+      "dsql:DbConnectAdmin",
+      "ecr-public:GetAuthorizationToken",
+      "rds-db:connect",
+      "redshift-serverless:GetIdentityCenterAuthToken",
+      "sts:AssumeRole",
+      "sts:AssumeRoleWithSAML",
+      "sts:AssumeRoot",
+      "sts:GetFederationToken",
+      "sts:GetServiceBearerToken",
+      "sts:GetSessionToken",
+      "storagegateway:DescribeChapCredentials",
+    ])("%s is denied without exclusivePolicies, whatever policy is attached to the role", (action) => {
+      for (const groupOptions of [{}, { additional: optionalGroupIds }])
+        expect(evaluate([...documents({ groups: groupOptions }), attached], { action }).sid).toBe("DenySensitiveReads");
     });
 
     test.each(["aws", "aws-cn", "aws-us-gov"])(
@@ -132,11 +193,40 @@ describe("permissionPolicies", () => {
       "health:DescribeEvents",
       "cloudtrail:LookupEvents",
       "organizations:ListAccounts",
-    ])("leaves %s alone, which is global", (action) => {
+    ])("does not deny %s, which is global", (action) => {
       expect(decide(action, "us-east-1")).toBe("allowed");
     });
 
-    test("is not there when every region is allowed", () => {
+    test.each([
+      "tag:GetResources",
+      "servicequotas:ListServiceQuotas",
+      "compute-optimizer:GetEC2InstanceRecommendations",
+      "s3:GetMultiRegionAccessPoint",
+      "s3:ListMultiRegionAccessPoints",
+      "s3:DescribeMultiRegionAccessPointOperation",
+    ])("allows %s in the home regions of global resources too, and not in further regions", (action) => {
+      expect(homeRegionActions.some((pattern) => matchesAction(pattern, action))).toBe(true);
+      for (const region of ["eu-west-1", "us-east-1", "us-west-2"])
+        expect(decide(action, region), region).toBe("allowed");
+      expect(decide(action, "ap-south-1")).toBe("explicitDeny");
+      expect(decide(action, "ap-south-1", [replacement({ Effect: "Allow", Action: "*", Resource: "*" })])).toBe(
+        "explicitDeny",
+      );
+    });
+
+    test.each([
+      ["aws-cn", "cn-north-1", "cn-northwest-1"],
+      ["aws-us-gov", "us-gov-east-1", "us-gov-west-1"],
+    ])("uses the home regions of %s", (partition, allowed, home) => {
+      const own = documents({ partition, allowedRegions: [allowed] });
+      const decideIn = (action: string, region: string) =>
+        evaluate(own, { action, context: { "aws:RequestedRegion": region } }).decision;
+      expect(decideIn("tag:GetResources", home)).toBe("allowed");
+      expect(decideIn("tag:GetResources", "us-east-1")).toBe("explicitDeny");
+      expect(decideIn("ec2:DescribeInstances", home)).toBe("explicitDeny");
+    });
+
+    test("adds no statement when every region is allowed", () => {
       expect(documents().flatMap(sids)).not.toContain("DenyOtherRegions");
       expect(documents({ allowedRegions: [] }).flatMap(sids)).not.toContain("DenyOtherRegions");
     });
@@ -148,16 +238,39 @@ describe("permissionPolicies", () => {
     const own = { "aws:PrincipalAccount": "111111111111", "aws:ResourceAccount": "111111111111" };
     const foreign = { ...own, "aws:ResourceAccount": "222222222222" };
 
-    test.each(["s3:ListBucket", "sqs:GetQueueAttributes", "sns:GetTopicAttributes"])(
-      "denies %s on a resource of another account only",
-      (action) => {
-        expect(decide(action, own).decision).toBe("allowed");
-        expect(decide(action, foreign)).toEqual({ decision: "explicitDeny", sid: "DenyOtherAccounts" });
-        expect(decide(action, foreign, { dataPerimeter: false }).decision).toBe("allowed");
-      },
-    );
+    const reads = [
+      "dynamodb:DescribeTable",
+      "ecr:DescribeImages",
+      "kinesis:DescribeStream",
+      "kms:DescribeKey",
+      "kms:GetPublicKey",
+      "kms:ListGrants",
+      "lambda:GetPolicy",
+      "s3:ListBucket",
+      "secretsmanager:DescribeSecret",
+      "sns:GetTopicAttributes",
+      "sqs:GetQueueAttributes",
+    ];
 
-    test("leaves alone calls without a resource", () => {
+    test("covers each service that it lists", () => {
+      for (const pattern of perimeterActions)
+        expect(
+          reads.some((action) => matchesAction(pattern, action)),
+          pattern,
+        ).toBe(true);
+    });
+
+    test.each(["logs:StartQuery", "events:DescribeRule", "cloudwatch:GetMetricData"])("does not cover %s", (action) => {
+      expect(decide(action, foreign).decision).toBe("allowed");
+    });
+
+    test.each(reads)("denies %s on a resource of another account only", (action) => {
+      expect(decide(action, own).decision).toBe("allowed");
+      expect(decide(action, foreign)).toEqual({ decision: "explicitDeny", sid: "DenyOtherAccounts" });
+      expect(decide(action, foreign, { dataPerimeter: false }).decision).toBe("allowed");
+    });
+
+    test("does not deny calls without a resource", () => {
       expect(decide("s3:ListAllMyBuckets", { "aws:PrincipalAccount": "111111111111" }).decision).toBe("allowed");
     });
 
@@ -198,13 +311,13 @@ describe("permissionPolicies", () => {
       }
     });
 
-    test("says which statement is too large for any policy", () => {
+    test("names the statement that exceeds a managed policy", () => {
       const run = () => plan({ additionalActions: many(200, "A") });
       expect(run).toThrow(PolicySizeError);
       expect(run).toThrow(/statement "AdditionalActions" alone has \d+ characters, a managed policy holds 6144/);
     });
 
-    test("says when the policies are too many for a role", () => {
+    test("reports more policies than a role can have", () => {
       const statements = Array.from(
         { length: 11 },
         (_, n): Statement => ({
@@ -220,7 +333,7 @@ describe("permissionPolicies", () => {
     });
   });
 
-  test("takes a replacement as it is, one statement or several, and refuses what is no policy", () => {
+  test("uses a replacement unchanged, with one statement or several, and rejects what is not a policy", () => {
     const single = { Version: "2012-10-17", Statement: { Effect: "Allow", Action: "ec2:Describe*", Resource: "*" } };
     expect(documents({ replacement: single as unknown as PolicyDocument, sensitiveReads: "allow" })).toEqual([
       { Version: "2012-10-17", Statement: [single.Statement] },
@@ -233,7 +346,7 @@ describe("evaluate", () => {
   const allow = (Action: string[], extra: Partial<Statement> = {}) =>
     replacement({ Sid: "A", Effect: "Allow", Action, Resource: "*", ...extra });
 
-  test("lets an explicit Deny win, and denies what nobody allows", () => {
+  test("lets an explicit Deny override an Allow, and denies by default", () => {
     const deny = replacement({ Sid: "D", Effect: "Deny", Action: "ec2:*", Resource: "*" });
     expect(evaluate([allow(["ec2:Describe*"])], { action: "ec2:DescribeVpcs" })).toEqual({
       decision: "allowed",
@@ -258,7 +371,7 @@ describe("evaluate", () => {
     expect(evaluate([allow(["s3:Get*"])], { action: "xs3:GetObject" }).decision).toBe("implicitDeny");
   });
 
-  test("honours NotAction and NotResource", () => {
+  test("supports NotAction and NotResource", () => {
     const document = replacement({ Effect: "Deny", NotAction: "iam:*", NotResource: "arn:aws:s3:::open/*" });
     const decide = (action: string, resource: string) => evaluate([document], { action, resource }).decision;
     expect(decide("s3:GetObject", "arn:aws:s3:::shut/a")).toBe("explicitDeny");
@@ -284,7 +397,7 @@ describe("evaluate", () => {
     );
   });
 
-  test("refuses to guess", () => {
+  test("rejects unsupported operators and variables", () => {
     const numeric = allow(["ec2:*"], { Condition: { NumericLessThan: { "s3:max-keys": "10" } } });
     expect(() => evaluate([numeric], { action: "ec2:DescribeVpcs" })).toThrow("NumericLessThan");
     const variable = allow(["s3:*"], { Resource: "arn:aws:s3:::bucket/${aws:username}" });

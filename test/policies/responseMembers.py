@@ -1,8 +1,8 @@
 """Prints {"prefix:Operation": [member paths]} for every operation in botocore's service models whose response has a
 member that is marked sensitive, or whose name says that it carries secrets, code or data.
 
-Only members that hold text count: numbers, times, booleans and enumerations hold none. Pagination tokens and names that
-end in Arn, Id and the like identify something and carry nothing.
+Only members that contain text count, not numbers, times, booleans and enumerations. Pagination tokens, and names that end
+in Arn, Id or similar, identify something and contain no data.
 """
 
 import gzip
@@ -15,7 +15,8 @@ import botocore
 
 WORDS = re.compile(
     r"environment|template|argument|script(?!ion)|user.?data|output|token|password|secret|certificate|credential"
-    r"|privatekey|apikey|(?<!de)definition$|policytext",
+    r"|privatekey|apikey|(?<!de)definition$|policytext|pre-?signed|signed.?url|provider.?details"
+    r"|payload|body$|content$|properties$|resource(model|configuration)$|^input$|executionparameters|search.?string",
     re.I,
 )
 HARMLESS = re.compile(
@@ -62,6 +63,9 @@ def one(shapes, member, reference, seen, path):
         yield from members(shapes, reference["shape"], seen, path)
 
 
+# Services whose IAM prefix is not part of their service model.
+IAM_PREFIXES = {"cloudcontrol": "cloudformation", "resourcegroupstaggingapi": "tag", "s3control": "s3"}
+
 found = {}
 for service in sorted((Path(botocore.__file__).parent / "data").iterdir()):
     models = sorted(service.glob("*/service-2.json.gz"))
@@ -70,8 +74,11 @@ for service in sorted((Path(botocore.__file__).parent / "data").iterdir()):
     model = json.loads(gzip.decompress(models[-1].read_bytes()))
     metadata = model["metadata"]
     prefixes = {metadata.get("signingName", metadata["endpointPrefix"]), metadata["endpointPrefix"], service.name}
+    prefixes.add(IAM_PREFIXES.get(service.name, service.name))
     for operation, details in model["operations"].items():
         paths = sorted(set(members(model["shapes"], details["output"]["shape"], frozenset(), ""))) if "output" in details else []
+        # Services of several API versions share a prefix: `ses` is SES, SES v2 and Mail Manager.
         for prefix in prefixes:
-            found.setdefault(f"{prefix}:{operation}", paths)
-json.dump({"version": botocore.__version__, "operations": found}, sys.stdout)
+            found.setdefault(f"{prefix}:{operation}", set()).update(paths)
+operations = {action: sorted(paths) for action, paths in found.items()}
+json.dump({"version": botocore.__version__, "operations": operations}, sys.stdout)
