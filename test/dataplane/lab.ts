@@ -9,6 +9,7 @@ import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { type Progress, toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
+import { projectDir } from "../../scripts/emulation/install.js";
 import type { McpEndpoint } from "../../scripts/emulation/mcpClient.js";
 import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
 import { ensurePython } from "../../scripts/emulation/python.js";
@@ -20,6 +21,8 @@ export type Transport = McpEndpoint["transport"];
 
 const ACCOUNTS = ["111111111111", "222222222222", "333333333333"];
 const ROLE = "HolmesReadOnly";
+/** As in the image. */
+const nodeOptions = /NODE_OPTIONS="(.+?)"/.exec(readFileSync(path.join(projectDir, "image/Dockerfile"), "utf8"))![1]!;
 const SUBJECT = { namespace: "holmes", serviceAccount: "aws-api-mcp-sa" };
 
 /** A call whose right answer nobody else can get: account and session name are this mark's alone. */
@@ -115,6 +118,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
     await mkdir(temporary);
     return {
       PATH: process.env.PATH ?? "",
+      NODE_OPTIONS: nodeOptions,
       HOME: home,
       TMPDIR: temporary,
       AWS_CONFIG_FILE: configFile,
