@@ -1,7 +1,6 @@
 /** Asks HolmesGPT about a scenario; without a model, shows what the model would read. */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Table from "cli-table3";
 import { UserError } from "../common/errors.js";
 import type { Load } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
@@ -10,8 +9,9 @@ import { readStackFile } from "../common/stackFile.js";
 import type { Paint } from "../common/terminal.js";
 import { callTool } from "../emulation/mcpClient.js";
 import { ensureHolmes } from "../emulation/python.js";
-import { readScenario, type Scenario } from "./scenario.js";
-import { holmesOutputs, type Scenes, startScenes, withLocalAddress } from "./scenes.js";
+import { contains, factsOf, judge, type Result, withoutCommands } from "./judge.js";
+import { readScenario, type Scenario, scenarioNames, scenariosFolder } from "./scenario.js";
+import { evaluationToolsets, holmesOutputs, type Scenes, startScenes, withLocalAddress } from "./scenes.js";
 
 export interface AskOptions {
   readonly stack: string;
@@ -21,6 +21,8 @@ export interface AskOptions {
   readonly question?: string | undefined;
   /** Environment of Holmes. A model is configured if it has MODEL or OPENAI_API_KEY. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Show the results of the calls. Default: only the expected facts in them. */
+  readonly full?: boolean | undefined;
   readonly show: (text: string) => void;
   readonly paint: Paint;
   /** As for `evaluate`. */
@@ -45,9 +47,9 @@ export async function ask(folder: string, options: AskOptions): Promise<boolean>
   const processes = new Processes();
   try {
     const scenes = await startScenes(processes, stack, config, [scenario], load);
-    show(`${paint("bold", "Question:")} ${question ?? scenario.user_prompt}`);
+    show(`${paint("bold", "Question:")} ${question ?? scenario.user_prompt}\n`);
     if (hasModel) return await askHolmes(processes, scenes, question ?? scenario.user_prompt, environment, show);
-    return await play(scenes, scenario, show, paint);
+    return await play(scenes, scenario, options);
   } finally {
     await processes.stopAll();
   }
@@ -80,36 +82,64 @@ async function askHolmes(
   return (await holmes.exited) === 0;
 }
 
-/** Makes the calls of the scenario as Holmes would, and shows their results. */
-async function play(
-  { chain, commands }: Scenes,
-  scenario: Scenario,
-  show: AskOptions["show"],
-  paint: Paint,
-): Promise<boolean> {
-  const table = new Table({
-    head: ["call", "characters", "ms", "result"],
-    colWidths: [Math.max(40, (process.stdout.columns ?? 120) - 50)],
-    wordWrap: true,
-    style: { head: [], border: [] },
-  });
-  const texts: string[] = [];
-  let right = true;
-  for (const [index, command] of commands.get(scenario.name)!.entries()) {
+/** Makes the calls of the scenario as Holmes would, and shows what the model would read. */
+async function play({ chain, commands, facts }: Scenes, scenario: Scenario, options: AskOptions): Promise<boolean> {
+  const { show, paint, full } = options;
+  const expected = scenario.expected_output.flatMap(factsOf);
+  const results: Result[] = [];
+  show(`No model is configured. These are the calls of scenario ${scenario.name}:`);
+  for (const command of commands.get(scenario.name)!) {
     const start = performance.now();
     const { text, isError } = await callTool(chain.endpoint, "call_aws", { cli_command: command });
-    const lines = [command].flat();
-    const { error } = scenario.calls[index]!;
-    const expected = error !== undefined && [error].flat().every((entry) => entry !== null);
-    right &&= isError === expected;
-    const result = isError ? paint(expected ? "yellow" : "red", "error") : paint("green", "success");
-    table.push([lines.join("\n"), String(text.length), String(Math.round(performance.now() - start)), result]);
-    texts.push(`${lines.map((line) => paint("bold", `$ ${line}`)).join("\n")}\n${text}`);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const result: Result = { command, text, isError };
+    const arrived = expected.filter((fact) => contains(withoutCommands(result), fact));
+    const status = isError ? paint("yellow", "error") : paint("green", "success");
+    show(
+      `\n${[command]
+        .flat()
+        .map((line) => paint("bold", `$ ${line}`))
+        .join("\n")}`,
+    );
+    show(`  ${status}, ${text.length} characters, ${seconds} s${arrived.length > 0 ? `: ${arrived.join(", ")}` : ""}`);
+    if (full) show(text);
+    results.push(result);
   }
+  const problems = judge(scenario, facts.get(scenario.name)!, results);
+  const missing = (line: string) => factsOf(line).some((fact) => problems.includes(`missing fact: ${fact}`));
+  show("\nA correct answer contains:");
+  for (const line of scenario.expected_output) {
+    show(`  ${missing(line) ? paint("red", "✗") : paint("green", "✓")} ${line.replaceAll("`", "")}`);
+  }
+  for (const problem of problems) show(paint("red", `✗ ${problem}`));
+  const characters = results.reduce((sum, { text }) => sum + text.length, 0);
   show(
-    `\nNo model is configured (MODEL, OPENAI_API_KEY). The calls of scenario ${scenario.name}:\n${table.toString()}`,
+    `\nThe model reads ${characters} characters${full ? "" : " (--full shows them)"}. To ask HolmesGPT itself, set MODEL and the key of its provider.`,
   );
-  show(`\nWhat the model reads:\n\n${texts.join("\n\n")}`);
-  show(`\nExpected answer:\n${scenario.expected_output.map((line) => `- ${line}`).join("\n")}`);
-  return right;
+  return problems.length === 0;
+}
+
+/**
+ * Builds all scenarios and writes the `toolsets.yaml` of Holmes' own evaluations into each scenario's folder. The server
+ * runs until `stopped` resolves, and the files are removed.
+ */
+export async function serve(
+  folder: string,
+  { stack, show, load }: Pick<AskOptions, "stack" | "show" | "load">,
+  stopped: Promise<unknown> = new Promise(() => {}),
+): Promise<void> {
+  const processes = new Processes();
+  try {
+    const scenarios = scenarioNames().map(readScenario);
+    const { chain } = await startScenes(processes, stack, readStackFile(folder, stack), scenarios, load);
+    for (const { name } of scenarios) {
+      const file = join(scenariosFolder, name, "toolsets.yaml");
+      processes.onStop(() => rmSync(file, { force: true }));
+      writeFileSync(file, evaluationToolsets(chain), { mode: 0o600 });
+    }
+    show(`${scenarios.length} scenarios at ${chain.endpoint.url}. Run HolmesGPT's evaluations now. Stop with Ctrl-C.`);
+    await stopped;
+  } finally {
+    await processes.stopAll();
+  }
 }

@@ -7,6 +7,8 @@ import { scenarioNames } from "./scenario.js";
 interface Options {
   readonly stack: string;
   readonly scenario: string;
+  readonly full?: boolean;
+  readonly serve?: boolean;
 }
 
 await run<Options>(
@@ -19,14 +21,21 @@ await run<Options>(
   })
     .addArgument(new Argument("[question]", "default: the question of the scenario").argParser(text))
     .addOption(new Option("--scenario <name>", "what happened").choices(scenarioNames()).default("load-balancer"))
+    .option("--full", "without a model: show the results of the calls")
+    .addOption(
+      new Option("--serve", "build every scenario for HolmesGPT's own evaluations, until Ctrl-C").conflicts("scenario"),
+    )
     .addOption(stackOption("dev")),
   async (options, question) => {
     process.chdir(projectFolder);
-    const { ask } = await import("./ask.js");
+    const { ask, serve } = await import("./ask.js");
     const show = (output: string) => process.stdout.write(`${output}\n`);
+    if (options.serve) {
+      await serve(projectFolder, { ...options, show });
+      return 0;
+    }
     const environment = process.env;
-    return (await ask(projectFolder, { ...options, question, environment, show, paint: painter(process.stdout) }))
-      ? 0
-      : 1;
+    const paint = painter(process.stdout);
+    return (await ask(projectFolder, { ...options, question, environment, show, paint })) ? 0 : 1;
   },
 );

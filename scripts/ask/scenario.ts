@@ -13,25 +13,30 @@ import { ensureMoto } from "../emulation/python.js";
 export interface Scenario {
   readonly name: string;
   readonly user_prompt: string;
-  /** Facts of a right answer. What stands in backticks has to arrive in what the model reads. */
+  /** Facts of a correct answer. The model must receive each text in backticks. */
   readonly expected_output: readonly string[];
   readonly tags: readonly string[];
-  /** Calls in the emulated AWS: name, account, `service.method` of boto3, arguments; `${name.Path.0}` refers back. */
-  readonly scene: readonly (readonly [string, Place, string, Record<string, unknown>])[];
-  /** What moto lacks, answered in front of it. */
+  /** Shell command that HolmesGPT's evaluations run before the question. */
+  readonly before_test: string;
+  /**
+   * Steps that create the resources: name, account (`both`, or with `:region`), `service.method` of boto3, arguments.
+   * `${name.Path.0}` is a result of an earlier step in the same account.
+   */
+  readonly scene: readonly (readonly [string, string, string, Record<string, unknown>])[];
+  /** Responses of APIs that moto does not implement. */
   readonly recorded?: readonly Recorded[];
   /** AWS CLI commands. A list is one batch call. */
   readonly calls: readonly Call[];
 }
 
-/** The account of the fault, and one like it without the fault: the first and the second target account of the stack. */
+/** The account with the fault, and an account with the same resources without it: the first two target accounts. */
 export type Place = "cause" | "twin";
 
 export interface Recorded {
   readonly account: Place;
   /** IAM action: `ce:GetCostAndUsage`. */
   readonly action: string;
-  /** Object: a JSON answer. Text: XML. */
+  /** An object is returned as JSON, a text as XML. Can contain facts, as commands do. */
   readonly answer: unknown;
 }
 
@@ -70,10 +75,10 @@ export function places({ targetAccounts }: Pick<Settings, "targetAccounts">): Re
   return { cause, twin };
 }
 
-/** Facts of a scene: what each step returned, by its name. */
-export type Facts = Readonly<Record<string, unknown>>;
+/** Facts of a scene, by account: profile, id, region, and the result of each step by its name. */
+export type Facts = Readonly<Record<Place | "unavailable", Readonly<Record<string, unknown>>>>;
 
-/** Performs the steps of all scenarios. @throws UserError when one fails */
+/** Performs the steps of all scenarios. @throws UserError when a step fails */
 export async function buildScenes(
   awsUrl: string,
   accounts: Readonly<Record<string, AccountPlace>>,
@@ -91,11 +96,20 @@ export async function buildScenes(
   return new Map(Object.entries(JSON.parse(child.output())));
 }
 
-/** Replaces `${name.Path.0}` by the scene's facts. */
+/** Replaces `${cause.profile}` by a fact of that account, and `${name.Path.0}` by a fact of the account with the fault. */
 export function fill(text: string, facts: Facts): string {
+  const find = (from: unknown, path: readonly string[]) =>
+    path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], from);
   return text.replace(/\$\{([\w.]+)\}/g, (_, path: string) => {
-    const value = path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], facts);
+    const keys = path.split(".");
+    const value = find(facts, keys) ?? find(facts.cause, keys) ?? find(facts.twin, keys);
     if (value === undefined) throw new Error(`no fact "${path}"`);
     return String(value);
   });
 }
+
+/** The commands of a scenario's calls; a list is one batch call. */
+export const commandsOf = ({ calls }: Pick<Scenario, "calls">, facts: Facts): (string | string[])[] =>
+  calls.map(({ command }) =>
+    typeof command === "string" ? fill(command, facts) : command.map((line) => fill(line, facts)),
+  );

@@ -1,4 +1,4 @@
-"""Builds scenes in the emulated AWS: {url, accounts, scenes} on stdin, what each step returned on stdout."""
+"""Builds scenes in the emulated AWS: {url, accounts, scenes} on stdin, the facts of each scene on stdout."""
 
 import json
 import re
@@ -8,53 +8,56 @@ import time
 import boto3
 
 job = json.load(sys.stdin)
-known = {}
 clients = {}
 
 
-def lookup(path):
-    value = known
+def lookup(facts, path):
+    value = facts
     for part in path.split("."):
         value = value[int(part)] if isinstance(value, list) else value[part]
     return value
 
 
-def filled(value):
+def filled(value, facts):
     if isinstance(value, dict):
-        return {key: filled(inner) for key, inner in value.items()}
+        return {key: filled(inner, facts) for key, inner in value.items()}
     if isinstance(value, list):
-        return [filled(inner) for inner in value]
+        return [filled(inner, facts) for inner in value]
     if value == "@now":
         return int(time.time() * 1000)
     if isinstance(value, str):
         whole = re.fullmatch(r"\$\{([\w.]+)\}", value)
-        return lookup(whole[1]) if whole else re.sub(r"\$\{([\w.]+)\}", lambda m: str(lookup(m[1])), value)
+        return lookup(facts, whole[1]) if whole else re.sub(r"\$\{([\w.]+)\}", lambda m: str(lookup(facts, m[1])), value)
     return value
 
 
-def client(account, service):
-    if (account, service) not in clients:
-        name, _, region = account.partition(":")
-        place = {**job["accounts"][name], **({"region": region} if region else {})}
-        keys = boto3.client("sts", endpoint_url=job["url"], region_name=place["region"],
+def client(account, region, service):
+    if (account, region, service) not in clients:
+        place = job["accounts"][account]
+        region_name = region or place["region"]
+        keys = boto3.client("sts", endpoint_url=job["url"], region_name=region_name,
             aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="local").assume_role(
             RoleArn=f"arn:aws:iam::{place['id']}:role/OrganizationAccountAccessRole", RoleSessionName="scene")["Credentials"]
-        clients[account, service] = boto3.client(
-            service, endpoint_url=job["url"], region_name=place["region"], aws_access_key_id=keys["AccessKeyId"],
+        clients[account, region, service] = boto3.client(
+            service, endpoint_url=job["url"], region_name=region_name, aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
-    return clients[account, service]
+    return clients[account, region, service]
 
 
-facts = {}
+scenes = {}
 for scene, steps in job["scenes"].items():
-    known = dict(job["accounts"])
-    for name, account, call, arguments in steps:
+    facts = {account: dict(place) for account, place in job["accounts"].items()}
+    for name, where, call, arguments in steps:
+        place, _, region = where.partition(":")
         service, method = call.split(".")
-        try:
-            answer = getattr(client(account, service), method)(**filled(arguments))
-        except Exception as error:
-            sys.exit(f"{scene}: {name}: {call} in {account}: {error}")
-        answer.pop("ResponseMetadata", None)
-        known[name] = answer
-    facts[scene] = known
-json.dump(facts, sys.stdout, default=str)
+        for account in ["cause", "twin"] if place == "both" else [place]:
+            # A step refers to the steps of its own account.
+            known = facts[account]
+            try:
+                answer = getattr(client(account, region, service), method)(**filled(arguments, known))
+            except Exception as error:
+                sys.exit(f"{scene}: {name}: {call} in {account}: {error}")
+            answer.pop("ResponseMetadata", None)
+            known[name] = answer
+    scenes[scene] = facts
+json.dump(scenes, sys.stdout, default=str)

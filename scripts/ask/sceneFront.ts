@@ -1,4 +1,4 @@
-/** In front of moto: carries out the roles' policies, and answers what moto lacks from a scenario's recorded answers. */
+/** A proxy in front of moto: enforces the roles' policies, and returns the recorded answers of scenarios. */
 import { createServer, request as forwardRequest, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
@@ -13,17 +13,22 @@ export interface SceneFrontArgs {
 
 export interface SceneFront {
   readonly url: string;
-  /** Recorded answers by account id and IAM action; may change while the front runs. */
+  /** Recorded answers by account id and IAM action. Can change while the proxy runs. */
   readonly recorded: Map<string, unknown>;
   /** Every request so far: account id, action, and whether the role's policies allow it. */
   readonly requests: { accountId: string; action: string; allowed: boolean }[];
   close(): Promise<void>;
 }
 
+interface Caller {
+  readonly accountId: string;
+  readonly arn: string;
+}
+
 /** IAM prefixes that differ from the signing name. */
 const prefixes: Readonly<Record<string, string>> = { monitoring: "cloudwatch" };
 
-/** REST operations that the scenarios use: method and path to IAM action. Another one fails, so none passes unjudged. */
+/** IAM actions of the REST operations that the scenarios use. Any other operation is denied. */
 const rest: readonly (readonly [RegExp, string])[] = [
   [/^lambda GET \/2015-03-31\/functions\/$/, "lambda:ListFunctions"],
   [/^lambda GET \/2015-03-31\/functions\/[^/]+\/configuration$/, "lambda:GetFunctionConfiguration"],
@@ -50,10 +55,10 @@ function actionOf({ method, url = "/", headers }: IncomingMessage, body: string)
 export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Promise<SceneFront> {
   const recorded = new Map<string, unknown>();
   const requests: SceneFront["requests"] = [];
-  const accounts = new Map<string, Promise<string>>();
-  const accountOf = (accessKeyId: string) => {
-    const found = accounts.get(accessKeyId) ?? lookUp(awsUrl, accessKeyId);
-    accounts.set(accessKeyId, found);
+  const callers = new Map<string, Promise<Caller>>();
+  const callerOf = (accessKeyId: string) => {
+    const found = callers.get(accessKeyId) ?? lookUp(awsUrl, accessKeyId);
+    callers.set(accessKeyId, found);
     return found;
   };
 
@@ -65,11 +70,11 @@ export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Pro
       const key = /Credential=([^/]+)\//.exec(request.headers.authorization ?? "")?.[1];
       const action = actionOf(request, body.toString("latin1"));
       if (key !== undefined && !action.startsWith("sts:")) {
-        const accountId = await accountOf(key);
+        const { accountId, arn } = await callerOf(key);
         const allowed = allowedActions([...(policies.get(accountId) ?? [])], [{ action }]).length > 0;
         requests.push({ accountId, action, allowed });
         if (!allowed) {
-          const Message = `User is not authorized to perform: ${action} because no identity-based policy allows the ${action} action`;
+          const Message = `User: ${arn} is not authorized to perform: ${action} because no identity-based policy allows the ${action} action`;
           response.writeHead(403, {
             "content-type": "application/x-amz-json-1.1",
             "x-amzn-errortype": "AccessDeniedException",
@@ -109,10 +114,11 @@ export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Pro
 }
 
 /** moto identifies the account by the access key alone. */
-async function lookUp(endpoint: string, accessKeyId: string): Promise<string> {
+async function lookUp(endpoint: string, accessKeyId: string): Promise<Caller> {
   const sts = new STSClient({ endpoint, region: "us-east-1", credentials: { accessKeyId, secretAccessKey: "local" } });
   try {
-    return (await sts.send(new GetCallerIdentityCommand({}))).Account!;
+    const { Account, Arn } = await sts.send(new GetCallerIdentityCommand({}));
+    return { accountId: Account!, arn: Arn! };
   } finally {
     sts.destroy();
   }

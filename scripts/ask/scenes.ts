@@ -5,7 +5,7 @@ import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { type LocalServer, startLocalStack } from "../emulation/localStack.js";
-import { type AccountPlace, buildScenes, type Facts, fill, type Place, places, type Scenario } from "./scenario.js";
+import { type AccountPlace, buildScenes, commandsOf, type Facts, fill, places, type Scenario } from "./scenario.js";
 import { type SceneFront, startSceneFront } from "./sceneFront.js";
 
 /** Added to each stack: an account without the OIDC provider and the role, as after a failed or an incomplete deployment. */
@@ -22,7 +22,6 @@ export interface Chain extends LocalServer {
 
 export interface Scenes {
   readonly chain: Chain;
-  readonly accounts: Readonly<Record<Place, AccountPlace>>;
   readonly front: SceneFront;
   /** What the scenes created, by scenario. */
   readonly facts: ReadonlyMap<string, Facts>;
@@ -59,19 +58,16 @@ export async function startScenes(
   const cluster = evaluation.clusters.find((cluster) => cluster.name === name)!;
   const chain: Chain = { ...server, evaluation, cluster, awsUrl };
   const facts = await buildScenes(chain.awsUrl, accounts, scenarios);
-  for (const { recorded = [] } of scenarios) {
+  for (const { name, recorded = [] } of scenarios) {
     for (const { account, action, answer } of recorded) {
-      front.recorded.set(`${accounts[account].id} ${action}`, answer);
+      const filled = fill(JSON.stringify(answer), facts.get(name)!);
+      front.recorded.set(`${accounts[account].id} ${action}`, JSON.parse(filled));
     }
   }
-  const commands = scenarios.map(({ name, calls }) => {
-    const filled = (text: string) => fill(text, facts.get(name)!);
-    return [
-      name,
-      calls.map(({ command }) => (typeof command === "string" ? filled(command) : command.map(filled))),
-    ] as const;
-  });
-  return { chain, accounts, front, facts, commands: new Map(commands) };
+  const commands = scenarios.map(
+    (scenario) => [scenario.name, commandsOf(scenario, facts.get(scenario.name)!)] as const,
+  );
+  return { chain, front, facts, commands: new Map(commands) };
 }
 
 function withAccount(config: StackConfig, { profile, id, region }: AccountPlace): StackConfig {
@@ -90,3 +86,7 @@ export const holmesOutputs = ({ evaluation, cluster }: Pick<Chain, "evaluation" 
   (evaluation.outputs.holmes as Record<string, Record<"mcpServers" | "helmValues" | "robustaValues", string>>)[
     cluster.name
   ]!;
+
+/** `toolsets.yaml` of Holmes' own evaluations: the stack's output for the CLI, with the address and the token of this run. */
+export const evaluationToolsets = (chain: Chain): string =>
+  withLocalAddress(holmesOutputs(chain).mcpServers, chain).replace(/\{\{ env\.\w+ \}\}/, chain.endpoint.token ?? "");

@@ -1,4 +1,4 @@
-"""Holmes' own config loader, toolset and tool-calling loop: {config, questions} on stdin, each call's status on stdout."""
+"""Runs Holmes' config loader, toolsets and tool-calling loop: {configs, evaluation, ask, questions} on stdin, results on stdout."""
 
 import json
 import logging
@@ -12,9 +12,24 @@ logging.basicConfig(level=logging.ERROR)
 from holmes.config import Config  # noqa: E402
 from holmes.core.tool_calling_llm import ToolCallingLLM  # noqa: E402
 from holmes.core.tools_utils.tool_executor import ToolExecutor  # noqa: E402
+from holmes.plugins.toolsets import load_toolsets_from_file  # noqa: E402
+
+
+def check(toolset):
+    toolset.enabled = True
+    toolset.check_prerequisites()
+    return {
+        "status": toolset.status.value,
+        "error": toolset.error,
+        "tools": [tool.name for tool in toolset.tools],
+        "schema": json.dumps([tool.get_openai_format() for tool in toolset.tools]),
+    }
+
 
 job = json.load(sys.stdin)
-out = {"toolsets": {}, "questions": {}}
+# HolmesGPT's evaluations load toolsets.yaml with this function.
+evaluation = load_toolsets_from_file(toolsets_path=job["evaluation"], strict_check=False)
+out = {"toolsets": {}, "evaluation": {toolset.name: check(toolset) for toolset in evaluation}, "questions": {}}
 for path in job["configs"]:
     config = Config.load_from_file(Path(path), model="openai/gpt-4o")
     manager = config.toolset_manager
@@ -24,10 +39,7 @@ for path in job["configs"]:
         for toolset in manager._list_all_toolsets(check_prerequisites=False)
         if toolset.name in (config.mcp_servers or {})
     ]
-    for toolset in loaded:
-        toolset.enabled = True
-        toolset.check_prerequisites()
-        out["toolsets"].setdefault(path, {})[toolset.name] = {"status": toolset.status.value, "error": toolset.error, "tools": [tool.name for tool in toolset.tools], "schema": json.dumps([tool.get_openai_format() for tool in toolset.tools])}
+    out["toolsets"][path] = {toolset.name: check(toolset) for toolset in loaded}
     if path == job.get("ask"):
         executor = ToolExecutor(loaded)
         llm = ToolCallingLLM(executor, 40, config._get_llm(), tool_results_dir=None)
