@@ -132,12 +132,11 @@ export function instructions(defaultProfile: string, accounts: readonly string[]
     "- Lambda function: `aws logs filter-log-events --log-group-name /aws/lambda/NAME --filter-pattern ERROR --start-time EPOCH_MS`; metrics in AWS/Lambda: `aws cloudwatch get-metric-statistics --namespace AWS/Lambda --metric-name Throttles --dimensions Name=FunctionName,Value=NAME --start-time START --end-time END --period 300 --statistics Sum`",
     "- ECS task definition: `aws ecs describe-services --cluster CLUSTER --services NAME` and `aws ecs describe-tasks --cluster CLUSTER --tasks TASK`",
     "Costs: `aws ce get-cost-and-usage --time-period Start=DATE,End=DATE --granularity DAILY --metrics UnblendedCost --group-by Type=DIMENSION,Key=SERVICE`. Do not use --filter: its inline JSON fails.",
-    "What changed: `aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue=NAME --start-time START --max-items 20`",
+    "What changed: `aws cloudtrail lookup-events --start-time START --max-items 20`, for one resource with `--lookup-attributes AttributeKey=ResourceName,AttributeValue=NAME`",
     "Pods that were killed or restarted (CloudWatch Container Insights):",
     "1. Log groups: `aws logs describe-log-groups --log-group-name-prefix /aws/containerinsights/`",
-    "2. The performance log group has records with Type=Pod and Type=Container. Query them around the incident: `aws logs start-query --log-group-name /aws/containerinsights/CLUSTER/performance --start-time EPOCH --end-time EPOCH --query-string 'filter Type=\"Container\"'`, then `aws logs get-query-results --query-id QUERY`",
-    "3. OOM kill: last termination reason OOMKilled, exit code 137. Compare container_memory_working_set with container_memory_limit (pod_memory_utilization_over_pod_limit near 100 %).",
-    "4. Restarts: number_of_container_restarts in the records, pod_number_of_container_restarts in the metrics namespace ContainerInsights (dimensions ClusterName, Namespace, PodName).",
-    "5. Exit code 137 without memory pressure: a failed liveness probe or an eviction. See /aws/containerinsights/CLUSTER/dataplane and the node's metrics.",
+    "2. Records of the containers around the incident: `aws logs start-query --log-group-name /aws/containerinsights/CLUSTER/performance --start-time EPOCH --end-time EPOCH --query-string 'filter Type=\"Container\"'`, then `aws logs get-query-results --query-id QUERY`",
+    "3. OOM kill: container_last_termination_reason is OOMKilled, exit code 137, and container_memory_working_set is near container_memory_limit. Exit code 137 without memory pressure: a failed liveness probe or an eviction.",
+    "4. Restarts: number_of_container_restarts",
   ].join("\n");
 }

@@ -120,6 +120,19 @@ other. \`npm run plan\` shows the size of every trust policy. To have room for m
 \`iam.trustPolicyLimit\`. Raising it moves clusters to earlier roles: pin them first with \`clusters[].roleNumber\`
 ([docs/accounts.md](accounts.md#several-roles)).
 
+## Hosted AWS MCP server
+
+With \`holmes.hosted: true\`, AWS applies these quotas in each target account and Region
+([AWS MCP Server quotas](https://docs.aws.amazon.com/agent-toolkit/latest/userguide/aws-mcp-limits.html), autumn 2026).
+Requests above the rate return 429.
+
+| quota | default |
+| --- | --- |
+| concurrent connections | 27, not adjustable |
+| concurrent active sessions | 180, adjustable |
+| concurrent active sessions of one role | 90, adjustable |
+| requests | 3 per second |
+
 ## Accounts per stack
 
 Pulumi runs one AWS provider process for each managed target account, all at once: some hundred MB each. So the memory of
