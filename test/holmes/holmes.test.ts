@@ -261,18 +261,17 @@ describe.each([
   });
 
   // The result does not depend on the transport.
-  test.runIf(transport === "streamable-http").each(scenarios)(
-    "$name is wrong with swapped accounts",
-    async ({ name }) => {
-      const scenario = scenarios.find((scenario) => scenario.name === name)!;
-      const facts = scenes.facts.get(name)!;
-      const results: Result[] = [];
-      for (const command of commandsOf(scenario, { ...facts, cause: facts.twin, twin: facts.cause })) {
-        results.push({ command, ...(await callTool(scenes.chain.endpoint, "call_aws", { cli_command: command })) });
-      }
-      expect(judge(scenario, facts, results)).not.toEqual([]);
-    },
-  );
+  if (transport === "sse") return;
+
+  test.each(scenarios)("$name is wrong with swapped accounts", async ({ name }) => {
+    const scenario = scenarios.find((scenario) => scenario.name === name)!;
+    const facts = scenes.facts.get(name)!;
+    const results: Result[] = [];
+    for (const command of commandsOf(scenario, { ...facts, cause: facts.twin, twin: facts.cause })) {
+      results.push({ command, ...(await callTool(scenes.chain.endpoint, "call_aws", { cli_command: command })) });
+    }
+    expect(judge(scenario, facts, results)).not.toEqual([]);
+  });
 });
 
 test("docs/holmes.md names the errors", () => {
