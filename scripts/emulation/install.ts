@@ -31,6 +31,8 @@ export interface Install {
   progress: Progress;
   /** Default: `cacheDir`. */
   cache?: string;
+  /** Whether to remove installs of other keys afterwards. Default: unless several projects can share the cache. */
+  removeStale?: boolean;
 }
 
 /** First 16 hexadecimal characters of the SHA-256 of the parts. */
@@ -52,6 +54,7 @@ export function contentKey(...parts: (string | Buffer)[]): string {
  */
 export async function installOnce(install: Install): Promise<string> {
   const { name, key, what, intact, run, progress, cache = cacheDir } = install;
+  const { removeStale = process.env.HOLMES_AWS_MCP_CACHE === undefined } = install;
   const link = path.join(cache, `${name}-${key}`);
   const ready = () => existsSync(link) && intact(link);
   if (ready()) return link;
@@ -78,6 +81,7 @@ export async function installOnce(install: Install): Promise<string> {
     await symlink(path.basename(dir), `${dir}.link`);
     await rename(`${dir}.link`, link);
     progress(`Installed ${what} in ${since(start)}`);
+    if (removeStale) await removeOtherKeys(cache, name, key);
     return link;
   } catch (error) {
     await rm(dir, { recursive: true, force: true });
@@ -96,6 +100,17 @@ async function removeLeftovers(cache: string, prefix: string): Promise<void> {
     }
   }
 }
+
+/** Removes installs of earlier inputs, such as an earlier requirements file. */
+async function removeOtherKeys(cache: string, name: string, key: string): Promise<void> {
+  for (const entry of await readdir(cache)) {
+    const found = /^\.?(.+)-([0-9a-f]{16})(?:\.|$)/.exec(entry);
+    if (found?.[1] === name && found[2] !== key) await rm(path.join(cache, entry), { recursive: true, force: true });
+  }
+}
+
+/** Quotes a word for a shell command. */
+export const shellWord = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 function isRunning(pid: number): boolean {
   try {
@@ -157,7 +172,7 @@ async function lock(
   }
 }
 
-/** Finds a local cause, such as a full disk, in the output of pip or npm. */
+/** Finds a cause on this machine, such as a full disk, in the output of pip or npm. */
 function localReason(output: string): string | undefined {
   if (/No space left on device|ENOSPC/.test(output)) return "the disk is full. Free some space";
   const path = /(?:Read-only file system|Permission denied|EROFS|EACCES)[^\n]*?['"]?(\/[^\s'"]+)/.exec(output)?.[1];

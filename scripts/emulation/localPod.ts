@@ -8,6 +8,7 @@ import { paths } from "../../documents/names.js";
 import { UserError } from "../common/errors.js";
 import type { Registered } from "../common/evaluate.js";
 import { type Child, freePort, type Processes, waitForHttp } from "../common/processes.js";
+import { shellWord } from "./install.js";
 
 interface Mount {
   readonly name: string;
@@ -130,10 +131,9 @@ const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&
 
 /** Replaces the programs in a shell command with those of this machine. Paths can contain spaces and apostrophes. */
 function shellCommand(command: string, image: LocalPodArgs["image"]): string {
-  const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
   return command
     .split(" ")
-    .map((word) => image[word]?.map(quoted).join(" ") ?? word)
+    .map((word) => image[word]?.map(shellWord).join(" ") ?? word)
     .join(" ");
 }
 

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, realpath, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../common/errors.js";
 import type { Progress } from "../common/progress.js";
-import { cacheDir, contentKey, installOnce, projectDir, runStep } from "./install.js";
+import { cacheDir, contentKey, installOnce, projectDir, runStep, shellWord } from "./install.js";
 
 const exec = promisify(execFile);
 /** Python versions that both lock files support, in order of preference. */
@@ -46,13 +46,9 @@ export async function ensurePython(progress: Progress): Promise<PythonTools> {
 
 /** Creates a script for the launcher of this source tree in the cache, which several trees can share. */
 async function launcherScript(python: string): Promise<string> {
-  const text = `#!/bin/sh\nexec '${python}' '${path.join(projectDir, "image/launcher")}' "$@"\n`;
+  const text = `#!/bin/sh\nexec ${shellWord(python)} ${shellWord(path.join(projectDir, "image/launcher"))} "$@"\n`;
   const file = path.join(cacheDir, `holmes-aws-mcp-${contentKey(text)}`);
-  if (!existsSync(file)) {
-    const draft = `${file}.${process.pid}`;
-    await writeFile(draft, text, { mode: 0o755 });
-    await rename(draft, file);
-  }
+  if (!existsSync(file)) await replaceFile(file, text, 0o755);
   return file;
 }
 
@@ -90,10 +86,9 @@ export async function ensureVenv(
   const file = path.join(projectDir, lockFile);
   const requirements = await readFile(file);
   const total = requirements.toString().match(/^[a-z0-9][^\s]*==/gim)?.length ?? 0;
-  return installOnce({
+  const link = await installOnce({
     name: `python-${name}`,
-    // The scripts of the environment contain the folder's path, so a moved project requires a new environment.
-    key: contentKey(requirements, cacheDir),
+    key: contentKey(requirements),
     what,
     progress,
     // The link to the interpreter is broken if that Python has been removed.
@@ -125,6 +120,40 @@ export async function ensureVenv(
       await checkComplete(what, path.join(dir, "bin/python"), omitted);
     },
   });
+  await relocate(await realpath(link));
+  return link;
+}
+
+/** Repairs the scripts of an environment whose folder has moved. They start with the path of their interpreter. */
+export async function relocate(dir: string): Promise<void> {
+  const configFile = path.join(dir, "pyvenv.cfg");
+  const config = await readFile(configFile, "utf8");
+  // Python 3.11 and later write `command = python -m venv DIR`.
+  const [command, before] = /^command = .* -m venv (.+)$/m.exec(config) ?? [];
+  if (before === undefined || before === dir || (await realpath(before).catch(() => "")) === dir) return;
+  const bin = path.join(dir, "bin");
+  for (const entry of await readdir(bin, { withFileTypes: true })) {
+    const script = path.join(bin, entry.name);
+    const content = entry.isFile() ? await readFile(script, "latin1") : "";
+    // pip writes the second form for paths with spaces: sh executes it, and Python reads it as a string.
+    const head = /^#!\/.*\/bin\/python[\d.]*\n|^#!\/bin\/sh\n'''exec' .*\n' '''\n/.exec(content)?.[0];
+    if (head === undefined) continue;
+    const newHead = Buffer.from(`#!/bin/sh\n'''exec' "${path.join(bin, "python")}" "$0" "$@"\n' '''\n`);
+    await replaceFile(script, Buffer.concat([newHead, Buffer.from(content.slice(head.length), "latin1")]), 0o755);
+  }
+  // Last, so that an interrupted repair is repeated.
+  await replaceFile(
+    configFile,
+    config.replace(command!, () => command!.replace(before, () => dir)),
+    0o644,
+  );
+}
+
+/** Replaces a file in one step, because other processes can be reading it. */
+async function replaceFile(file: string, content: string | Buffer, mode: number): Promise<void> {
+  const draft = `${file}.${process.pid}`;
+  await writeFile(draft, content, { mode });
+  await rename(draft, file);
 }
 
 async function checkComplete(what: string, python: string, omitted: readonly string[]): Promise<void> {

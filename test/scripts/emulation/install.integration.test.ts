@@ -31,6 +31,7 @@ const install = (change: Partial<Install> = {}) => {
     },
     progress: (line) => told.push(line),
     cache,
+    removeStale: false,
     ...change,
   });
 };
@@ -61,6 +62,16 @@ describe("installOnce", () => {
     await install();
     expect(runs).toBe(3);
     expect(existsSync(path.join(dir, file))).toBe(true);
+  });
+
+  it("removes installs of other keys, and no other install", async () => {
+    await install({ key: "0".repeat(16) });
+    await install({ name: "thing-else", key: "0".repeat(16) });
+    const current = await install({ key: "1".repeat(16), removeStale: true });
+    const links = (await readdir(cache)).filter((name) => !name.startsWith("."));
+    expect(links).toEqual([`thing-${"1".repeat(16)}`, `thing-else-${"0".repeat(16)}`]);
+    expect(await readdir(cache)).toHaveLength(4);
+    expect(existsSync(path.join(current, file))).toBe(true);
   });
 
   it("works once for several that ask at the same time", async () => {
