@@ -102,6 +102,8 @@ export async function run<T extends object>(
     if (interrupted()) return;
     process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
     if (error instanceof CommanderError) return;
+    // First, so that no other process reports its progress after the error.
+    await stopEverything();
     console.error((await isExpected(error)) ? (error as Error).message : error);
   } finally {
     if (!interrupted()) await stopEverything();

@@ -25,11 +25,17 @@ export async function ensureGateway(progress: Progress): Promise<string> {
     run: async (folder, say) => {
       for (const file of FILES) await cp(path.join(image, file), path.join(folder, file), { recursive: true });
       say("npm ci");
-      await runStep("npm ci of image/", "npm", ["ci", "--no-audit", "--no-fund"], {
-        cwd: folder,
-        env: withoutNpm(process.env),
-        advice: "it needs the npm registry, and patches that fit the locked version",
-      });
+      // `npm run --silent` also silences this npm, which would hide the cause of a failure.
+      await runStep(
+        "npm ci of image/",
+        "npm",
+        ["ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"],
+        {
+          cwd: folder,
+          env: withoutNpm(process.env),
+          advice: "it needs the npm registry, and patches that fit the locked version",
+        },
+      );
     },
   });
   return path.join(dir, BIN);

@@ -60,7 +60,9 @@ export async function installOnce(install: Install): Promise<string> {
   if (ready()) return link;
 
   await mkdir(cache, { recursive: true }).catch((error: Error) => {
-    throw new UserError(`${cache}: ${error.message}. Set HOLMES_AWS_MCP_CACHE to a folder that can be written.`);
+    throw new UserError(
+      `${cache}: the folder cannot be created (${error.message}). Set HOLMES_AWS_MCP_CACHE to a folder that you can write to.`,
+    );
   });
   const release = await lock(`${link}.lock`, ready, (holder, start) =>
     progress(`Waiting for process ${holder}, which is installing ${what} (${since(start)})`),
@@ -175,10 +177,13 @@ async function lock(
 /** Finds a cause on this machine, such as a full disk, in the output of pip or npm. */
 function localReason(output: string): string | undefined {
   if (/No space left on device|ENOSPC/.test(output)) return "the disk is full. Free some space";
-  const path = /(?:Read-only file system|Permission denied|EROFS|EACCES)[^\n]*?['"]?(\/[^\s'"]+)/.exec(output)?.[1];
+  const path =
+    /(?:Read-only file system|Permission denied|EROFS|EACCES|error writing to the directory)[^\n]*?['"]?(\/[^\s'"]+)/.exec(
+      output,
+    )?.[1];
   return path === undefined
     ? undefined
-    : `${path} cannot be written. Make it writable, or set HOME and HOLMES_AWS_MCP_CACHE to folders that are`;
+    : `${path} cannot be written. Make it writable, or set HOME and HOLMES_AWS_MCP_CACHE to folders that you can write to`;
 }
 
 /**

@@ -96,7 +96,10 @@ export async function ensureVenv(
     run: async (dir, say) => {
       const python = await findPython();
       say(`virtual environment with ${python}`);
-      await runStep(`${what}: making a virtual environment with ${python}`, python, ["-m", "venv", dir]);
+      const step = `${what}: creation of a virtual environment with ${python}`;
+      await runStep(step, python, ["-m", "venv", "--without-pip", dir]);
+      // As a step of its own, because venv hides the output of ensurepip, such as "No space left on device".
+      await runStep(step, path.join(dir, "bin/python"), ["-m", "ensurepip", "--default-pip"]);
       let fetched = 0;
       let unpacking = false;
       // Do not compile now. Python compiles the tenth of the files that are imported at the first start.

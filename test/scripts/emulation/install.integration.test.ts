@@ -151,6 +151,11 @@ describe("runStep", () => {
   it.each([
     ["OSError: [Errno 28] No space left on device", "the disk is full. Free some space"],
     ["OSError: [Errno 30] Read-only file system: '/home/me/.cache'", "/home/me/.cache cannot be written."],
+    // What npm prints with a read-only file system, beside ENOENT.
+    [
+      "npm error Log files were not written due to an error writing to the directory: /home/me/.npm/_logs",
+      "/home/me/.npm/_logs cannot be written.",
+    ],
     ["npm error EACCES: permission denied, mkdir '/home/me/.npm'", "/home/me/.npm cannot be written."],
   ])("names the cause on this machine first: %s", async (output, cause) => {
     const step = runStep("a step", "/bin/sh", ["-c", 'echo "$0"; exit 1', output], { advice: "look at your network" });

@@ -70,12 +70,15 @@ describe("npm run rehearse", () => {
     expect(readdirSync(temporary).filter((name) => name.startsWith("holmes-aws-mcp-"))).toEqual([]);
   }, 600_000);
 
-  test("stopped by Ctrl-C leaves nothing running", async () => {
+  test("Ctrl-C leaves no process and no temporary folder", async () => {
     const { child, ended, said } = start("--stack", "dev");
     await said("Starting the MCP server");
     child.kill("SIGINT");
+    // npm relays the signal that the terminal has already sent.
+    child.kill("SIGINT");
     const { code } = await ended;
     expect(code).toBe(130);
+    expect(readdirSync(temporary).filter((name) => name.startsWith("holmes-aws-mcp-"))).toEqual([]);
     if (process.platform === "linux") expect(running()).toEqual([]);
   }, 600_000);
 
