@@ -58,7 +58,7 @@ export async function ensureMoto(progress: Progress): Promise<Pick<PythonTools, 
   return { motoBin: path.join(moto, "bin/moto_server"), motoPython: path.join(moto, "bin/python") };
 }
 
-/** Installs HolmesGPT from `test/holmes/requirements.txt` (about 800 MB). Returns the interpreter and the CLI. */
+/** Installs HolmesGPT from `test/holmes/requirements.txt` (about 550 MB on disk). Returns the interpreter and the CLI. */
 export async function ensureHolmes(progress: Progress): Promise<{ holmesPython: string; holmesBin: string }> {
   // clickhouse-sqlalchemy has no wheel; only Holmes' ClickHouse toolset imports it.
   const holmes = await ensureVenv("holmes", "HolmesGPT", "test/holmes/requirements.txt", progress, [
