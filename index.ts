@@ -1,6 +1,7 @@
 /** Read-only AWS access for HolmesGPT: an image, a role in every account, a server in every cluster. */
 import * as pulumi from "@pulumi/pulumi";
 import { describeClusters } from "./components/eks.js";
+import { requireSignature } from "./components/imageSignature.js";
 import { McpDeployment } from "./components/mcpDeployment.js";
 import { McpImage } from "./components/mcpImage.js";
 import { Organization } from "./components/organization.js";
@@ -16,6 +17,7 @@ import { profilesByCluster } from "./documents/profiles.js";
 
 const settings = await loadSettings();
 for (const warning of settings.warnings) pulumi.log.warn(warning);
+await requireSignature(settings.image);
 const clusters = await describeClusters(settings.clusters);
 
 // The roles that the server assumes: per account, or by a StackSet for the accounts of an organization.

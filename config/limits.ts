@@ -212,6 +212,11 @@ export const rules = {
       return /^https?:\/\//.test(text) ? "Remove https://." : undefined;
     },
   ),
+  /** GitHub: the owner has at most 39 characters, the repository 100. */
+  githubRepository: rule(
+    /^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/[A-Za-z0-9._-]{1,100}$/,
+    'a GitHub repository, such as "example/holmes-aws-mcp"',
+  ),
   repository: rule(
     /^(?=.{1,255}$)((?=[^/]*[.:]|localhost\/)[a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
     'an image repository without tag, such as "registry.example.com/team/aws-api-mcp-server"',

@@ -13,6 +13,7 @@ import { addIssue, inOrder } from "./schemaProblems.js";
 import { checkProfileNames } from "./sections/accounts.js";
 import { ownSubject } from "./sections/kubernetes.js";
 import {
+  type ImageSigner,
   issuerPath,
   issuerUrl,
   mcpSettings,
@@ -222,8 +223,19 @@ function subjectsOf(config: Config): Settings["subjects"] {
 
 function imageSettings(image: Config["image"]): Settings["image"] {
   if (image?.build !== undefined) return { kind: "build", build: image.build };
-  if (image?.prebuilt !== undefined) return { kind: "prebuilt", reference: image.prebuilt };
-  return { kind: "none" };
+  if (image?.prebuilt === undefined) return { kind: "none" };
+  return { kind: "prebuilt", reference: image.prebuilt, signer: imageSigner(image.prebuilt, image.verify) };
+}
+
+/** The image workflow pushes to `ghcr.io/<repository>`, in lower case. */
+function imageSigner(reference: string, verify: NonNullable<Config["image"]>["verify"]): ImageSigner | undefined {
+  if (verify !== undefined) {
+    const { enabled, repository, key } = verify;
+    if (!enabled) return undefined;
+    return key === undefined ? { repository: repository! } : { key };
+  }
+  const repository = /^ghcr\.io\/([^/]+\/holmes-aws-mcp)(:[^@]+)?@sha256:/.exec(reference)?.[1];
+  return repository === undefined ? undefined : { repository };
 }
 
 function adoption(account: TargetAccountConfig, config: Config): TargetAccountSettings["adopt"] {

@@ -33,8 +33,11 @@ export interface TargetAccountSettings
 
 export type BuildSettings = NonNullable<NonNullable<Config["image"]>["build"]>;
 
+/** Who must have signed the image: the image workflow of a GitHub repository, or the owner of a key. */
+export type ImageSigner = { readonly repository: string } | { readonly key: string };
+
 export type ImageSettings =
-  | { readonly kind: "prebuilt"; readonly reference: string }
+  | { readonly kind: "prebuilt"; readonly reference: string; readonly signer: ImageSigner | undefined }
   | { readonly kind: "build"; readonly build: BuildSettings }
   | { readonly kind: "none" };
 

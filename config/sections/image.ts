@@ -76,6 +76,20 @@ const build = object({
   }),
 });
 
+const verify = object({
+  enabled: doc(flag().default(true), "Whether `pulumi up` requires a signature.", false),
+  repository: doc(
+    text(rules.githubRepository).optional(),
+    "GitHub repository whose workflow `image.yml` signed the image for a tag `v*`. Default for an image in `ghcr.io/OWNER/holmes-aws-mcp`: that repository.",
+    "example/holmes-aws-mcp",
+  ),
+  key: doc(
+    text(line).optional(),
+    "Public key in place of `repository`, as `cosign verify --key` takes it: a file or the URI of a KMS key. No transparency log is needed.",
+    "awskms:///alias/cosign",
+  ),
+});
+
 export const imageSchema = object({
   prebuilt: doc(
     text(rules.imageReference).optional(),
@@ -85,6 +99,11 @@ export const imageSchema = object({
   build: doc(build.optional(), "Builds the folder image/ and pushes it; needs a Docker engine, for preview as well.", {
     repository: "ghcr.io/example/aws-api-mcp-server",
   }),
+  verify: doc(
+    verify.optional(),
+    "Signature that cosign verifies before an update changes anything. Without cosign on the PATH the program logs a warning. Default: off, except for images in `ghcr.io/OWNER/holmes-aws-mcp` by digest.",
+    { repository: "example/holmes-aws-mcp" },
+  ),
 });
 
 /**
@@ -139,6 +158,19 @@ export const imageRules: readonly Rule[] = [
         problems.say(["image"], "both prebuilt and build", "one of them", "Remove the other.");
       } else if (prebuilt === undefined && build === undefined && (deploys || image !== undefined)) {
         problems.say(["image"], "neither prebuilt nor build", "prebuilt (a reference) or build (repository, …)");
+      }
+    },
+  },
+  {
+    says: "`verify` needs `prebuilt` with a digest, and `repository` or `key`, never both.",
+    check: ({ image }, problems) => {
+      if (image?.verify === undefined) return;
+      const { enabled, repository, key } = image.verify;
+      if (image.prebuilt !== null && !image.prebuilt?.includes("@sha256:")) {
+        problems.say(["image", "verify"], "verify without a digest in image.prebuilt", "image.prebuilt with a digest");
+      }
+      if (enabled !== false && (repository === undefined) === (key === undefined)) {
+        problems.add(["image", "verify"], image.verify, "one of repository and key");
       }
     },
   },

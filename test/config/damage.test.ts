@@ -725,6 +725,21 @@ describe("image", () => {
       ["image.prebuilt", '"https://registry.example.com/a:1"', "an image reference", "Remove https://."],
     ],
     [
+      "a signature without a digest",
+      { image: { prebuilt: "registry.example.com/a:1", verify: { repository: "example/a" } } },
+      ["image.verify", "verify without a digest in image.prebuilt", "image.prebuilt with a digest"],
+    ],
+    [
+      "a signature by a repository and by a key",
+      { image: { prebuilt: `registry.example.com/a${digest}`, verify: { repository: "example/a", key: "a.pub" } } },
+      ["image.verify", '{"enabled":true,"repository":"example/a","key":"a.pub"}', "one of repository and key"],
+    ],
+    [
+      "a signature by the URL of a repository",
+      { image: { prebuilt: `registry.example.com/a${digest}`, verify: { repository: "https://github.com/a/b" } } },
+      ["image.verify.repository", '"https://github.com/a/b"', "a GitHub repository"],
+    ],
+    [
       "streamable-http with the readme's image",
       { image: { prebuilt: readme }, "mcp.transport": "streamable-http" },
       ["mcp.transport", '"streamable-http"', "sse with this prebuilt image", "Build the image"],

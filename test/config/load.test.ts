@@ -191,6 +191,23 @@ describe("warnings", () => {
     expect(await warningsOf("dev", { organization: { ...organization, callAs: "DELEGATED_ADMIN" } })).toEqual([]);
   });
 
+  test("the signer of an image: by default the workflow that publishes it", async () => {
+    const signer = async (prebuilt: string, verify?: object) => {
+      const { image } = await read(damaged(stackConfig("prod"), { image: { prebuilt, ...(verify && { verify }) } }));
+      return image.kind === "prebuilt" ? image.signer : "no image";
+    };
+    const published = `ghcr.io/example/holmes-aws-mcp:v1.2.3@sha256:${"a".repeat(64)}`;
+    expect(await signer(published)).toEqual({ repository: "example/holmes-aws-mcp" });
+    expect(await signer(published, { enabled: false })).toBeUndefined();
+    expect(await signer("ghcr.io/example/holmes-aws-mcp:v1.2.3")).toBeUndefined();
+    const mirrored = `registry.example.com/mirror/holmes-aws-mcp@sha256:${"a".repeat(64)}`;
+    expect(await signer(mirrored)).toBeUndefined();
+    expect(await signer(mirrored, { repository: "Example/holmes-aws-mcp" })).toEqual({
+      repository: "Example/holmes-aws-mcp",
+    });
+    expect(await signer(mirrored, { key: "cosign.pub" })).toEqual({ key: "cosign.pub" });
+  });
+
   test("a reference without a digest", async () => {
     expect(await warningsOf("prod", { "image.prebuilt": "ghcr.io/a/b:1" })).toEqual([
       "image.prebuilt: ghcr.io/a/b:1 has no digest, so what runs can change under the same name.",

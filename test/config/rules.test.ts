@@ -76,6 +76,7 @@ const cases: Record<string, readonly Case[]> = {
   ],
   image: [
     ["dev", { image: {} }, "image"],
+    ["dev", { image: { prebuilt: "x.io/a:1", verify: { key: "a.pub" } } }, "image.verify"],
     [
       "dev",
       { image: { prebuilt: "x.io/aws-api-mcp-server:1.0.1" }, "mcp.transport": "streamable-http" },

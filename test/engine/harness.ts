@@ -28,6 +28,7 @@ import { projectFolder } from "../../scripts/common/command.js";
 import { Processes } from "../../scripts/common/processes.js";
 import { EmulatedAws } from "../../scripts/emulation/emulatedAws.js";
 import { startMoto } from "../../scripts/emulation/moto.js";
+import { startAudienceFront } from "./audienceFront.js";
 
 export const accounts = { dev: "111111111111", sandbox: "222222222222", prod: "333333333333", data: "444444444444" };
 export const issuers = {
@@ -95,7 +96,7 @@ export class Engine {
       AWS_CONFIG_FILE: join(this.folder, ".aws-config"),
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
       AWS_EC2_METADATA_DISABLED: "true",
-      AWS_ENDPOINT_URL: url,
+      AWS_ENDPOINT_URL: await startAudienceFront(url, this.processes),
       PULUMI_BACKEND_URL: `file://${state}`,
       PULUMI_CONFIG_PASSPHRASE: "",
       PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -125,6 +126,17 @@ export class Engine {
   file(name: string, content: string): string {
     const path = join(this.folder, name);
     writeFileSync(path, content);
+    return path;
+  }
+
+  /** Replaces the link to an entry of the repository with a copy, which a test can change, and returns its path. */
+  copy(entry: string): string {
+    const path = join(this.folder, entry);
+    rmSync(path, { recursive: true, force: true });
+    cpSync(join(projectFolder, entry), path, {
+      recursive: true,
+      filter: (source) => !/node_modules|__pycache__/.test(source),
+    });
     return path;
   }
 

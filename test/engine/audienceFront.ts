@@ -1,0 +1,69 @@
+/** In front of moto: the two IAM calls that edit the audiences of an OIDC provider, which moto does not have. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Processes } from "../../scripts/common/processes.js";
+
+const EDITS = ["AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProvider"];
+
+/** Starts the front on loopback and returns its URL. Every other request goes to moto as it is. */
+export async function startAudienceFront(motoUrl: string, processes: Processes): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece);
+    const body = Buffer.concat(pieces).toString();
+    const headers = Object.fromEntries(
+      ["authorization", "content-type", "x-amz-target", "x-amz-date", "x-amz-security-token"].flatMap((name) =>
+        request.headers[name] === undefined ? [] : [[name, String(request.headers[name])]],
+      ),
+    );
+    const send = (text: string) =>
+      fetch(`${motoUrl}${request.url}`, {
+        method: request.method!,
+        headers,
+        ...(request.method === "GET" || request.method === "HEAD" ? {} : { body: text }),
+      });
+    const form = new URLSearchParams(body);
+    const action = form.get("Action") ?? "";
+    if (EDITS.includes(action)) {
+      await editAudiences(form, async (fields) => (await send(new URLSearchParams(fields).toString())).text());
+      const namespace = "https://iam.amazonaws.com/doc/2010-05-08/";
+      const metadata = "<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>";
+      response.writeHead(200, { "content-type": "text/xml" });
+      response.end(`<${action}Response xmlns="${namespace}">${metadata}</${action}Response>`);
+      return;
+    }
+    const answer = await send(body);
+    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/xml" });
+    response.end(Buffer.from(await answer.arrayBuffer()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  processes.onStop(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Creates the provider again with the other audiences and the same tags. */
+async function editAudiences(form: URLSearchParams, call: (fields: Record<string, string>) => Promise<string>) {
+  const common = { Version: "2010-05-08", OpenIDConnectProviderArn: form.get("OpenIDConnectProviderArn")! };
+  const provider = await call({ ...common, Action: "GetOpenIDConnectProvider" });
+  const part = (name: string) => new RegExp(`<${name}>(.*?)</${name}>`, "s").exec(provider)?.[1] ?? "";
+  const all = (text: string, name: string) =>
+    [...text.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, "gs"))].map(([, value]) => value!);
+  const client = form.get("ClientID")!;
+  const others = all(part("ClientIDList"), "member").filter((id) => id !== client);
+  const audiences = form.get("Action")!.startsWith("Add") ? [...others, client] : others;
+  const keys = all(part("Tags"), "Key");
+  const values = all(part("Tags"), "Value");
+  const numbered = (name: (index: number) => string, list: readonly string[]) =>
+    Object.fromEntries(list.map((value, index) => [name(index + 1), value]));
+  await call({ ...common, Action: "DeleteOpenIDConnectProvider" });
+  await call({
+    ...{ Version: common.Version, Action: "CreateOpenIDConnectProvider", Url: `https://${part("Url")}` },
+    ...numbered((index) => `ClientIDList.member.${index}`, audiences),
+    ...numbered((index) => `ThumbprintList.member.${index}`, all(part("ThumbprintList"), "member")),
+    ...numbered((index) => `Tags.member.${index}.Key`, keys),
+    ...numbered((index) => `Tags.member.${index}.Value`, values),
+  });
+}
