@@ -3,7 +3,7 @@
  * resources and look-ups make, limited to their resource names.
  */
 import { oidcProviderArn } from "./trust.js";
-import type { PolicyDocument, Statement } from "./types.js";
+import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export interface ProvisioningArgs {
   partition: string;
@@ -112,6 +112,17 @@ export function provisioningPolicy(args: ProvisioningArgs): PolicyDocument {
     // Account-level actions. IAM does not support resource-level permissions for them.
     statement("ReadAccount", ["iam:GetAccountSummary", "iam:ListOpenIDConnectProviders", "sts:GetCallerIdentity"], "*"),
   ]);
+}
+
+/** What `pulumi preview --refresh` and `npm run doctor` call: the reads of a provisioning policy. */
+export function readingHalf({ Statement }: PolicyDocument): PolicyDocument {
+  const reads = (actions: readonly string[]) => actions.filter((action) => /:(Get|List|Describe)/.test(action));
+  return documentOf(
+    Statement.flatMap((one) => {
+      const Action = reads(listOf(one.Action));
+      return Action.length === 0 ? [] : [{ ...one, Action }];
+    }),
+  );
 }
 
 /** For the account of the ECR repository: the repository with its policies, and pushing the image. */

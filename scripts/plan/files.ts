@@ -1,8 +1,10 @@
 /** The plan as files: every document that the program would place, for reading and for comparing between commits. */
 import { stringify } from "yaml";
 import type { HolmesConfig } from "../../documents/holmes.js";
-import { trustRoles } from "../../documents/profiles.js";
+import { trustClusters, trustRoles } from "../../documents/profiles.js";
+import { provisioningPolicy, readingHalf } from "../../policies/provisioning.js";
 import { roleNameFor } from "../../policies/trust.js";
+import type { PolicyDocument } from "../../policies/types.js";
 import type { Evaluation, Registered } from "../common/evaluate.js";
 import { topology } from "./topology.js";
 
@@ -60,6 +62,7 @@ export function planFiles(evaluation: Evaluation): Map<string, string> {
     files.set(`${folder}/${name}.json`, json(JSON.parse(document)));
   }
   for (const [path, document] of documentsOfUnmanaged(evaluation)) files.set(path, json(document));
+  for (const [path, document] of provisioningPolicies(evaluation)) files.set(path, json(document));
   for (const { name } of evaluation.settings.clusters.filter(({ deploy }) => deploy)) {
     const documents = manifestsOf(evaluation, `${name}/kubernetes`).map((object) =>
       stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
@@ -90,6 +93,27 @@ function documentsOfUnmanaged({ settings, clusters }: Evaluation): [path: string
         ];
       }),
     );
+}
+
+/** Permissions of the roles that run `pulumi up` and `pulumi preview` in each managed account. */
+function provisioningPolicies({ settings, clusters }: Evaluation): [path: string, document: PolicyDocument][] {
+  const { roleName, policyName, path } = settings.iam;
+  return settings.targetAccounts
+    .filter(({ manage }) => manage)
+    .flatMap(({ profile, partition, accountId, permissionsBoundaryArn, clusters: trusted }) => {
+      const issuers = trustClusters(clusters.filter(({ name }) => trusted.includes(name))).flatMap(
+        ({ issuers }) => issuers,
+      );
+      const permissionsBoundary = permissionsBoundaryArn;
+      const up = provisioningPolicy({
+        ...{ partition, accountId, roleName, policyName, path, issuers },
+        ...(permissionsBoundary === undefined ? {} : { permissionsBoundary }),
+      });
+      return [
+        [`provisioning/${profile}/up.json`, up],
+        [`provisioning/${profile}/preview.json`, readingHalf(up)],
+      ] as [string, PolicyDocument][];
+    });
 }
 
 /** Every permission policy of every role, inline or attached. */

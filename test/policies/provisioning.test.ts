@@ -1,7 +1,12 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
-import { ecrProvisioningPolicy, eksReadingPolicy, provisioningPolicy } from "../../policies/provisioning.js";
+import {
+  ecrProvisioningPolicy,
+  eksReadingPolicy,
+  provisioningPolicy,
+  readingHalf,
+} from "../../policies/provisioning.js";
 import { evaluate } from "../../policies/simulate.js";
 import { MANAGED_POLICY_LIMIT, policySize } from "../../policies/size.js";
 import { listOf, type PolicyDocument } from "../../policies/types.js";
@@ -150,6 +155,20 @@ describe("the other accounts", () => {
       expect(evaluate([ecr], { action, resource: repository("other") }).decision).toBe("implicitDeny");
     }
     expect(evaluate([ecr], { action: "ecr:GetAuthorizationToken" }).decision).toBe("allowed");
+  });
+
+  it("the reading half reads what the whole reads, and writes nothing", () => {
+    const whole = provisioningPolicy({ ...names, permissionsBoundary: boundary });
+    const half = readingHalf(whole);
+    const level = (action: string) => catalogue.matching(action)[0]!.level;
+    expect(actionsOf(half)).toEqual(actionsOf(whole).filter((action) => ["Read", "List"].includes(level(action))));
+    expect(half.Statement.map(({ Sid }) => Sid)).toEqual([
+      ...["ManageOidcProviders", "ManageRoles", "ManagePolicies", "ReadAccount"],
+    ]);
+    for (const action of actionsOf(half)) {
+      const resources = (all: PolicyDocument) => all.Statement.filter((one) => listOf(one.Action).includes(action));
+      expect(resources(half).map(({ Resource }) => Resource)).toEqual(resources(whole).map(({ Resource }) => Resource));
+    }
   });
 
   it("reads only the clusters that are named", () => {

@@ -92,6 +92,21 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
       expect(files.get(`holmes/${name}/helm-values.yaml`)).toContain("mcp_servers:");
       expect(files.get(`holmes/${name}/robusta-values.yaml`)).toMatch(/^holmes:\n {2}mcp_servers:/);
     }
+    for (const { profile, clusters } of settings.targetAccounts) {
+      const issuers = ofType(evaluation, "OpenIdConnectProvider")
+        .filter(({ provider }) => provider === `${profile}/aws`)
+        .map(({ open }) => String(open.url).replace("https://", ""));
+      const [{ Resource: resources }] = JSON.parse(files.get(`provisioning/${profile}/up.json`)!).Statement;
+      expect(resources).toEqual(
+        expect.arrayContaining(issuers.map((issuer) => expect.stringMatching(`oidc-provider/${issuer}$`))),
+      );
+      expect(resources).toHaveLength(clusters.length);
+      const actions = [...files.get(`provisioning/${profile}/preview.json`)!.matchAll(/"(\w+:\w+)"/g)].map(
+        ([, a]) => a,
+      );
+      expect(actions).toContain("iam:GetRole");
+      for (const action of actions) expect(action).toMatch(/:(Get|List)/);
+    }
     const topology = files.get("topology.md")!;
     for (const [index, { name }] of settings.clusters.entries()) {
       expect(topology).toContain(`  cluster${index}["cluster ${name}<br/>`);
