@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod } from "node:fs/promises";
+import { chmod, readdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -8,28 +8,26 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, waitForHttp } from "../../scripts/common/processes.js";
 import { projectDir } from "../../scripts/emulation/install.js";
 import { callTool } from "../../scripts/emulation/mcpClient.js";
+import { missingDocker } from "./docker.js";
 import { startLab } from "./lab.js";
 
 const exec = promisify(execFile);
 const docker = async (...args: string[]) => (await exec("docker", args, { maxBuffer: 64 * 1_048_576 })).stdout.trim();
-/** To reach, in bytes: 450 MB as `docker images` counts. */
+/** In bytes, as `docker images` counts. */
 const SIZE_LIMIT = 450e6;
-/** Another base than the Dockerfile's, such as a mirror or a stand-in, and options for the build, such as `--network host`. */
-const { IMAGE_TEST_BASE: base, IMAGE_TEST_BUILD_OPTIONS: options = "" } = process.env;
+/**
+ * Base image in place of the Dockerfile's, options for the build such as `--network host`, and a pushed image to test in
+ * place of a build.
+ */
+const { IMAGE_TEST_BASE: base, IMAGE_TEST_BUILD_OPTIONS: options = "", IMAGE_TEST_IMAGE: pushed } = process.env;
 
-const missing = whatIsMissing();
+const missing = missingDocker();
 if (missing !== undefined) process.stderr.write(`Skipped: the image's build and run, because ${missing}\n`);
 
-function whatIsMissing(): string | undefined {
-  const version = spawnSync("docker", ["version", "--format", "{{.Server.Os}}"], { encoding: "utf8" });
-  if (version.error) return "there is no docker command";
-  if (version.status !== 0) return "no Docker engine answers";
-  return version.stdout.trim() === "linux" ? undefined : `the Docker engine is for ${version.stdout.trim()}`;
-}
-
 describe.skipIf(missing !== undefined)("the image", () => {
-  const tag = `holmes-aws-mcp-test:${randomBytes(4).toString("hex")}`;
-  const container = tag.replace(":", "-");
+  const built = `holmes-aws-mcp-test:${randomBytes(4).toString("hex")}`;
+  const tag = pushed ?? built;
+  const container = built.replace(":", "-");
   const build = (name: string) =>
     docker(
       "build",
@@ -42,18 +40,18 @@ describe.skipIf(missing !== undefined)("the image", () => {
     docker("run", "--rm", "--network", "none", ...RESTRICTED, image, ...command);
 
   beforeAll(async () => {
-    process.stderr.write("Building the image twice (some minutes)\n");
-    await build(tag);
-    await build(`${tag}-again`);
+    process.stderr.write("Building the image (some minutes)\n");
+    await (pushed === undefined ? build(tag) : docker("pull", pushed));
+    await build(`${built}-again`);
   }, 1_800_000);
   afterAll(async () => {
     await docker("rm", "--force", container).catch(() => {});
-    await docker("rmi", "--force", tag, `${tag}-again`).catch(() => {});
+    await docker("rmi", "--force", tag, `${built}-again`).catch(() => {});
   });
 
   it("is built to the same package set each time", async () => {
     const packages = (image: string) => inside(image, "sh", "-c", LIST_PACKAGES);
-    const [first, second] = [await packages(tag), await packages(`${tag}-again`)];
+    const [first, second] = [await packages(tag), await packages(`${built}-again`)];
     expect(first).toContain("awslabs.aws-api-mcp-server==1.5.6");
     expect(first).toContain("supergateway@4.0.0");
     expect(first).toMatch(/^(musl|libc6) /m);
@@ -66,7 +64,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(size).toBeLessThanOrEqual(SIZE_LIMIT);
   });
 
-  it("says what it is, runs as nobody's root and exposes one port", async () => {
+  it("has labels, an unprivileged user and one exposed port", async () => {
     const config = JSON.parse(await docker("image", "inspect", tag, "--format", "{{json .Config}}"));
     expect(config.User).toBe("10001:10001");
     expect(Object.keys(config.ExposedPorts)).toEqual(["8000/tcp"]);
@@ -78,15 +76,15 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(config.Env).toContain("READ_OPERATIONS_ONLY=true");
   });
 
-  it("has no installer, no unpatched gateway, no cache and nothing setuid", async () => {
+  it("has no installer, unpatched gateway, cache or setuid bit", async () => {
     const found = await inside(tag, "sh", "-c", FIND_LEFTOVERS);
     expect(found).toBe("");
     const routing = "/opt/gateway/node_modules/supergateway/dist/lib/sessionRouting.js";
     expect(await inside(tag, "sh", "-c", `ls ${routing}; id -u`)).toBe(`${routing}\n10001`);
   });
 
-  it("answers on a read-only root without any capability, and stops at once", async () => {
-    // Without network the server refuses to start, so this is the gateway around a server of three lines.
+  it("responds on a read-only root file system without capabilities, and stops at once", async () => {
+    // The server needs a network to start, so the gateway runs a server of three lines.
     const echo = [
       "import sys, json",
       "for line in sys.stdin:",
@@ -110,16 +108,14 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(await docker("inspect", container, "--format", "{{.State.ExitCode}}")).toBe("0");
   });
 
-  it.each(["sse", "streamable-http"] as const)("answers with the right account over %s", async (transport) => {
+  it.each(["sse", "streamable-http"] as const)("returns the right account over %s", async (transport) => {
     const lab = await startLab();
     try {
-      // Files of this machine's user, to be read by 10001.
-      for (const name of ["", "token", "config", "service-reference", "service-reference/ca.pem"])
-        await chmod(path.join(lab.folder, name), 0o755);
       const port = await freePort();
-      const { env } = await lab.stdio();
-      const here: Record<string, string> = { ...env, HOME: "/home/mcp", TMPDIR: "/tmp" };
-      delete here.PATH;
+      const { PATH: _, ...here } = await lab.launcherEnvironment();
+      // User 10001 reads the files.
+      for (const name of ["", ...(await readdir(lab.folder, { recursive: true }))])
+        await chmod(path.join(lab.folder, name), 0o755);
       const http = {
         AWS_API_MCP_TRANSPORT: transport,
         AWS_API_MCP_HOST: "127.0.0.1",
@@ -133,7 +129,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
               ...["--outputTransport", "sse", "--host", "127.0.0.1", "--port", String(port)],
             ]
           : [SERVER];
-      const variables = { ...here, ...(transport === "sse" ? {} : http) };
+      const variables = { ...here, HOME: "/home/mcp", TMPDIR: "/tmp", ...(transport === "sse" ? {} : http) };
       await docker(
         ...["run", "--detach", "--name", `${container}-${transport}`, "--network", "host", ...RESTRICTED],
         ...["--volume", `${lab.folder}:${lab.folder}:ro`],
@@ -154,18 +150,18 @@ describe.skipIf(missing !== undefined)("the image", () => {
     }
   });
 
-  it("starts the server by default, and tells why when it cannot", async () => {
+  it("starts the launcher by default, and reports why it cannot", async () => {
     const { status, stderr } = spawnSync("docker", ["run", "--rm", "--network", "none", ...RESTRICTED, tag], {
       encoding: "utf8",
     });
     expect(status).not.toBe(0);
     expect(stderr).toContain("The stdio server ended: code=1");
-    expect(stderr).toContain("Error retrieving the service reference document");
+    expect(stderr).toContain("HOLMES_AWS_MCP_CONFIG: not set.");
   });
 });
 
-const SERVER = "/opt/venv/bin/awslabs.aws-api-mcp-server";
-/** What Pod Security `restricted` and the Deployment ask for. */
+const SERVER = "/opt/venv/bin/holmes-aws-mcp";
+/** What Pod Security `restricted` and the Deployment require. */
 const RESTRICTED = [
   ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "10001:10001"],
   ...["--tmpfs", "/home/mcp:uid=10001,gid=10001,mode=700", "--tmpfs", "/tmp"],

@@ -47,9 +47,9 @@ export interface Lab {
   marked(mark: number): MarkedCall;
   parameters: ParameterStore;
   start(transport: Transport, options?: StartOptions): Promise<Running>;
-  /** How to run the stock server over stdio, with nothing around it. */
-  stdio(): Promise<{ command: string; args: string[]; env: Record<string, string> }>;
-  /** Where the files are that the environment names: AWS config, token, certificate authority. */
+  /** Environment of a launcher that the caller starts. */
+  launcherEnvironment(): Promise<Record<string, string>>;
+  /** Folder of the files that the environment names: AWS config, launcher.json, token, certificate authority. */
   folder: string;
   close(): Promise<void>;
 }
@@ -199,10 +199,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
     }),
     parameters,
     start: run,
-    stdio: async () => {
-      const server = command(true);
-      return { command: server[0]!, args: server.slice(1), env: await environment({}) };
-    },
+    launcherEnvironment: async () => environment(await launcherFile()),
     folder,
     close: () => processes.stopAll(),
   };
