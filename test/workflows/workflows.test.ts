@@ -1,4 +1,4 @@
-// GitHub's workflows, checked by the field's linters: actionlint (Go) for correctness, zizmor (Python) for security.
+// Checks GitHub's workflows with actionlint (Go) for correctness and zizmor (Python) for security.
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const usesLines = (text: string) => text.split("\n").filter((line) => /^\s*(- )?
 
 it("finds the workflows", () => {
   expect(files).toEqual(
-    expect.arrayContaining(["image.yml", "preview.yml", "supply-chain.yml", "tests.yml", "up.yml"]),
+    expect.arrayContaining(["drift.yml", "image.yml", "preview.yml", "supply-chain.yml", "tests.yml", "up.yml"]),
   );
 });
 
@@ -30,7 +30,7 @@ describe.each(files)("%s", (name) => {
     expect(loose).toEqual([]);
   });
 
-  it("grants the default token nothing but reading, and never runs untrusted code with secrets", () => {
+  it("grants the default token read access only, and never runs untrusted code with secrets", () => {
     const workflow = parse(text);
     expect(workflow.permissions?.contents).toBe("read");
     expect(Object.keys(workflow.on)).not.toContain("pull_request_target");
@@ -38,26 +38,23 @@ describe.each(files)("%s", (name) => {
 });
 
 it("pass actionlint", async () => {
-  // -mod=mod: the tool is no dependency of a Go module in this repository; the version pins it.
-  const { stdout } = await run("go", ["run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12", "-no-color"], {
-    env: { ...process.env, GOFLAGS: "-mod=mod" },
-  }).catch((error: { stdout: string; stderr: string }) => ({ stdout: `${error.stdout}${error.stderr}` }));
-  expect(stdout).toBe("");
+  // -mod=mod: this repository has no Go module that depends on the tool; the version pins it.
+  const args = ["run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12", "-no-color"];
+  expect(await output("go", args, { ...process.env, GOFLAGS: "-mod=mod" })).toBe("");
 });
 
 it("pass zizmor", async () => {
   const environment = await ensureVenv("workflows", "the workflow linter", ".github/requirements.txt", () => {});
-  const { code, text } = await run(join(environment, "bin/zizmor"), [
-    "--offline",
-    "--no-progress",
-    "--quiet",
-    ".github",
-  ])
-    .then(({ stdout }) => ({ code: 0, text: stdout }))
-    .catch((error: { code: number; stdout: string; stderr: string }) => ({
-      code: error.code,
-      text: `${error.stdout}${error.stderr}`,
-    }));
-  expect(text).toContain("No findings to report");
-  expect(code).toBe(0);
+  const args = ["--offline", "--no-progress", "--quiet", ".github"];
+  expect(await output(join(environment, "bin/zizmor"), args)).toContain("No findings to report");
 });
+
+/** Standard output of a command that succeeds. */
+async function output(command: string, args: string[], env = process.env): Promise<string> {
+  try {
+    return (await run(command, args, { env })).stdout;
+  } catch (error) {
+    const { message, stdout, stderr } = error as Error & { stdout: string; stderr: string };
+    throw new Error(`${message}\n${stdout}${stderr}`);
+  }
+}
