@@ -134,7 +134,7 @@ export async function readSettings(
   const config = parsed.data!;
 
   const warnings: string[] = [];
-  const accounts = [...config.targetAccounts, ...accountsOfFile(config, problems, warnings)];
+  const accounts = [...config.targetAccounts, ...accountsOfFile(config, problems)];
   stop();
 
   const subjects = subjectsOf(config);
@@ -193,7 +193,7 @@ export async function readSettings(
 }
 
 /** The accounts of `organization.accountsFile`, after the checks that depend on them. */
-function accountsOfFile(config: Config, problems: Problems, warnings: string[]): TargetAccountConfig[] {
+function accountsOfFile(config: Config, problems: Problems): TargetAccountConfig[] {
   const { organization } = config;
   if (organization?.accountsFile === undefined) return [];
   const before = problems.all.length;
@@ -204,12 +204,6 @@ function accountsOfFile(config: Config, problems: Problems, warnings: string[]):
     problems.say(["organization", "accountsFile"], "no account in it", "at least one, here or in targetAccounts");
   }
   checkProfileNames(config, profiles, problems);
-  const management = accounts.find(({ accountId }) => accountId === organization.accountId);
-  if (organization.callAs === "SELF" && management !== undefined) {
-    warnings.push(
-      `organization.accountsFile: ${management.profile} is the management account, where a StackSet with service-managed permissions creates nothing. List it in targetAccounts in place of the file.`,
-    );
-  }
   return accounts;
 }
 

@@ -6,7 +6,7 @@ import type { Settings } from "./settings.js";
 const manyAccounts = 25;
 
 /** Returns warnings of one sentence each, in the order of the keys. */
-export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Settings): string[] {
+export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts, organization }: Settings): string[] {
   const warnings: string[] = [];
   const defaults = kubernetes.additionalSubjects.filter((subject) => subject.endsWith(":default"));
   for (const subject of defaults) {
@@ -25,6 +25,23 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts }: Sett
     warnings.push(
       `targetAccounts: ${managed} managed accounts are as many provider processes, some hundred MB each. docs/accounts.md has the ways out (manage: false, organization).`,
     );
+  }
+  // `organization.accountId` is the management account unless a delegated administrator holds the StackSet.
+  if (organization?.callAs === "SELF") {
+    const { accountId } = organization;
+    const management = targetAccounts.filter((account) => account.accountId === accountId);
+    const readsCosts = iam.policyFile === undefined && !iam.disabledPolicyGroups.includes("cost");
+    const hint = "List it in targetAccounts, without manage: false, to create its role.";
+    if (management.some(({ manage }) => !manage)) {
+      const profiles = management.map(({ profile }) => profile).join(", ");
+      warnings.push(
+        `organization: ${profiles} is the management account (${accountId}), which a StackSet with service-managed permissions skips. ${hint}`,
+      );
+    } else if (management.length === 0 && readsCosts) {
+      warnings.push(
+        `organization: the StackSet skips the management account (${accountId}), so Holmes cannot read the costs of the organization. ${hint}`,
+      );
+    }
   }
   for (const { profile, adopt, permissions } of targetAccounts) {
     if (profile === "default") {

@@ -5,7 +5,11 @@ import { targetAccountSchema } from "./accounts.js";
 
 export const organizationSchema = object({
   profile: doc(text(rules.profile), "AWS profile of the management or delegated administrator account.", "management"),
-  accountId: doc(text(rules.accountId), "Its account id, in quotes.", "111111111111"),
+  accountId: doc(
+    text(rules.accountId),
+    "Its account id, in quotes. The StackSet skips the management account: list it in `targetAccounts` too.",
+    "111111111111",
+  ),
   region: doc(
     text(rules.region),
     "Region that holds the StackSet, and the one region that it deploys to.",

@@ -175,7 +175,7 @@ describe("warnings", () => {
     expect(defaultProviderWarnings(values)).toEqual(expected.map((text) => expect.stringContaining(text)));
   });
 
-  test("the management account in the file of a StackSet", async () => {
+  test("the management account, which a StackSet skips", async () => {
     const accountsFile = join(folder, "management.yaml");
     writeFileSync(accountsFile, '- { profile: root, accountId: "999999999999" }\n');
     const organization = {
@@ -185,10 +185,23 @@ describe("warnings", () => {
       organizationalUnits: ["ou-abcd-11112222"],
       accountsFile,
     };
-    expect(await warningsOf("dev", { organization })).toEqual([
-      expect.stringMatching(/^organization\.accountsFile: root is the management account.*List it in targetAccounts/),
-    ]);
+    const skipped = [
+      expect.stringMatching(
+        /^organization: root is the management account \(999999999999\).*List it in targetAccounts/,
+      ),
+    ];
+    expect(await warningsOf("dev", { organization })).toEqual(skipped);
     expect(await warningsOf("dev", { organization: { ...organization, callAs: "DELEGATED_ADMIN" } })).toEqual([]);
+    const { accountsFile: _, ...unlisted } = organization;
+    const root = { "targetAccounts[1].profile": "root", "targetAccounts[1].accountId": "999999999999" };
+    expect(await warningsOf("dev", { organization: unlisted, ...root, "targetAccounts[1].manage": false })).toEqual(
+      skipped,
+    );
+    expect(await warningsOf("dev", { organization: unlisted, ...root })).toEqual([]);
+    expect(await warningsOf("dev", { organization: unlisted })).toEqual([
+      expect.stringMatching(/^organization: the StackSet skips the management account \(999999999999\).*costs/),
+    ]);
+    expect(await warningsOf("dev", { organization: unlisted, "iam.disabledPolicyGroups": ["cost"] })).toEqual([]);
   });
 
   test("the signer of an image: by default the workflow that publishes it", async () => {
