@@ -97,7 +97,8 @@ export class Engine {
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
       AWS_EC2_METADATA_DISABLED: "true",
       AWS_ENDPOINT_URL: await startAudienceFront(url, this.processes),
-      PULUMI_BACKEND_URL: `file://${state}`,
+      // Without metadata files, which a killed CLI can leave truncated: the state could then not be read.
+      PULUMI_BACKEND_URL: `file://${state}?metadata=skip`,
       PULUMI_CONFIG_PASSPHRASE: "",
       PULUMI_SKIP_UPDATE_CHECK: "true",
       NO_COLOR: "1",
