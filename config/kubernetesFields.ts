@@ -4,12 +4,6 @@ import { z } from "zod";
 import { flag, integer, list, object, oneOf, set, text, textMap } from "./fields.js";
 import { rules } from "./limits.js";
 
-/** Part of a Kubernetes object, passed on unchanged. The API server validates it at preview (server-side dry run). */
-export const kubernetesObject = (kind: string) =>
-  z
-    .record(z.string(), z.json({ error: `a Kubernetes ${kind}` }), { error: `a Kubernetes ${kind}` })
-    .refine((value) => Object.keys(value).length > 0, { error: `a Kubernetes ${kind} that is not empty` });
-
 /** Whether an address is in a CIDR block. */
 export function inBlock(address: string, cidr: string): boolean {
   const [network = "", bits] = cidr.split("/");
@@ -53,6 +47,101 @@ export const labelSelector = z.strictObject(
   },
   { error: "a label selector with matchLabels or matchExpressions" },
 );
+
+const nodeSelectorTerm = object({
+  matchExpressions: nodeRequirements(text(rules.labelKey)).optional(),
+  matchFields: nodeRequirements(oneOf("metadata.name")).optional(),
+});
+
+function nodeRequirements<T extends z.ZodType<string>>(key: T) {
+  return list(
+    object({
+      key,
+      operator: oneOf("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
+      values: list(text(rules.labelValue), "label values").optional(),
+    }).refine(
+      ({ operator, values = [] }) =>
+        operator.endsWith("In") ? values.length > 0 : values.length === (/^[GL]t$/.test(operator) ? 1 : 0),
+      { error: "values with In and NotIn, one number with Gt and Lt, none with Exists and DoesNotExist" },
+    ),
+    "node selector requirements",
+  );
+}
+
+// The API server accepts a term without labelSelector and warns, because it matches no pod.
+const podAffinityTerm = object({
+  topologyKey: text(rules.labelKey),
+  labelSelector,
+  namespaceSelector: labelSelector.optional(),
+  namespaces: set(text(rules.dnsLabel), "namespaces").optional(),
+  matchLabelKeys: set(text(rules.labelKey), "label keys").optional(),
+  mismatchLabelKeys: set(text(rules.labelKey), "label keys").optional(),
+});
+
+const podAffinity = object({
+  requiredDuringSchedulingIgnoredDuringExecution: list(podAffinityTerm, "PodAffinityTerms").optional(),
+  preferredDuringSchedulingIgnoredDuringExecution: list(
+    object({ weight: integer(1, 100), podAffinityTerm }),
+    "WeightedPodAffinityTerms",
+  ).optional(),
+});
+
+export const affinity = object({
+  nodeAffinity: object({
+    requiredDuringSchedulingIgnoredDuringExecution: object({
+      nodeSelectorTerms: list(nodeSelectorTerm, "NodeSelectorTerms").min(1, { error: "at least one NodeSelectorTerm" }),
+    }).optional(),
+    preferredDuringSchedulingIgnoredDuringExecution: list(
+      object({ weight: integer(1, 100), preference: nodeSelectorTerm }),
+      "PreferredSchedulingTerms",
+    ).optional(),
+  }).optional(),
+  podAffinity: podAffinity.optional(),
+  podAntiAffinity: podAffinity.optional(),
+});
+
+export const topologySpreadConstraint = object({
+  maxSkew: integer(1, 2 ** 31 - 1),
+  topologyKey: text(rules.labelKey),
+  whenUnsatisfiable: oneOf("DoNotSchedule", "ScheduleAnyway"),
+  labelSelector,
+  minDomains: integer(1, 2 ** 31 - 1).optional(),
+  nodeAffinityPolicy: oneOf("Honor", "Ignore").optional(),
+  nodeTaintsPolicy: oneOf("Honor", "Ignore").optional(),
+  matchLabelKeys: set(text(rules.labelKey), "label keys").optional(),
+}).refine(({ minDomains, whenUnsatisfiable }) => minDomains === undefined || whenUnsatisfiable === "DoNotSchedule", {
+  error: "whenUnsatisfiable: DoNotSchedule, because minDomains is set",
+});
+
+const keyToPath = object({
+  key: text(rules.configMapKey),
+  path: text(rules.subPath),
+  mode: integer(0, 0o777).optional(),
+});
+const files = { items: list(keyToPath, "KeyToPaths").optional(), defaultMode: integer(0, 0o777).optional() };
+
+/** Part of a Kubernetes object that the reader does not check. The API server validates it at preview. */
+const kubernetesObject = (kind: string) =>
+  z
+    .record(z.string(), z.json({ error: `a Kubernetes ${kind}` }), { error: `a Kubernetes ${kind}` })
+    .refine((value) => Object.keys(value).length > 0, { error: `a Kubernetes ${kind} that is not empty` });
+
+/** A volume with a source that Pod Security `restricted` permits (Kubernetes, "Pod Security Standards"). */
+export const volume = object({
+  name: text(rules.dnsLabel),
+  configMap: object({ name: text(rules.dnsSubdomain), ...files, optional: flag().optional() }).optional(),
+  secret: object({ secretName: text(rules.dnsSubdomain), ...files, optional: flag().optional() }).optional(),
+  emptyDir: object({ medium: oneOf("", "Memory").optional(), sizeLimit: text(rules.memory).optional() }).optional(),
+  persistentVolumeClaim: object({ claimName: text(rules.dnsSubdomain), readOnly: flag().optional() }).optional(),
+  csi: kubernetesObject("CSIVolumeSource").optional(),
+  downwardAPI: kubernetesObject("DownwardAPIVolumeSource").optional(),
+  ephemeral: kubernetesObject("EphemeralVolumeSource").optional(),
+  projected: kubernetesObject("ProjectedVolumeSource").optional(),
+}).superRefine((value, context) => {
+  // An unknown source is already reported.
+  if (Object.keys(value).length === 2 || context.issues.length > 0) return;
+  context.addIssue({ code: "custom", message: "a name and one source, such as configMap", input: value });
+});
 
 export const networkPolicyPeer = z
   .strictObject(

@@ -28,6 +28,9 @@ const asLabel =
 
 const tooLong = (text: string, most: number) => (text.length > most ? `It has ${text.length} characters.` : undefined);
 
+/** A URL that contains a password. */
+export const urlPassword = /^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i;
+
 /** The distinct characters of a text that a rule does not allow. */
 const strangers = (text: string, taken: RegExp) =>
   [...new Set(text)].filter((letter) => !taken.test(letter)).map((letter) => JSON.stringify(letter));
@@ -102,7 +105,7 @@ export const rules = {
   ),
   /** IAM CreateOpenIDConnectProvider: https, no port, no query, at most 255 characters. */
   oidcIssuerUrl: rule(
-    /^(?=.{12,255}$)https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.(?!(svc|local|localhost|internal)(\/|$))[a-z][a-z0-9-]*[a-z0-9](\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/,
+    /^(?=.{12,255}$)https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.(?!(svc|default|local|localhost|internal)(\/|$))[a-z][a-z0-9-]*[a-z0-9](\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/,
     "an issuer URL that AWS can reach: https://, a public host name in lower case, a path, no port, query or slash at the end, at most 255 characters",
     (text) => (text.endsWith("/") ? "Remove the slash at the end." : tooLong(text, 255)),
   ),
@@ -242,6 +245,11 @@ export const rules = {
   mountPath: rule(
     /^(?!.*\/(\.{0,2})(\/|$).)(?!.+\/$)(?!.*\/\.{1,2}$)\/[^:\0\n]{0,4095}$/,
     "an absolute path without colons, empty parts, . or .., and without / at the end",
+  ),
+  /** Kubernetes: a key in the data of a ConfigMap or Secret. */
+  configMapKey: rule(
+    /^(?!\.{1,2}$)(?!\.\.)[-._a-zA-Z0-9]{1,253}$/,
+    "a key of a ConfigMap or Secret: letters, digits and - _ ., at most 253",
   ),
   subPath: rule(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0\n]{1,4095}$/, "a relative path without .."),
   registryHost: rule(

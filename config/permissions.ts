@@ -19,6 +19,9 @@ const expected: Record<Finding["kind"], string> = {
   sensitive: "actions that iam.sensitiveReads leaves open",
 };
 
+/** `*`, or an ARN of wildcards: `arn:aws:*`. */
+const everyResource = /^[*?]+$|^arn:(aws[a-z-]*|[*?]+)[:*?/]*$/;
+
 /** Reads and checks every policy file once, regardless of the number of accounts that use it. */
 export class PolicySource {
   private readonly plans = new Map<string, Promise<PermissionPlan>>();
@@ -99,6 +102,9 @@ export class PolicySource {
       const findings = await checkPolicy(replacement, iam);
       this.report(path, file, findings);
       const formed = findings.every(({ kind }) => kind !== "shape");
+      if (formed && parsePolicy(replacement).Statement.every(({ Effect }) => Effect === "Deny")) {
+        this.problems.say(path, `${file}: no statement with Effect Allow`, "a policy that allows actions");
+      }
       if (formed && iam.policyChecks === "warn" && !iam.allowWritePermissions)
         await this.refuseWritesOnEverything(path, file, parsePolicy(replacement));
     }
@@ -142,10 +148,10 @@ export class PolicySource {
   /** `policyChecks: warn` is for exceptions. Writes on every resource require `iam.allowWritePermissions`. */
   private async refuseWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
     const wide = policy.Statement.filter(
-      ({ Effect, Action, NotAction, Resource, Condition }) =>
+      ({ Effect, Action, NotAction, Resource, NotResource, Condition }) =>
         Effect === "Deny" ||
         (Condition === undefined &&
-          listOf(Resource).includes("*") &&
+          (NotResource !== undefined || listOf(Resource).some((resource) => everyResource.test(resource))) &&
           // Single write actions are findings that `policyChecks: warn` accepts; whole services are not.
           (NotAction !== undefined || listOf(Action).some((action) => /^\*$|:\*$/.test(action)))),
     );

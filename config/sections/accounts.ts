@@ -5,6 +5,7 @@ import { type Path, type Problems, pathText } from "../problems.js";
 import type { Reading } from "../reading.js";
 import { exists, type Rule, unique } from "../rules.js";
 import type { Config } from "../schema.js";
+import { checkBoundary, isNumbered } from "./iam.js";
 
 const assumeRole = object({
   roleArn: doc(
@@ -111,11 +112,12 @@ function checkArns({ iam, clusters }: Reading<Config>, account: Account, path: P
   };
   const provisioner = assumeRole?.roleArn;
   check([...path, "assumeRole", "roleArn"], provisioner, "a role");
-  if (provisioner?.endsWith(`:role${iam.path}${iam.roleName}`)) {
+  if (isNumbered(provisioner?.split(":role")[1], `${iam.path}${iam.roleName}`)) {
     problems.add([...path, "assumeRole", "roleArn"], provisioner, "another role than the one that the stack creates");
   }
   const byName = "Give the policy's name alone: it is then looked for in each account.";
   check([...path, "permissionsBoundary"], permissionsBoundary, "a policy", byName);
+  checkBoundary([...path, "permissionsBoundary"], permissionsBoundary, iam, problems);
   if (permissionsBoundary === undefined && account.manage !== false) {
     check(["iam", "permissionsBoundary"], iam.permissionsBoundary, "a policy", byName);
   }

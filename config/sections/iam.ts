@@ -2,7 +2,10 @@ import { disableableIds, groupIds, optionalGroupIds } from "../../policies/group
 import { sensitivePatterns } from "../../policies/sensitiveReads.js";
 import { doc, filePath, flag, integer, line, object, oneOf, set, text, textMap } from "../fields.js";
 import { limits, partitionOf, rules } from "../limits.js";
+import type { Path, Problems } from "../problems.js";
+import type { Reading } from "../reading.js";
 import { exists, known, type Rule, unique } from "../rules.js";
+import type { Config } from "../schema.js";
 
 export const iamSchema = object({
   roleName: doc(
@@ -103,6 +106,23 @@ export const iamSchema = object({
   ),
 });
 
+/** Whether a name is the name of a resource of the stack, or of a further one: `Role`, `Role-2`. */
+export const isNumbered = (name: string | undefined, own: string) =>
+  name?.startsWith(own) === true && /^(-\d+)?$/.test(name.slice(own.length));
+
+/** Rejects the policy that the stack creates as permissions boundary. */
+export function checkBoundary(
+  place: Path,
+  boundary: string | null | undefined,
+  { path, policyName }: Pick<Reading<Config>["iam"], "path" | "policyName">,
+  problems: Problems,
+): void {
+  // A boundary is a name with its path and without the slash at the front, or an ARN.
+  const name = boundary?.replace(/^(arn:[^/]*:policy)?\/?/, "/");
+  if (!isNumbered(name, `${path}${policyName}`)) return;
+  problems.add(place, boundary, "another policy than the one that the stack creates");
+}
+
 export const iamRules: readonly Rule[] = [
   {
     says: `At most ${limits.tags} tags. Tag keys that differ only in case are rejected, because IAM treats them as one.`,
@@ -176,14 +196,6 @@ export const iamRules: readonly Rule[] = [
   },
   {
     says: "`permissionsBoundary` is not the policy that the stack creates.",
-    check: ({ iam: { permissionsBoundary, path, policyName } }, problems) => {
-      const own = `${path}${policyName}`;
-      if (permissionsBoundary !== own.slice(1) && !permissionsBoundary?.endsWith(`:policy${own}`)) return;
-      problems.add(
-        ["iam", "permissionsBoundary"],
-        permissionsBoundary,
-        "another policy than the one that the stack creates",
-      );
-    },
+    check: ({ iam }, problems) => checkBoundary(["iam", "permissionsBoundary"], iam.permissionsBoundary, iam, problems),
   },
 ];

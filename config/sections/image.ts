@@ -1,5 +1,5 @@
 import { doc, envValue, flag, integer, line, object, oneOf, secret, set, text, textMap } from "../fields.js";
-import { partitionOf, rules } from "../limits.js";
+import { partitionOf, rules, urlPassword } from "../limits.js";
 import type { Problems } from "../problems.js";
 import type { Reading } from "../reading.js";
 import { exists, type Rule } from "../rules.js";
@@ -212,9 +212,15 @@ export const imageRules: readonly Rule[] = [
     },
   },
   {
-    says: "`registry.password` must be a Pulumi secret.",
+    says: "`registry.password` and a URL with a password in `build.args` must be Pulumi secrets.",
     check: ({ image }, problems, isSecret) => {
-      if (!image?.build?.registry?.password || isSecret("image")) return;
+      if (isSecret("image")) return;
+      for (const [name, value] of Object.entries(image?.build?.args ?? {})) {
+        if (!urlPassword.test(value ?? "")) continue;
+        const fix = `pulumi config set --path --secret 'holmes-aws-mcp:image.build.args.${name}'`;
+        problems.say(["image", "build", "args", name], "a password in plain text", "a Pulumi secret", fix);
+      }
+      if (!image?.build?.registry?.password) return;
       problems.say(
         ["image", "build", "registry", "password"],
         "plain text",

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import {
   annotations,
   environmentNames,
@@ -10,16 +11,20 @@ import {
 import { awsCommands } from "../awsCommands.js";
 import { doc, envValue, flag, integer, list, object, oneOf, secret, set, text, textMap } from "../fields.js";
 import {
+  affinity,
   cidr,
   inBlock,
-  kubernetesObject,
+  type labelSelector,
   networkPolicyEgressRule,
   networkPolicyPeer,
   toleration,
+  topologySpreadConstraint,
+  volume,
   volumeMount,
 } from "../kubernetesFields.js";
-import { rules } from "../limits.js";
+import { rules, urlPassword } from "../limits.js";
 import { nearest } from "../problems.js";
+import type { Reading } from "../reading.js";
 import { exists, type Rule, unique } from "../rules.js";
 
 const resources = object({
@@ -135,25 +140,17 @@ export const mcpSchema = object({
   tolerations: doc(list(toleration, "Tolerations").default([]), "Tolerations of the pod.", [
     { key: "dedicated", operator: "Equal", value: "tools", effect: "NoSchedule" },
   ]),
-  affinity: doc(
-    object({
-      nodeAffinity: kubernetesObject("NodeAffinity").optional(),
-      podAffinity: kubernetesObject("PodAffinity").optional(),
-      podAntiAffinity: kubernetesObject("PodAntiAffinity").optional(),
-    }).optional(),
-    "Affinity of the pod.",
-    {
-      nodeAffinity: {
-        requiredDuringSchedulingIgnoredDuringExecution: {
-          nodeSelectorTerms: [
-            { matchExpressions: [{ key: "topology.kubernetes.io/zone", operator: "In", values: ["us-east-1a"] }] },
-          ],
-        },
+  affinity: doc(affinity.optional(), "Affinity of the pod.", {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [
+          { matchExpressions: [{ key: "topology.kubernetes.io/zone", operator: "In", values: ["us-east-1a"] }] },
+        ],
       },
     },
-  ),
+  }),
   topologySpreadConstraints: doc(
-    list(kubernetesObject("TopologySpreadConstraint"), "TopologySpreadConstraints").optional(),
+    list(topologySpreadConstraint, "TopologySpreadConstraints").optional(),
     "Default with several replicas: spread over nodes where possible.",
     [
       {
@@ -181,11 +178,9 @@ export const mcpSchema = object({
     "More environment, such as a proxy. When `mcp` holds a Pulumi secret, the values reach the pods through a Kubernetes Secret. What would break credentials or guards is refused.",
     { HTTPS_PROXY: "http://proxy.example.com:3128" },
   ),
-  extraVolumes: doc(
-    list(kubernetesObject("Volume"), "Volumes").default([]),
-    "More volumes of the pod, such as a CA bundle.",
-    [{ name: "ca", configMap: { name: "company-ca" } }],
-  ),
+  extraVolumes: doc(list(volume, "Volumes").default([]), "More volumes of the pod, such as a CA bundle.", [
+    { name: "ca", configMap: { name: "company-ca" } },
+  ]),
   extraVolumeMounts: doc(list(volumeMount, "VolumeMounts").default([]), "Their mounts.", [
     { name: "ca", mountPath: "/etc/company-ca", readOnly: true },
   ]),
@@ -235,7 +230,7 @@ const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]
     "It would win over every account's profile; accounts and regions come from targetAccounts.",
   ],
   [
-    /^(AWS_CREDENTIAL_FILE|BOTO_CONFIG|BOTO3?_.*)$|^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|EC2_METADATA_.*|CONTAINER_.*)$/,
+    /^(AWS_CREDENTIAL_FILE|BOTO_CONFIG|BOTO3?_.*)$|^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|EC2_METADATA_.*|CONTAINER_.*|LOGIN_CACHE_DIRECTORY)$/,
     "Credentials come from the profiles only.",
   ],
   [/^(READ_OPERATIONS_ONLY|AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*)$/, "The program sets the server's guards and transport."],
@@ -244,7 +239,14 @@ const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]
     /^AWS_(ENDPOINT_URL(_.*)?|IGNORE_CONFIGURED_ENDPOINT_URLS|USE_(FIPS|DUALSTACK)_ENDPOINT_URL)$/,
     "It would send signed requests to another host. mcp.allowedEndpoints lists the hosts of VPC endpoints.",
   ],
-  [/^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH)$/, "It would change the code that runs in the container."],
+  [
+    /^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH|AWS_DATA_PATH|BASH_ENV|ENV|GCONV_PATH|OPENSSL_(CONF|MODULES|ENGINES))$/,
+    "It would change the code that runs in the container.",
+  ],
+  [
+    /^(AWS_CSM_.*|SSLKEYLOGFILE|NODE_TLS_REJECT_UNAUTHORIZED)$/,
+    "It would disclose calls or stop the verification of certificates.",
+  ],
   [new RegExp(`^(HOLMES_AWS_MCP_.*|PATH|${environmentNames.join("|")})$`), "The program or the image sets it."],
 ];
 
@@ -267,16 +269,22 @@ function isReserved(mountPath: string): boolean {
   return systemDirectories.some((directory) => holds(path, directory) || holds(directory, path));
 }
 
-/** Sources of volumes that Pod Security `restricted` permits (Kubernetes, "Pod Security Standards"). */
-const volumeSources = [
-  ...["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"],
-];
-
 /** Addresses of EC2 instance metadata, ECS credentials and EKS Pod Identity credentials. */
 const metadataAddresses = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254"];
 
-/** Whether a label selector selects everything. */
-const isEmpty = (selector: object) => Object.values(selector).every((part) => Object.keys(part ?? {}).length === 0);
+/** Whether a label selector selects everything. Every namespace has its name as a label. */
+const isEmpty = ({ matchLabels = {}, matchExpressions = [] }: Selector) =>
+  Object.keys(matchLabels).length === 0 &&
+  matchExpressions.every(({ key, operator }) => key === "kubernetes.io/metadata.name" && operator === "Exists");
+type Selector = Reading<z.output<typeof labelSelector>>;
+
+/** Port of a URL whose scheme can be missing. Undefined if it is not a URL. */
+function portOf(url: string): number | undefined {
+  const full = url.includes("://") ? url : `http://${url}`;
+  if (!URL.canParse(full)) return undefined;
+  const { port, protocol } = new URL(full);
+  return port === "" ? { "http:": 80, "https:": 443 }[protocol] : Number(port);
+}
 
 /** Converts a Kubernetes quantity to a number. */
 function quantity(value: string | null | undefined): number | undefined {
@@ -324,7 +332,7 @@ export const mcpRules: readonly Rule[] = [
     check: ({ mcp }, problems, isSecret) => {
       if (isSecret("mcp")) return;
       for (const [name, value] of Object.entries(mcp.env)) {
-        if (!/^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i.test(value ?? "")) continue;
+        if (!urlPassword.test(value ?? "")) continue;
         const fix = `pulumi config set --path --secret 'holmes-aws-mcp:mcp.env.${name}'`;
         problems.say(["mcp", "env", name], "a password in plain text", "a Pulumi secret", fix);
       }
@@ -336,8 +344,8 @@ export const mcpRules: readonly Rule[] = [
       const { enabled, egressPorts, additionalEgress } = networkPolicy;
       if (enabled === false || additionalEgress.length > 0) return;
       for (const [name, value] of Object.entries(env)) {
-        const proxyPort = /^https?_proxy$/i.test(name) ? value?.match(/:(\d+)\/?$/)?.[1] : undefined;
-        if (proxyPort === undefined || egressPorts.includes(Number(proxyPort))) continue;
+        const proxyPort = /^(https?|all)_proxy$/i.test(name) ? portOf(value ?? "") : undefined;
+        if (proxyPort === undefined || egressPorts.includes(proxyPort)) continue;
         const fix = `Add ${proxyPort} to mcp.networkPolicy.egressPorts, or a rule to mcp.networkPolicy.additionalEgress.`;
         problems.say(["mcp", "env", name], `a proxy on port ${proxyPort}`, "a port that the NetworkPolicy opens", fix);
       }
@@ -392,24 +400,10 @@ export const mcpRules: readonly Rule[] = [
   {
     says: "An extra volume has a name of its own and one source that Pod Security `restricted` permits; its mount is not at a path of the program or of the system.",
     check: ({ mcp }, problems) => {
-      const path = ["mcp", "extraVolumes"];
-      for (const [index, { name, ...sources }] of mcp.extraVolumes.entries()) {
-        if (typeof name !== "string" || !rules.dnsLabel.pattern.test(name)) {
-          problems.add([...path, index, "name"], name, rules.dnsLabel.expected);
-        }
-        const [source, ...more] = Object.keys(sources);
-        if (source === undefined || more.length > 0) {
-          const found = [source, ...more].join(" and ") || "no source";
-          problems.say([...path, index], found, "a name and one source, such as configMap");
-        } else {
-          const what = "a source that Pod Security restricted permits";
-          exists(problems, [...path, index, source], source, volumeSources, what);
-        }
-      }
-      const names = mcp.extraVolumes.map(({ name }) => (typeof name === "string" ? name : null));
+      const names = mcp.extraVolumes.map(({ name }) => name);
       unique(
         problems,
-        names.map((name, index) => [[...path, index, "name"], name]),
+        names.map((name, index) => [["mcp", "extraVolumes", index, "name"], name]),
         "a volume name that is not taken",
         volumes,
       );
@@ -429,7 +423,7 @@ export const mcpRules: readonly Rule[] = [
     },
   },
   {
-    says: "`additionalPeers` and `metrics.peers` name who may call: no empty selector of all namespaces, no block of all addresses.",
+    says: "`additionalPeers` and `metrics.peers` name who may call: no empty selector of all namespaces, no block that is larger than /7.",
     check: ({ mcp }, problems) => {
       const lists = [
         [["mcp", "networkPolicy", "additionalPeers"], mcp.networkPolicy.additionalPeers],
@@ -438,7 +432,7 @@ export const mcpRules: readonly Rule[] = [
       for (const [path, list] of lists) {
         for (const [index, peer] of list.entries()) {
           const everyPod = peer.namespaceSelector && isEmpty(peer.namespaceSelector) && isEmpty(peer.podSelector ?? {});
-          if (!everyPod && !peer.ipBlock?.cidr?.endsWith("/0")) continue;
+          if (!everyPod && !/\/0*[0-6]$/.test(peer.ipBlock?.cidr ?? "")) continue;
           problems.add([...path, index], peer, "the pods, namespaces or addresses that may call, not all of them");
         }
       }

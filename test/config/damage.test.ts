@@ -913,7 +913,7 @@ describe("workload", () => {
     [
       "a volume without a source",
       { "mcp.extraVolumes": [{ name: "ca" }] },
-      ["mcp.extraVolumes[0]", "no source", "a name and one source"],
+      ["mcp.extraVolumes[0]", '{"name":"ca"}', "a name and one source"],
     ],
     [
       "a mount of no volume",

@@ -295,13 +295,16 @@ describe("a policy file that writes on every resource", () => {
     return damaged(stackConfig("dev"), { "iam.policyFile": path, "iam.policyChecks": "warn" });
   };
 
-  test("is refused with warnings for findings as well", async () => {
-    expect((await problemsOf(writing("*"))).map(problemText)).toEqual([
-      expect.stringMatching(
-        /^iam\.policyFile: found .* write actions on every resource \(ec2:.*\); expected .*allowWritePermissions/,
-      ),
-    ]);
-  });
+  test.each(["*", "**", "arn:aws:*", "arn:*:*:*"])(
+    "is rejected with policyChecks: warn as well: %s",
+    async (resource) => {
+      expect((await problemsOf(writing(resource))).map(problemText)).toEqual([
+        expect.stringMatching(
+          /^iam\.policyFile: found .* write actions on every resource \(ec2:.*\); expected .*allowWritePermissions/,
+        ),
+      ]);
+    },
+  );
 
   test("is taken where the stack insists, or the resource is named", async () => {
     expect(await problemsOf(damaged(writing("*"), { "iam.allowWritePermissions": true }))).toEqual([]);
@@ -310,6 +313,15 @@ describe("a policy file that writes on every resource", () => {
       .warnings;
     expect(warnings.join()).toContain("1 action that does more than read");
   });
+});
+
+test("a policy file without an Allow statement is rejected", async () => {
+  const path = join(folder, "deny.json");
+  const statement = { Effect: "Deny", Action: ["iam:*"], Resource: "*" };
+  writeFileSync(path, JSON.stringify({ Version: "2012-10-17", Statement: [statement] }));
+  expect((await problemsOf(damaged(stackConfig("dev"), { "iam.policyFile": path }))).map(problemText)).toEqual([
+    `iam.policyFile: found ${path}: no statement with Effect Allow; expected a policy that allows actions`,
+  ]);
 });
 
 describe("what else is refused", () => {

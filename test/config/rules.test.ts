@@ -13,6 +13,18 @@ const organization = { profile: "o", accountId: "999999999999", region: "us-east
 const registry = { username: "u", password: "p" };
 const build = (more: object) => ({ build: { repository: "ghcr.io/a/b", ...more } });
 const policy = "mcp.networkPolicy";
+const node = "mcp.affinity.nodeAffinity";
+const required = "requiredDuringSchedulingIgnoredDuringExecution";
+const everyNamespace = { matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "Exists" }] };
+const refusedVariables = [
+  ...["AWS_ENDPOINT_URL_STS", "AWS_CREDENTIAL_FILE", "BOTO_CONFIG", "PYTHONPATH", "LD_PRELOAD", "AWS_DATA_PATH"],
+  ...["AWS_CSM_HOST", "BASH_ENV", "NODE_TLS_REJECT_UNAUTHORIZED", "OPENSSL_CONF"],
+];
+const proxies = {
+  HTTPS_PROXY: "proxy.example.com:3128/",
+  HTTP_PROXY: "http://proxy.example.com",
+  ALL_PROXY: "https://a",
+};
 
 const cases: Record<string, readonly Case[]> = {
   clusters: [
@@ -54,7 +66,7 @@ const cases: Record<string, readonly Case[]> = {
     ],
     ["dev", { "iam.sensitiveReadsExcept": ["ec2:RunInstances"] }, "iam.sensitiveReadsExcept[0]"],
     ["dev", { "iam.allowedRegions": ["cn-north-1", "eu-west-1"] }, "iam.allowedRegions[0]", "iam.allowedRegions"],
-    ["dev", { "iam.permissionsBoundary": "MCPReadOnlyPolicy" }, "iam.permissionsBoundary"],
+    ["dev", { "iam.permissionsBoundary": "MCPReadOnlyPolicy-2" }, "iam.permissionsBoundary"],
   ],
   targetAccounts: [
     ["dev", { targetAccounts: [] }, "targetAccounts"],
@@ -68,7 +80,11 @@ const cases: Record<string, readonly Case[]> = {
     ["dev", { "targetAccounts[1].manage": false, "targetAccounts[1].adopt": true }, "targetAccounts[1].adopt"],
     [
       "dev",
-      { "targetAccounts[1].assumeRole.roleArn": "arn:aws:iam::222222222222:role/EKSMultiAccountMCPRole" },
+      {
+        "targetAccounts[0].permissionsBoundary": "arn:aws:iam::111111111111:policy/MCPReadOnlyPolicy",
+        "targetAccounts[1].assumeRole.roleArn": "arn:aws:iam::222222222222:role/EKSMultiAccountMCPRole-2",
+      },
+      "targetAccounts[0].permissionsBoundary",
       "targetAccounts[1].assumeRole.roleArn",
     ],
     ["dev", { "clusters[0].profile": "sandbox" }, "clusters[0].profile"],
@@ -85,17 +101,22 @@ const cases: Record<string, readonly Case[]> = {
     ["dev", { image: { build: { repository: "a/b" } } }, "image.build.repository"],
     ["dev", { image: build({ registry: { ...registry, server: "quay.io" } }) }, "image.build.registry.server"],
     ["dev", { "image.build.ecr.region": "cn-north-1" }, "image.build.ecr.region"],
-    ["dev", { image: build({ registry }) }, "image.build.registry.password"],
+    [
+      "dev",
+      { image: build({ registry, args: { HTTPS_PROXY: "http://u:p@proxy.example.com" } }) },
+      "image.build.args.HTTPS_PROXY",
+      "image.build.registry.password",
+    ],
   ],
   mcp: [
     ["dev", { "mcp.replicas": 2 }, "mcp.replicas"],
     [
       "dev",
-      { "mcp.env": { AWS_ENDPOINT_URL_STS: "http://x", LD_PRELOAD: "x", PYTHONPATH: "x", BOTO_CONFIG: "x" } },
-      ...["AWS_ENDPOINT_URL_STS", "LD_PRELOAD", "PYTHONPATH", "BOTO_CONFIG"].map((name) => `mcp.env.${name}`),
+      { "mcp.env": Object.fromEntries(refusedVariables.map((name) => [name, "x"])) },
+      ...refusedVariables.map((name) => `mcp.env.${name}`),
     ],
     ["dev", { "mcp.env": { HTTPS_PROXY: "http://u:p@proxy.example.com:443" } }, "mcp.env.HTTPS_PROXY"],
-    ["dev", { "mcp.env": { HTTPS_PROXY: "http://proxy.example.com:3128" } }, "mcp.env.HTTPS_PROXY"],
+    ["dev", { "mcp.env": proxies }, "mcp.env.HTTPS_PROXY", "mcp.env.HTTP_PROXY"],
     ["dev", { "mcp.podLabels": { "pod-template-hash": "x" } }, "mcp.podLabels.pod-template-hash"],
     ["dev", { "mcp.nodeSelector": { "kubernetes.io/os": "windows" } }, 'mcp.nodeSelector["kubernetes.io/os"]'],
     ["dev", { "mcp.resources.limits.memory": "300Mi" }, "mcp.resources.limits.memory"],
@@ -103,23 +124,30 @@ const cases: Record<string, readonly Case[]> = {
       "dev",
       {
         "mcp.extraVolumes": [
-          { name: "a", hostPath: { path: "/" } },
-          { name: "b", configmap: {} },
+          { name: "a", emptyDir: {} },
+          { name: "tmp", emptyDir: {} },
         ],
         "mcp.extraVolumeMounts": ["/usr/local", "/etc", "/bin", "/home", "/var/run/secrets/x"].map((mountPath) => ({
           name: "a",
           mountPath,
         })),
       },
-      "mcp.extraVolumes[0].hostPath",
-      "mcp.extraVolumes[1].configmap",
+      "mcp.extraVolumes[1].name",
       ...[0, 1, 2, 3, 4].map((index) => `mcp.extraVolumeMounts[${index}].mountPath`),
     ],
     [
       "dev",
-      { [`${policy}.additionalPeers`]: [{ namespaceSelector: {} }, { ipBlock: { cidr: "0.0.0.0/0" } }] },
-      `${policy}.additionalPeers[0]`,
-      `${policy}.additionalPeers[1]`,
+      {
+        [`${policy}.additionalPeers`]: [
+          ...[
+            { namespaceSelector: {} },
+            { namespaceSelector: everyNamespace },
+            { namespaceSelector: {}, podSelector: {} },
+          ],
+          ...["0.0.0.0/0", "128.0.0.0/1", "::/0", "fc00::/7"].map((cidr) => ({ ipBlock: { cidr } })),
+        ],
+      },
+      ...[0, 1, 2, 3, 4, 5].map((index) => `${policy}.additionalPeers[${index}]`),
     ],
     [
       "dev",
@@ -210,6 +238,30 @@ test.each<[Record<string, unknown>, string]>([
   [{ "mcp.tolerations": [{}] }, "mcp.tolerations[0]"],
   [{ "mcp.tolerations": [{ key: "a", operator: "Exists", value: "x" }] }, "mcp.tolerations[0]"],
   [{ "mcp.tolerations": [{ operator: "Equal", value: "x" }] }, "mcp.tolerations[0]"],
+  [{ "mcp.affinity": { foo: 1 } }, "mcp.affinity.foo"],
+  [{ [`${node}.foo`]: 1 }, `${node}.foo`],
+  [{ [`${node}.${required}`]: {} }, `${node}.${required}.nodeSelectorTerms`],
+  [
+    { [`${node}.${required}.nodeSelectorTerms`]: [{ matchExpressions: [{ key: "a", operator: "Gt" }] }] },
+    `${node}.${required}.nodeSelectorTerms[0].matchExpressions[0]`,
+  ],
+  [
+    { [`mcp.affinity.podAffinity.${required}`]: [{ labelSelector: {} }] },
+    `mcp.affinity.podAffinity.${required}[0].topologyKey`,
+  ],
+  [
+    {
+      "mcp.topologySpreadConstraints": [
+        { maxSkew: 1, topologyKey: "a", whenUnsatisfiable: "Never", labelSelector: {} },
+      ],
+    },
+    "mcp.topologySpreadConstraints[0].whenUnsatisfiable",
+  ],
+  [{ "mcp.extraVolumes": [{ name: "a", hostPath: { path: "/" } }] }, "mcp.extraVolumes[0].hostPath"],
+  [{ "mcp.extraVolumes": [{ name: "a", configmap: { name: "b" } }] }, "mcp.extraVolumes[0].configmap"],
+  [{ "mcp.extraVolumes": [{ name: "a", configMap: { name: "b", itmes: [] } }] }, "mcp.extraVolumes[0].configMap.itmes"],
+  [{ "mcp.extraVolumes": [{ name: "a", secret: { name: "b", secretName: "b" } }] }, "mcp.extraVolumes[0].secret.name"],
+  [{ "mcp.extraVolumes": [{ name: "a", emptyDir: { sizeLimit: "x" } }] }, "mcp.extraVolumes[0].emptyDir.sizeLimit"],
   [{ "mcp.podLabels": { "a..b/x": "y" } }, 'mcp.podLabels["a..b/x"]'],
   [
     { [`${policy}.additionalPeers`]: [{ ipBlock: { cidr: "10.0.0.0/16", except: ["10.1.0.0/24"] } }] },
@@ -224,6 +276,7 @@ test.each<[Record<string, unknown>, string]>([
 
 test.each([
   "https://kubernetes.default.svc",
+  "https://kubernetes.default",
   "https://10.0.0.1",
   "https://localhost",
   "https://a.example.com/a/../b",

@@ -289,7 +289,12 @@ describe("the pod", () => {
   });
 
   test("takes what users of a chart expect to set", async () => {
-    const affinity = { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }] } };
+    const podAffinityTerm = {
+      topologyKey: "kubernetes.io/hostname",
+      labelSelector: { matchLabels: { team: "platform" } },
+    };
+    const preferredDuringSchedulingIgnoredDuringExecution = [{ weight: 1, podAffinityTerm }];
+    const affinity = { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution } };
     const evaluation = await withMcp({
       nodeSelector: { pool: "tools" },
       tolerations: [{ key: "dedicated", operator: "Exists" }],
@@ -353,14 +358,14 @@ describe("the image", () => {
     const build = async (token: string, ...secretKeys: string[]) => {
       const evaluation = await changed(
         "dev",
-        ({ image }) => Object.assign(image.build, { args: { INDEX: `https://u:${token}@pypi.example.com` } }),
+        ({ image }) => Object.assign(image.build, { args: { INDEX: `https://pypi.example.com/${token}` } }),
         secretKeys,
       );
       expect(ofType(evaluation, ":Image")).toHaveLength(1);
       return { evaluation, image: ofType(evaluation, ":Image")[0]! };
     };
     const { evaluation, image } = await build("one-password", "image");
-    expect(image.open.build).toMatchObject({ args: { INDEX: "https://u:one-password@pypi.example.com" } });
+    expect(image.open.build).toMatchObject({ args: { INDEX: "https://pypi.example.com/one-password" } });
     expect(JSON.stringify(evaluation.resources.map(({ inputs }) => inputs))).not.toContain("one-password");
     expect((await build("two-password", "image")).image.open.imageName).not.toBe(image.open.imageName);
     expect((await build("one-password")).image.inputs.build).toEqual(image.open.build);

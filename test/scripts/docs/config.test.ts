@@ -15,7 +15,7 @@ test("docs/config.md is what the schema says today (else: npm run docs)", () => 
 test("every key of the config has a line", () => {
   // Parts of Kubernetes' own objects are described by Kubernetes.
   const kubernetes =
-    /^mcp\.(tolerations|affinity|extraVolumeMounts|metrics\.peers|networkPolicy\.(dns\.peers|additional(Peers|Egress)))/;
+    /^mcp\.(tolerations|affinity|topologySpreadConstraints|extraVolume(Mount)?s|metrics\.peers|networkPolicy\.(dns\.peers|additional(Peers|Egress)))/;
   const paths = (schema: z.ZodType, path: string): string[] => {
     const plain = unwrap(schema);
     const below = plain instanceof z.ZodArray ? paths(plain.element as z.ZodType, `${path}[]`) : [];
