@@ -14,7 +14,7 @@ export interface VerificationArgs {
   readonly config: pulumi.Input<string>;
   /** Python script of the Job. */
   readonly script: string;
-  /** Python script of the Job that checks the NetworkPolicy. Default: the NetworkPolicy is not checked. */
+  /** Python script of the Job that checks whether the cluster enforces the NetworkPolicy. Default: no check. */
   readonly probe?: string | undefined;
   /** Text that changes with the trust and permissions of the accounts. */
   readonly permissions: string;
@@ -23,8 +23,8 @@ export interface VerificationArgs {
 }
 
 /**
- * A Job that fails the update when an account cannot be reached through the server. It runs when its inputs change. A
- * failed Job runs again in the next update.
+ * A Job that fails the update when an account cannot be reached through the server, and one that checks the
+ * NetworkPolicy. A Job runs when its inputs change. A failed Job runs again in the next update.
  */
 export class Verification extends pulumi.ComponentResource {
   constructor(cluster: string, args: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
@@ -79,8 +79,19 @@ export class Verification extends pulumi.ComponentResource {
       verificationJobSpec(workload, config, map.metadata.name, changes),
     );
     if (probe !== undefined) {
-      const policy = hashOf(JSON.stringify(networkPolicySpec(workload)), probe);
-      job("probe", pulumi.interpolate`${mcp.serviceName}-probe-${changes}-${policy}`, probeJobSpec(workload, probe));
+      const policy = JSON.stringify(networkPolicySpec(workload));
+      // Pods of an Indexed Job are named after it: at most 63 characters with "-0".
+      const jobName = changes.apply((hash) => `${mcp.serviceName}-probe-${hashOf(hash, policy, probe).slice(0, 12)}`);
+      const { status } = job("probe", jobName, probeJobSpec(workload, probe));
+      pulumi.all([status, jobName]).apply(([found, id]) => {
+        if (pulumi.runtime.isDryRun() || !found?.failedIndexes) return;
+        pulumi.log.warn(
+          `${cluster}: the cluster does not enforce the NetworkPolicy, or the check failed. Each pod of the cluster can then reach ` +
+            `the MCP server. See kubectl -n ${namespace} logs job/${id}, and docs/server.md#networkpolicy. ` +
+            "verify.requireNetworkPolicy: true makes the update fail instead.",
+          this,
+        );
+      });
     }
     this.registerOutputs();
   }

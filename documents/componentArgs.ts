@@ -156,7 +156,7 @@ export function deploymentArgs(
       verify.enabled && !usesLegacyImage(settings)
         ? {
             script: readFileSync("verification/verify.py", "utf8"),
-            probe: verify.requireNetworkPolicy ? readFileSync("verification/probe.py", "utf8") : undefined,
+            probe: settings.mcp.networkPolicy.enabled ? readFileSync("verification/probe.py", "utf8") : undefined,
             permissions: JSON.stringify(
               targetAccounts
                 .filter(({ profile }) => profiles.some(({ name }) => name === profile))

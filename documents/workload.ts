@@ -449,20 +449,30 @@ export function verificationJobSpec(
 
 /**
  * The Job that tries to reach the server from a pod that the NetworkPolicy does not admit: without Holmes' labels and
- * without the labels of the server's own pods. It has no AWS access.
+ * without the labels of the server's own pods. It has no AWS access. With `verify.requireNetworkPolicy` it fails when
+ * the attempt succeeds. Without, it succeeds, with the attempt in `status.failedIndexes`.
  */
-export function probeJobSpec(
-  { mcp, namespace, verify, image }: Workload,
-  script: string,
-): types.input.batch.v1.JobSpec {
+export function probeJobSpec(workload: Workload, script: string): types.input.batch.v1.JobSpec {
+  const { mcp, namespace, verify, image } = workload;
+  const { serviceAccountName: _, ...base } = podBase(workload);
+  // One index after the other: 0 connects, 1 succeeds and with it the Job, whose status then names index 0 if it failed.
+  // Index 2 never runs: a Job whose indexes are all finished fails if one failed. Kubernetes 1.31 and later.
+  const attempts: Partial<types.input.batch.v1.JobSpec> = verify.requireNetworkPolicy
+    ? { backoffLimit: 0 }
+    : {
+        completionMode: "Indexed",
+        completions: 3,
+        parallelism: 1,
+        backoffLimitPerIndex: 0,
+        successPolicy: { rules: [{ succeededIndexes: "1" }] },
+      };
   return {
-    backoffLimit: 0,
+    ...attempts,
     activeDeadlineSeconds: verify.timeoutSeconds,
     template: {
       metadata: { labels: { app: "aws-api-mcp-probe" } },
       spec: {
-        automountServiceAccountToken: false,
-        enableServiceLinks: false,
+        ...base,
         restartPolicy: "Never",
         containers: [
           {

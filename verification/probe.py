@@ -1,9 +1,10 @@
 """Connects to the MCP server from a pod that the NetworkPolicy does not admit.
 
-Usage: probe.py HOST PORT. Exit code 0: every attempt is blocked, so the cluster enforces the policy. 1: a connection succeeds.
-2: the name does not resolve, which proves nothing.
+Usage: probe.py HOST PORT. In an Indexed Job, only index 0 connects. Exit code 0: every attempt is blocked, so the
+cluster enforces the policy. 1: a connection succeeds. 2: the name does not resolve, which proves nothing.
 """
 
+import os
 import socket
 import sys
 import time
@@ -13,6 +14,8 @@ TIMEOUT_SECONDS = 5
 
 
 def main(host: str, port: int) -> int:
+    if os.environ.get("JOB_COMPLETION_INDEX", "0") != "0":
+        return 0
     try:
         socket.getaddrinfo(host, port)
     except OSError as error:
@@ -26,7 +29,7 @@ def main(host: str, port: int) -> int:
             continue
         print(
             f"FAIL  A pod without Holmes' labels reached {host}:{port}: the cluster does not enforce the NetworkPolicy."
-            " Enable it in the network plugin (VPC CNI: enableNetworkPolicy), or set verify.requireNetworkPolicy to false."
+            " Enable it in the network plugin (VPC CNI: enableNetworkPolicy)."
         )
         return 1
     print(f"ok    The NetworkPolicy blocks {host}:{port} for pods without Holmes' labels.")

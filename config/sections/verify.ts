@@ -11,7 +11,7 @@ export const verifySchema = object({
   timeoutSeconds: doc(integer(60, 1800, " of seconds").default(300), "How long the Job may take, in seconds.", 600),
   requireNetworkPolicy: doc(
     flag().default(false),
-    "Whether `up` tries to reach the server from a pod without Holmes' labels, and fails when that succeeds: the cluster then does not enforce the NetworkPolicy.",
+    "Whether `up` fails, instead of showing a warning, when a pod without Holmes' labels reaches the server: the cluster then does not enforce the NetworkPolicy.",
     true,
   ),
   skipProfiles: doc(

@@ -210,7 +210,7 @@ describe.skipIf(binary === undefined)("workload", () => {
           "the host's files",
           "restricted volume types",
           (spec) => {
-            spec.volumes = [...spec.volumes, { name: "host", hostPath: { path: "/" } }];
+            spec.volumes = [...(spec.volumes ?? []), { name: "host", hostPath: { path: "/" } }];
           },
         ],
       ])("refused when weakened: %s", async (_, reason, weaken) => {

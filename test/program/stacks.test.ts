@@ -9,7 +9,10 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
 
   test("has this topology", () => {
     // Hashes of what the image and the verification contain are not part of it.
-    const tree = planTree(evaluation).replace(/(?<=server:)[0-9a-f]{12}|(?<=verify-)[0-9a-f]{16}/g, "<hash>");
+    const tree = planTree(evaluation).replace(
+      /(?<=server:)[0-9a-f]{12}|(?<=verify-)[0-9a-f]{16}|(?<=probe-)[0-9a-f]{12}/g,
+      "<hash>",
+    );
     expect(tree).toMatchSnapshot();
   });
 
@@ -85,6 +88,7 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
         "NetworkPolicy",
         "Service",
         "Deployment",
+        "Job",
         "Job",
         // The check of a prebuilt image.
         ...(settings.image.kind === "prebuilt" ? ["Job"] : []),

@@ -417,19 +417,21 @@ describe("the verification", () => {
   });
 
   test("checks the NetworkPolicy from a pod that it does not admit", async () => {
-    const probes = (evaluation: typeof dev) => ofType(evaluation, ":Job").filter(({ name }) => name.endsWith("/probe"));
-    expect(probes(dev)).toEqual([]);
-    const required = await changed("dev", (config) =>
-      Object.assign(config, { verify: { requireNetworkPolicy: true } }),
-    );
-    const [probe, ...others] = probes(required);
-    expect(others).toEqual([]);
-    const { metadata, spec } = (probe!.open as { spec: { template: any } }).spec.template;
-    expect(metadata.labels).toEqual({ app: "aws-api-mcp-probe" });
-    expect(spec.serviceAccountName).toBeUndefined();
-    const [{ command, env }] = spec.containers;
+    const probeOf = (evaluation: typeof dev) =>
+      ofType(evaluation, ":Job").find(({ name }) => name.endsWith("/probe"))?.open as { spec: any } | undefined;
+    const change = (values: object) => changed("dev", (config) => Object.assign(config, values));
+    const { template, ...warning } = probeOf(dev)!.spec;
+    expect(template.metadata.labels).toEqual({ app: "aws-api-mcp-probe" });
+    expect(template.spec.serviceAccountName).toBeUndefined();
+    const [{ command, env }] = template.spec.containers;
     expect(env).toBeUndefined();
     expect(command.slice(3)).toEqual(["holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local", "8000"]);
+    // Succeeds whatever the first index finds, and before every index is finished.
+    expect(warning).toMatchObject({ completions: 3, successPolicy: { rules: [{ succeededIndexes: "1" }] } });
+    const required = probeOf(await change({ verify: { requireNetworkPolicy: true } }))!.spec;
+    expect(required.backoffLimit).toBe(0);
+    expect(required.successPolicy).toBeUndefined();
+    expect(probeOf(await change({ mcp: { networkPolicy: { enabled: false } } }))).toBeUndefined();
   });
 
   test("can be switched off, or leave an account out", async () => {

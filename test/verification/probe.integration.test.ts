@@ -11,11 +11,11 @@ beforeAll(async () => {
   python = await findPython();
 });
 
-const probe = (host: string, port: number) =>
+const probe = (host: string, port: number, index = "0") =>
   new Promise<{ code: number; output: string }>((resolve) => {
-    execFile(python, [join(projectFolder, "verification/probe.py"), host, String(port)], (error, output) =>
-      resolve({ code: Number(error?.code ?? 0), output }),
-    );
+    const args = [join(projectFolder, "verification/probe.py"), host, String(port)];
+    const env = { ...process.env, JOB_COMPLETION_INDEX: index };
+    execFile(python, args, { env }, (error, output) => resolve({ code: Number(error?.code ?? 0), output }));
   });
 
 test("succeeds when every attempt is blocked", async () => {
@@ -34,4 +34,8 @@ test("fails when a connection succeeds", async () => {
 
 test("does not take a name that does not resolve for a blocked connection", async () => {
   expect((await probe("server.invalid", 8000)).code).toBe(2);
+});
+
+test("the second index of the Job succeeds without a connection", async () => {
+  expect(await probe("server.invalid", 8000, "1")).toEqual({ code: 0, output: "" });
 });
