@@ -15,8 +15,8 @@ const expected: Record<Finding["kind"], string> = {
   notAction: "actions by name",
   everything: "actions that only read",
   notReadOnly: "actions that only read",
-  unknownAction: "actions that AWS has",
-  sensitive: "actions that iam.sensitiveReads leaves open",
+  unknownAction: "existing AWS actions",
+  sensitive: "actions that iam.sensitiveReads does not deny",
 };
 
 /** `*`, or an ARN of wildcards: `arn:aws:*`. */

@@ -43,7 +43,7 @@ export async function checkPolicy(document: unknown, options: CheckOptions = {})
     policy = parsePolicy(document);
   } catch (error) {
     if (!(error instanceof PolicyShapeError)) throw error;
-    return error.problems.map((message) => ({ kind: "shape", message, fix: "Correct the document: IAM refuses it." }));
+    return error.problems.map((message) => ({ kind: "shape", message, fix: "Correct the document: IAM rejects it." }));
   }
   const patterns = policy.Statement.flatMap(({ Action, NotAction }) => [...listOf(Action), ...listOf(NotAction)]);
   const catalogue = options.catalogue ?? (await loadCatalogue(servicesOf(patterns)));
@@ -66,8 +66,8 @@ function statementFindings({ Effect, Action, NotAction }: Statement, at: string,
   if (Effect === "Allow" && NotAction !== undefined) {
     findings.push({
       kind: "notAction",
-      message: `${at} allows everything but a list (NotAction)`,
-      fix: "List what is allowed in Action: new services would be open from their first day.",
+      message: `${at} allows every action except a list (NotAction)`,
+      fix: "List the allowed actions in Action. NotAction also allows every action of new services.",
     });
   }
   for (const pattern of listOf(Action)) {
@@ -75,14 +75,14 @@ function statementFindings({ Effect, Action, NotAction }: Statement, at: string,
       findings.push({
         kind: "everything",
         message: `${at} allows "${pattern}": ${pattern === "*" ? "every action" : "every action of a service"}`,
-        fix: "Name the reading verbs: Describe*, Get*, List*.",
+        fix: "Use reading verbs: Describe*, Get*, List*.",
       });
     }
     if (pattern !== "*" && catalogue.matching(pattern).length === 0) {
       findings.push({
         kind: "unknownAction",
-        message: `${at}: "${pattern}" covers no action that AWS has (catalogue ${catalogue.version})`,
-        fix: "Correct the service prefix or the name, or remove it.",
+        message: `${at}: "${pattern}" matches no AWS action (catalogue ${catalogue.version})`,
+        fix: "Correct the service prefix or the name, or remove the pattern.",
       });
     }
   }
@@ -120,7 +120,7 @@ function withoutEffect(policy: PolicyDocument, catalogue: Catalogue, except: rea
       findings.push({
         kind: "sensitive",
         message: `"${pattern}" has no effect: iam.sensitiveReads denies it (${entries[0]!.category}: ${entries[0]!.reason})`,
-        fix: 'Remove it, open it by iam.sensitiveReadsExcept, or set iam.sensitiveReads to "allow".',
+        fix: 'Remove it, add the action to iam.sensitiveReadsExcept, or set iam.sensitiveReads to "allow".',
       });
     }
   }

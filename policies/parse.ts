@@ -25,14 +25,14 @@ export function parsePolicy(document: unknown): PolicyDocument {
     if (!documentKeys.has(key)) problems.push(`unknown key ${key} (Version, Statement)`);
   }
   if (document.Version !== "2012-10-17") {
-    problems.push(`Version is ${JSON.stringify(document.Version)}, it has to be "2012-10-17"`);
+    problems.push(`Version is ${JSON.stringify(document.Version)}, expected "2012-10-17"`);
   }
   const statements = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
   if (document.Statement === undefined || statements.length === 0) problems.push("Statement is missing or empty");
   else for (const [index, statement] of statements.entries()) problems.push(...statementProblems(statement, index));
   const sids = statements.flatMap((statement) => (isObject(statement) ? listOf(statement.Sid as string) : []));
   for (const sid of new Set(sids.filter((one, index) => sids.indexOf(one) !== index))) {
-    problems.push(`Sid ${JSON.stringify(sid)} is there twice`);
+    problems.push(`Sid ${JSON.stringify(sid)} is used twice`);
   }
   if (problems.length > 0) throw new PolicyShapeError(problems);
   return { Version: "2012-10-17", Statement: statements as Statement[] };
@@ -44,7 +44,7 @@ function statementProblems(statement: unknown, index: number): string[] {
   const problems: string[] = [];
   for (const key of Object.keys(statement)) {
     if (key === "Principal" || key === "NotPrincipal") {
-      problems.push(`${at} has a ${key}: that is for trust and resource policies, a role's permissions have none`);
+      problems.push(`${at} has a ${key}: only trust and resource policies have one`);
     } else if (!statementKeys.has(key)) problems.push(`${at} has an unknown key ${key}`);
   }
   if (statement.Sid !== undefined && !(typeof statement.Sid === "string" && /^[A-Za-z0-9]*$/.test(statement.Sid))) {
@@ -68,7 +68,7 @@ function statementProblems(statement: unknown, index: number): string[] {
 function either(statement: Record<string, unknown>, key: string, notKey: string, at: string): string[] {
   const given = [key, notKey].filter((name) => statement[name] !== undefined);
   if (given.length !== 1) return [`${at} needs ${key} or ${notKey}, and not both`];
-  return texts(statement[given[0]!]).length === 0 ? [`${at}.${given[0]} is not a text or a list of texts`] : [];
+  return texts(statement[given[0]!]).length === 0 ? [`${at}.${given[0]} is not a string or a list of strings`] : [];
 }
 
 /** The texts of a value. Empty if it is neither a text nor a list of texts. */

@@ -20,33 +20,33 @@ export const iamSchema = object({
   ),
   sessionDuration: doc(
     integer(limits.sessionDuration.min, limits.sessionDuration.max, " of seconds").default(3600),
-    "Longest session that the role allows, in seconds. The MCP server's own sessions always last 3600 s and are renewed by the SDK.",
+    "Maximum session duration of the role, in seconds. Sessions of the MCP server always last 3600 s, and the SDK renews them.",
     7200,
   ),
   path: doc(text(rules.path).default("/"), "IAM path of role and policies.", "/holmes/"),
   permissionsBoundary: doc(
     text(rules.permissionsBoundary).optional(),
-    "Managed policy that bounds the role: its name (with path) in each account, or an ARN.",
+    "Permissions boundary of the role: the name (with path) of a managed policy in each account, or an ARN.",
     "holmes/ReadOnlyBoundary",
   ),
   tags: doc(
     textMap(rules.tagKey, rules.tagValue).default({}),
-    `Tags of every AWS resource that the program makes: at most ${limits.tags}.`,
+    `Tags of every AWS resource that the program creates: at most ${limits.tags}.`,
     { team: "platform" },
   ),
   trustPolicyLimit: doc(
     integer(256, limits.trustPolicy.max, " of characters").default(limits.trustPolicy.default),
-    "Characters that are not white space that a trust policy may have: IAM's quota in your accounts.",
+    "Maximum size of a trust policy, in characters without white space: the IAM quota in your accounts.",
     4096,
   ),
   sensitiveReads: doc(
     oneOf("deny", "allow").default("deny"),
-    "`deny`: an explicit Deny on what hands out credentials or returns secrets or customers' data. `allow`: the breadth of the old policy.",
+    "`deny`: an explicit Deny of reads that return credentials, secrets or customer data. `allow`: no Deny, as in the legacy policy.",
     "deny",
   ),
   sensitiveReadsExcept: doc(
     set(text(rules.iamAction), "denied actions").default([]),
-    "Denied actions to leave open all the same, one by one, as docs/permissions.md writes them.",
+    "Patterns of docs/permissions.md that `sensitiveReads` does not deny.",
     ["ecs:Describe*TaskDefinition"],
   ),
   logContents: doc(
@@ -56,12 +56,12 @@ export const iamSchema = object({
   ),
   dataPerimeter: doc(
     flag().default(true),
-    "Whether calls that read data from resources in other accounts are denied.",
+    "Whether calls to resources of other accounts are denied, for the services listed in docs/permissions.md.",
     false,
   ),
   exclusivePolicies: doc(
     flag().default(false),
-    "Whether policies that were added to the role outside this stack are removed at the next `up`.",
+    "Whether `pulumi up` removes policies that were attached to the role outside this stack.",
     true,
   ),
   disabledPolicyGroups: doc(
@@ -76,32 +76,32 @@ export const iamSchema = object({
   ),
   additionalActions: doc(
     set(text(rules.iamAction), "IAM actions").default([]),
-    "More actions to allow; held to the same checks as the default.",
+    "Additional actions to allow. The checks of the default policy apply.",
     ["kendra:DescribeIndex"],
   ),
   allowedRegions: doc(
     set(text(rules.region), "regions").default([]),
-    "Regions that may be read; global services are exempt. Default: all.",
+    "Regions that Holmes can read. Global services are exempt. Default: all regions.",
     ["us-east-1", "eu-west-1"],
   ),
   policyFile: doc(
     text(filePath).optional(),
-    "JSON file with a permission policy of your own, in place of the default.",
+    "JSON file with a custom permission policy, which replaces the default policy.",
     "policies.prod.json",
   ),
   policyChecks: doc(
     oneOf("error", "warn").default("error"),
-    "What a finding in a policy of your own (writes, secrets, patterns that match nothing) is. A file that is no permission policy is always an error.",
+    "Severity of findings in a custom policy: writes, secrets, patterns that match no action. A file that is not a permission policy is always an error.",
     "warn",
   ),
   allowWritePermissions: doc(
     flag().default(false),
-    "Accepts a `policyFile` that allows write actions on every resource. Only for a stack that must have one.",
+    "Accepts a `policyFile` that allows write actions on every resource.",
     true,
   ),
   retainOidcProviders: doc(
     flag().default(false),
-    "Whether OIDC providers stay at destroy. Default: those that the stack made are removed.",
+    "Whether destroy retains the OIDC providers. Default: destroy deletes the providers that the stack created.",
     true,
   ),
 });
@@ -173,7 +173,7 @@ export const iamRules: readonly Rule[] = [
           ["iam", "sensitiveReadsExcept", index],
           pattern,
           sensitivePatterns,
-          "an action that iam.sensitiveReads denies, as docs/permissions.md writes it",
+          "a pattern of docs/permissions.md that iam.sensitiveReads denies",
         );
       }
     },

@@ -489,8 +489,8 @@ describe("IAM", () => {
       { "iam.additionalActions": ["efs:DescribeFileSystems"] },
       [
         "iam.additionalActions",
-        /^"efs:DescribeFileSystems" covers no action that AWS has/,
-        "actions that AWS has",
+        /^"efs:DescribeFileSystems" matches no AWS action/,
+        "existing AWS actions",
         "Correct the service prefix",
       ],
     ],
@@ -500,7 +500,7 @@ describe("IAM", () => {
       [
         "iam.sensitiveReadsExcept[0]",
         '"ec2:RunInstances"',
-        "an action that iam.sensitiveReads denies, as docs/permissions.md writes it: one of",
+        "a pattern of docs/permissions.md that iam.sensitiveReads denies: one of",
       ],
     ],
     [
@@ -549,16 +549,16 @@ describe("policy files", () => {
     [
       "one that holds nothing",
       { "iam.policyFile": nothing },
-      ["iam.policyFile", `${nothing}: the document is not a JSON object`, "a permission policy", "IAM refuses it"],
+      ["iam.policyFile", `${nothing}: the document is not a JSON object`, "a permission policy", "IAM rejects it"],
     ],
     [
       "a trust policy, though findings are only warnings",
       { "iam.policyFile": wrong, "iam.policyChecks": "warn" },
       [
         "iam.policyFile",
-        `${wrong}: Statement[0] has a Principal: that is for trust and resource policies, a role's permissions have none`,
+        `${wrong}: Statement[0] has a Principal: only trust and resource policies have one`,
         "a permission policy",
-        "IAM refuses it",
+        "IAM rejects it",
       ],
     ],
     [

@@ -338,7 +338,7 @@ describe("every right pair is accepted", () => {
   });
 });
 
-describe("every attack is refused", () => {
+describe("every attack is rejected", () => {
   beforeAll(async () => {
     const one = await accountClient(front.url, "111111111111");
     const OpenIDConnectProviderArn = providerArn("111111111111", left.issuerUrl);
@@ -372,7 +372,7 @@ describe("every attack is refused", () => {
     expect(refused).toBe(asked.length);
   });
 
-  it("and the same right token passes the moment after, so that it was the attack that was refused", async () => {
+  it("accepts the valid token afterwards, so the attack was the reason of the rejection", async () => {
     for (const { account, cluster } of targets) {
       expect(await assume({ account, token: await cluster.token(mcp) })).toEqual({ account });
     }

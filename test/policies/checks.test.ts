@@ -17,13 +17,13 @@ const findings = (document: unknown, sensitiveReads: "deny" | "allow" = "deny") 
 const kinds = async (document: unknown): Promise<FindingKind[]> => (await findings(document)).map(({ kind }) => kind);
 
 describe("checkPolicy", () => {
-  it("has nothing to say about a policy that only reads", async () => {
+  it("accepts a policy that only reads", async () => {
     expect(await findings(policy(good))).toEqual([]);
     expect(await findings({ Version: "2012-10-17", Statement: good })).toEqual([]);
     expect(await findings({ Version: "2012-10-17", Id: "own", Statement: [{ ...good, Sid: undefined }] })).toEqual([]);
   });
 
-  it("has nothing to say about the default policy", async () => {
+  it("accepts the default policy", async () => {
     for (const { document } of permissionPolicies({ policyName: "P", partition: "aws" }).policies) {
       const own = document.Statement.filter(({ Effect }) => Effect === "Allow");
       expect(await findings({ ...document, Statement: own }, "allow")).toEqual([]);
@@ -46,7 +46,7 @@ describe("checkPolicy", () => {
     ["no Action", policy({ Effect: "Allow", Resource: "*" }), "needs Action or NotAction"],
     ["Action and NotAction", policy({ ...good, NotAction: "iam:*" }), "needs Action or NotAction, and not both"],
     ["no Resource", policy({ Effect: "Allow", Action: "ec2:Describe*" }), "needs Resource or NotResource"],
-    ["an empty list of actions", policy({ ...good, Action: [] }), "Statement[0].Action is not a text or a list"],
+    ["an empty list of actions", policy({ ...good, Action: [] }), "Statement[0].Action is not a string or a list"],
     ["a number among the actions", policy({ ...good, Action: ["ec2:Describe*", 7] }), "Statement[0].Action"],
     [
       "an action without service",
@@ -55,20 +55,20 @@ describe("checkPolicy", () => {
     ],
     ["a wildcard in the service", policy({ ...good, Action: "e*:Describe*" }), '"e*:Describe*" is not of the form'],
     ["a Sid with a blank", policy({ ...good, Sid: "My own" }), "only letters and digits"],
-    ["a Sid twice", policy(good, good), 'Sid "Own" is there twice'],
+    ["a Sid twice", policy(good, good), 'Sid "Own" is used twice'],
     ["a wrong Condition", policy({ ...good, Condition: { StringEquals: "x" } }), "Statement[0].Condition"],
     [
       "a Condition on an object",
       policy({ ...good, Condition: { StringEquals: { key: {} } } }),
       "Statement[0].Condition",
     ],
-  ])("refuses %s", async (_, document, message) => {
+  ])("rejects %s", async (_, document, message) => {
     const found = await findings(document);
     expect(found.map(({ kind }) => kind)).toContain("shape");
     expect(found.map((finding) => finding.message).join("\n")).toContain(message);
   });
 
-  it("names every fault of form at once", async () => {
+  it("reports every problem of the document at once", async () => {
     expect(await kinds({ Version: 1, Statement: [{ Effect: "No" }, 3] })).toEqual(Array(5).fill("shape"));
   });
 
@@ -79,26 +79,26 @@ describe("checkPolicy", () => {
     ["a pattern with writes in it", "glue:Get*", ["notReadOnly"]],
     ["tagging", "ec2:CreateTags", ["notReadOnly"]],
     ["permissions management", "iam:PutRolePolicy", ["notReadOnly"]],
-    ["an action that is not there", "efs:Describe*", ["unknownAction"]],
+    ["an unknown action", "efs:Describe*", ["unknownAction"]],
     ["a misspelt action", "ec2:DescribeInstancess", ["unknownAction"]],
-    ["what sensitiveReads denies anyway", "secretsmanager:GetSecretValue", ["sensitive"]],
+    ["an action that sensitiveReads denies", "secretsmanager:GetSecretValue", ["sensitive"]],
   ])("finds %s", async (_, action, expected) => {
     expect(await kinds(policy({ ...good, Action: action }))).toEqual(expected);
   });
 
-  it("finds an Allow of everything but a list", async () => {
+  it("finds an Allow of all actions except a list", async () => {
     const found = await findings(policy({ Effect: "Allow", NotAction: "iam:*", Resource: "*" }));
     expect(found.map(({ kind }) => kind)).toContain("notAction");
   });
 
-  it("names the pattern, some of the actions, the place and the way out", async () => {
+  it("names the pattern, some of the actions, the statement and the fix", async () => {
     const [finding] = await findings(policy(good, { ...good, Sid: "Glue", Action: "glue:Get*" }));
     expect(finding?.message).toMatch(
       /^"glue:Get\*" allows \d+ actions that do more than read: glue:Get\w+, .* and \d+ more$/,
     );
     expect(finding?.fix).toContain("narrower");
     const [unknown] = await findings(policy(good, { ...good, Sid: "Efs", Action: "efs:Describe*" }));
-    expect(unknown?.message).toContain('Statement[1] (Efs): "efs:Describe*" covers no action that AWS has');
+    expect(unknown?.message).toContain('Statement[1] (Efs): "efs:Describe*" matches no AWS action');
   });
 
   it("accepts writes that the same document denies", async () => {
@@ -110,23 +110,23 @@ describe("checkPolicy", () => {
     expect(await kinds(policy({ ...good, Action: "ec2:RunInstances" }, conditional))).toEqual(["notReadOnly"]);
   });
 
-  it("does not call a wide pattern useless because some of it is denied", async () => {
+  it("does not report a pattern that is denied in part", async () => {
     expect(await kinds(policy({ ...good, Action: "s3:Get*" }))).toEqual([]);
     expect(await kinds(policy({ ...good, Action: "apigateway:GET" }))).toEqual([]);
   });
 
-  it("has nothing against sensitive reads when they are allowed", async () => {
+  it("accepts sensitive reads when they are allowed", async () => {
     expect(await findings(policy({ ...good, Action: "secretsmanager:GetSecretValue" }), "allow")).toEqual([]);
   });
 
-  it("loads the services it needs itself", async () => {
+  it("loads the services of the document", async () => {
     expect(await checkPolicy(policy(good))).toEqual([]);
     expect((await checkPolicy(policy({ ...good, Action: "ec2:RunInstances" }))).map(({ kind }) => kind)).toEqual([
       "notReadOnly",
     ]);
   });
 
-  it("reports the faults of the old script's policy", async () => {
+  it("reports the problems of the legacy policy", async () => {
     const old = ["efs:Describe*", "docdb:List*", "apigatewayv2:Get*", "states:Get*", "cloudtrail:SearchTrails"];
     const found = await findings(policy({ ...good, Action: old }));
     expect(found.filter(({ kind }) => kind === "unknownAction")).toHaveLength(4);
@@ -135,7 +135,7 @@ describe("checkPolicy", () => {
 });
 
 describe("checkAdditionalActions", () => {
-  it("holds single actions to the same", async () => {
+  it("applies the same checks to single actions", async () => {
     expect(await checkAdditionalActions(["sagemaker:Describe*", "sagemaker:List*"], { catalogue })).toEqual([]);
     const found = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*", "x"], { catalogue });
     expect(found.map(({ kind }) => kind)).toEqual(["shape"]);
@@ -148,12 +148,12 @@ describe("writesAllowed", () => {
   const documents = (options = {}) =>
     permissionPolicies({ policyName: "P", partition: "aws", ...options }).policies.map(({ document }) => document);
 
-  it("names none for the default policy: reviewed actions change nothing, whatever the catalogue calls them", () => {
+  it("returns none for the default policy, because reviewed actions are read-only", () => {
     expect(writesAllowed(documents(), catalogue)).toEqual([]);
     expect(writesAllowed(documents({ sensitiveReads: "allow" }), catalogue)).toEqual([]);
   });
 
-  it("names the writes of a policy that has some", () => {
+  it("returns the write actions of a policy", () => {
     const replacement: PolicyDocument = {
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Action: ["ec2:*Tags", "aws-mcp:*"], Resource: "*" }],

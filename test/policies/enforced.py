@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-# moto answers every protocol in XML; where the client expects JSON, it shows the answer as the message.
+# moto returns XML for every protocol. Where the client expects JSON, the message contains the response.
 DENIED_IN_XML = "<Code>AccessDenied</Code>"
 CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, inject_host_prefix=False)
 

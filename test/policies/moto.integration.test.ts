@@ -1,8 +1,8 @@
 /**
- * The default policy in an AWS that enforces it: the calls of the five investigations against moto. moto names some
- * actions otherwise than IAM and does not enforce every service, so each call is also made in a role without a policy
- * and in one that allows each of these actions by name: where those two are not told apart, moto did not judge, and the
- * catalogue has to (policiesScenarios.test.ts).
+ * The default policy in an AWS that enforces it: the calls of the five investigations against moto. moto uses
+ * other names than IAM for some actions and does not enforce every service. Each call is therefore also made by a role
+ * without a policy and by a role that allows each action by name. If both get the same verdict, moto does not enforce the
+ * action, and only the catalogue decides (scenarios.test.ts).
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -54,7 +54,7 @@ beforeAll(async () => {
 
 afterAll(() => processes.stopAll());
 
-it("allows what an investigation asks, and refuses what changes or gives away", () => {
+it("allows the calls of investigations, and denies writes and sensitive reads", () => {
   const judged = (calls: Call[]) => {
     const known = calls.filter(({ action }) => {
       const { nothing, named: open } = verdicts.get(action)!;
@@ -112,6 +112,6 @@ async function decide(request: object): Promise<Record<Session, Verdict>[]> {
   });
   child.stdin.end(JSON.stringify(request));
   const code = await new Promise((resolve, reject) => child.on("close", resolve).on("error", reject));
-  if (code !== 0) throw new Error(`policiesEnforced.py ended with ${code}: ${output.stderr}`);
+  if (code !== 0) throw new Error(`enforced.py ended with ${code}: ${output.stderr}`);
   return JSON.parse(output.stdout);
 }

@@ -103,7 +103,7 @@ describe("provisioningPolicy", () => {
     expect(evaluate([provisioningPolicy(names)], { action, resource: iam(resource) }).decision).toBe("implicitDeny");
   });
 
-  it("refuses the same names in another account", () => {
+  it("denies the same names in another account", () => {
     const resource = "arn:aws:iam::999999999999:role/EKSMultiAccountMCPRole";
     expect(evaluate([provisioningPolicy(names)], { action: "iam:CreateRole", resource }).decision).toBe("implicitDeny");
   });

@@ -14,7 +14,7 @@ const cases = (table: Record<string, Call[]>) =>
   Object.entries(table).flatMap(([scenario, calls]) => calls.map((call) => [scenario, call.action, call] as const));
 
 describe("the default policy, call by call", () => {
-  it("is tried with enough calls, each once", () => {
+  it("is evaluated with at least 60 calls, each once", () => {
     for (const table of [investigations, refusals]) {
       const actions = cases(table).map(([, action]) => action);
       expect(new Set(actions).size).toBe(actions.length);
@@ -28,7 +28,7 @@ describe("the default policy, call by call", () => {
     expect(evaluate(documents, call).decision).toBe("allowed");
   });
 
-  it.each(cases(refusals))("%s: %s is refused", (_, action, call) => {
+  it.each(cases(refusals))("%s: %s is denied", (_, action, call) => {
     expect(catalogue.matching(action).map((known) => known.action)).toEqual([action]);
     expect(evaluate(documents, call).decision).not.toBe("allowed");
   });

@@ -1,4 +1,4 @@
-/** What Holmes calls in five kinds of investigation, and what nobody may do in its name. */
+/** Calls of Holmes in five kinds of investigation, and calls that must be denied. */
 
 /** A call as the AWS CLI makes it. */
 export interface Call {
@@ -27,7 +27,7 @@ const roleArn = "arn:aws:iam::111111111111:role/application";
 const span = { StartTime: 1_790_000_000, EndTime: 1_790_003_600 };
 const period = { TimePeriod: { Start: "2026-10-01", End: "2026-11-01" } };
 
-/** Calls that the default policy has to allow, by scenario. */
+/** Calls that the default policy must allow, by scenario. */
 export const investigations: Record<string, Call[]> = {
   "ELB failure": [
     call("elasticloadbalancing:DescribeLoadBalancers", "elbv2", "describe_load_balancers"),
@@ -199,7 +199,7 @@ export const investigations: Record<string, Call[]> = {
 
 const trust = JSON.stringify({ Version: "2012-10-17", Statement: [] });
 
-/** Calls that the default policy has to refuse: writes, and reads of credentials, secrets and data. */
+/** Calls that the default policy must deny: writes, and reads of credentials, secrets and data. */
 export const refusals: Record<string, Call[]> = {
   "compute and network": [
     call("ec2:RunInstances", "ec2", "run_instances", { MinCount: 1, MaxCount: 1 }),

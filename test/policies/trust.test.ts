@@ -88,7 +88,7 @@ describe("trustPolicy", () => {
     ["a policy variable", "oidc.eks.eu-west-1.amazonaws.com/id/${aws:username}"],
     ["a trailing slash", "oidc.eks.eu-west-1.amazonaws.com/id/A/"],
     ["nothing", ""],
-  ])("refuses an issuer with %s", (_, issuer) => {
+  ])("rejects an issuer with %s", (_, issuer) => {
     expect(() => trustPolicy({ accountId, partition: "aws", issuers: [{ cluster: "c1", issuer }], subjects })).toThrow(
       'Cluster "c1"',
     );
@@ -104,14 +104,14 @@ describe("trustPolicy", () => {
     ["Default", "sa"],
     ["", "sa"],
     ["default", ""],
-  ])("refuses the subject %s:%s, which IAM could read as more than one", (namespace, serviceAccount) => {
+  ])("rejects the subject %s:%s, which IAM could interpret as several subjects", (namespace, serviceAccount) => {
     const issuers = [{ cluster: "c", issuer: issuerOf(1) }];
     expect(() =>
       trustPolicy({ accountId, partition: "aws", issuers, subjects: [{ namespace, serviceAccount }] }),
     ).toThrow("Expected a Kubernetes namespace and service account");
   });
 
-  test("refuses to trust nobody, which IAM would read as an empty document", () => {
+  test("rejects an empty list of subjects or clusters", () => {
     expect(() => trustPolicy({ accountId, partition: "aws", issuers: [], subjects })).toThrow("issuer");
     expect(() =>
       trustPolicy({ accountId, partition: "aws", issuers: [{ cluster: "c", issuer: issuerOf(1) }], subjects: [] }),
@@ -184,7 +184,7 @@ describe("packTrustPolicies", () => {
     expect(error.message).toMatch(/role 1, which already trusts "cluster-1", "cluster-2", "cluster-3", "cluster-4"/);
   });
 
-  test.each([0, -1, 1.5])("refuses the pin %s", (roleNumber) => {
+  test.each([0, -1, 1.5])("rejects the pin %s", (roleNumber) => {
     expect(() => spread([cluster(1, { roleNumber })])).toThrow("role number");
   });
 
