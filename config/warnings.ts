@@ -11,19 +11,19 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts, organi
   const defaults = kubernetes.additionalSubjects.filter((subject) => subject.endsWith(":default"));
   for (const subject of defaults) {
     warnings.push(
-      `kubernetes.additionalSubjects: ${subject} is every pod of the namespace that names no service account.`,
+      `kubernetes.additionalSubjects: ${subject} is the service account of every pod of the namespace that sets none. Expected a dedicated service account.`,
     );
   }
   if (iam.sensitiveReads === "allow") {
-    warnings.push("iam.sensitiveReads is allow: secrets, credentials and customers' data can be read.");
+    warnings.push("iam.sensitiveReads is allow: Holmes can read secrets, credentials and customer data.");
   }
   if (iam.sensitiveReads === "deny" && iam.sensitiveReadsExcept.length > 0) {
-    warnings.push(`iam.sensitiveReadsExcept opens sensitive reads: ${iam.sensitiveReadsExcept.join(", ")}.`);
+    warnings.push(`iam.sensitiveReadsExcept allows sensitive reads: ${iam.sensitiveReadsExcept.join(", ")}.`);
   }
   const managed = targetAccounts.filter(({ manage }) => manage).length;
   if (managed > manyAccounts) {
     warnings.push(
-      `targetAccounts: ${managed} managed accounts are as many provider processes, some hundred MB each. docs/accounts.md has the ways out (manage: false, organization).`,
+      `targetAccounts: each of the ${managed} managed accounts starts an AWS provider process (several hundred MB). See docs/accounts.md for alternatives (manage: false, organization).`,
     );
   }
   // `organization.accountId` is the management account unless a delegated administrator holds the StackSet.
@@ -46,29 +46,31 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts, organi
   for (const { profile, adopt, permissions } of targetAccounts) {
     if (profile === "default") {
       warnings.push(
-        "targetAccounts: the account with profile default also answers commands that name no profile, so a forgotten --profile is no error.",
+        "targetAccounts: commands without --profile use the account with profile default, so that a missing --profile is not an error.",
       );
     }
     if (adopt.policy && permissions.placement === "managed") {
       warnings.push(
-        `targetAccounts: the permissions of ${profile} have become managed policies, so the old script's inline policy is not taken over and stays on the role: aws iam delete-role-policy --role-name ${iam.roleName} --policy-name ${iam.policyName} --profile ${profile}`,
+        `targetAccounts: the permissions of ${profile} exceed an inline policy, so the legacy script's inline policy is not imported and stays on the role. Delete it: aws iam delete-role-policy --role-name ${iam.roleName} --policy-name ${iam.policyName} --profile ${profile}`,
       );
     }
   }
   if (image.kind === "prebuilt" && legacyImage.test(image.reference)) {
     warnings.push(
-      "image.prebuilt: this image has no Python where the verification's script could run, so up is not verified.",
+      "image.prebuilt: this image does not contain the Python of the verification, so pulumi up does not verify the server.",
     );
     warnings.push(
-      `image.prebuilt: the gateway in ${image.reference} gives callers other callers' answers, another account's data included, as soon as two clients call. Build the image (image.build).`,
+      `image.prebuilt: with two clients, the gateway in ${image.reference} returns responses to the wrong client, including data of other accounts. Build the image (image.build).`,
     );
   }
   if (image.kind === "prebuilt" && !image.reference.includes("@sha256:")) {
-    warnings.push(`image.prebuilt: ${image.reference} has no digest, so what runs can change under the same name.`);
+    warnings.push(
+      `image.prebuilt: ${image.reference} has no digest, so the content of the tag can change. Expected a reference with @sha256:….`,
+    );
   }
   if (image.kind === "build" && image.build.tag !== undefined && image.build.ecr?.create === true) {
     warnings.push(
-      `image.build.tag: the repository's tags are immutable, so ${image.build.tag} can be pushed once. Without the key the tag follows the image's content.`,
+      `image.build.tag: the repository's tags are immutable, so ${image.build.tag} can be pushed once. Remove the key to derive the tag from the content of the image.`,
     );
   }
   if (mcp.authentication.type === "none" && mcp.enabled) {

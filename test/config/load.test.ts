@@ -223,15 +223,17 @@ describe("warnings", () => {
 
   test("a reference without a digest", async () => {
     expect(await warningsOf("prod", { "image.prebuilt": "ghcr.io/a/b:1" })).toEqual([
-      "image.prebuilt: ghcr.io/a/b:1 has no digest, so what runs can change under the same name.",
+      "image.prebuilt: ghcr.io/a/b:1 has no digest, so the content of the tag can change. Expected a reference with @sha256:….",
     ]);
   });
 
   test("the image of the old readme", async () => {
     const reference = "us-central1-docker.pkg.dev/genuine-flight-317411/devel/aws-api-mcp-server:1.0.1";
-    expect((await warningsOf("prod", { "image.prebuilt": reference })).join()).toContain("other callers' answers");
+    expect((await warningsOf("prod", { "image.prebuilt": reference })).join()).toContain(
+      "responses to the wrong client",
+    );
     const own = "ghcr.io/a/aws-api-mcp-server:1.2.0";
-    expect((await warningsOf("prod", { "image.prebuilt": own })).join()).not.toContain("other callers' answers");
+    expect((await warningsOf("prod", { "image.prebuilt": own })).join()).not.toContain("responses to the wrong client");
   });
 
   test.each([
@@ -276,7 +278,7 @@ describe("warnings", () => {
     expect(warnings).toEqual([expect.stringContaining('iam.additionalActions: "ec2:RunInstances" allows')]);
   });
 
-  test("more managed accounts than a machine likes", async () => {
+  test("more managed accounts than the memory of a machine allows", async () => {
     const accounts = Array.from({ length: 26 }, (_, index) => ({
       profile: `account-${index}`,
       accountId: String(100000000000 + index),

@@ -255,7 +255,7 @@ describe("the server", () => {
     expect(own.livenessProbe.tcpSocket).toBeDefined();
     expect(ofType(evaluation, ":Job")).toEqual([]);
     expect(evaluation.warnings.join()).toContain("verification");
-    expect(evaluation.warnings.join()).toContain("gives callers other callers' answers");
+    expect(evaluation.warnings.join()).toContain("returns responses to the wrong client");
   });
 });
 
