@@ -1,5 +1,6 @@
 /** The plan as files: every document that the program would place, for reading and for comparing between commits. */
 import { stringify } from "yaml";
+import { issuerUrl } from "../../config/settings.js";
 import type { HolmesConfig } from "../../documents/holmes.js";
 import { trustClusters, trustRoles } from "../../documents/profiles.js";
 import { provisioningPolicy, readingHalf } from "../../policies/provisioning.js";
@@ -98,10 +99,16 @@ function documentsOfUnmanaged({ settings, clusters }: Evaluation): [path: string
 /** Permissions of the roles that run `pulumi up` and `pulumi preview` in each managed account. */
 function provisioningPolicies({ settings, clusters }: Evaluation): [path: string, document: PolicyDocument][] {
   const { roleName, policyName, path } = settings.iam;
+  // Only EKS knows the issuer of a cluster that is looked up: every issuer of its region.
+  const known = clusters.map((cluster, index) =>
+    settings.clusters[index]!.issuerUrl === undefined
+      ? { ...cluster, issuerUrl: issuerUrl(cluster.region, "*") }
+      : cluster,
+  );
   return settings.targetAccounts
     .filter(({ manage }) => manage)
     .flatMap(({ profile, partition, accountId, permissionsBoundaryArn, clusters: trusted }) => {
-      const issuers = trustClusters(clusters.filter(({ name }) => trusted.includes(name))).flatMap(
+      const issuers = trustClusters(known.filter(({ name }) => trusted.includes(name))).flatMap(
         ({ issuers }) => issuers,
       );
       const permissionsBoundary = permissionsBoundaryArn;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { issuerPath } from "../../config/settings.js";
 import { planTree } from "../../scripts/common/tree.js";
 import { planFiles, planJson } from "../../scripts/plan/files.js";
 import { changed, ofType } from "./stacks.js";
@@ -132,6 +133,27 @@ test("the plan has the documents of an account that is managed outside the stack
     "accounts/sandbox/EKSMultiAccountMCPRole/MCPReadOnlyPolicy.json",
   ]);
   expect(of(files)).toEqual(of(managed));
+});
+
+test("the plan has a provisioning policy and its reading half for each managed account, with the issuers that are known", async () => {
+  const evaluation = await changed("dev", ({ clusters, targetAccounts }) => {
+    targetAccounts[1].manage = false;
+    const { oidcIssuerId: _, ...lookedUp } = clusters[0];
+    clusters.push({ ...lookedUp, name: "eks", profile: "dev", region: "eu-west-1", deploy: false });
+  });
+  const files = planFiles(evaluation);
+  expect([...files.keys()].filter((path) => path.startsWith("provisioning/"))).toEqual([
+    "provisioning/dev/up.json",
+    "provisioning/dev/preview.json",
+  ]);
+  const providers = (path: string) =>
+    JSON.parse(files.get(path)!).Statement.find(({ Sid }: { Sid: string }) => Sid === "ManageOidcProviders").Resource;
+  const arn = "arn:aws:iam::111111111111:oidc-provider/";
+  // The issuer of the second cluster is looked up in EKS.
+  const expected = [issuerPath(evaluation.clusters[0]!.issuerUrl), "oidc.eks.eu-west-1.amazonaws.com/id/*"];
+  expect(providers("provisioning/dev/up.json")).toEqual(expected.map((issuer) => arn + issuer));
+  expect(providers("provisioning/dev/preview.json")).toEqual(providers("provisioning/dev/up.json"));
+  expect(files.get("provisioning/dev/preview.json")).not.toMatch(/Create|Delete|Put|Update/);
 });
 
 describe("secrets", () => {
