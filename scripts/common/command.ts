@@ -36,7 +36,7 @@ export function npmCommand({ name, summary, examples, exitCodes }: CommandText):
       "after",
       `
 ${title("bold", "Examples:")}
-${list(examples.map((example) => `${call} ${example}`))}
+${list(examples.map((example) => (example === "" ? `npm run ${name}` : `${call} ${example}`)))}
 
 ${title("bold", "Exit codes:")}
 ${list([`0  ${exitCodes[0]}`, `1  ${exitCodes[1]}`, "130  interrupted with Ctrl-C"])}

@@ -186,7 +186,7 @@ export class Processes {
       detached: true,
     });
     process_.on("error", () => {});
-    if (process_.pid === undefined) throw new UserError(`${name}: cannot start "${command}": no such command here`);
+    if (process_.pid === undefined) throw new UserError(`${name}: cannot start "${command}": command not found`);
     const child = new Child(name, process_, startGuard(process_.pid), options);
     live.add(child);
     this.children.add(child);
@@ -234,7 +234,7 @@ export function freePort(wanted = 0): Promise<number> {
       reject(
         error.code === "EADDRINUSE" || error.code === "EACCES"
           ? new UserError(
-              `port ${wanted} on ${LOOPBACK} is busy or not allowed: stop what listens there, or name another`,
+              `port ${wanted} on ${LOOPBACK} is in use or not allowed. Stop the process that listens there, or choose another port.`,
             )
           : error,
       );
@@ -284,5 +284,5 @@ export async function waitForHttp(url: string, { timeoutMs = 120_000, child }: W
 /** The last lines of a process's output, for error messages. Empty if there is no output. */
 export function tail(child: Child, lines = 8): string {
   const last = child.output().trimEnd().split("\n").slice(-lines).join("\n  ");
-  return last === "" ? "" : `; its last words:\n  ${last}`;
+  return last === "" ? "" : `; last output:\n  ${last}`;
 }

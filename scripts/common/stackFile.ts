@@ -22,7 +22,7 @@ export function readStackFile(folder: string, stack: string): StackConfig {
   const path = join(folder, `Pulumi.${stack}.yaml`);
   if (!existsSync(path)) {
     const known = readdirSync(folder).flatMap((name) => name.match(/^Pulumi\.(.+)\.yaml$/)?.[1] ?? []);
-    throw new UserError(`stack ${stack}: there is no ${path}; stacks here: ${known.join(", ") || "none"}`);
+    throw new UserError(`--stack ${stack}: ${path} not found. Expected one of: ${known.join(", ") || "none"}.`);
   }
   return parseStackFile(readFileSync(path, "utf8"), path);
 }

@@ -68,12 +68,14 @@ function readOldFile({ old, source }: ConvertOptions): Table {
   if (error !== undefined) throw new UserError(`${source}: not YAML: ${error.message.split("\n")[0]}`);
   const file = (document.toJS() ?? "") as Tree;
   if (isTable(file) && isTable(file.config)) {
-    throw new UserError(`${source}: this is stack config already; expected the old script's multi-cluster-config.yaml`);
+    throw new UserError(
+      `${source}: this is stack config already; expected the legacy script's multi-cluster-config.yaml`,
+    );
   }
   if (!isTable(file) || (file.clusters === undefined && file.target_accounts === undefined)) {
     const keys = isTable(file) ? Object.keys(file).join(", ") || "nothing" : "no map";
     throw new UserError(
-      `${source}: found ${keys}; expected the old script's file, with clusters, kubernetes, iam and target_accounts`,
+      `${source}: found ${keys}; expected the legacy script's file, with clusters, kubernetes, iam and target_accounts`,
     );
   }
   return file;
@@ -390,7 +392,7 @@ class Converter implements Conversion {
 /** Keys that the old file has to have, by their new names: a missing one is its problem. */
 const requiredKeys = new Set(["name", "region", "accountId", "profile", "oidcIssuerId"]);
 
-/** Empty, or what the old script read as the text `null`. */
+/** Empty, or what the legacy script read as the text `null`. */
 const isEmpty = (value: Tree) => value === "" || value === "null" || value === "~";
 
 /** The schema of a key in the config; undefined when there is none. */

@@ -73,7 +73,7 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
     if (known.includes(profile)) continue;
     const near = nearest(profile, known);
     throw new UserError(
-      `--profile ${profile}: stack ${settings.stack} has no such profile${near === undefined ? "" : `; did you mean ${near}?`} Known: ${known.join(", ")}`,
+      `--profile ${profile}: not a profile of stack ${settings.stack}${near === undefined ? "." : `; did you mean ${near}?`} Expected one of: ${known.join(", ")}.`,
     );
   }
   const asked = (item: AccountAccess | TargetAccountSettings) =>

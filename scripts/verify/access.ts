@@ -66,10 +66,10 @@ function flags({ context, kubeconfig }: Given): string[] {
 }
 
 function kubeconfigFile(cluster: string, content: string, processes: Processes): string {
-  // A secret can only be read by Pulumi; what stands for it here is no kubeconfig.
+  // Only Pulumi can read a secret. Its placeholder is not a kubeconfig.
   if (!parse(content)?.clusters) {
     throw new UserError(
-      `cluster ${cluster}: its kubeconfig is a secret that only Pulumi can open: give --context NAME or --kubeconfig FILE`,
+      `cluster ${cluster}: its kubeconfig is a secret that only Pulumi can read. Give --context NAME or --kubeconfig FILE`,
     );
   }
   const file = join(processes.temporaryFolder(), "kubeconfig");

@@ -32,7 +32,7 @@ export class Kubectl {
       const child = execFile(command, this.all(args), { maxBuffer }, (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-        const said = missing ? "no such command here; install kubectl, or name it with --kubectl" : stderr.trim();
+        const said = missing ? "command not found. Install kubectl, or give its path with --kubectl" : stderr.trim();
         reject(new UserError(`cluster ${cluster}: ${command} ${args[0]}: ${said || error.message}`));
       });
       // A kubectl that ends early does not read its input; its own words are what counts then.

@@ -1,4 +1,4 @@
-/** `npm run verify`: asks for every account from inside the clusters, as `pulumi up` does at its end. */
+/** `npm run verify`: verifies every account from inside the clusters, as `pulumi up` does at its end. */
 import { statSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import { npmCommand, path, run, stackOption, text } from "../common/command.js";

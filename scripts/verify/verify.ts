@@ -43,7 +43,7 @@ export async function verify({ stack, kubectl: command, ...given }: VerifyOption
       if (!right) failed.push(cluster.name);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      // One cluster out of reach keeps nobody from the others.
+      // An unreachable cluster does not prevent the verification of the others.
       toStderr(error.message);
       failed.push(cluster.name);
     } finally {

@@ -79,7 +79,7 @@ describe("Processes", () => {
 
   it("says which command does not exist", () => {
     expect(() => processes.start("the server", "/no/such/command", [])).toThrow(
-      new UserError('the server: cannot start "/no/such/command": no such command here'),
+      new UserError('the server: cannot start "/no/such/command": command not found'),
     );
   });
 
@@ -177,13 +177,13 @@ describe("freePort", () => {
     expect(await freePort(port)).toBe(port);
   });
 
-  it("says in one line that a wanted port is busy", async () => {
+  it("reports in one line that a required port is in use", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;
     const failure = await freePort(port).catch((error: Error) => error);
     expect(failure).toBeInstanceOf(UserError);
-    expect((failure as Error).message).toMatch(new RegExp(`^port ${port} on 127.0.0.1 is busy.*$`));
+    expect((failure as Error).message).toMatch(new RegExp(`^port ${port} on 127.0.0.1 is in use.*$`));
     server.close();
   });
 });

@@ -264,8 +264,8 @@ describe("what is no old file", () => {
   test.each([
     ["no YAML", "clusters: [", "old.yaml: not YAML"],
     ["a key twice", "clusters: []\nclusters: []\n", "old.yaml: not YAML: Map keys must be unique"],
-    ["nothing", "", "old.yaml: found no map; expected the old script's file"],
-    ["something else", "a: 1\n", "old.yaml: found a; expected the old script's file"],
+    ["nothing", "", "old.yaml: found no map; expected the legacy script's file"],
+    ["something else", "a: 1\n", "old.yaml: found a; expected the legacy script's file"],
     ["stack config", "config:\n  holmes-aws-mcp:clusters: []\n", "old.yaml: this is stack config already"],
   ])("%s", (_, text, message) => {
     expect(() => pure(text)).toThrow(UserError);

@@ -452,7 +452,7 @@ describe("the way in", () => {
     const report = await read(settings, { profiles: ["second"] });
     expect(report.accounts.map(({ profile }) => profile)).toEqual(["second"]);
     await expect(read(settings, { profiles: ["secund"] })).rejects.toThrow(
-      "--profile secund: stack test has no such profile; did you mean second? Known: one, second",
+      "--profile secund: not a profile of stack test; did you mean second? Expected one of: one, second.",
     );
   });
 });
@@ -649,8 +649,8 @@ describe("the command", () => {
   });
 
   it.each([
-    [["--stack", "nowhere"], /^stack nowhere: there is no .*Pulumi\.nowhere\.yaml; stacks here: .*dev/m],
-    [["--profile", "sandbix"], /^--profile sandbix: stack dev has no such profile; did you mean sandbox\?/m],
+    [["--stack", "nowhere"], /^--stack nowhere: .*Pulumi\.nowhere\.yaml not found\. Expected one of: .*dev/m],
+    [["--profile", "sandbix"], /^--profile sandbix: not a profile of stack dev; did you mean sandbox\?/m],
     [["--state", "/nowhere/state.json"], /^--state \/nowhere\/state.json: ENOENT/m],
     [["--write"], /unknown option '--write'/],
   ])("says in a line what is wrong with %s", async (args, message) => {

@@ -144,7 +144,7 @@ describe("runStep", () => {
       advice: "look at your network",
     }).catch((error: Error) => error);
     expect(failure).toBeInstanceOf(UserError);
-    expect((failure as Error).message).toMatch(/^a step failed \(exit code 7\): look at your network; its last words:/);
+    expect((failure as Error).message).toMatch(/^a step failed \(exit code 7\): look at your network; last output:/);
     expect((failure as Error).message).toContain("last");
   });
 

@@ -82,9 +82,9 @@ describe("npm run rehearse", () => {
     if (process.platform === "linux") expect(running()).toEqual([]);
   }, 600_000);
 
-  test("of a stack that is not there says which there are", async () => {
-    const { code, text } = await start("--stack", "nobody").ended;
+  test("rejects an unknown stack and lists the known ones", async () => {
+    const { code, text } = await start("--stack", "absent").ended;
     expect(code).toBe(1);
-    expect(text).toMatch(/^stack nobody: there is no .*Pulumi\.nobody\.yaml; stacks here: dev, prod\n$/);
+    expect(text).toMatch(/^--stack absent: .*Pulumi\.absent\.yaml not found\. Expected one of: dev, prod\.\n$/);
   });
 });

@@ -305,7 +305,7 @@ describe("the Job on demand", () => {
   it("without kubectl: says what to do", async () => {
     const kubectl = new Kubectl({ command: "/nonexistent/kubectl", cluster: "dev", flags: [], namespace: "x" });
     await expect(kubectl.run(["get", "pods"])).rejects.toThrow(
-      "cluster dev: /nonexistent/kubectl get: no such command here; install kubectl, or name it with --kubectl",
+      "cluster dev: /nonexistent/kubectl get: command not found. Install kubectl, or give its path with --kubectl",
     );
   });
 });
@@ -379,7 +379,7 @@ describe("how kubectl finds a cluster", () => {
     );
     // What readStackFile puts in a secret's place.
     expect(() => accessFlags(cluster({ kubeconfig: "[secret]\n" }), {}, processes)).toThrow(
-      "its kubeconfig is a secret that only Pulumi can open",
+      "its kubeconfig is a secret that only Pulumi can read",
     );
   });
 });
