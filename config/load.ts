@@ -8,10 +8,11 @@ import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
 import { nearest, type Path, type Problem, Problems, pathText, problemsText } from "./problems.js";
 import { readingOf, unwrap } from "./reading.js";
-import { type Config, configRules, configSchema, type TargetAccountConfig } from "./schema.js";
+import { checkProfileNames } from "./rules/accounts.js";
+import { ownSubject } from "./rules/kubernetes.js";
+import { configRules } from "./rules.js";
+import { type Config, configSchema, type TargetAccountConfig } from "./schema.js";
 import { addIssue, inOrder } from "./schemaProblems.js";
-import { checkProfileNames } from "./sections/accounts.js";
-import { ownSubject } from "./sections/kubernetes.js";
 import {
   type ImageSigner,
   issuerPath,

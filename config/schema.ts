@@ -2,16 +2,15 @@
 import type { z } from "zod";
 import { doc, list, object, text } from "./fields.js";
 import { rules } from "./limits.js";
-import type { Rule } from "./rules.js";
-import { accountRules, targetAccountSchema } from "./sections/accounts.js";
-import { clusterRules, clusterSchema } from "./sections/clusters.js";
-import { holmesRules, holmesSchema } from "./sections/holmes.js";
-import { iamRules, iamSchema } from "./sections/iam.js";
-import { imageRules, imageSchema } from "./sections/image.js";
-import { kubernetesRules, kubernetesSchema } from "./sections/kubernetes.js";
-import { mcpRules, mcpSchema } from "./sections/mcp.js";
-import { organizationRules, organizationSchema } from "./sections/organization.js";
-import { verifyRules, verifySchema } from "./sections/verify.js";
+import { targetAccountSchema } from "./sections/accounts.js";
+import { clusterSchema } from "./sections/clusters.js";
+import { holmesSchema } from "./sections/holmes.js";
+import { iamSchema } from "./sections/iam.js";
+import { imageSchema } from "./sections/image.js";
+import { kubernetesSchema } from "./sections/kubernetes.js";
+import { mcpSchema } from "./sections/mcp.js";
+import { organizationSchema } from "./sections/organization.js";
+import { verifySchema } from "./sections/verify.js";
 
 export { accountsFileSchema } from "./sections/organization.js";
 
@@ -49,19 +48,6 @@ export const configSchema = object({
     },
   ),
 });
-
-/** Rules between keys, by the section that documents them. */
-export const configRules: Readonly<Record<string, readonly Rule[]>> = {
-  clusters: clusterRules,
-  kubernetes: kubernetesRules,
-  iam: iamRules,
-  targetAccounts: accountRules,
-  image: imageRules,
-  mcp: mcpRules,
-  holmes: holmesRules,
-  verify: verifyRules,
-  organization: organizationRules,
-};
 
 export type Config = z.output<typeof configSchema>;
 export type ClusterConfig = Config["clusters"][number];

@@ -1,9 +1,8 @@
 import { doc, flag, object, oneOf, text, textMap } from "../fields.js";
 import { rules } from "../limits.js";
-import { known, type Rule } from "../rules.js";
 
 /** Regions with an endpoint of the hosted AWS MCP server (AWS General Reference, autumn 2026). */
-const hostedRegions = [
+export const hostedRegions = [
   ...(["us-east-1", "us-west-2", "ap-southeast-1", "ap-southeast-2"] as const),
   ...(["ap-northeast-1", "eu-central-1", "eu-west-1", "eu-west-2"] as const),
 ] as const;
@@ -40,29 +39,3 @@ export const holmesSchema = object({
     "holmes-holmes-service-account",
   ),
 });
-
-export const holmesRules: readonly Rule[] = [
-  {
-    says: "With `hosted`, `hostedRegion` is required if the region of an account has no endpoint of the hosted server.",
-    check: ({ holmes, clusters, targetAccounts }, problems) => {
-      if (!holmes.hosted || holmes.hostedRegion !== undefined) return;
-      const without = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region)).filter(
-        (region) => !(hostedRegions as readonly string[]).includes(region),
-      );
-      if (without.length === 0) return;
-      problems.say(
-        ["holmes", "hostedRegion"],
-        `nothing, and accounts in ${[...new Set(without)].join(", ")}, which have no endpoint`,
-        `one of ${hostedRegions.join(", ")}`,
-      );
-    },
-  },
-  {
-    says: "`hosted` only with `mcp.enabled: false`.",
-    check: ({ holmes, mcp }, problems) => {
-      if (!holmes.hosted || mcp.enabled === false) return;
-      const expected = "mcp.enabled: false beside it, because the hosted server takes the place of ours";
-      problems.add(["holmes", "hosted"], true, expected);
-    },
-  },
-];

@@ -1,6 +1,5 @@
 import { doc, filePath, flag, keyed, list, object, oneOf, set, text } from "../fields.js";
 import { rules } from "../limits.js";
-import { exists, type Rule } from "../rules.js";
 import { targetAccountSchema } from "./accounts.js";
 
 export const organizationSchema = object({
@@ -45,15 +44,3 @@ export const accountsFileSchema = list(
   targetAccountSchema.pick({ profile: true, accountId: true, description: true, region: true }),
   "accounts: profile, accountId, description, region",
 );
-
-export const organizationRules: readonly Rule[] = [
-  {
-    says: "`existingOidcProviders` names clusters of the stack.",
-    check: ({ organization, clusters }, problems) => {
-      const names = clusters.map(({ name }) => name);
-      for (const name of Object.keys(organization?.existingOidcProviders ?? {})) {
-        exists(problems, ["organization", "existingOidcProviders", name], name, names, "a name in clusters");
-      }
-    },
-  },
-];

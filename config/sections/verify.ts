@@ -1,6 +1,5 @@
 import { doc, flag, integer, object, set, text } from "../fields.js";
 import { rules } from "../limits.js";
-import type { Rule } from "../rules.js";
 
 export const verifySchema = object({
   enabled: doc(
@@ -20,22 +19,3 @@ export const verifySchema = object({
     ["sandbox"],
   ),
 });
-
-export const verifyRules: readonly Rule[] = [
-  {
-    says: "`skipProfiles` leaves at least one profile to verify.",
-    check: ({ verify, targetAccounts, organization }, problems) => {
-      if (organization?.accountsFile !== undefined || targetAccounts.length === 0) return;
-      if (!targetAccounts.every(({ profile }) => verify.skipProfiles.includes(profile))) return;
-      const fix = "Set verify.enabled: false instead.";
-      problems.say(["verify", "skipProfiles"], "every profile", "at least one profile to verify", fix);
-    },
-  },
-  {
-    says: "`requireNetworkPolicy` needs `verify.enabled` and `mcp.networkPolicy.enabled`.",
-    check: ({ verify, mcp }, problems) => {
-      if (!verify.requireNetworkPolicy || (verify.enabled !== false && mcp.networkPolicy.enabled !== false)) return;
-      problems.add(["verify", "requireNetworkPolicy"], true, "verify.enabled and mcp.networkPolicy.enabled beside it");
-    },
-  },
-];

@@ -2,7 +2,8 @@
 import { stringify } from "yaml";
 import { z } from "zod";
 import { objectIn, unwrap } from "../../config/reading.js";
-import { configRules, configSchema } from "../../config/schema.js";
+import { configRules } from "../../config/rules.js";
+import { configSchema } from "../../config/schema.js";
 
 /** Where the document belongs, from the project's folder. */
 export const configPath = "docs/config.md";
@@ -100,7 +101,7 @@ function introduction(sections: readonly ConfigKey[]): string[] {
   return [
     "# Stack config",
     "",
-    "<!-- Generated from config/sections by `npm run docs`. Do not edit. -->",
+    "<!-- Generated from config/sections and config/rules by `npm run docs`. Do not edit. -->",
     "",
     "The config of a stack is in `Pulumi.<stack>.yaml`, each of these keys with the project's name in front:",
     "",

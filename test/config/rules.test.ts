@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { Problems, pathText } from "../../config/problems.js";
 import { readingOf } from "../../config/reading.js";
-import { configRules, configSchema } from "../../config/schema.js";
+import { configRules } from "../../config/rules.js";
+import { configSchema } from "../../config/schema.js";
 import { damaged, problemsOf, type Stack, stackConfig } from "./support.js";
 
 /** Section, changes to the checked-in stack, and the keys at which the rule reports. */

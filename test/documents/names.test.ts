@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { Problems, pathText } from "../../config/problems.js";
 import { readingOf } from "../../config/reading.js";
+import { mcpRules } from "../../config/rules/mcp.js";
 import { configSchema } from "../../config/schema.js";
-import { mcpRules } from "../../config/sections/mcp.js";
 import { annotations, environmentNames, labels, metricsAnnotations, port, volumes } from "../../documents/names.js";
 import { damaged, stackConfig } from "../config/support.js";
 import { changed } from "../program/stacks.js";

@@ -1,0 +1,101 @@
+import { disableableIds, groupIds, optionalGroupIds } from "../../policies/groups.js";
+import { sensitivePatterns } from "../../policies/sensitiveReads.js";
+import { limits, partitionOf } from "../limits.js";
+import type { Path, Problems } from "../problems.js";
+import type { Reading } from "../reading.js";
+import type { Config } from "../schema.js";
+import { exists, known, type Rule, unique } from "./rule.js";
+
+/** Whether a name is the name of a resource of the stack, or of a further one: `Role`, `Role-2`. */
+export const isNumbered = (name: string | undefined, own: string) =>
+  name?.startsWith(own) === true && /^(-\d+)?$/.test(name.slice(own.length));
+
+/** Rejects the policy that the stack creates as permissions boundary. */
+export function checkBoundary(
+  place: Path,
+  boundary: string | null | undefined,
+  { path, policyName }: Pick<Reading<Config>["iam"], "path" | "policyName">,
+  problems: Problems,
+): void {
+  // A boundary is a name with its path and without the slash at the front, or an ARN.
+  const name = boundary?.replace(/^(arn:[^/]*:policy)?\/?/, "/");
+  if (!isNumbered(name, `${path}${policyName}`)) return;
+  problems.add(place, boundary, "another policy than the one that the stack creates");
+}
+
+export const iamRules: readonly Rule[] = [
+  {
+    says: `At most ${limits.tags} tags. Tag keys that differ only in case are rejected, because IAM treats them as one.`,
+    check: ({ iam }, problems) => {
+      const tags = Object.keys(iam.tags);
+      if (tags.length > limits.tags) {
+        problems.say(["iam", "tags"], `${tags.length} tags`, `at most ${limits.tags}, IAM's limit for a resource`);
+      }
+      unique(
+        problems,
+        tags.map((key) => [["iam", "tags", key], key]),
+        "a tag key that differs from the others in more than upper and lower case",
+      );
+    },
+  },
+  {
+    says: "`disabledPolicyGroups`, `additionalPolicyGroups` and `additionalActions` are rejected with `policyFile`.",
+    check: ({ iam }, problems) => {
+      if (iam.policyFile === undefined) return;
+      for (const key of ["disabledPolicyGroups", "additionalPolicyGroups", "additionalActions"] as const) {
+        if (iam[key].length === 0) continue;
+        problems.add(["iam", key], iam[key], "nothing here, because iam.policyFile replaces the default policy");
+      }
+    },
+  },
+  {
+    says: "`disabledPolicyGroups` and `additionalPolicyGroups` name groups of docs/permissions.md. At least one default group must stay enabled.",
+    check: ({ iam }, problems) => {
+      const disabled = iam.disabledPolicyGroups;
+      const lists = [
+        ["disabledPolicyGroups", disableableIds, "a service group of the default policy"],
+        ["additionalPolicyGroups", optionalGroupIds, "an optional service group"],
+      ] as const;
+      for (const [key, ids, what] of lists) {
+        for (const [index, group] of iam[key].entries()) exists(problems, ["iam", key, index], group, ids, what);
+      }
+      if (groupIds.every((id) => disabled.includes(id))) {
+        problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that stays enabled");
+      }
+    },
+  },
+  {
+    says: "`sensitiveReadsExcept` names actions that `sensitiveReads` denies.",
+    check: ({ iam }, problems) => {
+      for (const [index, pattern] of iam.sensitiveReadsExcept.entries()) {
+        exists(
+          problems,
+          ["iam", "sensitiveReadsExcept", index],
+          pattern,
+          sensitivePatterns,
+          "a pattern of docs/permissions.md that iam.sensitiveReads denies",
+        );
+      }
+    },
+  },
+  {
+    says: "`allowedRegions` contains the region of an account, and only regions of the accounts' partitions.",
+    check: ({ iam, clusters, targetAccounts }, problems) => {
+      const allowed = known(iam.allowedRegions);
+      const own = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region));
+      if (allowed.length === 0 || own.length === 0) return;
+      const partitions = [...new Set(own.map(partitionOf))];
+      for (const [index, region] of iam.allowedRegions.entries()) {
+        if (region === null || partitions.includes(partitionOf(region))) continue;
+        problems.add(["iam", "allowedRegions", index], region, `a region in partition ${partitions.join(" or ")}`);
+      }
+      if (own.some((region) => allowed.includes(region))) return;
+      const expected = `at least one region of the accounts: ${[...new Set(own)].join(", ")}`;
+      problems.add(["iam", "allowedRegions"], allowed, expected);
+    },
+  },
+  {
+    says: "`permissionsBoundary` is not the policy that the stack creates.",
+    check: ({ iam }, problems) => checkBoundary(["iam", "permissionsBoundary"], iam.permissionsBoundary, iam, problems),
+  },
+];

@@ -1,0 +1,124 @@
+import { partitionOf, rules, urlPassword } from "../limits.js";
+import type { Problems } from "../problems.js";
+import type { Reading } from "../reading.js";
+import type { Config } from "../schema.js";
+import { legacyImage } from "../sections/image.js";
+import { exists, type Rule } from "./rule.js";
+
+function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, problems: Problems): void {
+  if (image?.build === undefined) return;
+  const { repository, ecr, registry } = image.build;
+  const path = ["image", "build"];
+  if (ecr === undefined) {
+    if (repository !== null && !/^([^/]*[.:][^/]*|localhost)\//.test(repository)) {
+      problems.add(
+        [...path, "repository"],
+        repository,
+        "a repository with its registry's host in front",
+        "Write docker.io/… for Docker Hub, or add image.build.ecr for ECR.",
+      );
+    }
+    return;
+  }
+  if (
+    repository !== null &&
+    (!rules.ecrRepository.pattern.test(repository) || /^\d{12}\.dkr\.ecr\./.test(repository))
+  ) {
+    problems.add([...path, "repository"], repository, `${rules.ecrRepository.expected}, because ecr is set`);
+  }
+  if (registry !== undefined) {
+    const fix = "Remove registry: the credentials for ECR come from the provider.";
+    problems.say([...path, "registry"], "registry beside ecr", "one of them", fix);
+  }
+  const owners = [...targetAccounts.filter(({ manage }) => manage !== false), ...clusters];
+  exists(
+    problems,
+    [...path, "ecr", "profile"],
+    ecr.profile,
+    owners.map(({ profile }) => profile),
+    "a profile in clusters or in targetAccounts (where manage is true)",
+  );
+}
+
+export const imageRules: readonly Rule[] = [
+  {
+    says: "`prebuilt` or `build`, never both; one of them where the server is deployed.",
+    check: ({ image, mcp, clusters }, problems) => {
+      const { prebuilt, build } = image ?? {};
+      const deploys = mcp.enabled !== false && clusters.some(({ deploy }) => deploy !== false);
+      if (prebuilt !== undefined && build !== undefined) {
+        problems.say(["image"], "both prebuilt and build", "one of them", "Remove the other.");
+      } else if (prebuilt === undefined && build === undefined && (deploys || image !== undefined)) {
+        problems.say(["image"], "neither prebuilt nor build", "prebuilt (a reference) or build (repository, …)");
+      }
+    },
+  },
+  {
+    says: "`verify` needs `prebuilt` with a digest, and `repository` or `key`, never both.",
+    check: ({ image }, problems) => {
+      if (image?.verify === undefined) return;
+      const { enabled, repository, key } = image.verify;
+      if (image.prebuilt !== null && !image.prebuilt?.includes("@sha256:")) {
+        problems.say(["image", "verify"], "verify without a digest in image.prebuilt", "image.prebuilt with a digest");
+      }
+      if (enabled !== false && (repository === undefined) === (key === undefined)) {
+        problems.add(["image", "verify"], image.verify, "one of repository and key");
+      }
+    },
+  },
+  {
+    says: "The prebuilt image of the legacy readme has no `streamable-http`.",
+    check: ({ image, mcp }, problems) => {
+      if (mcp.transport !== "streamable-http" || !legacyImage.test(image?.prebuilt ?? "")) return;
+      problems.add(
+        ["mcp", "transport"],
+        mcp.transport,
+        "sse with this prebuilt image: it has no native HTTP",
+        "Build the image (image.build), or use sse.",
+      );
+    },
+  },
+  {
+    says: "`repository` has its registry's host in front (`docker.io/…` for Docker Hub); with `ecr` it has none. `ecr` and `registry` exclude each other; `ecr.profile` is the profile of a managed target account or of a cluster.",
+    check: checkBuild,
+  },
+  {
+    says: "`registry.server` is the host of `repository`.",
+    check: ({ image }, problems) => {
+      const server = image?.build?.registry?.server?.replace(/\/v1\/$/, "");
+      const host = image?.build?.repository?.split("/")[0];
+      if (server === undefined || host === undefined || server === host) return;
+      // Docker Hub has several host names.
+      if (/(^|\.)docker\.io$/.test(server) && /(^|\.)docker\.io$/.test(host)) return;
+      problems.add(["image", "build", "registry", "server"], server, `${host}, the host of image.build.repository`);
+    },
+  },
+  {
+    says: "`ecr.region` is in the partition of the profile's account.",
+    check: ({ image, targetAccounts, clusters }, problems) => {
+      const ecr = image?.build?.ecr;
+      const owner = [...targetAccounts, ...clusters].find(({ profile }) => profile === ecr?.profile);
+      const home = owner && (owner.region ?? clusters[0]?.region);
+      if (!ecr?.region || !home || partitionOf(ecr.region) === partitionOf(home)) return;
+      problems.add(["image", "build", "ecr", "region"], ecr.region, `a region in partition ${partitionOf(home)}`);
+    },
+  },
+  {
+    says: "`registry.password` and a URL with a password in `build.args` must be Pulumi secrets.",
+    check: ({ image }, problems, isSecret) => {
+      if (isSecret("image")) return;
+      for (const [name, value] of Object.entries(image?.build?.args ?? {})) {
+        if (!urlPassword.test(value ?? "")) continue;
+        const fix = `pulumi config set --path --secret 'holmes-aws-mcp:image.build.args.${name}'`;
+        problems.say(["image", "build", "args", name], "a password in plain text", "a Pulumi secret", fix);
+      }
+      if (!image?.build?.registry?.password) return;
+      problems.say(
+        ["image", "build", "registry", "password"],
+        "plain text",
+        "a Pulumi secret",
+        "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
+      );
+    },
+  },
+];

@@ -1,0 +1,296 @@
+import type { z } from "zod";
+import {
+  annotations,
+  environmentNames,
+  labels,
+  metricsAnnotations,
+  paths,
+  port,
+  volumes,
+} from "../../documents/names.js";
+import { awsCommands } from "../awsCommands.js";
+import { inBlock, type labelSelector } from "../kubernetesFields.js";
+import { urlPassword } from "../limits.js";
+import { nearest } from "../problems.js";
+import type { Reading } from "../reading.js";
+import { exists, type Rule, unique } from "./rule.js";
+
+/** Environment variables that the program sets or rejects, with the reason. */
+const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
+  [
+    /^AWS_(DEFAULT_)?(PROFILE|REGION)$/,
+    "It would win over every account's profile; accounts and regions come from targetAccounts.",
+  ],
+  [
+    /^(AWS_CREDENTIAL_FILE|BOTO_CONFIG|BOTO3?_.*)$|^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|EC2_METADATA_.*|CONTAINER_.*|LOGIN_CACHE_DIRECTORY)$/,
+    "Credentials come from the profiles only.",
+  ],
+  [/^(READ_OPERATIONS_ONLY|AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*)$/, "The program sets the server's guards and transport."],
+  [/^ENDPOINT_SUGGEST_AWS_COMMANDS$/, "mcp.suggestCommands decides about it."],
+  [
+    /^AWS_(ENDPOINT_URL(_.*)?|IGNORE_CONFIGURED_ENDPOINT_URLS|USE_(FIPS|DUALSTACK)_ENDPOINT_URL)$/,
+    "It would send signed requests to another host. mcp.allowedEndpoints lists the hosts of VPC endpoints.",
+  ],
+  [
+    /^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH|AWS_DATA_PATH|BASH_ENV|ENV|GCONV_PATH|OPENSSL_(CONF|MODULES|ENGINES))$/,
+    "It would change the code that runs in the container.",
+  ],
+  [
+    /^(AWS_CSM_.*|SSLKEYLOGFILE|NODE_TLS_REJECT_UNAUTHORIZED)$/,
+    "It would disclose calls or stop the verification of certificates.",
+  ],
+  [new RegExp(`^(HOLMES_AWS_MCP_.*|PATH|${environmentNames.join("|")})$`), "The program or the image sets it."],
+];
+
+/** Labels of the pod that the program or Kubernetes sets. */
+const ownLabels = [...Object.keys(labels("")), "pod-template-hash"];
+
+/** Directories of the image and the system. */
+const systemDirectories = [
+  ...["/bin", "/boot", "/dev", "/home", "/lib", "/lib32", "/lib64", "/opt", "/proc", "/root", "/sbin", "/sys", "/usr"],
+  ...["/etc/group", "/etc/holmes-aws-mcp", "/etc/hosts", "/etc/passwd", "/etc/resolv.conf", "/run/secrets"],
+  ...["/var/run/secrets", ...Object.values(paths)],
+];
+
+/** Whether a mount would hide a directory of the system, or would be inside one. */
+function isReserved(mountPath: string): boolean {
+  const path = mountPath.replace(/\/+$/, "");
+  const holds = (outer: string, inner: string) => `${inner}/`.startsWith(`${outer}/`);
+  // A single certificate can be mounted into the directory.
+  if (holds(path, "/etc/ssl/certs")) return true;
+  return systemDirectories.some((directory) => holds(path, directory) || holds(directory, path));
+}
+
+/** Addresses of EC2 instance metadata, ECS credentials and EKS Pod Identity credentials. */
+const metadataAddresses = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254"];
+
+/** Whether a label selector selects everything. Every namespace has its name as a label. */
+const isEmpty = ({ matchLabels = {}, matchExpressions = [] }: Selector) =>
+  Object.keys(matchLabels).length === 0 &&
+  matchExpressions.every(({ key, operator }) => key === "kubernetes.io/metadata.name" && operator === "Exists");
+type Selector = Reading<z.output<typeof labelSelector>>;
+
+/** Port of a URL whose scheme can be missing. Undefined if it is not a URL. */
+function portOf(url: string): number | undefined {
+  const full = url.includes("://") ? url : `http://${url}`;
+  if (!URL.canParse(full)) return undefined;
+  const { port, protocol } = new URL(full);
+  return port === "" ? { "http:": 80, "https:": 443 }[protocol] : Number(port);
+}
+
+/** Converts a Kubernetes quantity to a number. */
+function quantity(value: string | null | undefined): number | undefined {
+  const [, number, unit = ""] = value?.match(/^([\d.]+)([a-zA-Z]*)$/) ?? [];
+  if (number === undefined) return undefined;
+  if (unit === "m") return Number(number) / 1000;
+  const power = ["", "K", "M", "G", "T", "P", "E"].indexOf(unit.charAt(0).toUpperCase());
+  return Number(number) * (unit.endsWith("i") ? 1024 : 1000) ** power;
+}
+
+export const mcpRules: readonly Rule[] = [
+  {
+    says: "`replicas` above 1 only with `streamable-http`. `serviceName` is never `aws-api-mcp`.",
+    check: ({ mcp: { replicas, transport, serviceName } }, problems) => {
+      if ((replicas ?? 1) > 1 && transport === "sse") {
+        problems.add(
+          ["mcp", "replicas"],
+          replicas,
+          "1 with transport sse, because a session lives in one process",
+          "Use mcp.transport: streamable-http for more.",
+        );
+      }
+      if (serviceName === "aws-api-mcp") {
+        problems.add(
+          ["mcp", "serviceName"],
+          serviceName,
+          "another name",
+          "Kubernetes would inject AWS_API_MCP_PORT=tcp://… into pods of the namespace, and the server stops at it.",
+        );
+      }
+    },
+  },
+  {
+    says: "`env` rejects anything that decides about identity, endpoints, guards or the code that runs, such as `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL*`, AWS credentials and their files, `READ_OPERATIONS_ONLY`, `AWS_API_MCP_*`, `AUTH_*`, `FASTMCP_*`, `PYTHON*`, `LD_*`, `HOME`, `TMPDIR`, `PATH`.",
+    check: ({ mcp }, problems) => {
+      for (const name of Object.keys(mcp.env)) {
+        const why = reservedEnvironment.find(([pattern]) => pattern.test(name))?.[1];
+        if (why === undefined) continue;
+        problems.say(["mcp", "env", name], "a reserved variable", "one that the program does not own", why);
+      }
+    },
+  },
+  {
+    says: "A URL with a password in `env` must be a Pulumi secret.",
+    check: ({ mcp }, problems, isSecret) => {
+      if (isSecret("mcp")) return;
+      for (const [name, value] of Object.entries(mcp.env)) {
+        if (!urlPassword.test(value ?? "")) continue;
+        const fix = `pulumi config set --path --secret 'holmes-aws-mcp:mcp.env.${name}'`;
+        problems.say(["mcp", "env", name], "a password in plain text", "a Pulumi secret", fix);
+      }
+    },
+  },
+  {
+    says: "The port of a proxy in `env` is open: in `networkPolicy.egressPorts` or in `networkPolicy.additionalEgress`.",
+    check: ({ mcp: { env, networkPolicy } }, problems) => {
+      const { enabled, egressPorts, additionalEgress } = networkPolicy;
+      if (enabled === false || additionalEgress.length > 0) return;
+      for (const [name, value] of Object.entries(env)) {
+        const proxyPort = /^(https?|all)_proxy$/i.test(name) ? portOf(value ?? "") : undefined;
+        if (proxyPort === undefined || egressPorts.includes(proxyPort)) continue;
+        const fix = `Add ${proxyPort} to mcp.networkPolicy.egressPorts, or a rule to mcp.networkPolicy.additionalEgress.`;
+        problems.say(["mcp", "env", name], `a proxy on port ${proxyPort}`, "a port that the NetworkPolicy opens", fix);
+      }
+    },
+  },
+  {
+    says: "`podLabels` and `podAnnotations` do not set what the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`, and `prometheus.io/*` with `metrics.enabled`.",
+    check: ({ mcp }, problems) => {
+      const own = [...Object.values(annotations), ...Object.keys(mcp.metrics.enabled ? metricsAnnotations(0) : {})];
+      const reserved = [
+        ["podLabels", "label", ownLabels],
+        ["podAnnotations", "annotation", own],
+      ] as const;
+      for (const [key, what, taken] of reserved) {
+        for (const name of Object.keys(mcp[key]).filter((name) => taken.includes(name))) {
+          problems.say(["mcp", key, name], `a reserved ${what}`, "one that the program does not set itself");
+        }
+      }
+    },
+  },
+  {
+    says: "`nodeSelector` agrees with the platform of a built image, and never selects Windows nodes.",
+    check: ({ mcp, image }, problems) => {
+      const { "kubernetes.io/arch": architecture, "kubernetes.io/os": os } = mcp.nodeSelector;
+      const platform = image?.build?.platform;
+      const path = ["mcp", "nodeSelector"];
+      if (platform && architecture && architecture !== platform.split("/").at(-1)) {
+        const expected = `the architecture of image.build.platform, ${platform}`;
+        problems.add([...path, "kubernetes.io/arch"], architecture, expected);
+      }
+      if (os && os !== "linux") {
+        problems.add([...path, "kubernetes.io/os"], os, "linux, because the image is a Linux image");
+      }
+    },
+  },
+  {
+    says: "A limit is at least its request, and the memory limit at least 384Mi.",
+    check: ({ mcp }, problems) => {
+      const { requests, limits } = mcp.resources;
+      const path = ["mcp", "resources", "limits"];
+      for (const key of ["cpu", "memory"] as const) {
+        const [request, limit] = [quantity(requests[key]), quantity(limits[key])];
+        if (request === undefined || limit === undefined || request <= limit) continue;
+        problems.add([...path, key], limits[key], `at least what requests.${key} says: ${requests[key]}`);
+      }
+      if ((quantity(limits.memory) ?? Number.POSITIVE_INFINITY) < 384 * 1024 ** 2) {
+        const fix = "50 clients at once peaked at 317 MiB. A number without a unit is bytes.";
+        problems.add([...path, "memory"], limits.memory, "at least 384Mi", fix);
+      }
+    },
+  },
+  {
+    says: "An extra volume has a name of its own and one source that Pod Security `restricted` permits; its mount is not at a path of the program or of the system.",
+    check: ({ mcp }, problems) => {
+      const names = mcp.extraVolumes.map(({ name }) => name);
+      unique(
+        problems,
+        names.map((name, index) => [["mcp", "extraVolumes", index, "name"], name]),
+        "a volume name that is not taken",
+        volumes,
+      );
+      const mounts = ["mcp", "extraVolumeMounts"];
+      for (const [index, { name, mountPath }] of mcp.extraVolumeMounts.entries()) {
+        exists(problems, [...mounts, index, "name"], name, names, "a volume of mcp.extraVolumes");
+        if (mountPath !== null && isReserved(mountPath)) {
+          const expected = "a path that the program or the system does not use";
+          problems.add([...mounts, index, "mountPath"], mountPath, expected);
+        }
+      }
+      unique(
+        problems,
+        mcp.extraVolumeMounts.map(({ mountPath }, index) => [[...mounts, index, "mountPath"], mountPath]),
+        "a path where nothing else is mounted",
+      );
+    },
+  },
+  {
+    says: "`additionalPeers` and `metrics.peers` name who may call: no empty selector of all namespaces, no block that is larger than /7.",
+    check: ({ mcp }, problems) => {
+      const lists = [
+        [["mcp", "networkPolicy", "additionalPeers"], mcp.networkPolicy.additionalPeers],
+        [["mcp", "metrics", "peers"], mcp.metrics.peers],
+      ] as const;
+      for (const [path, list] of lists) {
+        for (const [index, peer] of list.entries()) {
+          const everyPod = peer.namespaceSelector && isEmpty(peer.namespaceSelector) && isEmpty(peer.podSelector ?? {});
+          if (!everyPod && !/\/0*[0-6]$/.test(peer.ipBlock?.cidr ?? "")) continue;
+          problems.add([...path, index], peer, "the pods, namespaces or addresses that may call, not all of them");
+        }
+      }
+    },
+  },
+  {
+    says: "`additionalEgress` does not reach the instance metadata and credential addresses.",
+    check: ({ mcp }, problems) => {
+      for (const [index, { to }] of mcp.networkPolicy.additionalEgress.entries()) {
+        for (const [at, { ipBlock }] of to.entries()) {
+          const within = (block: string | null | undefined, address: string) => inBlock(address, block ?? "");
+          const address = metadataAddresses.find(
+            (one) => within(ipBlock?.cidr, one) && !ipBlock?.except?.some((block) => within(block, one)),
+          );
+          if (address === undefined) continue;
+          problems.add(
+            ["mcp", "networkPolicy", "additionalEgress", index, "to", at, "ipBlock"],
+            ipBlock,
+            `a block without ${address}, which gives out the node's credentials`,
+            "Exclude it with except.",
+          );
+        }
+      }
+    },
+  },
+  {
+    says: "`denyList` names operations of the AWS CLI that the image installs. `aws sts get-caller-identity` is rejected, because the verification uses it.",
+    check: ({ mcp: { denyList } }, problems) => {
+      const commands = denyList.length === 0 ? new Map<string, string[]>() : awsCommands();
+      for (const [index, command] of denyList.entries()) {
+        if (command === null) continue;
+        const path = ["mcp", "denyList", index];
+        const [, service = "", operation, ...more] = command.split(" ");
+        const operations = commands.get(service);
+        if (command === "aws sts get-caller-identity") {
+          problems.add(path, command, "a command that the verification does not use");
+        } else if (operation === undefined || more.length > 0) {
+          const fix = "The server compares service and operation exactly, so this entry would deny nothing.";
+          problems.add(path, command, "aws, one service and one operation", fix);
+        } else if (!operations?.includes(operation)) {
+          const near = nearest(operations === undefined ? service : operation, operations ?? [...commands.keys()]);
+          const full = operations === undefined ? `aws ${near} ${operation}` : `aws ${service} ${near}`;
+          const what = operations === undefined ? "a service" : `an operation of aws ${service}`;
+          const fix = near === undefined ? undefined : `Did you mean ${full}?`;
+          problems.add(path, command, `${what} that the AWS CLI has`, fix);
+        }
+      }
+    },
+  },
+  {
+    says: "`authentication.tokens` must be Pulumi secrets, and need `type: bearer`.",
+    check: ({ mcp: { authentication, transport } }, problems, isSecret) => {
+      const { tokens, type = transport === "sse" ? "none" : "bearer" } = authentication;
+      const path = ["mcp", "authentication"];
+      if (tokens !== undefined && !isSecret("mcp")) {
+        const fix = "pulumi config set --path --secret 'holmes-aws-mcp:mcp.authentication.tokens[0]'";
+        problems.say([...path, "tokens"], "plain text", "Pulumi secrets", fix);
+      }
+      if (tokens !== undefined && type === "none") problems.say([...path, "type"], "none beside tokens", "bearer");
+    },
+  },
+  {
+    says: `\`metrics.port\` is not the server's own port, ${port}.`,
+    check: ({ mcp: { metrics } }, problems) => {
+      if (metrics.port !== port) return;
+      problems.add(["mcp", "metrics", "port"], metrics.port, "another port than the server's own");
+    },
+  },
+];
