@@ -1,4 +1,4 @@
-/** Stands in for OpenAI's chat API on loopback: makes the tool calls of scenarios, and keeps what Holmes sent to the model. */
+/** A stand-in for OpenAI's chat API on loopback. It makes the tool calls of scenarios and records the results. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -10,18 +10,15 @@ interface Message {
 export interface ModelStandIn {
   /** For OPENAI_API_BASE. */
   readonly url: string;
-  /** What the model read, by question: the content of each tool result, in the order of the calls. */
+  /** The content of each tool result in the order of the calls, by question. */
   readonly read: Map<string, string[]>;
-  /** The system prompt of the last conversation, and the tool descriptions beside it. */
-  prompt: string;
-  tools: { function: { name: string; description?: string } }[];
   close(): Promise<void>;
 }
 
 const text = (content: unknown): string =>
   Array.isArray(content) ? content.map(({ text = "" }) => text).join("") : String(content ?? "");
 
-/** @param calls the commands of each question; the question that a conversation contains selects them */
+/** @param calls the commands of each question. The question in a conversation selects them. */
 export async function startModelStandIn(
   calls: ReadonlyMap<string, readonly (string | readonly string[])[]>,
 ): Promise<ModelStandIn> {
@@ -29,17 +26,7 @@ export async function startModelStandIn(
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const piece of request) body += piece;
-    const {
-      messages = [],
-      tools = [],
-      model,
-    } = JSON.parse(body || "{}") as {
-      messages?: Message[];
-      tools?: ModelStandIn["tools"];
-      model?: string;
-    };
-    standIn.tools = tools;
-    standIn.prompt = text(messages.find(({ role }) => role === "system")?.content);
+    const { messages = [], model } = JSON.parse(body || "{}") as { messages?: Message[]; model?: string };
     const asked = messages.filter(({ role }) => role === "user").map(({ content }) => text(content));
     const question = [...calls.keys()].find((key) => asked.some((content) => content.includes(key)));
     const results = messages.filter(({ role }) => role === "tool").map(({ content }) => text(content));
@@ -71,16 +58,13 @@ export async function startModelStandIn(
     );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const standIn: ModelStandIn = {
+  return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     read,
-    prompt: "",
-    tools: [],
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
-  return standIn;
 }
