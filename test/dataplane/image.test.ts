@@ -4,7 +4,7 @@ import { chmod, readdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort, waitForHttp } from "../../scripts/common/processes.js";
 import { projectDir } from "../../scripts/emulation/install.js";
 import { callTool } from "../../scripts/emulation/mcpClient.js";
@@ -49,7 +49,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
     await docker("rmi", "--force", tag, `${built}-again`).catch(() => {});
   });
 
-  it("is built to the same package set each time", async () => {
+  test("is built to the same package set each time", async () => {
     const packages = (image: string) => inside(image, "sh", "-c", LIST_PACKAGES);
     const [first, second] = [await packages(tag), await packages(`${built}-again`)];
     expect(first).toContain("awslabs.aws-api-mcp-server==1.5.6");
@@ -58,13 +58,13 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(second).toBe(first);
   });
 
-  it("is at most 450 MB", async () => {
+  test("is at most 450 MB", async () => {
     const size = Number(await docker("image", "inspect", tag, "--format", "{{.Size}}"));
     process.stderr.write(`Image: ${(size / 1e6).toFixed(0)} MB on ${base ?? "its own base"}\n`);
     expect(size).toBeLessThanOrEqual(SIZE_LIMIT);
   });
 
-  it("has labels, an unprivileged user and one exposed port", async () => {
+  test("has labels, an unprivileged user and one exposed port", async () => {
     const config = JSON.parse(await docker("image", "inspect", tag, "--format", "{{json .Config}}"));
     expect(config.User).toBe("10001:10001");
     expect(Object.keys(config.ExposedPorts)).toEqual(["8000/tcp"]);
@@ -76,14 +76,14 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(config.Env).toContain("READ_OPERATIONS_ONLY=true");
   });
 
-  it("has no installer, unpatched gateway, cache or setuid bit", async () => {
+  test("has no installer, unpatched gateway, cache or setuid bit", async () => {
     const found = await inside(tag, "sh", "-c", FIND_LEFTOVERS);
     expect(found).toBe("");
     const routing = "/opt/gateway/node_modules/supergateway/dist/lib/sessionRouting.js";
     expect(await inside(tag, "sh", "-c", `ls ${routing}; id -u`)).toBe(`${routing}\n10001`);
   });
 
-  it("responds on a read-only root file system without capabilities, and stops at once", async () => {
+  test("responds on a read-only root file system without capabilities, and stops at once", async () => {
     // The server needs a network to start, so the gateway runs a server of three lines.
     const echo = [
       "import sys, json",
@@ -108,7 +108,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(await docker("inspect", container, "--format", "{{.State.ExitCode}}")).toBe("0");
   });
 
-  it.each(["sse", "streamable-http"] as const)("returns the right account over %s", async (transport) => {
+  test.each(["sse", "streamable-http"] as const)("returns the right account over %s", async (transport) => {
     const lab = await startLab();
     try {
       const port = await freePort();
@@ -150,7 +150,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
     }
   });
 
-  it("starts the launcher by default, and reports why it cannot", async () => {
+  test("starts the launcher by default, and reports why it cannot", async () => {
     const { status, stderr } = spawnSync("docker", ["run", "--rm", "--network", "none", ...RESTRICTED, tag], {
       encoding: "utf8",
     });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { callTool, type McpEndpoint, withMcp } from "../../scripts/emulation/mcpClient.js";
 import { descriptors, family, type Lab, memory, ParameterStore, type Running, startLab } from "./lab.js";
 import { RawSession } from "./rawSession.js";
@@ -51,7 +51,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     expect(await ask(running.endpoint, command)).toContain(arn);
   });
 
-  it.each([1, 2, 10, 50])(
+  test.each([1, 2, 10, 50])(
     "%i clients at once: every call gets its own account's answer",
     async (clients) => {
       const calls = 2;
@@ -79,7 +79,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     600_000,
   );
 
-  it("a client that leaves in mid-call harms nobody, and its late answer reaches nobody", async () => {
+  test("a client that leaves in mid-call harms nobody, and its late answer reaches nobody", async () => {
     const name = `/hold/left-${transport}`;
     const leaving = await RawSession.open(running.endpoint);
     void leaving.request("tools/call", callAws(parameter(name)));
@@ -96,7 +96,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     session.close();
   });
 
-  it("a cancellation in mid-call ends that call only", async () => {
+  test("a cancellation in mid-call ends that call only", async () => {
     const name = `/hold/cancelled-${transport}`;
     await withMcp(running.endpoint, async (client) => {
       const abort = new AbortController();
@@ -115,7 +115,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     });
   });
 
-  it("messages that are no JSON, no JSON-RPC or no MCP harm only who sends them", async () => {
+  test("messages that are no JSON, no JSON-RPC or no MCP harm only who sends them", async () => {
     const bad = await RawSession.open(running.endpoint);
     const good = await RawSession.open(running.endpoint);
     const bodies = [
@@ -149,7 +149,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     good.close();
   });
 
-  it("an answer just below the bound arrives whole, and one above it is an error that says what to do", async () => {
+  test("an answer just below the bound arrives whole, and one above it is an error that says what to do", async () => {
     const tooLarge = await callTool(running.endpoint, "call_aws", {
       cli_command: parameter(`/size/${2 * MEGABYTE}/${transport}`),
     });
@@ -163,7 +163,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     for (const [index, text] of small.entries()) expect(text).toContain(lab.marked(5 + index).arn);
   });
 
-  it("a write is denied, and an unknown profile and a missing one are errors", async () => {
+  test("a write is denied, and an unknown profile and a missing one are errors", async () => {
     expect(
       await ask(running.endpoint, "aws ec2 run-instances --image-id ami-00000000000000000 --profile mark-0"),
     ).toContain("denied by security policy");
@@ -171,7 +171,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     expect(await ask(running.endpoint, "aws sts get-caller-identity")).toMatch(/No AWS credentials found.*mark-0/);
   });
 
-  it.skipIf(!onLinux)(
+  test.skipIf(!onLinux)(
     "6,400 clients that come and go leave no memory and no descriptor behind",
     async () => {
       const { pid } = running.child;
@@ -206,7 +206,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     600_000,
   );
 
-  it("nothing of any answer is in what the process printed", () => {
+  test("nothing of any answer is in what the process printed", () => {
     const log = running.log();
     for (const text of ["arn:aws", "assumed-role", "value of", `<${transport}>`]) {
       expect(log.includes(text), `"${text}" in the log`).toBe(false);
@@ -222,7 +222,7 @@ describe.each(["sse", "streamable-http"] as const)("the end of the %s process", 
     return { code, inTime: took < milliseconds };
   };
 
-  it("comes within 1 s of SIGTERM, idle or with a session open", async () => {
+  test("comes within 1 s of SIGTERM, idle or with a session open", async () => {
     for (const busy of [false, true]) {
       const running = await lab.start(transport);
       const session = busy ? await RawSession.open(running.endpoint) : undefined;
@@ -234,7 +234,7 @@ describe.each(["sse", "streamable-http"] as const)("the end of the %s process", 
     }
   });
 
-  it("comes within 1 s of the server's own death, with an error code", async () => {
+  test("comes within 1 s of the server's own death, with an error code", async () => {
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       const running = await lab.start(transport);
       const session = await RawSession.open(running.endpoint);

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
 import { cacheDir, projectDir } from "../../scripts/emulation/install.js";
@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => (folder ? rm(folder, { recursive: true, force: true }) : undefined));
 
 describe("what trim.sh leaves", () => {
-  it("has every command of the AWS CLI, with every operation and waiter, as before", async () => {
+  test("has every command of the AWS CLI, with every operation and waiter, as before", async () => {
     const script = path.join(projectDir, "test/dataplane/commands.py");
     const before = JSON.parse(await run(path.join(original, "bin/python"), script)) as Record<string, string[]>;
     const after = JSON.parse(await run(path.join(venv, "bin/python"), script));
@@ -52,7 +52,7 @@ describe("what trim.sh leaves", () => {
     expect(after).toEqual(before);
   });
 
-  it("runs the aws command itself", async () => {
+  test("runs the aws command itself", async () => {
     const python = path.join(venv, "bin/python");
     expect(await run(python, "-m", "awscli", "--version")).toContain("aws-cli/1.");
     const offline = ["--endpoint-url", "http://127.0.0.1:9", "--region", "us-east-1"];
@@ -60,14 +60,14 @@ describe("what trim.sh leaves", () => {
     expect(await run(python, "-m", "awscli", ...skeleton, ...offline)).toContain("Reservations");
   });
 
-  it("is smaller by more than 120 MB, bytecode not counted, and has no installer", async () => {
+  test("is smaller by more than 120 MB, bytecode not counted, and has no installer", async () => {
     const [before, after] = [megabytes(await realpath(original)), megabytes(venv)];
     process.stderr.write(`Python packages: ${before} MB, trimmed ${after} MB; gateway ${megabytes(gateway)} MB\n`);
     expect(before - after).toBeGreaterThan(120);
     await expect(run(path.join(venv, "bin/python"), "-m", "pip", "--version")).rejects.toThrow("No module named pip");
   });
 
-  it("answers over both transports, customisations of the CLI included", async () => {
+  test("answers over both transports, customisations of the CLI included", async () => {
     const server = [path.join(venv, "bin/python"), path.join(venv, "bin/awslabs.aws-api-mcp-server")];
     const lab = await startLab({ server, gateway: path.join(gateway, "node_modules/.bin/supergateway") });
     try {

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
@@ -75,7 +75,7 @@ describe("the gateway's process", () => {
       running = await ready("", {}, shared);
     });
 
-    it("keeps sessions apart, with lines from the server that make no sense in between", async () => {
+    test("keeps sessions apart, with lines from the server that make no sense in between", async () => {
       const { endpoint, child } = running;
       const [first, second] = await Promise.all([RawSession.open(endpoint), RawSession.open(endpoint)]);
       const answers = await Promise.all([
@@ -94,14 +94,14 @@ describe("the gateway's process", () => {
       expect(child.output()).toBe("starting\n");
     });
 
-    it("passes an answer of 5 MB", async () => {
+    test("passes an answer of 5 MB", async () => {
       const { endpoint } = running;
       const session = await RawSession.open(endpoint);
       const { result } = await session.request("large", { size: 5 * 1_048_576 });
       expect(result).toBe("x".repeat(5 * 1_048_576));
     });
 
-    it("outlives what callers send that is no message, and refuses it with 400", async () => {
+    test("outlives what callers send that is no message, and refuses it with 400", async () => {
       const { endpoint, port, child } = running;
       const session = await RawSession.open(endpoint);
       for (const body of ["", "{", "[]", "7", '{"jsonrpc":"2.0","id":{},"method":"x"}']) {
@@ -123,13 +123,13 @@ describe("the gateway's process", () => {
     });
 
     // Only Linux has all of 127.0.0.0/8 as addresses of its own.
-    it.skipIf(process.platform !== "linux")("listens where it is told, and nowhere else", async () => {
+    test.skipIf(process.platform !== "linux")("listens where it is told, and nowhere else", async () => {
       const { port } = running;
       await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow("fetch failed");
     });
   });
 
-  it.each([
+  test.each([
     [0, 1],
     [1, 1],
     [7, 7],
@@ -142,7 +142,7 @@ describe("the gateway's process", () => {
     session.close();
   });
 
-  it("ends with an error when the server lives but has closed its output", async () => {
+  test("ends with an error when the server lives but has closed its output", async () => {
     const { endpoint, child } = await ready("stubborn");
     const session = await RawSession.open(endpoint);
     void session.request("mute", {});
@@ -150,13 +150,13 @@ describe("the gateway's process", () => {
     session.close();
   });
 
-  it("prints what the server wrote to stderr before it failed to start", async () => {
+  test("prints what the server wrote to stderr before it failed to start", async () => {
     const { child } = await start("broken");
     expect(await child.exited).toBe(1);
     expect(child.output()).toBe("starting\n[supergateway] The stdio server ended: code=0, signal=null\n");
   });
 
-  it.each(["", "stubborn"])("ends well on SIGTERM, with a session open (server %j)", async (mood) => {
+  test.each(["", "stubborn"])("ends well on SIGTERM, with a session open (server %j)", async (mood) => {
     const { endpoint, child } = await ready(mood);
     const session = await RawSession.open(endpoint);
     child.kill("SIGTERM");
@@ -166,7 +166,7 @@ describe("the gateway's process", () => {
     session.close();
   });
 
-  it("reports its health only while the server answers pings", async () => {
+  test("reports its health only while the server answers pings", async () => {
     const wedged = await start("wedged");
     const status = async ({ port }: { port: number }) => (await fetch(`http://127.0.0.1:${port}/healthz`)).status;
     await expect.poll(() => status(wedged).catch(() => 0), { timeout: 10_000 }).toBe(503);
@@ -195,7 +195,7 @@ describe("the gateway's process", () => {
         sent.end();
       });
 
-    it.each([
+    test.each([
       ["no token", undefined, "Bearer"],
       ["an unknown token", `Bearer ${"x".repeat(32)}`, 'Bearer error="invalid_token"'],
       ["a prefix of a token", `Bearer ${"c".repeat(31)}`, 'Bearer error="invalid_token"'],
@@ -209,12 +209,12 @@ describe("the gateway's process", () => {
       expect((await call(authorization, "/healthz")).status).toBe(200);
     });
 
-    it("accepts the current and the previous token", async () => {
+    test("accepts the current and the previous token", async () => {
       for (const token of [current, previous]) expect((await call(`Bearer ${token}`)).status).toBe(200);
       expect((await call(`bearer ${current}`, "/message?sessionId=x", "POST")).status).toBe(503);
     });
 
-    it("follows a rotation without a restart, and rejects every token when the file is gone", async () => {
+    test("follows a rotation without a restart, and rejects every token when the file is gone", async () => {
       const next = "n".repeat(32);
       // The kubelet replaces the file.
       await writeFile(`${file}.new`, `${next}\n${current}\n`);

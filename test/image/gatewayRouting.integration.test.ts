@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
 import { projectDir } from "../../scripts/emulation/install.js";
@@ -65,7 +65,7 @@ const cancelled = (requestId: unknown) => ({
 const answer = (id: unknown, result: unknown = {}) => ({ jsonrpc: "2.0", id, result });
 
 describe("answers", () => {
-  it("go to the one session that asked, under the id it used, though both used the same", () => {
+  test("go to the one session that asked, under the id it used, though both used the same", () => {
     const [first, second] = [ask("a", 1), ask("b", 1)];
     expect(first).not.toBe(second);
     routing.fromServer(answer(second, "for b"));
@@ -73,38 +73,38 @@ describe("answers", () => {
     expect(got).toEqual({ a: [answer(1, "for a")], b: [answer(1, "for b")] });
   });
 
-  it.each([0, 7, -3, "7", "", "call-1"])("keep the id %j and its type", (id) => {
+  test.each([0, 7, -3, "7", "", "call-1"])("keep the id %j and its type", (id) => {
     routing.fromServer(answer(ask("a", id)));
     expect(got.a).toEqual([answer(id)]);
   });
 
-  it("tell the ids 7 and '7' of one session apart", () => {
+  test("tell the ids 7 and '7' of one session apart", () => {
     const [number, text] = [ask("a", 7), ask("a", "7")];
     routing.fromServer(answer(text, "text"));
     routing.fromServer(answer(number, "number"));
     expect(got.a).toEqual([answer("7", "text"), answer(7, "number")]);
   });
 
-  it("may be errors", () => {
+  test("may be errors", () => {
     const error = { code: -32602, message: "Invalid request parameters" };
     routing.fromServer({ jsonrpc: "2.0", id: ask("b", "x"), error });
     expect(got).toEqual({ a: [], b: [{ jsonrpc: "2.0", id: "x", error }] });
   });
 
-  it("go out once: a second answer to the same request is dropped", () => {
+  test("go out once: a second answer to the same request is dropped", () => {
     const id = ask("a", 1);
     routing.fromServer(answer(id, 1));
     routing.fromServer(answer(id, 2));
     expect(got.a).toEqual([answer(1, 1)]);
   });
 
-  it("may come as a batch", () => {
+  test("may come as a batch", () => {
     const ids = [ask("a", 1), ask("b", 1)];
     routing.fromServer(ids.map((id) => answer(id, id)));
     expect([got.a, got.b]).toEqual([[answer(1, ids[0])], [answer(1, ids[1])]]);
   });
 
-  it("reach exactly the asker, in whatever order requests, answers and departures come", () => {
+  test("reach exactly the asker, in whatever order requests, answers and departures come", () => {
     const session = fc.constantFrom("s0", "s1", "s2", "s3");
     const step = fc.oneof(
       fc.record({ kind: fc.constant("ask" as const), session, id: fc.oneof(fc.nat(3), fc.constantFrom("0", "1")) }),
@@ -151,7 +151,7 @@ describe("answers", () => {
 });
 
 describe("requests", () => {
-  it("reach the server unchanged but for the id", () => {
+  test("reach the server unchanged but for the id", () => {
     ask("a", 9, { name: "call_aws", arguments: { cli_command: "aws sts get-caller-identity" }, _meta: { x: 1 } });
     expect(toServer).toEqual([{ ...request(9, toServer[0]!.params as Message), id: toServer[0]!.id }]);
     expect(toServer[0]!.params).toEqual({
@@ -161,7 +161,7 @@ describe("requests", () => {
     });
   });
 
-  it("of a session that is not open are dropped", () => {
+  test("of a session that is not open are dropped", () => {
     routing.fromClient("nobody", request(1));
     expect(toServer).toEqual([]);
     expect(routing.size).toBe(0);
@@ -176,7 +176,7 @@ describe("progress", () => {
   });
   const token = (index: number) => ((toServer[index]!.params as Message)._meta as Message).progressToken;
 
-  it.each([1, "1", 0, ""])("goes to the one who asked for it with the token %j", (own) => {
+  test.each([1, "1", 0, ""])("goes to the one who asked for it with the token %j", (own) => {
     ask("a", 1, { _meta: { progressToken: own, other: true } });
     ask("b", 1, { _meta: { progressToken: own } });
     expect(token(0)).not.toBe(token(1));
@@ -185,7 +185,7 @@ describe("progress", () => {
     expect(got).toEqual({ a: [], b: [progress(own)] });
   });
 
-  it("is dropped after the answer, and where nobody asked for any", () => {
+  test("is dropped after the answer, and where nobody asked for any", () => {
     ask("a", 1, { _meta: { progressToken: 5 } });
     const quiet = ask("b", 2);
     routing.fromServer(answer(toServer[0]!.id));
@@ -201,7 +201,7 @@ describe("cancellation", () => {
     params: { requestId, reason: "timeout" },
   });
 
-  it("reaches the server under its own id, and the late response is dropped", () => {
+  test("reaches the server under its own id, and the late response is dropped", () => {
     const [mine, other] = [ask("a", 1), ask("b", 1)];
     routing.fromClient("a", cancel(1));
     expect(toServer.slice(2)).toEqual([cancelled(mine)]);
@@ -211,7 +211,7 @@ describe("cancellation", () => {
     expect(got).toEqual({ a: [], b: [answer(1)] });
   });
 
-  it.each([[2], ["1"], [undefined], [null], [{}]])("of %j, which is not pending, changes nothing", (id) => {
+  test.each([[2], ["1"], [undefined], [null], [{}]])("of %j, which is not pending, changes nothing", (id) => {
     const mine = ask("a", 1);
     routing.fromClient("a", cancel(id));
     routing.fromClient("b", cancel(1));
@@ -224,25 +224,25 @@ describe("cancellation", () => {
 });
 
 describe("the server's own messages", () => {
-  it.each([3, "3", 0])("ping with the id %j is answered by the gateway", (id) => {
+  test.each([3, "3", 0])("ping with the id %j is answered by the gateway", (id) => {
     routing.fromServer(request(id, undefined, "ping"));
     expect(toServer).toEqual([{ jsonrpc: "2.0", id, result: {} }]);
   });
 
-  it.each(["sampling/createMessage", "elicitation/create", "roots/list", "x"])("%s is refused", (method) => {
+  test.each(["sampling/createMessage", "elicitation/create", "roots/list", "x"])("%s is refused", (method) => {
     routing.fromServer(request(4, {}, method));
     expect(toServer).toMatchObject([{ jsonrpc: "2.0", id: 4, error: { code: -32601 } }]);
     expect(got).toEqual({ a: [], b: [] });
   });
 
-  it("with the number of a request under way leave that request alone", () => {
+  test("with the number of a request under way leave that request alone", () => {
     const id = ask("a", 1);
     routing.fromServer(request(id, {}, "roots/list"));
     routing.fromServer(answer(id));
     expect(got.a).toEqual([answer(1)]);
   });
 
-  it.each([
+  test.each([
     { method: "notifications/message", params: { level: "error", data: "arn:aws:iam::111111111111:role/x" } },
     { method: "notifications/tools/list_changed" },
     { method: "notifications/resources/updated", params: { uri: "x" } },
@@ -254,7 +254,7 @@ describe("the server's own messages", () => {
     expect(routing.size).toBe(1);
   });
 
-  it.each([[null], [7], ["text"], [[]], [[null]], [{}], [{ id: null, error: {} }], [{ id: 99, result: {} }]])(
+  test.each([[null], [7], ["text"], [[]], [[null]], [{}], [{ id: null, error: {} }], [{ id: 99, result: {} }]])(
     "%j is dropped without harm",
     (message) => {
       const id = ask("a", 1);
@@ -266,12 +266,12 @@ describe("the server's own messages", () => {
 });
 
 describe("other messages of clients", () => {
-  it("notifications reach the server", () => {
+  test("notifications reach the server", () => {
     routing.fromClient("a", { jsonrpc: "2.0", method: "notifications/initialized" });
     expect(toServer).toEqual([{ jsonrpc: "2.0", method: "notifications/initialized" }]);
   });
 
-  it.each([
+  test.each([
     [answer(1)],
     [{ jsonrpc: "2.0", id: 1, error: { code: 1, message: "x" } }],
     [null],
@@ -287,7 +287,7 @@ describe("other messages of clients", () => {
 });
 
 describe("a session that ends", () => {
-  it("cancels its requests and no other's; answers that come later are dropped", () => {
+  test("cancels its requests and no other's; answers that come later are dropped", () => {
     const [mine, other] = [ask("a", 1), ask("b", 1)];
     const second = ask("a", 2, { _meta: { progressToken: 1 } });
     expect(routing.size).toBe(3);
@@ -300,7 +300,7 @@ describe("a session that ends", () => {
     expect(routing.size).toBe(0);
   });
 
-  it("leaves nothing to a later session, not even one of the same name", () => {
+  test("leaves nothing to a later session, not even one of the same name", () => {
     const old = ask("a", 1);
     routing.close("a");
     open("a");
@@ -310,7 +310,7 @@ describe("a session that ends", () => {
     expect(got.a).toEqual([answer(1, "fresh")]);
   });
 
-  it("may be ended twice, or never have been", () => {
+  test("may be ended twice, or never have been", () => {
     routing.close("a");
     routing.close("a");
     routing.close("nobody");
@@ -320,7 +320,7 @@ describe("a session that ends", () => {
 });
 
 describe("lines of the server", () => {
-  it("come out whole, wherever the chunks were cut", () => {
+  test("come out whole, wherever the chunks were cut", () => {
     const text = '{"a":"é€😀"}\r\n\n{"b":2}\n{"c":"x';
     fc.assert(
       fc.property(fc.array(fc.nat(Buffer.byteLength(text)), { maxLength: 8 }), (cuts) => {
@@ -344,12 +344,12 @@ describe("the patch", () => {
       { cwd: folder, encoding: "utf8", env: { ...process.env, CI: "" } },
     );
 
-  it("is applied at every install, and every problem fails the install", async () => {
+  test("is applied at every install, and every problem fails the install", async () => {
     const { scripts } = JSON.parse(await readFile(path.join(projectDir, "image/package.json"), "utf8"));
     expect(scripts.postinstall).toBe("patch-package --error-on-fail --error-on-warn");
   });
 
-  it.each([
+  test.each([
     ["another version", "package.json", (text: string) => text.replace('"4.0.0"', '"4.0.1"')],
     ["another text", "dist/index.js", (text: string) => text.replace("host: argv.host,", "host: argv.hostname,")],
   ])("refuses %s of Supergateway", async (_, file, change) => {

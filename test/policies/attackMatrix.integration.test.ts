@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { JSONWebKeySet, JWTPayload } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { oidcProviderArn, packTrustPolicies, type Subject, trustPolicy } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { Processes } from "../../scripts/common/processes.js";
@@ -302,7 +302,7 @@ describe("every right pair is accepted", () => {
     accounts[account].trusted.flatMap((cluster) => subjects.map((subject) => ({ account, cluster, subject }))),
   );
 
-  it("through STS, into the right account, and by the documents", async () => {
+  test("through STS, into the right account, and by the documents", async () => {
     let accepted = 0;
     for (const { account, cluster, subject } of pairs) {
       const token = await cluster.token(subject);
@@ -354,7 +354,7 @@ describe("every attack is rejected", () => {
     two.destroy();
   });
 
-  it.each(attacks)("$name", async ({ name, code, attempts }) => {
+  test.each(attacks)("$name", async ({ name, code, attempts }) => {
     const tried = await attempts();
     expect(tried.length).toBeGreaterThan(0);
     const answers = await Promise.all(tried.map(assume));
@@ -372,7 +372,7 @@ describe("every attack is rejected", () => {
     expect(refused).toBe(asked.length);
   });
 
-  it("accepts the valid token afterwards, so the attack was the reason of the rejection", async () => {
+  test("accepts the valid token afterwards, so the attack was the reason of the rejection", async () => {
     for (const { account, cluster } of targets) {
       expect(await assume({ account, token: await cluster.token(mcp) })).toEqual({ account });
     }

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type FindingKind } from "../../policies/checks.js";
 import { writesAllowed } from "../../policies/hosted.js";
@@ -17,20 +17,20 @@ const findings = (document: unknown, sensitiveReads: "deny" | "allow" = "deny") 
 const kinds = async (document: unknown): Promise<FindingKind[]> => (await findings(document)).map(({ kind }) => kind);
 
 describe("checkPolicy", () => {
-  it("accepts a policy that only reads", async () => {
+  test("accepts a policy that only reads", async () => {
     expect(await findings(policy(good))).toEqual([]);
     expect(await findings({ Version: "2012-10-17", Statement: good })).toEqual([]);
     expect(await findings({ Version: "2012-10-17", Id: "own", Statement: [{ ...good, Sid: undefined }] })).toEqual([]);
   });
 
-  it("accepts the default policy", async () => {
+  test("accepts the default policy", async () => {
     for (const { document } of permissionPolicies({ policyName: "P", partition: "aws" }).policies) {
       const own = document.Statement.filter(({ Effect }) => Effect === "Allow");
       expect(await findings({ ...document, Statement: own }, "allow")).toEqual([]);
     }
   });
 
-  it.each([
+  test.each([
     ["a text", "hello", "not a JSON object"],
     ["null", null, "not a JSON object"],
     ["a list", [good], "not a JSON object"],
@@ -68,11 +68,11 @@ describe("checkPolicy", () => {
     expect(found.map((finding) => finding.message).join("\n")).toContain(message);
   });
 
-  it("reports every problem of the document at once", async () => {
+  test("reports every problem of the document at once", async () => {
     expect(await kinds({ Version: 1, Statement: [{ Effect: "No" }, 3] })).toEqual(Array(5).fill("shape"));
   });
 
-  it.each([
+  test.each([
     ["everything", "*", ["everything", "notReadOnly"]],
     ["everything of a service", "ec2:*", ["everything", "notReadOnly"]],
     ["a write", "ec2:TerminateInstances", ["notReadOnly"]],
@@ -86,12 +86,12 @@ describe("checkPolicy", () => {
     expect(await kinds(policy({ ...good, Action: action }))).toEqual(expected);
   });
 
-  it("finds an Allow of all actions except a list", async () => {
+  test("finds an Allow of all actions except a list", async () => {
     const found = await findings(policy({ Effect: "Allow", NotAction: "iam:*", Resource: "*" }));
     expect(found.map(({ kind }) => kind)).toContain("notAction");
   });
 
-  it("names the pattern, some of the actions, the statement and the fix", async () => {
+  test("names the pattern, some of the actions, the statement and the fix", async () => {
     const [finding] = await findings(policy(good, { ...good, Sid: "Glue", Action: "glue:Get*" }));
     expect(finding?.message).toMatch(
       /^"glue:Get\*" allows \d+ actions that do more than read: glue:Get\w+, .* and \d+ more$/,
@@ -101,7 +101,7 @@ describe("checkPolicy", () => {
     expect(unknown?.message).toContain('Statement[1] (Efs): "efs:Describe*" matches no AWS action');
   });
 
-  it("accepts writes that the same document denies", async () => {
+  test("accepts writes that the same document denies", async () => {
     const deny = { Effect: "Deny", Action: ["ec2:R*", "ec2:T*"], Resource: "*" };
     expect(await kinds(policy({ ...good, Action: ["ec2:DescribeVpcs", "ec2:RunInstances"] }, deny))).toEqual([]);
     const partly = { ...deny, Resource: "arn:aws:ec2:*:*:instance/i-1" };
@@ -110,23 +110,23 @@ describe("checkPolicy", () => {
     expect(await kinds(policy({ ...good, Action: "ec2:RunInstances" }, conditional))).toEqual(["notReadOnly"]);
   });
 
-  it("does not report a pattern that is denied in part", async () => {
+  test("does not report a pattern that is denied in part", async () => {
     expect(await kinds(policy({ ...good, Action: "s3:Get*" }))).toEqual([]);
     expect(await kinds(policy({ ...good, Action: "apigateway:GET" }))).toEqual([]);
   });
 
-  it("accepts sensitive reads when they are allowed", async () => {
+  test("accepts sensitive reads when they are allowed", async () => {
     expect(await findings(policy({ ...good, Action: "secretsmanager:GetSecretValue" }), "allow")).toEqual([]);
   });
 
-  it("loads the services of the document", async () => {
+  test("loads the services of the document", async () => {
     expect(await checkPolicy(policy(good))).toEqual([]);
     expect((await checkPolicy(policy({ ...good, Action: "ec2:RunInstances" }))).map(({ kind }) => kind)).toEqual([
       "notReadOnly",
     ]);
   });
 
-  it("reports the problems of the legacy policy", async () => {
+  test("reports the problems of the legacy policy", async () => {
     const old = ["efs:Describe*", "docdb:List*", "apigatewayv2:Get*", "states:Get*", "cloudtrail:SearchTrails"];
     const found = await findings(policy({ ...good, Action: old }));
     expect(found.filter(({ kind }) => kind === "unknownAction")).toHaveLength(4);
@@ -135,7 +135,7 @@ describe("checkPolicy", () => {
 });
 
 describe("checkAdditionalActions", () => {
-  it("applies the same checks to single actions", async () => {
+  test("applies the same checks to single actions", async () => {
     expect(await checkAdditionalActions(["sagemaker:Describe*", "sagemaker:List*"], { catalogue })).toEqual([]);
     const found = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*", "x"], { catalogue });
     expect(found.map(({ kind }) => kind)).toEqual(["shape"]);
@@ -148,12 +148,12 @@ describe("writesAllowed", () => {
   const documents = (options = {}) =>
     permissionPolicies({ policyName: "P", partition: "aws", ...options }).policies.map(({ document }) => document);
 
-  it("returns none for the default policy, because reviewed actions are read-only", () => {
+  test("returns none for the default policy, because reviewed actions are read-only", () => {
     expect(writesAllowed(documents(), catalogue)).toEqual([]);
     expect(writesAllowed(documents({ sensitiveReads: "allow" }), catalogue)).toEqual([]);
   });
 
-  it("returns the write actions of a policy", () => {
+  test("returns the write actions of a policy", () => {
     const replacement: PolicyDocument = {
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Action: ["ec2:*Tags", "aws-mcp:*"], Resource: "*" }],

@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { AssumeRoleCommand } from "@aws-sdk/client-sts";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { permissionPolicies } from "../../policies/permissions.js";
 import { minify } from "../../policies/size.js";
 import type { PolicyDocument } from "../../policies/types.js";
@@ -54,7 +54,7 @@ beforeAll(async () => {
 
 afterAll(() => processes.stopAll());
 
-it("allows the calls of investigations, and denies writes and sensitive reads", () => {
+test("allows the calls of investigations, and denies writes and sensitive reads", () => {
   const judged = (calls: Call[]) => {
     const known = calls.filter(({ action }) => {
       const { nothing, named: open } = verdicts.get(action)!;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   type Json,
   type OrganizationTemplateArgs,
@@ -70,7 +70,7 @@ function render(more: Partial<OrganizationTemplateArgs>, accountId: string, part
 const ofType = (resources: Resources, type: string) => Object.values(resources).filter(({ Type }) => Type === type);
 
 describe("organizationTemplate", () => {
-  it.each([
+  test.each([
     ["aws", "111122223333"],
     ["aws-us-gov", "012345678901"],
     ["aws-cn", "999988887777"],
@@ -105,7 +105,7 @@ describe("organizationTemplate", () => {
     );
   });
 
-  it("makes the managed policies of a plan that does not fit inline, and attaches all of them to each role", () => {
+  test("makes the managed policies of a plan that does not fit inline, and attaches all of them to each role", () => {
     const permissions = plan({
       additionalActions: Array.from({ length: 40 }, (_, n) => `ec2:Describe${"x".repeat(40)}${n}`),
     });
@@ -121,7 +121,7 @@ describe("organizationTemplate", () => {
     }
   });
 
-  it("leaves a user's own variables and ARNs as they are", () => {
+  test("leaves a user's own variables and ARNs as they are", () => {
     const replacement: PolicyDocument = {
       Version: "2012-10-17",
       Statement: [
@@ -133,7 +133,7 @@ describe("organizationTemplate", () => {
     expect(role?.Properties.Policies).toEqual([{ PolicyName: "MCPReadOnlyPolicy", PolicyDocument: replacement }]);
   });
 
-  it.each([
+  test.each([
     ["Boundary", "arn:aws:iam::111122223333:policy/Boundary"],
     ["team/Boundary", "arn:aws:iam::111122223333:policy/team/Boundary"],
     ["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/ReadOnlyAccess"],
@@ -143,7 +143,7 @@ describe("organizationTemplate", () => {
     }
   });
 
-  it.each([1, 2, 11, 101])("makes no provider in the %s accounts that have it already", (count) => {
+  test.each([1, 2, 11, 101])("makes no provider in the %s accounts that have it already", (count) => {
     const having = Array.from({ length: count }, (_, n) => String(100_000_000_000 + n));
     const existingOidcProviders = { B: having };
     const urls = (accountId: string) =>
@@ -157,7 +157,7 @@ describe("organizationTemplate", () => {
     expect(urls("999999999999")).toHaveLength(5);
   });
 
-  it("makes each role after the providers that it trusts, the previous ones of a re-created cluster too", () => {
+  test("makes each role after the providers that it trusts, the previous ones of a re-created cluster too", () => {
     const recreated = [{ name: "A", issuers: [issuer("A"), issuer("F")] }];
     const resources = render({ clusters: recreated }, "111122223333");
     const providers = Object.keys(resources).filter((id) => resources[id]!.Type === "AWS::IAM::OIDCProvider");
@@ -165,14 +165,14 @@ describe("organizationTemplate", () => {
     expect(ofType(resources, "AWS::IAM::Role")[0]?.DependsOn).toEqual(providers);
   });
 
-  it("keeps the logical ids of a cluster when others come or go", () => {
+  test("keeps the logical ids of a cluster when others come or go", () => {
     const ids = (some: TrustCluster[]) =>
       Object.entries(organizationTemplate(args({ clusters: some })).Resources).map(([id, { Type }]) => `${Type} ${id}`);
     expect(ids(clusters)).toEqual(expect.arrayContaining(ids(clusters.slice(0, 4))));
     expect(ids(clusters.slice(1)).every((id) => ids(clusters).includes(id))).toBe(true);
   });
 
-  it("keeps the providers on deletion only when told to", () => {
+  test("keeps the providers on deletion only when told to", () => {
     const policies = (retainOidcProviders: boolean) =>
       Object.values(organizationTemplate(args({ retainOidcProviders })).Resources)
         .filter(({ Type }) => Type === "AWS::IAM::OIDCProvider")
@@ -181,7 +181,7 @@ describe("organizationTemplate", () => {
     expect(new Set(policies(false))).toEqual(new Set([undefined]));
   });
 
-  it("has the ids, attributes and size that CloudFormation takes", () => {
+  test("has the ids, attributes and size that CloudFormation takes", () => {
     const template = organizationTemplate(args({ existingOidcProviders: { A: ["111122223333"] } }));
     const ids = [
       ...Object.keys(template.Resources),
@@ -192,7 +192,7 @@ describe("organizationTemplate", () => {
     expect(Buffer.byteLength(templateBody(template))).toBeLessThanOrEqual(TEMPLATE_BODY_LIMIT);
   });
 
-  it("says when there are too many roles for one template, or a cluster does not fit", () => {
+  test("says when there are too many roles for one template, or a cluster does not fit", () => {
     const many = Array.from({ length: 40 }, (_, n) => ({
       name: `c${n}`,
       issuers: [issuer(n.toString(16).slice(-1).toUpperCase())],

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
 import {
   ecrProvisioningPolicy,
@@ -71,14 +71,14 @@ const calls: Record<string, string[]> = {
 };
 
 describe("provisioningPolicy", () => {
-  it("allows the program's own calls and no more", () => {
+  test("allows the program's own calls and no more", () => {
     const needed = [...new Set(Object.values(calls).flat())].sort();
     expect(actionsOf(provisioningPolicy(names))).toEqual(needed);
     const bounded = needed.filter((action) => action !== "iam:DeleteRolePermissionsBoundary");
     expect(actionsOf(provisioningPolicy({ ...names, permissionsBoundary: boundary }))).toEqual(bounded);
   });
 
-  it.each([
+  test.each([
     ["iam:CreateRole", "role/EKSMultiAccountMCPRole"],
     ["iam:CreateRole", "role/EKSMultiAccountMCPRole-2"],
     ["iam:PutRolePolicy", "role/EKSMultiAccountMCPRole"],
@@ -88,7 +88,7 @@ describe("provisioningPolicy", () => {
     expect(evaluate([provisioningPolicy(names)], { action, resource: iam(resource) }).decision).toBe("allowed");
   });
 
-  it.each([
+  test.each([
     ["iam:CreateRole", "role/Administrator"],
     ["iam:CreateRole", "role/other/EKSMultiAccountMCPRole"],
     ["iam:PutRolePolicy", "role/Administrator"],
@@ -103,12 +103,12 @@ describe("provisioningPolicy", () => {
     expect(evaluate([provisioningPolicy(names)], { action, resource: iam(resource) }).decision).toBe("implicitDeny");
   });
 
-  it("denies the same names in another account", () => {
+  test("denies the same names in another account", () => {
     const resource = "arn:aws:iam::999999999999:role/EKSMultiAccountMCPRole";
     expect(evaluate([provisioningPolicy(names)], { action: "iam:CreateRole", resource }).decision).toBe("implicitDeny");
   });
 
-  it("follows partition, path and issuers", () => {
+  test("follows partition, path and issuers", () => {
     const issuer = `oidc.eks.cn-north-1.amazonaws.com.cn/id/${"B".repeat(32)}`;
     const china = { ...names, partition: "aws-cn", path: "/holmes/" };
     const role = "arn:aws-cn:iam::111122223333:role/holmes/EKSMultiAccountMCPRole";
@@ -126,7 +126,7 @@ describe("provisioningPolicy", () => {
     );
   });
 
-  it("makes roles only with the boundary where there is one, and never takes it off", () => {
+  test("makes roles only with the boundary where there is one, and never takes it off", () => {
     const document = provisioningPolicy({ ...names, permissionsBoundary: boundary });
     const decide = (action: string, context: Record<string, string>) =>
       evaluate([document], { action, resource: iam("role/EKSMultiAccountMCPRole"), context }).decision;
@@ -149,7 +149,7 @@ describe("the other accounts", () => {
   const ecr = ecrProvisioningPolicy({ partition: "aws", accountId, region: "eu-west-1", repository: "holmes/aws-mcp" });
   const repository = (name: string) => `arn:aws:ecr:eu-west-1:${accountId}:repository/${name}`;
 
-  it("keeps pushing and deleting to the one repository", () => {
+  test("keeps pushing and deleting to the one repository", () => {
     for (const action of ["ecr:CreateRepository", "ecr:PutImage", "ecr:DeleteRepository", "ecr:SetRepositoryPolicy"]) {
       expect(evaluate([ecr], { action, resource: repository("holmes/aws-mcp") }).decision).toBe("allowed");
       expect(evaluate([ecr], { action, resource: repository("other") }).decision).toBe("implicitDeny");
@@ -157,7 +157,7 @@ describe("the other accounts", () => {
     expect(evaluate([ecr], { action: "ecr:GetAuthorizationToken" }).decision).toBe("allowed");
   });
 
-  it("the reading half reads what the whole reads, and writes nothing", () => {
+  test("the reading half reads what the whole reads, and writes nothing", () => {
     const whole = provisioningPolicy({ ...names, permissionsBoundary: boundary });
     const half = readingHalf(whole);
     const level = (action: string) => catalogue.matching(action)[0]!.level;
@@ -171,7 +171,7 @@ describe("the other accounts", () => {
     }
   });
 
-  it("reads only the clusters that are named", () => {
+  test("reads only the clusters that are named", () => {
     const eks = eksReadingPolicy({ partition: "aws", accountId, clusters: [{ name: "prod", region: "eu-west-1" }] });
     const cluster = (name: string) => `arn:aws:eks:eu-west-1:${accountId}:cluster/${name}`;
     expect(evaluate([eks], { action: "eks:DescribeCluster", resource: cluster("prod") }).decision).toBe("allowed");
@@ -180,7 +180,7 @@ describe("the other accounts", () => {
   });
 });
 
-it("names only actions that AWS has, once, within a managed policy, and in the docs", () => {
+test("names only actions that AWS has, once, within a managed policy, and in the docs", () => {
   const documents = [
     provisioningPolicy(names),
     provisioningPolicy({ ...names, permissionsBoundary: boundary }),

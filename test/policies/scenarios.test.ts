@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
 import { permissionPolicies } from "../../policies/permissions.js";
 import { evaluate } from "../../policies/simulate.js";
@@ -14,7 +14,7 @@ const cases = (table: Record<string, Call[]>) =>
   Object.entries(table).flatMap(([scenario, calls]) => calls.map((call) => [scenario, call.action, call] as const));
 
 describe("the default policy, call by call", () => {
-  it("is evaluated with at least 60 calls, each once", () => {
+  test("is evaluated with at least 60 calls, each once", () => {
     for (const table of [investigations, refusals]) {
       const actions = cases(table).map(([, action]) => action);
       expect(new Set(actions).size).toBe(actions.length);
@@ -23,12 +23,12 @@ describe("the default policy, call by call", () => {
     expect(Object.keys(investigations)).toHaveLength(5);
   });
 
-  it.each(cases(investigations))("%s: %s is allowed", (_, action, call) => {
+  test.each(cases(investigations))("%s: %s is allowed", (_, action, call) => {
     expect(catalogue.matching(action).map((known) => known.action)).toEqual([action]);
     expect(evaluate(documents, call).decision).toBe("allowed");
   });
 
-  it.each(cases(refusals))("%s: %s is denied", (_, action, call) => {
+  test.each(cases(refusals))("%s: %s is denied", (_, action, call) => {
     expect(catalogue.matching(action).map((known) => known.action)).toEqual([action]);
     expect(evaluate(documents, call).decision).not.toBe("allowed");
   });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
 import type { JSONWebKeySet } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { trustPolicy } from "../../policies/trust.js";
 import { freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
@@ -231,7 +231,7 @@ beforeAll(async () => {
 afterAll(() => processes.stopAll());
 
 describe("when everything is right", () => {
-  it.each(["sse", "streamable-http"])("every account answers through %s", async (transport) => {
+  test.each(["sse", "streamable-http"])("every account answers through %s", async (transport) => {
     const endpoint = transport === "sse" ? sse : http;
     const { code, lines, of } = await verify([dev, prod], { endpoint });
     expect(of("ok", "dev")).toBe(`ok    dev (111111111111): ${role} answers, directly and through the server`);
@@ -241,7 +241,7 @@ describe("when everything is right", () => {
     expect(code).toBe(0);
   });
 
-  it("a role that comes into being a few seconds later is waited for", async () => {
+  test("a role that comes into being a few seconds later is waited for", async () => {
     let seen = "";
     let refused = () => {};
     const isRefused = new Promise<void>((resolve) => {
@@ -294,13 +294,13 @@ describe("when an account is wrong", () => {
     termination = await readFile(log, "utf8");
   }, 60_000);
 
-  it("fails, counts, and leaves the right one right", () => {
+  test("fails, counts, and leaves the right one right", () => {
     expect(outcome.code).toBe(1);
     expect(outcome.of("ok", "dev")).toContain("(111111111111)");
     expect(outcome.lines.at(-1)).toBe(`1 of 11 accounts answer through ${sse}`);
   });
 
-  it.each([
+  test.each([
     [
       "distrusted",
       `has no role ${role}, or its trust policy does not name issuer ${issuer.issuerUrl}, subject system:serviceaccount:holmes-aws-mcp:aws-api-mcp-sa and audience sts.amazonaws.com together; still so after`,
@@ -325,27 +325,27 @@ describe("when an account is wrong", () => {
     expect(remedy).toContain(todo);
   });
 
-  it("waits only for what may settle", () => {
+  test("waits only for what may settle", () => {
     const waited = sick
       .map(({ profile }) => profile)
       .filter((profile) => outcome.lines.some((line) => line.startsWith(`wait  ${profile} `)));
     expect(waited).toEqual(["distrusted", "providerless", "deaf", "foreign"]);
   });
 
-  it("leaves the summary and every failure as the termination message, and nothing of what was there", () => {
+  test("leaves the summary and every failure as the termination message, and nothing of what was there", () => {
     expect(termination.split("\n")).toEqual([
       outcome.lines.at(-1),
       ...outcome.lines.filter((line) => line.startsWith("FAIL")),
     ]);
   });
 
-  it("shows no token", async () => {
+  test("shows no token", async () => {
     const token = await readFile(path.join(dir, "token"), "utf8");
     expect(outcome.lines.join("\n")).not.toContain(token.split(".")[1]!.slice(0, 20));
   });
 });
 
-it("cuts the termination message to what Kubernetes keeps, between characters", async () => {
+test("cuts the termination message to what Kubernetes keeps, between characters", async () => {
   const log = path.join(dir, "long-termination-log");
   await writeFile(log, "");
   const many = Array.from({ length: 60 }, (_, index) => account(`gh\u00f6st${index}`, "888888888888"));
@@ -359,7 +359,7 @@ it("cuts the termination message to what Kubernetes keeps, between characters", 
   expect(code).toBe(1);
 });
 
-it("tells a closed way to STS from a refusal, and makes no termination log where there is none", async () => {
+test("tells a closed way to STS from a refusal, and makes no termination log where there is none", async () => {
   const nowhere = `http://127.0.0.1:${await freePort()}`;
   const env = { AWS_ENDPOINT_URL: nowhere, AWS_ENDPOINT_URL_STS: nowhere };
   const log = path.join(dir, "absent");
@@ -371,7 +371,7 @@ it("tells a closed way to STS from a refusal, and makes no termination log where
 });
 
 describe("when the server is wrong", () => {
-  it("down: the accounts are told from the server", async () => {
+  test("down: the accounts are told from the server", async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}/sse`;
     const { code, lines, of } = await verify([dev], { endpoint, transport: "sse", timeoutSeconds: 6 });
     expect(of("wait", "server")).toContain("no connection so far");
@@ -382,7 +382,7 @@ describe("when the server is wrong", () => {
     expect(code).toBe(1);
   });
 
-  it.each([
+  test.each([
     ["sse where the server speaks streamable-http", () => http.replace("/mcp", "/sse"), "sse", "404"],
     ["sse at the path of streamable-http", () => http, "sse", "400"],
     ["streamable-http where the gateway speaks sse", () => sse.replace("/sse", "/mcp"), "streamable-http", "404"],
@@ -395,7 +395,7 @@ describe("when the server is wrong", () => {
     expect(code).toBe(1);
   });
 
-  it("called by a name that it does not allow", async () => {
+  test("called by a name that it does not allow", async () => {
     const endpoint = http.replace("127.0.0.1", "localhost");
     const { code, of } = await verify([dev], { endpoint, env: { NO_PROXY: "127.0.0.1,localhost" } });
     expect(of("FAIL", "server")).toContain("it refuses the name that it is called by");
@@ -403,7 +403,7 @@ describe("when the server is wrong", () => {
     expect(code).toBe(1);
   });
 
-  it("silent: the run ends by itself within its time and still reports", async () => {
+  test("silent: the run ends by itself within its time and still reports", async () => {
     const silent = createTcpServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/sse`;
@@ -471,7 +471,7 @@ describe("when the server answers something else", () => {
     }
   }
 
-  it("every wrong answer has its words, and a refusal that settles is none", async () => {
+  test("every wrong answer has its words, and a refusal that settles is none", async () => {
     const accounts = ["settling", ...Object.keys(wrong).map(named)].map((name) => account(name, "111111111111"));
     const answers = Object.fromEntries(Object.entries(wrong).map(([name, [answer]]) => [named(name), answer]));
     const { code, lines, of } = await against(["call_aws"], accounts, (profile, call) =>
@@ -483,7 +483,7 @@ describe("when the server answers something else", () => {
     expect(code).toBe(1);
   });
 
-  it("another answer at the second connection", async () => {
+  test("another answer at the second connection", async () => {
     const { code, of } = await against(["call_aws"], [dev], (_, call) =>
       call === 0 ? right : identity("222222222222"),
     );
@@ -491,7 +491,7 @@ describe("when the server answers something else", () => {
     expect(code).toBe(1);
   });
 
-  it("other tools", async () => {
+  test("other tools", async () => {
     const { code, of } = await against(["read_documentation", "search"], [dev], () => right);
     expect(of("FAIL", "server")).toContain("it has no tool call_aws, only read_documentation, search");
     expect(code).toBe(1);
@@ -530,13 +530,13 @@ async function scriptedServer(tools: string[], answer: (profile: string, call: n
 }
 
 describe("when it is called wrongly", () => {
-  it("without a file: says how", async () => {
+  test("without a file: says how", async () => {
     const { code, lines } = await execute([]);
     expect(lines).toEqual(["usage: verify.py accounts.json [termination-log]"]);
     expect(code).toBe(1);
   });
 
-  it("with a file that is wrong: says how", async () => {
+  test("with a file that is wrong: says how", async () => {
     const files: Record<string, readonly [content: string, expected: string]> = {
       "no-json": ["{", "cannot be read (JSONDecodeError"],
       "no-timeout": [JSON.stringify({ endpoint: "x", transport: "sse", accounts: [] }), "KeyError: 'timeoutSeconds'"],

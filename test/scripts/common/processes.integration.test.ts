@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, createConnection } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { UserError } from "../../../scripts/common/errors.js";
 import { freePort, Processes, waitForHttp } from "../../../scripts/common/processes.js";
 import { projectDir } from "../../../scripts/emulation/install.js";
@@ -43,14 +43,14 @@ async function grandchildOf(child: { output(): string }): Promise<number> {
 }
 
 describe("Processes", () => {
-  it("keeps the output and the exit code", async () => {
+  test("keeps the output and the exit code", async () => {
     const child = node("console.log('out'); console.error('err'); process.exitCode = 3");
     expect(await child.exited).toBe(3);
     expect(child.exitCode).toBe(3);
     expect(child.output().split("\n").sort()).toEqual(["", "err", "out"]);
   });
 
-  it("keeps only the tail of much output, and hands all of it on", async () => {
+  test("keeps only the tail of much output, and hands all of it on", async () => {
     let seen = 0;
     const script = "for (let i = 0; i < 2000; i += 1) console.log('0123456789'); console.log('last')";
     const child = node(script, { outputLimit: 100, onOutput: (text: string) => (seen += text.length) });
@@ -60,13 +60,13 @@ describe("Processes", () => {
     expect(seen).toBe(2000 * 11 + 5);
   });
 
-  it("gives 128 + its number for a signal", async () => {
+  test("gives 128 + its number for a signal", async () => {
     const child = node("setInterval(() => {}, 1e6)");
     child.kill("SIGKILL");
     expect(await child.exited).toBe(137);
   });
 
-  it("gives a piped standard input to write to, and an empty one otherwise", async () => {
+  test("gives a piped standard input to write to, and an empty one otherwise", async () => {
     const script = "process.stdin.on('data', (d) => console.log('got ' + d)).on('end', () => console.log('end'))";
     const piped = node(script, { stdin: "pipe" });
     piped.stdin!.end("words");
@@ -77,13 +77,13 @@ describe("Processes", () => {
     expect(empty.output()).toBe("end\n");
   });
 
-  it("says which command does not exist", () => {
+  test("says which command does not exist", () => {
     expect(() => processes.start("the server", "/no/such/command", [])).toThrow(
       new UserError('the server: cannot start "/no/such/command": command not found'),
     );
   });
 
-  it("stops a process with all that it started", async () => {
+  test("stops a process with all that it started", async () => {
     const child = node(PARENT);
     const grandchild = await grandchildOf(child);
     await processes.stopAll();
@@ -91,14 +91,14 @@ describe("Processes", () => {
     await until(() => !isRunning(grandchild));
   });
 
-  it("leaves nothing of a process that ends by itself", async () => {
+  test("leaves nothing of a process that ends by itself", async () => {
     const child = node(`${PARENT} setTimeout(() => process.exit(0), 300)`);
     const grandchild = await grandchildOf(child);
     await child.exited;
     await until(() => !isRunning(grandchild));
   });
 
-  it("runs cleanups once, last in, first out, after the processes have ended", async () => {
+  test("runs cleanups once, last in, first out, after the processes have ended", async () => {
     const done: string[] = [];
     const child = node("setInterval(() => {}, 1e6)");
     processes.onStop(() => void done.push(`first, running: ${isRunning(child.pid)}`));
@@ -136,7 +136,7 @@ describe("when the Node process that started them ends", () => {
     return { started, pid, exited, output: () => text };
   }
 
-  it.each([
+  test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
@@ -149,14 +149,14 @@ describe("when the Node process that started them ends", () => {
     expect(output()).not.toContain("taken for a failure");
   });
 
-  it("by SIGKILL, when no handler can run: nothing stays", async () => {
+  test("by SIGKILL, when no handler can run: nothing stays", async () => {
     const { started, pid, exited } = await startOwner();
     started.kill("SIGKILL");
     await exited;
     await until(() => !isRunning(pid));
   });
 
-  it.each(["exit", "throw"])("by process.exit or an error (%s): nothing stays", async (how) => {
+  test.each(["exit", "throw"])("by process.exit or an error (%s): nothing stays", async (how) => {
     const { pid, exited } = await startOwner(how);
     await exited;
     await until(() => !isRunning(pid));
@@ -170,14 +170,14 @@ describe("freePort", () => {
       socket.on("connect", () => socket.destroy());
     });
 
-  it("gives a port that nobody listens on", async () => {
+  test("gives a port that nobody listens on", async () => {
     const port = await freePort();
     expect(port).toBeGreaterThan(1023);
     expect(await canConnect(port)).toBe(false);
     expect(await freePort(port)).toBe(port);
   });
 
-  it("reports in one line that a required port is in use", async () => {
+  test("reports in one line that a required port is in use", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;
@@ -192,7 +192,7 @@ describe("waitForHttp", () => {
   let server: Server | undefined;
   afterEach(() => server?.close());
 
-  it("waits until the server responds, with any status but 503 Service Unavailable", async () => {
+  test("waits until the server responds, with any status but 503 Service Unavailable", async () => {
     const port = await freePort();
     const waiting = waitForHttp(`http://127.0.0.1:${port}/`);
     await sleep(100);
@@ -202,7 +202,7 @@ describe("waitForHttp", () => {
     expect(statuses).toEqual([]);
   });
 
-  it("gives up when the process ends, with its last words", async () => {
+  test("gives up when the process ends, with its last words", async () => {
     const child = node("console.error('cannot do it'); process.exit(1)");
     const failure = await waitForHttp(`http://127.0.0.1:${await freePort()}/`, { child }).catch(
       (error: Error) => error,
@@ -212,7 +212,7 @@ describe("waitForHttp", () => {
     expect((failure as Error).message).toContain("cannot do it");
   });
 
-  it("gives up in time, also on one who takes the connection and says nothing", async () => {
+  test("gives up in time, also on one who takes the connection and says nothing", async () => {
     server = createServer(() => {}).listen(0, "127.0.0.1");
     await new Promise((resolve) => server!.once("listening", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

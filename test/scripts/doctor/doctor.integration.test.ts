@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Settings } from "../../../config/settings.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import { type AccountReport, type DoctorOptions, doctor, type Report } from "../../../scripts/doctor/doctor.js";
@@ -30,7 +30,7 @@ const of = (report: Report, profile: string): AccountReport =>
 const codes = ({ findings }: AccountReport) => findings.map(({ code }) => code);
 
 describe("an account of one's own", () => {
-  it("that is empty: all is to be created", async () => {
+  test("that is empty: all is to be created", async () => {
     const report = await read(await settingsOf([await account("empty")]));
     expect(report.ok).toBe(true);
     expect(report.upWithout).toBeNull();
@@ -53,7 +53,7 @@ describe("what the old script made", () => {
     await script.role(["A", "B"]);
   };
 
-  it("is taken over by adopt: true", async () => {
+  test("is taken over by adopt: true", async () => {
     const report = await read(await settingsOf([await account("script", all)]));
     const line = { at: "targetAccounts, profile script", config: "adopt: true" };
     expect(report.ok).toBe(false);
@@ -64,13 +64,13 @@ describe("what the old script made", () => {
     ]);
   });
 
-  it("fits when adopt: true is there", async () => {
+  test("fits when adopt: true is there", async () => {
     const report = await read(await settingsOf([{ ...(await account("adopted", all)), adopt: true }]));
     expect(report.ok).toBe(true);
     expect(codes(of(report, "adopted"))).toEqual(expect.arrayContaining(["provider-adoptable", "role-adoptable"]));
   });
 
-  it("in part: adopt names the parts, because up fails at what is not there", async () => {
+  test("in part: adopt names the parts, because up fails at what is not there", async () => {
     const part = await account("part", async (script) => {
       await script.provider("A");
       await script.role(["A"], { policy: null });
@@ -93,7 +93,7 @@ describe("what the old script made", () => {
     expect(right.ok).toBe(true);
   });
 
-  it("is not there at all, though adopt says so", async () => {
+  test("is not there at all, though adopt says so", async () => {
     const report = await read(await settingsOf([{ ...(await account("nothing")), adopt: true }]));
     const line = { at: "targetAccounts, profile nothing", config: "adopt: false" };
     expect(advice(of(report, "nothing").findings)).toEqual([
@@ -103,7 +103,7 @@ describe("what the old script made", () => {
     ]);
   });
 
-  it("has another path than the stack's: names are unique whatever the path", async () => {
+  test("has another path than the stack's: names are unique whatever the path", async () => {
     const accounts = [await account("path", all)];
     const report = await read(await settingsOf(accounts, { iam: { path: "/holmes/" } }));
     expect(advice(of(report, "path").findings)).toContainEqual({
@@ -115,7 +115,7 @@ describe("what the old script made", () => {
     });
   });
 
-  it("keeps its inline policy beside managed ones: the command removes it", async () => {
+  test("keeps its inline policy beside managed ones: the command removes it", async () => {
     const settings = await settingsOf([{ ...(await account("leftover", all)), adopt: true }]);
     const managed = {
       ...settings,
@@ -146,13 +146,13 @@ describe("somebody else's OIDC provider", () => {
     ...(commands === undefined ? {} : { commands }),
   });
 
-  it("is told by its tags", async () => {
+  test("is told by its tags", async () => {
     const accounts = [await account("tagged", (script) => script.provider("A", { tags: { owner: "eksctl" } }))];
     const report = await read(await settingsOf(accounts));
     expect(advice(of(report, "tagged").findings)).toEqual([problem("tagged")]);
   });
 
-  it("is told by another role that trusts it, even where the script's role does too", async () => {
+  test("is told by another role that trusts it, even where the script's role does too", async () => {
     const shared = await account("shared", async (script) => {
       await script.provider("A");
       await script.role(["A"]);
@@ -169,7 +169,7 @@ describe("somebody else's OIDC provider", () => {
     expect(advice(of(adopted, "shared").findings)).toEqual([problem("shared")]);
   });
 
-  it("with other audiences: used as it is, once its owner has added ours", async () => {
+  test("with other audiences: used as it is, once its owner has added ours", async () => {
     const deaf = await account("deaf", (script) => script.provider("A", { audiences: ["other"] }));
     const command = `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${providerArn(deaf.accountId, "A")} --client-id ${audience} --profile deaf`;
     const report = await read(await settingsOf([deaf]));
@@ -180,7 +180,7 @@ describe("somebody else's OIDC provider", () => {
     ]);
   });
 
-  it("fits when it is declared; the line keeps what was declared before", async () => {
+  test("fits when it is declared; the line keeps what was declared before", async () => {
     const two = await account("two", async (script) => {
       await script.provider("A", { tags: { owner: "eksctl" } });
       await script.provider("B", { tags: { owner: "eksctl" } });
@@ -191,7 +191,7 @@ describe("somebody else's OIDC provider", () => {
     expect(advice(of(half, "two").findings)).toEqual([problem("two", "[alpha, beta]")]);
   });
 
-  it("is declared and not there: the stack makes it", async () => {
+  test("is declared and not there: the stack makes it", async () => {
     const report = await read(await settingsOf([{ ...(await account("declared")), existingOidcProviders: ["alpha"] }]));
     expect(advice(of(report, "declared").findings)).toEqual([
       {
@@ -204,14 +204,14 @@ describe("somebody else's OIDC provider", () => {
     ]);
   });
 
-  it("may be a leftover: nothing tells, so the way that harms nobody comes first", async () => {
+  test("may be a leftover: nothing tells, so the way that harms nobody comes first", async () => {
     const report = await read(await settingsOf([await account("unclear", (script) => script.provider("A"))]));
     expect(advice(of(report, "unclear").findings)).toEqual([{ ...problem("unclear"), code: "provider-unclear" }]);
   });
 });
 
 describe("a role of that name", () => {
-  it("that is somebody else's: another name", async () => {
+  test("that is somebody else's: another name", async () => {
     const trust = JSON.stringify({
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }],
@@ -232,13 +232,13 @@ describe("a role of that name", () => {
     ).toHaveLength(1);
   });
 
-  it("in another case and path: IAM takes it for the same name", async () => {
+  test("in another case and path: IAM takes it for the same name", async () => {
     const other = await account("case", (script) => script.role(["A"], { name: role.toLowerCase(), path: "/x/" }));
     const report = await read(await settingsOf([other]));
     expect(advice(of(report, "case").findings)[0]).toMatchObject({ level: "problem", code: "role-case" });
   });
 
-  it("with policies of others on it: said, because destroy detaches them", async () => {
+  test("with policies of others on it: said, because destroy detaches them", async () => {
     const extra = await account("extra", async (script) => {
       await script.provider("A");
       await script.provider("B");
@@ -261,7 +261,7 @@ describe("a role of that name", () => {
 });
 
 describe("names and quotas of the account", () => {
-  it("a managed policy of the stack's name, at another path and in another case", async () => {
+  test("a managed policy of the stack's name, at another path and in another case", async () => {
     const taken = await account("policy", (script) => script.managedPolicy("mcpreadonlypolicy", { path: "/other/" }));
     const settings = await settingsOf([taken]);
     const managed = {
@@ -283,7 +283,7 @@ describe("names and quotas of the account", () => {
     ]);
   });
 
-  it("a permissions boundary that is there, and one that is not", async () => {
+  test("a permissions boundary that is there, and one that is not", async () => {
     const bounded = await account("bounded", (script) => script.managedPolicy("Boundary", { path: "/team/" }));
     const unbounded = await account("unbounded");
     const report = await read(
@@ -303,7 +303,7 @@ describe("names and quotas of the account", () => {
     ]);
   });
 
-  it("a trust policy that the account's quota refuses", async () => {
+  test("a trust policy that the account's quota refuses", async () => {
     const clusters = ["A", "B", "C", "D", "E", "F"].map((id) => ({
       name: `cluster-${id}`,
       region: "us-east-1",
@@ -324,7 +324,7 @@ describe("names and quotas of the account", () => {
     expect(two.ok).toBe(true);
   });
 
-  it("as many OIDC providers as an account may have", async () => {
+  test("as many OIDC providers as an account may have", async () => {
     const full = await account("full", async (script) => {
       for (let number = 0; number < 99; number += 1) await script.provider(String(number).padStart(2, "0"));
     });
@@ -342,7 +342,7 @@ describe("an account that lets nobody in", () => {
   const without = (...names: string[]) =>
     `pulumi up --stack test --continue-on-error${names.map((name) => ` --exclude '**::${name}' --exclude '**::${name}/**'`).join("")}`;
 
-  it("leaves the others read, and out of one up", async () => {
+  test("leaves the others read, and out of one up", async () => {
     const well = await account("well");
     const elsewhere = await account("wrong");
     const wrong = { ...elsewhere, accountId: "222222222222" };
@@ -387,7 +387,7 @@ describe("an account that lets nobody in", () => {
     expect(of(report, "silent").read).toBe(false);
   });
 
-  it("is told apart from a cluster of the same name", async () => {
+  test("is told apart from a cluster of the same name", async () => {
     const report = await read(await settingsOf([{ profile: "alpha", accountId: "333333333334" }]));
     expect(report.upWithout).toBe(
       "pulumi up --stack test --continue-on-error --exclude '**::holmes-aws-mcp:index:TargetAccount::alpha'" +
@@ -395,7 +395,7 @@ describe("an account that lets nobody in", () => {
     );
   });
 
-  it("cannot be left out where something is looked up first", async () => {
+  test("cannot be left out where something is looked up first", async () => {
     const cluster = { name: "eks", region: "us-east-1", accountId: "444444444444", profile: "nobody" };
     const report = await read(
       await settingsOf([await account("beside")], { clusters: [{ ...cluster, deploy: false }] }),
@@ -408,7 +408,7 @@ describe("an account that lets nobody in", () => {
 });
 
 describe("the way in", () => {
-  it("through an assumed role, with its external id", async () => {
+  test("through an assumed role, with its external id", async () => {
     const source = await account("source");
     const target = await account("target");
     const roleArn = `arn:aws:iam::${target.accountId}:role/Provisioner`;
@@ -438,7 +438,7 @@ describe("the way in", () => {
     expect(refused.findings[0]!.fix!.what).toContain("external id holmes-42");
   });
 
-  it("is left alone where the account is managed elsewhere", async () => {
+  test("is left alone where the account is managed elsewhere", async () => {
     const report = await read(await settingsOf([{ profile: "stackset", accountId: "555555555555", manage: false }]));
     expect(emulation.recorder.calls).toEqual([]);
     expect(report.ok).toBe(true);
@@ -446,7 +446,7 @@ describe("the way in", () => {
     expect(codes(of(report, "stackset"))).toEqual(["not-managed"]);
   });
 
-  it("reads the named profiles only, and knows the others by name", async () => {
+  test("reads the named profiles only, and knows the others by name", async () => {
     const [one, two] = [await account("one"), await account("second")];
     const settings = await settingsOf([one, two]);
     const report = await read(settings, { profiles: ["second"] });
@@ -462,7 +462,7 @@ describe("clusters that are looked up from EKS", () => {
     clusters: [{ name: "eks", region: "us-east-1", accountId, profile: "home", deploy: false, ...more }],
   });
 
-  it("are asked for first, in an account that is read once for all its purposes", async () => {
+  test("are asked for first, in an account that is read once for all its purposes", async () => {
     const home = await account("home");
     const issuer = await emulation.eksCluster("home", "eks");
     const id = issuer.split("/").at(-1)!;
@@ -494,7 +494,7 @@ describe("clusters that are looked up from EKS", () => {
     expect(advice(of(one, "other").findings)).toEqual([problem]);
   });
 
-  it("may have another issuer than the config says: they were re-created", async () => {
+  test("may have another issuer than the config says: they were re-created", async () => {
     const home = await account("home");
     const issuer = await emulation.eksCluster("home", "eks");
     const old = { deploy: true, oidcIssuerId: "A".repeat(32) };
@@ -515,7 +515,7 @@ describe("clusters that are looked up from EKS", () => {
     ]);
   });
 
-  it("may be absent, or not for us to see: no account is compared with them", async () => {
+  test("may be absent, or not for us to see: no account is compared with them", async () => {
     const home = await account("home");
     const settings = await settingsOf([home], clusterOf(home.accountId));
     const unknown = { level: "note", code: "issuer-unknown", subject: "cluster eks" };
@@ -541,7 +541,7 @@ describe("readings that AWS refuses", () => {
     ({ action }: { action: string }) =>
       actions.includes(action) ? denied(action) : undefined;
 
-  it("that up does not need: said, and the rest goes on", async () => {
+  test("that up does not need: said, and the rest goes on", async () => {
     const half = await account("half", async (script) => {
       await script.provider("A");
       await script.provider("B");
@@ -558,7 +558,7 @@ describe("readings that AWS refuses", () => {
     expect(codes(of(report, "half"))).toEqual(expect.arrayContaining(["provider-adoptable", "role-adoptable"]));
   });
 
-  it("that up needs too: a problem", async () => {
+  test("that up needs too: a problem", async () => {
     const blind = await account("blind", (script) => script.role(["A"]));
     emulation.recorder.fault = refuse("GetRole");
     const report = await read(await settingsOf([blind]));
@@ -570,7 +570,7 @@ describe("readings that AWS refuses", () => {
     });
   });
 
-  it("are tried again when AWS is only busy", async () => {
+  test("are tried again when AWS is only busy", async () => {
     const busy = await account("busy");
     let refusals = 0;
     emulation.recorder.fault = ({ action }) =>
@@ -580,7 +580,7 @@ describe("readings that AWS refuses", () => {
   });
 });
 
-it("names every kind of call that it makes", async () => {
+test("names every kind of call that it makes", async () => {
   const rich = await account("rich", async (script) => {
     await script.provider("A");
     await script.provider("B");
@@ -624,7 +624,7 @@ describe("the command", () => {
       );
     });
 
-  it("exits 0 when nothing is wrong, with a table", async () => {
+  test("exits 0 when nothing is wrong, with a table", async () => {
     await emulation.account("dev", undefined, "111111111111");
     await emulation.account("sandbox", undefined, "222222222222");
     const { code, stdout, stderr } = await command();
@@ -634,7 +634,7 @@ describe("the command", () => {
     expect(code).toBe(0);
   });
 
-  it("exits 1 when something is, with JSON alone on standard output", async () => {
+  test("exits 1 when something is, with JSON alone on standard output", async () => {
     const { code, stdout } = await command("--stack", "prod", "--json", "--profile", "data", "--profile", "billing");
     const report: Report = JSON.parse(stdout);
     expect(report).toMatchObject({ stack: "prod", ok: false });
@@ -648,7 +648,7 @@ describe("the command", () => {
     expect(code).toBe(1);
   });
 
-  it.each([
+  test.each([
     [["--stack", "nowhere"], /^--stack nowhere: .*Pulumi\.nowhere\.yaml not found\. Expected one of: .*dev/m],
     [["--profile", "sandbix"], /^--profile sandbix: not a profile of stack dev; did you mean sandbox\?/m],
     [["--state", "/nowhere/state.json"], /^--state \/nowhere\/state.json: ENOENT/m],

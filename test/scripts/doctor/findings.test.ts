@@ -1,5 +1,5 @@
 /** States that need no account: facts in, findings out. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Settings } from "../../../config/settings.js";
 import { trustRoles } from "../../../documents/profiles.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
@@ -77,7 +77,7 @@ const recreated = {
   ],
 };
 
-it("reads an account for the clusters that it trusts only", async () => {
+test("reads an account for the clusters that it trusts only", async () => {
   const other = { profile: "other", accountId: "222222222222" };
   const some = await settingsOf([{ profile: "dev", accountId, clusters: ["beta"] }, other]);
   expect(wantedOf(some, some.targetAccounts[0]!).issuers).toEqual([issuerOf("B")]);
@@ -87,7 +87,7 @@ it("reads an account for the clusters that it trusts only", async () => {
 const obstacles = (found: readonly Finding[]) => advice(found.filter(({ code }) => !code.endsWith("-differs")));
 
 describe("a re-created cluster", () => {
-  it("whose old provider is ours: the new one is made beside it", async () => {
+  test("whose old provider is ours: the new one is made beside it", async () => {
     const tagged = { tags: { team: "platform" } };
     const found = findings(await settings({}, { ...recreated, iam: tagged }), {
       providers: [provider("A", tagged)],
@@ -97,7 +97,7 @@ describe("a re-created cluster", () => {
     expect(found.map(({ code }) => code).slice(0, 2)).toEqual(["provider-absent", "provider-differs"]);
   });
 
-  it("whose old provider is the script's: takes two steps, because the new one cannot be taken over", async () => {
+  test("whose old provider is the script's: takes two steps, because the new one cannot be taken over", async () => {
     const has = { providers: [provider("A")], roles: [role({ trust: trust("A") })] };
     const found = findings(await settings({}, recreated), has);
     const absent = found.find(({ code }) => code === "provider-adopt-absent")!;
@@ -109,7 +109,7 @@ describe("a re-created cluster", () => {
     });
   });
 
-  it("whose old provider is somebody else's: the new one has to be there as well", async () => {
+  test("whose old provider is somebody else's: the new one has to be there as well", async () => {
     const foreign = [provider("A", { tags: { owner: "eksctl" } })];
     const create = `aws iam create-open-id-connect-provider --url https://${issuerOf("C")} --client-id-list ${audience} --profile dev`;
     const existing = { at: "targetAccounts, profile dev", config: "existingOidcProviders: [alpha]" };
@@ -141,14 +141,14 @@ describe("a re-created cluster", () => {
 describe("an OIDC provider with the tags of the company", () => {
   const tagged = { tags: { team: "platform" } };
 
-  it("is not ours while no role of ours trusts it", async () => {
+  test("is not ours while no role of ours trusts it", async () => {
     const found = findings(await settings({}, { iam: tagged }), { providers: [provider("A", tagged)] });
     expect(advice(found).map(({ code, config }) => [code, config])).toEqual([
       ["provider-of-others", "existingOidcProviders: [alpha]"],
     ]);
   });
 
-  it("is ours beside our role with the same ones, though iam.tags has changed since", async () => {
+  test("is ours beside our role with the same ones, though iam.tags has changed since", async () => {
     const written = {
       inline: new Map([["MCPReadOnlyPolicy", (await settings()).targetAccounts[0]!.permissions.policies[0]!.document]]),
     };
@@ -166,7 +166,7 @@ describe("an OIDC provider with the tags of the company", () => {
 describe("a role", () => {
   const all = [provider("A"), provider("B")];
 
-  it("that the stack and the script would both have made: adopt harms neither, the state knows", async () => {
+  test("that the stack and the script would both have made: adopt harms neither, the state knows", async () => {
     const plain = await settings();
     const document = { Version: "2012-10-17" as const, Statement: [] };
     const own: Settings = {
@@ -193,7 +193,7 @@ describe("a role", () => {
     });
   });
 
-  it("of the stack's own trust policy and description is ours, though nothing else tells", async () => {
+  test("of the stack's own trust policy and description is ours, though nothing else tells", async () => {
     const described = await settings({ description: "Development" });
     const document = trustRoles(described, described.targetAccounts[0]!, [
       { name: "alpha", issuerUrl: `https://${issuerOf("A")}`, previousIssuers: [] },
@@ -203,7 +203,7 @@ describe("a role", () => {
     expect(obstacles(findings(described, { providers: all, roles }))).toEqual([]);
   });
 
-  it("of ours, spelled otherwise or moved to another path", async () => {
+  test("of ours, spelled otherwise or moved to another path", async () => {
     const tagged = { tags: { team: "platform" } };
     const iam = await settings({}, { iam: { ...tagged, path: "/holmes/" } });
     const providers = [provider("A", tagged), provider("B", tagged)];
@@ -222,7 +222,7 @@ describe("a role", () => {
     ]);
   });
 
-  it("of another stack of this program is not ours, whatever its tags say", async () => {
+  test("of another stack of this program is not ours, whatever its tags say", async () => {
     const tagged = { tags: { team: "platform" } };
     const twin = role({ ...tagged, trust: trust("F") });
     const found = advice(findings(await settings({}, { iam: tagged }), { roles: [twin] }));
@@ -240,14 +240,14 @@ describe("a role", () => {
     ]);
   });
 
-  it("of the script that trusts more clusters than the stack: said, because up takes them out", async () => {
+  test("of the script that trusts more clusters than the stack: said, because up takes them out", async () => {
     const roles = [role({ trust: trust("A", "B", "F") })];
     const found = findings(await settings({ adopt: true }), { providers: all, roles });
     expect(advice(found).map(({ level, code }) => [level, code])).toEqual([["note", "role-trust-removed"]]);
     expect(found.find(({ code }) => code === "role-trust-removed")!.message).toContain(issuerOf("F"));
   });
 
-  it("with a number is never the script's: it is in the way", async () => {
+  test("with a number is never the script's: it is in the way", async () => {
     const pinned = await settings(
       {},
       {
@@ -267,7 +267,7 @@ describe("a role", () => {
     ]);
   });
 
-  it.each([
+  test.each([
     ["a principal of another kind", { Principal: { AWS: "arn:aws:iam::222222222222:root" } }],
     ["a second condition", { Condition: { StringEquals: {}, IpAddress: {} } }],
     [
@@ -286,7 +286,7 @@ describe("a role", () => {
 });
 
 describe("quotas", () => {
-  it("of roles and of policies on a role: the increase by its code", async () => {
+  test("of roles and of policies on a role: the increase by its code", async () => {
     const found = findings(await settings(), { summary: { Roles: 1000, RolesQuota: 1000 } });
     expect(advice(found)).toEqual([
       {
@@ -318,7 +318,7 @@ describe("quotas", () => {
     });
   });
 
-  it("outside the aws partition: by AWS Support; without a profile: no --profile", async () => {
+  test("outside the aws partition: by AWS Support; without a profile: no --profile", async () => {
     const china = await settings({ region: "cn-north-1" }, { iam: { trustPolicyLimit: 4096 } });
     expect(findings(china, {}).find(({ code }) => code === "trust-quota")!.fix).toEqual({
       what: `Ask AWS Support to raise AssumeRolePolicySizeQuota of account ${accountId} to 4096.`,
@@ -374,7 +374,7 @@ describe("the report", () => {
     ],
   };
 
-  it("has a row for each finding that matters, and lines that can be copied whole", () => {
+  test("has a row for each finding that matters, and lines that can be copied whole", () => {
     const text = reportText(report, 120);
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(120);
     const cells = text.split("\n").filter((line) => line.startsWith("│"));
@@ -386,14 +386,14 @@ describe("the report", () => {
     expect(text.split("\n").at(-1)).toBe("dev: 1 problem; 1 account read, nothing was changed");
   });
 
-  it("breaks long words where the line ends, and loses none of them", () => {
+  test("breaks long words where the line ends, and loses none of them", () => {
     const text = `short ${"x".repeat(25)} end`;
     expect(wrap(text, 10).split("\n")).toEqual(["short", "x".repeat(10), "x".repeat(10), "xxxxx end"]);
     expect(wrap("one\ntwo", 10)).toBe("one\ntwo");
   });
 });
 
-it("writes names that YAML would take for something else in quotes", async () => {
+test("writes names that YAML would take for something else in quotes", async () => {
   const clusters = ["true", "123"].map((name, index) => ({
     name,
     region: "us-east-1",
@@ -408,7 +408,7 @@ it("writes names that YAML would take for something else in quotes", async () =>
   expect(found[0]!.fix!.config).toBe('existingOidcProviders: ["true", "123"]');
 });
 
-it("leaves several accounts out of one up", async () => {
+test("leaves several accounts out of one up", async () => {
   expect(upWithout(await settings(), ["a", "b"])).toBe(
     "pulumi up --stack test --continue-on-error --exclude '**::a' --exclude '**::a/**' --exclude '**::b' --exclude '**::b/**'",
   );

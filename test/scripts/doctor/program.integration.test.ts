@@ -1,5 +1,5 @@
 /** The doctor beside the program itself: what that makes is ours, and both get into accounts the same way. */
-import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Evaluation, evaluate } from "../../../scripts/common/evaluate.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
@@ -72,7 +72,7 @@ function stateOf({ resources }: Evaluation, accountId: string): string {
 }
 
 describe("what the program made", () => {
-  it.each([
+  test.each([
     ["with the defaults", {}],
     ["with tags and a path", { iam: { tags: { team: "platform" }, path: "/holmes/" } }],
     [
@@ -92,7 +92,7 @@ describe("what the program made", () => {
     expect(report.ok).toBe(true);
   });
 
-  it("stays ours when tags and description change afterwards, and is listed as different", async () => {
+  test("stays ours when tags and description change afterwards, and is listed as different", async () => {
     const own = await emulation.account("changed");
     const config = { clusters: [cluster("alpha", "A")], targetAccounts: [own] };
     await program(config);
@@ -145,7 +145,7 @@ describe("a change behind Pulumi's back", () => {
 });
 
 describe("the state", () => {
-  it("tells what nothing else can, and what it has lost", async () => {
+  test("tells what nothing else can, and what it has lost", async () => {
     const own = await emulation.account("stated");
     const config = { clusters: [cluster("alpha", "A"), cluster("beta", "B")], targetAccounts: [own] };
     const made = await program(config);
@@ -203,7 +203,7 @@ describe("the state", () => {
     ]);
   });
 
-  it("is refused when it is no export, or another stack's", () => {
+  test("is refused when it is no export, or another stack's", () => {
     const parse = (content: string) => () => StackState.parse(content, "prod", "state.json");
     expect(parse("{")).toThrow("--state state.json: not JSON");
     expect(parse('{"resources":[]}')).toThrow('not a stack export: it has no "deployment"');
@@ -213,7 +213,7 @@ describe("the state", () => {
     );
   });
 
-  it("knows a thing by its id as well, and forgets what is about to be deleted", () => {
+  test("knows a thing by its id as well, and forgets what is about to be deleted", () => {
     const arn = providerArn("111111111111", "A");
     const of = (more: object) =>
       StackState.parse(
@@ -237,7 +237,7 @@ describe("the state", () => {
   });
 });
 
-it("gets into every account as the program's providers do", async () => {
+test("gets into every account as the program's providers do", async () => {
   const assumeRole = { roleArn: "arn:aws:iam::333333333333:role/P", externalId: "ext-1", sourceProfile: "source" };
   const evaluation = await program(
     {
@@ -279,7 +279,7 @@ describe("the accounts that an update leaves out", () => {
     return new RegExp(`^${parts.join(".*")}$`);
   };
 
-  it.each([
+  test.each([
     ["apart", "eks-one"],
     ["named like a cluster", "sick"],
   ])("are left out whole, and nothing else is: %s", async (_, name) => {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { UserError } from "../../../scripts/common/errors.js";
 import { contentKey, type Install, installOnce, runStep } from "../../../scripts/emulation/install.js";
 
@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 
 describe("installOnce", () => {
-  it("installs once and says so, and is silent after that", async () => {
+  test("installs once and says so, and is silent after that", async () => {
     const dir = await install();
     expect(dir).toBe(path.join(cache, "thing-0123"));
     expect(existsSync(path.join(dir, file))).toBe(true);
@@ -54,7 +54,7 @@ describe("installOnce", () => {
     expect(await readdir(cache)).toHaveLength(2);
   });
 
-  it("installs again for another key, and when the install is broken", async () => {
+  test("installs again for another key, and when the install is broken", async () => {
     const dir = await install();
     await install({ key: "4567" });
     expect(runs).toBe(2);
@@ -64,7 +64,7 @@ describe("installOnce", () => {
     expect(existsSync(path.join(dir, file))).toBe(true);
   });
 
-  it("removes installs of other keys, and no other install", async () => {
+  test("removes installs of other keys, and no other install", async () => {
     await install({ key: "0".repeat(16) });
     await install({ name: "thing-else", key: "0".repeat(16) });
     const current = await install({ key: "1".repeat(16), removeStale: true });
@@ -74,7 +74,7 @@ describe("installOnce", () => {
     expect(existsSync(path.join(current, file))).toBe(true);
   });
 
-  it("works once for several that ask at the same time", async () => {
+  test("works once for several that ask at the same time", async () => {
     const slow: Partial<Install> = {
       run: async (dir) => {
         runs += 1;
@@ -88,14 +88,14 @@ describe("installOnce", () => {
     expect(told.filter((line) => line.startsWith(`Waiting for process ${process.pid}`))).toHaveLength(2);
   });
 
-  it("leaves nothing behind a failure, and tries again the next time", async () => {
+  test("leaves nothing behind a failure, and tries again the next time", async () => {
     const failing = install({ run: () => Promise.reject(new UserError("no network")) });
     await expect(failing).rejects.toThrow("no network");
     expect(await readdir(cache)).toEqual([]);
     await expect(install()).resolves.toBeDefined();
   });
 
-  it("goes on after one that was interrupted: its lock and its half-made folder are nobody's", async () => {
+  test("goes on after one that was interrupted: its lock and its half-made folder are nobody's", async () => {
     await writeFile(path.join(cache, "thing-0123.lock"), String(NOBODY));
     const half = path.join(cache, `.thing-0123.${NOBODY}.abcd`);
     await mkdir(half);
@@ -105,7 +105,7 @@ describe("installOnce", () => {
     expect(existsSync(path.join(cache, "thing-0123.lock"))).toBe(false);
   });
 
-  it("goes on after a lock that nobody has touched for long, though its pid is somebody's now", async () => {
+  test("goes on after a lock that nobody has touched for long, though its pid is somebody's now", async () => {
     const lock = path.join(cache, "thing-0123.lock");
     await writeFile(lock, String(process.ppid));
     const long = new Date(Date.now() - 60_000);
@@ -114,7 +114,7 @@ describe("installOnce", () => {
     expect(runs).toBe(1);
   });
 
-  it("waits for the holder of a fresh lock", async () => {
+  test("waits for the holder of a fresh lock", async () => {
     const lock = path.join(cache, "thing-0123.lock");
     await writeFile(lock, String(process.ppid));
     let finished = false;
@@ -130,7 +130,7 @@ describe("installOnce", () => {
 });
 
 describe("contentKey", () => {
-  it("differs with the content and with where one part ends", () => {
+  test("differs with the content and with where one part ends", () => {
     expect(contentKey("a", "b")).toMatch(/^[0-9a-f]{16}$/);
     expect(contentKey("a", "b")).toBe(contentKey("a", Buffer.from("b")));
     expect(new Set([contentKey("ab"), contentKey("a", "b"), contentKey("b", "a")]).size).toBe(3);
@@ -138,7 +138,7 @@ describe("contentKey", () => {
 });
 
 describe("runStep", () => {
-  it("is silent when it works and shows the last words when it does not", async () => {
+  test("is silent when it works and shows the last words when it does not", async () => {
     await expect(runStep("a step", "/bin/sh", ["-c", "echo fine"])).resolves.toBeUndefined();
     const failure = await runStep("a step", "/bin/sh", ["-c", "echo first; echo last >&2; exit 7"], {
       advice: "look at your network",
@@ -148,7 +148,7 @@ describe("runStep", () => {
     expect((failure as Error).message).toContain("last");
   });
 
-  it.each([
+  test.each([
     ["OSError: [Errno 28] No space left on device", "the disk is full. Free some space"],
     ["OSError: [Errno 30] Read-only file system: '/home/me/.cache'", "/home/me/.cache cannot be written."],
     // What npm prints with a read-only file system, beside ENOENT.

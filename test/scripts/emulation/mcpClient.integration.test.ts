@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { callTool, listTools, type McpEndpoint } from "../../../scripts/emulation/mcpClient.js";
 
@@ -76,23 +76,23 @@ describe.each(["sse", "streamable-http"] as const)("over %s", (transport) => {
 
   const noneLeft = () => expect.poll(() => sessions.size).toBe(0);
 
-  it("opens a session for each call and leaves none", async () => {
+  test("opens a session for each call and leaves none", async () => {
     expect(await listTools(endpoint)).toEqual(["echo", "fail", "hang"]);
     expect(await callTool(endpoint, "echo", { word: "hello" })).toEqual({ text: "hello!", isError: false });
     expect(opened).toBe(2);
     await noneLeft();
   });
 
-  it("tells a tool's own failure from an answer", async () => {
+  test("tells a tool's own failure from an answer", async () => {
     expect(await callTool(endpoint, "fail", {})).toEqual({ text: "no", isError: true });
   });
 
-  it("leaves no session behind a call that takes too long", async () => {
+  test("leaves no session behind a call that takes too long", async () => {
     await expect(callTool(endpoint, "hang", {}, 200)).rejects.toThrow("timed out");
     await noneLeft();
   });
 
-  it("fails where nobody listens", async () => {
+  test("fails where nobody listens", async () => {
     await expect(callTool({ ...endpoint, url: "http://127.0.0.1:9/sse" }, "echo", {})).rejects.toThrow();
   });
 });

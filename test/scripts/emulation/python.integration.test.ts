@@ -3,7 +3,7 @@ import { chmod, mkdtemp, realpath, rename, rm, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { UserError } from "../../../scripts/common/errors.js";
 import { findPython, relocate } from "../../../scripts/emulation/python.js";
 
@@ -23,26 +23,26 @@ const noVenv = "echo \"ModuleNotFoundError: No module named 'ensurepip'\" >&2; e
 const find = () => findPython({ PATH: bin });
 
 describe("findPython", () => {
-  it("takes the oldest that the lock files resolve for, so that it is the same one every time", async () => {
+  test("takes the oldest that the lock files resolve for, so that it is the same one every time", async () => {
     await command("python3", "echo 3.13");
     await command("python3.13", "echo 3.13");
     await command("python3.12", "echo 3.12");
     expect(await find()).toBe("python3.12");
   });
 
-  it("takes python3 when its version fits", async () => {
+  test("takes python3 when its version fits", async () => {
     await command("python3", "echo 3.13");
     expect(await find()).toBe("python3");
   });
 
-  it("passes over a version manager's shim that has nothing behind it, and over other versions", async () => {
+  test("passes over a version manager's shim that has nothing behind it, and over other versions", async () => {
     await command("python3.11", "echo 'python3.11: command not found' >&2; exit 127");
     await command("python3", "echo 3.14");
     await command("python", "echo 3.12");
     expect(await find()).toBe("python");
   });
 
-  it.each<[string, Record<string, string>, RegExp]>([
+  test.each<[string, Record<string, string>, RegExp]>([
     ["there is none", {}, /^no Python 3\.11, 3\.12 or 3\.13 on the PATH: install one .*$/],
     [
       "there are only others",

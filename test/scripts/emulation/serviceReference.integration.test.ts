@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toStderr } from "../../../scripts/common/progress.js";
 import { ensureMoto } from "../../../scripts/emulation/python.js";
 import {
@@ -49,7 +49,7 @@ async function get(
 const root = `https://${SERVICE_REFERENCE_HOST}/`;
 
 describe("service reference on loopback", () => {
-  it("lists the services of the catalogue, with addresses of this same host", async () => {
+  test("lists the services of the catalogue, with addresses of this same host", async () => {
     const { status, body } = await get(root);
     const services = body as unknown as { service: string; url: string }[];
     expect(status).toBe(200);
@@ -57,7 +57,7 @@ describe("service reference on loopback", () => {
     expect(services).toContainEqual({ service: "ec2", url: `${root}v1/ec2/ec2.json` });
   });
 
-  it("tells reads from writes, tags and permissions in each service's document", async () => {
+  test("tells reads from writes, tags and permissions in each service's document", async () => {
     const { Name, Actions } = (await get(`${root}v1/ec2/ec2.json`)).body as unknown as {
       Name: string;
       Actions: { Name: string; Annotations: { Properties: Record<string, boolean> } }[];
@@ -76,21 +76,21 @@ describe("service reference on loopback", () => {
     });
   });
 
-  it.each(["v1/nothing/nothing.json", "v1/ec2/s3.json", "v1/../ec2.json", "x"])("has no /%s", async (file) => {
+  test.each(["v1/nothing/nothing.json", "v1/ec2/s3.json", "v1/../ec2.json", "x"])("has no /%s", async (file) => {
     expect((await get(root + file)).status).toBe(404);
   });
 
-  it("lets nothing else through", async () => {
+  test("lets nothing else through", async () => {
     expect((await get("https://sts.amazonaws.com/")).error).toContain("403");
     expect((await get(`https://${SERVICE_REFERENCE_HOST}:8443/`)).error).toContain("403");
     expect((await get(`http://${SERVICE_REFERENCE_HOST}/`)).status).toBe(403);
   });
 
-  it("is believed only by who was given its authority", async () => {
+  test("is believed only by who was given its authority", async () => {
     expect((await get(root, { REQUESTS_CA_BUNDLE: "" })).error).toContain("CERTIFICATE_VERIFY_FAILED");
   });
 
-  it("is not asked for the loopback endpoint when NO_PROXY names it", async () => {
+  test("is not asked for the loopback endpoint when NO_PROXY names it", async () => {
     const direct = await get(proxy.proxyUrl, { NO_PROXY: "127.0.0.1" });
     expect(direct.status).toBe(403);
   });

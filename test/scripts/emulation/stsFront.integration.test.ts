@@ -14,7 +14,7 @@ import {
   STSClient,
 } from "@aws-sdk/client-sts";
 import { decodeJwt, type JSONWebKeySet } from "jose";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { trustPolicy } from "../../../policies/trust.js";
 import { Processes } from "../../../scripts/common/processes.js";
 import { type AccountClient, accountClient, startMoto } from "../../../scripts/emulation/moto.js";
@@ -83,7 +83,7 @@ describe("AssumeRoleWithWebIdentity", () => {
     front.decisions.length = 0;
   });
 
-  it("returns credentials of the role and records the reason", async () => {
+  test("returns credentials of the role and records the reason", async () => {
     const { Credentials, AssumedRoleUser } = await assume();
     expect(AssumedRoleUser?.Arn).toBe(`arn:aws:sts::${account}:assumed-role/Reader/pod`);
     expect(Credentials?.SessionToken).toBeTruthy();
@@ -98,7 +98,7 @@ describe("AssumeRoleWithWebIdentity", () => {
     ]);
   });
 
-  it.each<[string, () => Promise<Partial<AssumeRoleWithWebIdentityCommandInput>>, object]>([
+  test.each<[string, () => Promise<Partial<AssumeRoleWithWebIdentityCommandInput>>, object]>([
     [
       "no provider",
       async () => ({ RoleArn: roleArn.replace(account, "222222222222") }),
@@ -206,7 +206,7 @@ describe("AssumeRoleWithWebIdentity", () => {
     expect(front.decisions[0]).toMatchObject({ allowed: false, code: expect.any(String), reason: expect.any(String) });
   });
 
-  it("accepts a token of up to 20,000 characters and an iat within the clock's tolerance", async () => {
+  test("accepts a token of up to 20,000 characters and an iat within the clock's tolerance", async () => {
     const claims = await right();
     const padding = "x".repeat(13_000);
     const WebIdentityToken = await cluster.sign({ ...claims, iat: claims.iat! + 60, padding });
@@ -214,18 +214,18 @@ describe("AssumeRoleWithWebIdentity", () => {
     await expect(assume({ WebIdentityToken })).resolves.toBeDefined();
   });
 
-  it("reports the condition that failed in the decision and not in the response", async () => {
+  test("reports the condition that failed in the decision and not in the response", async () => {
     await expect(
       assume({ WebIdentityToken: await cluster.token({ ...subject, namespace: "other" }) }),
     ).rejects.toThrow();
     expect(front.decisions[0]!.reason).toContain(':sub is "system:serviceaccount:other:multi-account-mcp-sa", not');
   });
 
-  it("accepts the role's maximum session duration", async () => {
+  test("accepts the role's maximum session duration", async () => {
     await expect(assume({ DurationSeconds: 7200 })).resolves.toBeDefined();
   });
 
-  it("reads the trust policy for each call", async () => {
+  test("reads the trust policy for each call", async () => {
     const update = (PolicyDocument: string) =>
       iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument }));
     await update(trust().replace("multi-account-mcp-sa", "another-account"));
@@ -234,7 +234,7 @@ describe("AssumeRoleWithWebIdentity", () => {
     await expect(assume()).resolves.toBeDefined();
   });
 
-  it("returns an error for a condition operator that it does not support", async () => {
+  test("returns an error for a condition operator that it does not support", async () => {
     const PolicyDocument = trust().replace("StringEquals", "StringEqualsIgnoreCase");
     await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument }));
     const answer = await post({ WebIdentityToken: await cluster.token(subject) });
@@ -245,7 +245,7 @@ describe("AssumeRoleWithWebIdentity", () => {
     await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Reader", PolicyDocument: trust() }));
   });
 
-  it("works in another partition", async () => {
+  test("works in another partition", async () => {
     const china = await accountClient(front.url, account, "aws-cn");
     const Url = cluster.issuerUrl;
     await china.iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
@@ -296,7 +296,7 @@ const signed = (service: string, accessKeyId = "AKIA") => ({
 });
 
 describe("request forms that AWS does not accept", () => {
-  it.each<[string, () => ReturnType<typeof post>]>([
+  test.each<[string, () => ReturnType<typeof post>]>([
     ["signed", () => post({}, { headers: signed("sts") })],
     ["with another content type", () => post({}, { headers: { ...signed("sts"), "content-type": "text/plain" } })],
     ["unsigned with another content type", () => post({}, { headers: { "content-type": "text/plain" } })],
@@ -339,14 +339,14 @@ describe("request forms that AWS does not accept", () => {
     expect(text).not.toContain("AccessKeyId");
   });
 
-  it("are rejected: a bad token by GET", async () => {
+  test("are rejected: a bad token by GET", async () => {
     const query = new URLSearchParams({ RoleArn: roleArn, RoleSessionName: "pod", WebIdentityToken: "x" });
     const answer = await fetch(`${front.url}/?Action=AssumeRoleWithWebIdentity&Version=2011-06-15&${query}`);
     expect(answer.status).toBe(400);
     expect(await answer.text()).toContain("<Code>InvalidIdentityToken</Code>");
   });
 
-  it("are rejected with a valid token too, so that the form alone decides", async () => {
+  test("are rejected with a valid token too, so that the form alone decides", async () => {
     const WebIdentityToken = await cluster.token(subject);
     const gzip = { headers: { "content-encoding": "gzip" }, wrap: (form: URLSearchParams) => gzipSync(`${form}`) };
     for (const form of [{ method: "PUT" }, { method: "PATCH" }, { path: "/sts_us-east-1/" }, gzip]) {
@@ -355,7 +355,7 @@ describe("request forms that AWS does not accept", () => {
     }
   });
 
-  it("do not include a form with a valid token", async () => {
+  test("do not include a form with a valid token", async () => {
     const { status, text } = await post({ WebIdentityToken: await cluster.token(subject) });
     expect(status).toBe(200);
     expect(text).toContain("<AccessKeyId>");
@@ -373,7 +373,7 @@ describe("IAM's limits", () => {
     return empty.replace("s3:", `s3:${"x".repeat(size - empty.length)}`);
   };
 
-  it("trust policy: 2048, at creation and at update", async () => {
+  test("trust policy: 2048, at creation and at update", async () => {
     const role = (RoleName: string, size: number) =>
       iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
     const update = (size: number) =>
@@ -389,7 +389,7 @@ describe("IAM's limits", () => {
     await expect(update(2049)).rejects.toMatchObject(tooMuch);
   });
 
-  it("trust policy: the account's own quota", async () => {
+  test("trust policy: the account's own quota", async () => {
     const wide = await startStsFront({ motoUrl, keys, trustPolicyLimit: 4096 });
     const client = await accountClient(wide.url, account);
     const create = (RoleName: string, size: number) =>
@@ -400,7 +400,7 @@ describe("IAM's limits", () => {
     await wide.close();
   });
 
-  it("inline policies: 10240 in total without the replaced one", async () => {
+  test("inline policies: 10240 in total without the replaced one", async () => {
     const put = (PolicyName: string, size: number) =>
       iam.send(new PutRolePolicyCommand({ RoleName: "Reader", PolicyName, PolicyDocument: permissions(size) }));
     await put("one", 6000);
@@ -413,14 +413,14 @@ describe("IAM's limits", () => {
     await expect(put("one", 6001)).rejects.toThrow("Maximum policy size");
   });
 
-  it("managed policy: 6144", async () => {
+  test("managed policy: 6144", async () => {
     const create = (PolicyName: string, size: number) =>
       iam.send(new CreatePolicyCommand({ PolicyName, PolicyDocument: permissions(size) }));
     await expect(create("fits", 6144)).resolves.toBeDefined();
     await expect(create("large", 6145)).rejects.toThrow("Cannot exceed quota for PolicySize: 6144");
   });
 
-  it("OIDC providers: 100 in an account, and an existing one is a conflict", async () => {
+  test("OIDC providers: 100 in an account, and an existing one is a conflict", async () => {
     const crowded = await accountClient(front.url, "333333333333");
     const create = (number: number) =>
       crowded.iam.send(new CreateOpenIDConnectProviderCommand({ Url: `https://issuer.example/${number}` }));
@@ -435,7 +435,7 @@ describe("IAM's limits", () => {
 });
 
 describe("everything else", () => {
-  it("is forwarded unchanged, and so is the response: 5 MB each way", async () => {
+  test("is forwarded unchanged, and so is the response: 5 MB each way", async () => {
     const headers = signed("s3", admin.credentials.accessKeyId);
     const url = `${front.url}/a-bucket`;
     expect((await fetch(url, { method: "PUT", headers })).status).toBe(200);
@@ -446,12 +446,12 @@ describe("everything else", () => {
     expect((await fetch(`${url}/nothing`, { headers })).status).toBe(404);
   });
 
-  it("keeps the caller's account", async () => {
+  test("keeps the caller's account", async () => {
     const { Account } = await admin.sts.send(new GetCallerIdentityCommand({}));
     expect(Account).toBe(account);
   });
 
-  it("returns 503 when moto does not run", async () => {
+  test("returns 503 when moto does not run", async () => {
     const orphan = await startStsFront({ motoUrl: "http://127.0.0.1:9", keys });
     const answer = await fetch(`${orphan.url}/`, {
       method: "POST",

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ClusterIssuer } from "../../../scripts/emulation/tokens.js";
 
 const issuerUrl = `https://oidc.eks.eu-west-1.amazonaws.com/id/${"A".repeat(32)}`;
@@ -7,7 +7,7 @@ const cluster = new ClusterIssuer(issuerUrl);
 const subject = { namespace: "default", serviceAccount: "multi-account-mcp-sa" };
 
 describe("ClusterIssuer", () => {
-  it("writes the claims and the header of a projected token, and no others", async () => {
+  test("writes the claims and the header of a projected token, and no others", async () => {
     const token = await cluster.token(subject);
     const uid = expect.stringMatching(/^[0-9a-f-]{36}$/);
     const seconds = expect.any(Number);
@@ -31,26 +31,26 @@ describe("ClusterIssuer", () => {
     expect(Math.abs(claims.exp! - Date.now() / 1000 - 3600)).toBeLessThan(60);
   });
 
-  it("signs with the key that its key set has, and with no other", async () => {
+  test("signs with the key that its key set has, and with no other", async () => {
     const token = await cluster.token(subject);
     const other = new ClusterIssuer(issuerUrl);
     await expect(jwtVerify(token, createLocalJWKSet(await cluster.jwks()))).resolves.toBeDefined();
     await expect(jwtVerify(token, createLocalJWKSet(await other.jwks()))).rejects.toThrow();
   });
 
-  it("serves the public half only", async () => {
+  test("serves the public half only", async () => {
     const { keys } = await cluster.jwks();
     expect(keys).toEqual([
       { kty: "RSA", n: expect.any(String), e: "AQAB", kid: cluster.keyId, alg: "RS256", use: "sig" },
     ]);
   });
 
-  it("makes a token that has run out, as it was before", async () => {
+  test("makes a token that has run out, as it was before", async () => {
     const { exp, iat } = decodeJwt(await cluster.token({ ...subject, expiresInSeconds: -10 }));
     expect(exp! - iat!).toBe(600);
   });
 
-  it("takes another audience, and any claim in place of the right one", async () => {
+  test("takes another audience, and any claim in place of the right one", async () => {
     expect(decodeJwt(await cluster.token({ ...subject, audience: "other" })).aud).toEqual(["other"]);
     expect(decodeJwt(await cluster.token({ ...subject, sub: "x", exp: undefined }))).toMatchObject({ sub: "x" });
     expect(decodeJwt(await cluster.token({ ...subject, exp: undefined }))).not.toHaveProperty("exp");

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { PolicyDocument, Statement } from "../../../policies/types.js";
 import { evaluateTrust } from "../../../scripts/emulation/trustEvaluation.js";
 
@@ -22,7 +22,7 @@ const subjectIs = (operator: string, ...values: string[]) => ({
 });
 
 describe("evaluateTrust", () => {
-  it("allows the pair that the policy names, and says by which statement", () => {
+  test("allows the pair that the policy names, and says by which statement", () => {
     const other = statement({ Principal: { Federated: providerArn.replace("eu-west-1", "us-east-1") } });
     expect(evaluateTrust(policy(other, statement()), { providerArn, claims })).toEqual({
       allowed: true,
@@ -30,7 +30,7 @@ describe("evaluateTrust", () => {
     });
   });
 
-  it("refuses when no statement matches, and says for each which part did not", () => {
+  test("refuses when no statement matches, and says for each which part did not", () => {
     const verdict = evaluateTrust(policy(statement(), statement({ Action: "sts:AssumeRole" })), {
       providerArn,
       claims: { ...claims, sub: "system:serviceaccount:default:other" },
@@ -40,11 +40,11 @@ describe("evaluateTrust", () => {
     expect(verdict.reason).toContain("statement 2: its action is not sts:AssumeRoleWithWebIdentity");
   });
 
-  it("refuses by a policy without statements", () => {
+  test("refuses by a policy without statements", () => {
     expect(evaluateTrust(policy(), { providerArn, claims }).allowed).toBe(false);
   });
 
-  it.each<[string, Partial<Statement>, boolean]>([
+  test.each<[string, Partial<Statement>, boolean]>([
     ["the provider", { Principal: { Federated: providerArn } }, true],
     [
       "one of several providers",
@@ -61,7 +61,7 @@ describe("evaluateTrust", () => {
     expect(allowed(change)).toBe(expected);
   });
 
-  it.each<[string, boolean]>([
+  test.each<[string, boolean]>([
     ["sts:AssumeRoleWithWebIdentity", true],
     ["STS:assumerolewithwebidentity", true],
     ["sts:AssumeRole*", true],
@@ -74,13 +74,13 @@ describe("evaluateTrust", () => {
     expect(allowed({ Action: ["sts:TagSession", action] })).toBe(expected);
   });
 
-  it("takes a wildcard as itself in StringEquals, on either side", () => {
+  test("takes a wildcard as itself in StringEquals, on either side", () => {
     expect(allowed(subjectIs("StringEquals", "system:serviceaccount:default:*"))).toBe(false);
     expect(allowed({}, { ...claims, sub: "system:serviceaccount:default:*" })).toBe(false);
     expect(allowed({}, { ...claims, sub: "*" })).toBe(false);
   });
 
-  it.each<[string, boolean]>([
+  test.each<[string, boolean]>([
     ["system:serviceaccount:default:*", true],
     ["system:serviceaccount:*:multi-account-mcp-sa", true],
     ["system:serviceaccount:default:multi-account-mcp-s?", true],
@@ -92,12 +92,12 @@ describe("evaluateTrust", () => {
     expect(allowed(subjectIs("StringLike", pattern))).toBe(expected);
   });
 
-  it("compares values with their case and condition keys without", () => {
+  test("compares values with their case and condition keys without", () => {
     expect(allowed({}, { ...claims, sub: subject.toUpperCase() })).toBe(false);
     expect(allowed({ Condition: { StringEquals: { [`${issuer.toUpperCase()}:SUB`]: subject } } })).toBe(true);
   });
 
-  it("needs every key of every operator, and one value of each key", () => {
+  test("needs every key of every operator, and one value of each key", () => {
     const both = {
       StringEquals: { [`${issuer}:aud`]: "sts.amazonaws.com" },
       StringLike: { [`${issuer}:sub`]: "*:other" },
@@ -108,18 +108,18 @@ describe("evaluateTrust", () => {
     expect(allowed({}, { ...claims, aud: ["https://kubernetes.default.svc", "sts.amazonaws.com"] })).toBe(true);
   });
 
-  it("finds nothing for a claim that is missing or a key of another issuer", () => {
+  test("finds nothing for a claim that is missing or a key of another issuer", () => {
     expect(allowed({}, { aud: claims.aud })).toBe(false);
     expect(allowed({ Condition: { StringEquals: { "other.example:sub": subject } } })).toBe(false);
     expect(allowed({ Condition: { StringLike: { "aws:PrincipalOrgID": "*" } } })).toBe(false);
   });
 
-  it("compares aud with the authorized party when the token has one", () => {
+  test("compares aud with the authorized party when the token has one", () => {
     expect(allowed({}, { ...claims, azp: "somebody" })).toBe(false);
     expect(allowed({}, { ...claims, aud: ["x"], azp: "sts.amazonaws.com" })).toBe(true);
   });
 
-  it("lets a Deny win, wherever it stands, and only when it matches", () => {
+  test("lets a Deny win, wherever it stands, and only when it matches", () => {
     const deny = statement({ Effect: "Deny" });
     expect(evaluateTrust(policy(statement(), deny), { providerArn, claims })).toEqual({
       allowed: false,
@@ -129,7 +129,7 @@ describe("evaluateTrust", () => {
     expect(evaluateTrust(policy(denyOther, statement()), { providerArn, claims }).allowed).toBe(true);
   });
 
-  it.each<[string, Partial<Statement> & Record<string, unknown>]>([
+  test.each<[string, Partial<Statement> & Record<string, unknown>]>([
     ["StringNotEquals", subjectIs("StringNotEquals", "x")],
     ["StringEqualsIfExists", subjectIs("StringEqualsIfExists", subject)],
     ["ForAnyValue:StringEquals", subjectIs("ForAnyValue:StringEquals", subject)],

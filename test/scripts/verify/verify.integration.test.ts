@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ClusterSettings, Settings } from "../../../config/settings.js";
 import { profilesByCluster } from "../../../documents/profiles.js";
 import { workloadOf } from "../../../documents/workload.js";
@@ -169,7 +169,7 @@ describe("the Job on demand", () => {
     calls = ran.calls;
   });
 
-  it("is the Job of up, with the image and the accounts of the Deployment that runs", () => {
+  test("is the Job of up, with the image and the accounts of the Deployment that runs", () => {
     expect(ran.result).toBe(true);
     const made = created(calls(), "Job");
     const ofUp = dev.resources.find(({ type }) => type === "kubernetes:batch/v1:Job")!.open as {
@@ -191,7 +191,7 @@ describe("the Job on demand", () => {
     expect(comparable(made.spec)).toEqual(comparable(ofUp.spec));
   });
 
-  it("has its script and accounts in a ConfigMap that goes when the Job goes", () => {
+  test("has its script and accounts in a ConfigMap that goes when the Job goes", () => {
     const [made, map] = [created(calls(), "Job"), created(calls(), "ConfigMap")];
     expect(map.metadata.name).toBe(made.metadata.name);
     expect(map.metadata.ownerReferences).toEqual([
@@ -207,14 +207,14 @@ describe("the Job on demand", () => {
     expect(accounts.map(({ profile }: { profile: string }) => profile)).toEqual(["dev", "sandbox"]);
   });
 
-  it("takes a new name every time, and asks for its cluster and namespace in every call", async () => {
+  test("takes a new name every time, and asks for its cluster and namespace in every call", async () => {
     const second = await verify(right);
     expect(created(calls(), "Job").metadata.name).not.toBe(created(second.calls(), "Job").metadata.name);
     const flags = new Set(calls().map((call) => call.flags.join(" ")));
     expect([...flags]).toEqual(["--context=there --namespace=holmes-aws-mcp"]);
   });
 
-  it("shows the log of its pod, and removes Job and ConfigMap", () => {
+  test("shows the log of its pod, and removes Job and ConfigMap", () => {
     expect(ran.shown()).toContain("ok    dev\n");
     const name = created(calls(), "Job").metadata.name;
     expect(calls().find(({ verb }) => verb === "logs")!.args).toEqual(["--follow", "pod/pod-1"]);
@@ -224,7 +224,7 @@ describe("the Job on demand", () => {
     });
   });
 
-  it("fails when the Job fails, with the Job's reason", async () => {
+  test("fails when the Job fails, with the Job's reason", async () => {
     const jobs = [failedJob("BackoffLimitExceeded", "Job has reached the specified backoff limit")];
     const { result, told, calls } = await verify({ ...right, jobs });
     expect(result).toBe(false);
@@ -234,13 +234,13 @@ describe("the Job on demand", () => {
     expect(calls().at(-1)!.verb).toBe("delete");
   });
 
-  it("is not misled by a log that breaks off", async () => {
+  test("is not misled by a log that breaks off", async () => {
     const { result, told } = await verify({ ...right, logs: 1 });
     expect(result).toBe(true);
     expect(told.join("\n")).toContain("kubectl logs ended with code 1");
   });
 
-  it("says what a pod waits for, once", async () => {
+  test("says what a pod waits for, once", async () => {
     const waiting = {
       metadata: { name: "pod-1" },
       status: {
@@ -264,7 +264,7 @@ describe("the Job on demand", () => {
     ]);
   });
 
-  it("a pod that never came: the cluster's warnings say why", async () => {
+  test("a pod that never came: the cluster's warnings say why", async () => {
     const events = [
       { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
       { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
@@ -278,20 +278,20 @@ describe("the Job on demand", () => {
     );
   });
 
-  it("without a Deployment: says where it looked, and makes nothing", async () => {
+  test("without a Deployment: says where it looked, and makes nothing", async () => {
     const { result, calls } = await verify({ ...right, deployment: null });
     expect(String(result)).toContain('deployments.apps "holmes-aws-mcp" not found; is it the right context');
     expect(calls().map(({ verb }) => verb)).toEqual(["get"]);
   });
 
-  it("with somebody else's Deployment of that name: makes nothing", async () => {
+  test("with somebody else's Deployment of that name: makes nothing", async () => {
     const other = { spec: { template: { spec: { containers: [{ name: "web", image: "nginx" }] } } } };
     const { result, calls } = await verify({ ...right, deployment: other });
     expect(String(result)).toContain("Deployment holmes-aws-mcp/holmes-aws-mcp is not this program's");
     expect(calls().map(({ verb }) => verb)).toEqual(["get"]);
   });
 
-  it("removes what it made when kubectl fails in between", async () => {
+  test("removes what it made when kubectl fails in between", async () => {
     const { result, calls } = await verify({
       ...right,
       pods: undefined,
@@ -302,7 +302,7 @@ describe("the Job on demand", () => {
     expect(calls().at(-1)!.verb).toBe("delete");
   });
 
-  it("without kubectl: says what to do", async () => {
+  test("without kubectl: says what to do", async () => {
     const kubectl = new Kubectl({ command: "/nonexistent/kubectl", cluster: "dev", flags: [], namespace: "x" });
     await expect(kubectl.run(["get", "pods"])).rejects.toThrow(
       "cluster dev: /nonexistent/kubectl get: command not found. Install kubectl, or give its path with --kubectl",
@@ -313,7 +313,7 @@ describe("the Job on demand", () => {
 describe("which clusters", () => {
   const names = (clusters: ClusterSettings[]) => clusters.map(({ name }) => name);
 
-  it("all that the server is deployed to, or the named one", () => {
+  test("all that the server is deployed to, or the named one", () => {
     expect(names(clustersToVerify(prod, {}))).toEqual(["prod-us", "prod-eu"]);
     expect(names(clustersToVerify(prod, { cluster: "prod-eu", context: "x" }))).toEqual(["prod-eu"]);
     const [first, second] = prod.settings.clusters;
@@ -321,7 +321,7 @@ describe("which clusters", () => {
     expect(names(clustersToVerify(trusted, { context: "x" }))).toEqual(["prod-us"]);
   });
 
-  it.each<[string, (settings: Settings) => Partial<Settings>, object, string]>([
+  test.each<[string, (settings: Settings) => Partial<Settings>, object, string]>([
     [
       "an unknown name",
       () => ({}),
@@ -346,7 +346,7 @@ describe("how kubectl finds a cluster", () => {
     ...change,
   });
 
-  it.each<[string, Partial<ClusterSettings>, object, string[]]>([
+  test.each<[string, Partial<ClusterSettings>, object, string[]]>([
     ["the context of the config", { context: "a" }, {}, ["--context=a"]],
     ["its kubeconfig", { kubeconfig: "kube/config" }, {}, ["--kubeconfig=kube/config"]],
     ["both", { kubeconfig: "~/.kube/x", context: "a" }, {}, [`--kubeconfig=${homedir()}/.kube/x`, "--context=a"]],
@@ -362,7 +362,7 @@ describe("how kubectl finds a cluster", () => {
     expect(accessFlags(cluster(change), given, processes)).toEqual(expected);
   });
 
-  it("by a kubeconfig in the config itself: a file that only its owner reads, for the time of the run", async () => {
+  test("by a kubeconfig in the config itself: a file that only its owner reads, for the time of the run", async () => {
     const own = new Processes();
     const kubeconfig = "apiVersion: v1\nkind: Config\nclusters:\n  - name: a\n";
     const [flag] = accessFlags(cluster({ kubeconfig }), {}, own);
@@ -373,7 +373,7 @@ describe("how kubectl finds a cluster", () => {
     expect(existsSync(path.dirname(file))).toBe(false);
   });
 
-  it("not by one that Pulumi makes or keeps secret: says what to give", () => {
+  test("not by one that Pulumi makes or keeps secret: says what to give", () => {
     expect(() => accessFlags(cluster({ profile: "ops" }), {}, processes)).toThrow(
       /give --context NAME \(aws eks update-kubeconfig --name dev-cluster --region us-east-1 --profile ops makes one\)/,
     );
@@ -397,7 +397,7 @@ describe("the command", () => {
     return { code, output: child.output() };
   }
 
-  it("goes through all clusters: one that cannot be reached fails the run and keeps nobody from the others", async () => {
+  test("goes through all clusters: one that cannot be reached fails the run and keeps nobody from the others", async () => {
     const { command: kubectl, calls } = await recording({ ...right, unreachable: ["prod-us"] });
     const { code, output } = await command(["--stack", "prod", "--kubectl", kubectl]);
     expect(output).toContain(`cluster prod-us: ${kubectl} get: Unable to connect to the server`);
@@ -411,7 +411,7 @@ describe("the command", () => {
     expect(code).toBe(1);
   });
 
-  it("ends with 0 when every cluster is right, and brings the script of the repository", async () => {
+  test("ends with 0 when every cluster is right, and brings the script of the repository", async () => {
     const { command: kubectl, calls } = await recording(right);
     const { code, output } = await command(["--stack", "prod", "--cluster", "prod-eu", "--kubectl", kubectl]);
     expect(output).toContain("verified: every account answers in prod-eu");
@@ -420,7 +420,7 @@ describe("the command", () => {
     expect(code).toBe(0);
   });
 
-  it("interrupted: removes what it made", async () => {
+  test("interrupted: removes what it made", async () => {
     const { command: kubectl, calls } = await recording({ ...right, pods: [[running]], logs: "never" });
     const { code } = await command(["--stack", "dev", "--kubectl", kubectl], (text, kill) => {
       if (text.includes("ok    dev")) kill("SIGINT");
@@ -434,7 +434,7 @@ describe("the command", () => {
     expect(code).toBe(130);
   });
 
-  it.each([
+  test.each([
     [[], "required option '--stack <name>' not specified"],
     [["--stack"], "argument missing"],
     [["--stack", ""], "is invalid. Expected letters"],
