@@ -15,8 +15,8 @@ const ACCOUNTS = 20;
 const CLIENTS = [1, 50];
 /** Of AWS, in milliseconds, with the number of rounds: each round has every way once, by turns. */
 const LATENCIES = [
-  { latency: 0, rounds: 3 },
-  { latency: 1000, rounds: 1 },
+  { latency: 0, rounds: 3, targets: ["p50 : stock ≤ 0.2", "calls/s : stock ≥ 10, p95 ≤ 1500 ms, ≤ 512 MB"] },
+  { latency: 1000, rounds: 1, targets: ["", "calls/s : stock ≥ 12, ≤ 512 MB"] },
 ];
 /** Calls of a client that is alone, one after the other. */
 const ALONE = 5;
@@ -109,8 +109,9 @@ try {
   toStderr("Warming up");
   for (const way of ways) await measure(lab, way, ACCOUNTS, 0);
 
-  for (const { latency, rounds } of LATENCIES) {
-    for (const clients of CLIENTS) {
+  for (const { latency, rounds, targets } of LATENCIES) {
+    for (const [index, clients] of CLIENTS.entries()) {
+      if (targets[index]) process.stdout.write(`Target of the launcher: ${targets[index]}\n`);
       const table = new Table({
         head: ["AWS s", "clients", "way", "p50 ms", "p95 ms", "calls/s", "memory MB", "p50 : stock", "calls/s : stock"],
         colAligns: ["right", "right", "left", "right", "right", "right", "right", "right", "right"],
@@ -124,10 +125,10 @@ try {
         }
       }
       const figures = ways.map((way) => summary(samples.get(way)!));
-      for (const [index, { name }] of ways.entries()) {
-        const own = figures[index]!;
+      for (const [number, { name }] of ways.entries()) {
+        const own = figures[number]!;
         // Stock comes first of each pair.
-        const stock = figures[index - (index % 2)]!;
+        const stock = figures[number - (number % 2)]!;
         table.push([
           latency / 1000,
           clients,
