@@ -1,4 +1,4 @@
-/** Accounts in a separate file. A StackSet creates their roles. The workload only needs the names. */
+/** Accounts in a separate file. A StackSet creates their roles. The workload requires only their names. */
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import type { Path, Problems } from "./problems.js";
@@ -14,7 +14,7 @@ export function readAccountsFile(config: Config, problems: Problems): TargetAcco
   try {
     content = parseYaml(readFileSync(file, "utf8"));
   } catch (error) {
-    problems.add(path, file, "a YAML or JSON file that can be read", (error as Error).message.split("\n")[0]);
+    problems.add(path, file, "a readable YAML or JSON file", (error as Error).message.split("\n")[0]);
     return [];
   }
   const parsed = accountsFileSchema.safeParse(content, { reportInput: true });
@@ -39,7 +39,8 @@ function checkUnique(inStack: readonly Account[], inFile: readonly Account[], pa
     const taken = new Set(inStack.map((account) => account[key].toLowerCase()));
     for (const [index, account] of inFile.entries()) {
       const value = account[key].toLowerCase();
-      if (taken.has(value)) problems.add([...path, index, key], account[key], "one that no other account has");
+      if (taken.has(value))
+        problems.add([...path, index, key], account[key], "a value that is unique across all accounts");
       taken.add(value);
     }
   }

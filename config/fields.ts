@@ -1,4 +1,4 @@
-/** Typed fields for the sections. Their errors state the expected value. */
+/** Typed fields for the sections. Error messages state the expected value. */
 import { z } from "zod";
 import type { TextRule } from "./limits.js";
 
@@ -26,7 +26,7 @@ export const set = <T extends z.ZodType<string | number>>(item: T, of: string) =
   list(item, of).superRefine((values, context) => {
     for (const [index, value] of values.entries()) {
       if (values.indexOf(value) === index) continue;
-      context.addIssue({ code: "custom", path: [index], message: "each entry once", input: value });
+      context.addIssue({ code: "custom", path: [index], message: "no duplicate entries", input: value });
     }
   });
 
@@ -39,14 +39,14 @@ export const keyed = <T extends z.ZodType>(key: TextRule, value: T, of: string) 
       if (!key.pattern.test(name)) context.addIssue({ code: "custom", message: key.expected, input: name });
     }),
     value,
-    { error: `a map of ${key.expected}, to ${of}` },
+    { error: `a map. Each key: ${key.expected}. Each value: ${of}` },
   );
 
 export const textMap = (key: TextRule, value: TextRule) => keyed(key, text(value), value.expected);
 
 export const line: TextRule = {
   pattern: /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u,
-  expected: "a text of one line that is not empty",
+  expected: "a non-empty single-line string",
 };
 /**
  * Placeholder for a secret: commands such as `npm run plan` do not decrypt the stack (scripts/common/stackFile.ts). The
@@ -54,12 +54,12 @@ export const line: TextRule = {
  */
 export const secretStandIn = "[secret]\n";
 
-/** A text that can be a Pulumi secret. */
+/** A string that can be a Pulumi secret. */
 export const secret = ({ pattern, ...rule }: TextRule) =>
   text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) });
 
-export const envValue: TextRule = { pattern: /^[^\0]*$/, expected: "a text" };
+export const envValue: TextRule = { pattern: /^[^\0]*$/, expected: "a string" };
 export const filePath: TextRule = {
   pattern: line.pattern,
-  expected: "the path of a file, relative to the project's folder",
+  expected: "the path of a file, relative to the project directory",
 };

@@ -18,7 +18,7 @@ export function inBlock(address: string, cidr: string): boolean {
 export const cidr = () =>
   text(rules.cidr).refine((block) => isIP(block.split("/")[0] ?? "") !== 0, { error: rules.cidr.expected });
 
-/** Addresses, without those of smaller blocks inside it. */
+/** A CIDR block, without the smaller blocks in `except`. */
 const ipBlock = object({ cidr: cidr(), except: set(cidr(), "CIDR blocks").optional() }).superRefine(
   ({ cidr, except = [] }, context) => {
     for (const [index, block] of except.entries()) {
@@ -40,7 +40,7 @@ export const labelSelector = z.strictObject(
         operator: oneOf("In", "NotIn", "Exists", "DoesNotExist"),
         values: list(text(rules.labelValue), "label values").optional(),
       }).refine(({ operator, values = [] }) => operator.endsWith("In") === values.length > 0, {
-        error: "values with In and NotIn, none with Exists and DoesNotExist",
+        error: "values with In and NotIn, no values with Exists and DoesNotExist",
       }),
       "label expressions",
     ).optional(),
@@ -62,7 +62,7 @@ function nodeRequirements<T extends z.ZodType<string>>(key: T) {
     }).refine(
       ({ operator, values = [] }) =>
         operator.endsWith("In") ? values.length > 0 : values.length === (/^[GL]t$/.test(operator) ? 1 : 0),
-      { error: "values with In and NotIn, one number with Gt and Lt, none with Exists and DoesNotExist" },
+      { error: "values with In and NotIn, one number with Gt and Lt, no values with Exists and DoesNotExist" },
     ),
     "node selector requirements",
   );
@@ -120,7 +120,7 @@ const keyToPath = object({
 });
 const files = { items: list(keyToPath, "KeyToPaths").optional(), defaultMode: integer(0, 0o777).optional() };
 
-/** Part of a Kubernetes object that the reader does not check. The API server validates it at preview. */
+/** Part of a Kubernetes object that the config reader does not validate. The API server validates it at preview. */
 const kubernetesObject = (kind: string) =>
   z
     .record(z.string(), z.json({ error: `a Kubernetes ${kind}` }), { error: `a Kubernetes ${kind}` })
@@ -140,7 +140,7 @@ export const volume = object({
 }).superRefine((value, context) => {
   // An unknown source is already reported.
   if (Object.keys(value).length === 2 || context.issues.length > 0) return;
-  context.addIssue({ code: "custom", message: "a name and one source, such as configMap", input: value });
+  context.addIssue({ code: "custom", message: "a name and exactly one source, such as configMap", input: value });
 });
 
 export const networkPolicyPeer = z
@@ -161,20 +161,20 @@ export const networkPolicyPeer = z
 export const networkPolicyEgressRule = z.strictObject(
   {
     to: list(networkPolicyPeer, "NetworkPolicyPeers").min(1, {
-      error: "at least one peer: none would mean everywhere",
+      error: "at least one peer. Without peers, the rule would allow every destination",
     }),
     ports: list(
       object({
         protocol: oneOf("TCP", "UDP", "SCTP").optional(),
-        port: z.union([integer(1, 65535), text(rules.portName)], { error: "a port's number or name" }).optional(),
+        port: z.union([integer(1, 65535), text(rules.portName)], { error: "a port number or port name" }).optional(),
         endPort: integer(1, 65535).optional(),
       }).refine(({ port, endPort }) => endPort === undefined || (typeof port === "number" && endPort >= port), {
-        error: "an endPort that is at least port, where port is a number",
+        error: "an endPort that is at least port, and a numeric port",
       }),
       "NetworkPolicyPorts",
     ).optional(),
   },
-  { error: "a NetworkPolicyEgressRule with to, ports" },
+  { error: "a NetworkPolicyEgressRule with to and ports" },
 );
 
 export const toleration = object({

@@ -4,11 +4,11 @@
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../policies/size.js";
 
-/** A rule for one text: the pattern, and its description for error messages. */
+/** A rule for a string: its pattern, and its description for error messages. */
 export interface TextRule {
   readonly pattern: RegExp;
   readonly expected: string;
-  /** Returns how to fix a text that breaks the rule, if known. */
+  /** Returns how to fix an invalid string, if known. */
   readonly fix?: (text: string) => string | undefined;
 }
 
@@ -18,7 +18,7 @@ const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRul
   ...(fix === undefined ? {} : { fix }),
 });
 
-/** Suggests a valid form: the text in lower case, with each invalid character replaced by `-`. */
+/** Suggests a valid form: the string in lower case, with each invalid character replaced by `-`. */
 const asLabel =
   (pattern: RegExp, most: number): TextRule["fix"] =>
   (text) => {
@@ -31,9 +31,9 @@ const tooLong = (text: string, most: number) => (text.length > most ? `It has ${
 /** A URL that contains a password. */
 export const urlPassword = /^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i;
 
-/** The distinct characters of a text that a rule does not allow. */
-const strangers = (text: string, taken: RegExp) =>
-  [...new Set(text)].filter((letter) => !taken.test(letter)).map((letter) => JSON.stringify(letter));
+/** The distinct invalid characters of a string, in quotes. */
+const invalidCharacters = (text: string, valid: RegExp) =>
+  [...new Set(text)].filter((letter) => !valid.test(letter)).map((letter) => JSON.stringify(letter));
 
 /** Partition names by the prefix of their regions (AWS General Reference, "AWS partitions"). */
 const partitions: ReadonlyArray<readonly [prefix: string, partition: string]> = [
@@ -46,12 +46,12 @@ const partitions: ReadonlyArray<readonly [prefix: string, partition: string]> = 
   ["eusc-", "aws-eusc"],
 ];
 
-/** The partition that a region belongs to: `cn-north-1` gives `aws-cn`. */
+/** Returns the partition of a region: `cn-north-1` gives `aws-cn`. */
 export function partitionOf(region: string): string {
   return partitions.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "aws";
 }
 
-/** DNS suffix of the endpoints in a region, `amazonaws.com` in most. */
+/** Returns the DNS suffix of the endpoints in a region, for example `amazonaws.com`. */
 export function dnsSuffixOf(region: string): string {
   const suffixes: Record<string, string> = {
     "aws-cn": "amazonaws.com.cn",
@@ -64,7 +64,7 @@ export function dnsSuffixOf(region: string): string {
   return suffixes[partitionOf(region)] ?? "amazonaws.com";
 }
 
-/** Issuer URL of an EKS cluster, `https://oidc.eks.<region>.<dns suffix>/id/<ID>`. */
+/** Returns the issuer URL of an EKS cluster, `https://oidc.eks.<region>.<dns suffix>/id/<ID>`. */
 export function issuerUrl(region: string, id: string): string {
   return `https://oidc.eks.${region}.${dnsSuffixOf(region)}/id/${id}`;
 }
@@ -72,64 +72,67 @@ export function issuerUrl(region: string, id: string): string {
 /** Suggests a region for common non-region names. */
 const regionHint = (text: string) =>
   text === "global"
-    ? "Global services answer in us-east-1."
+    ? "Global services use us-east-1."
     : /[A-Z_ ]/.test(text)
-      ? "Use its code, in lower case."
+      ? "Use the region code, in lower case."
       : undefined;
 
 export const rules = {
-  /** AWS Account Management: an account id has 12 digits. */
-  accountId: rule(/^\d{12}$/, 'an AWS account id: 12 digits in quotes, such as "111111111111"', (text) =>
+  /** AWS Account Management: an account ID has 12 digits. */
+  accountId: rule(/^\d{12}$/, 'an AWS account ID: 12 digits in quotes, such as "111111111111"', (text) =>
     /^\d+$/.test(text)
       ? `It has ${text.length} digits.`
       : /^[\d -]+$/.test(text) && text.replace(/\D/g, "").length === 12
-        ? `Write ${JSON.stringify(text.replace(/\D/g, ""))}.`
+        ? `Use ${JSON.stringify(text.replace(/\D/g, ""))}.`
         : undefined,
   ),
   /** The regions that the installed AWS provider supports. */
   region: rule(new RegExp(`^(${Object.values(Region).join("|")})$`), 'an AWS region, such as "us-east-1"', (text) =>
     /^[a-z-]+-\d[a-z]$/.test(text)
-      ? `${text} is an availability zone; its region is ${text.slice(0, -1)}.`
+      ? `${text} is an Availability Zone. Its region is ${text.slice(0, -1)}.`
       : regionHint(text),
   ),
-  /** EKS CreateCluster: 1 to 100 of letters, digits, `-` and `_`, a letter or digit first. */
-  clusterName: rule(/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/, "an EKS cluster name: letters, digits, - and _, at most 100"),
+  /** EKS CreateCluster: 1 to 100 letters, digits, `-` and `_`, starting with a letter or digit. */
+  clusterName: rule(
+    /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/,
+    "an EKS cluster name: letters, digits, - and _, at most 100 characters, starting with a letter or digit",
+  ),
   /** Observed in EKS issuers: 32 hexadecimal characters, upper case. */
   oidcIssuerId: rule(
     /^[0-9A-F]{32}$/,
-    "the last part of the cluster's issuer URL: 32 hexadecimal characters, upper case",
+    "the issuer ID (last part of the issuer URL): 32 hexadecimal characters, upper case",
     (text) =>
       /^[0-9a-f]{32}$/i.test(text)
-        ? `Write ${text.toUpperCase()}.`
-        : `${/^https:\/\//.test(text) ? "A whole URL goes to oidcIssuerUrl" : `It has ${text.length} characters`}: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`,
+        ? `Use ${text.toUpperCase()}.`
+        : `${/^https:\/\//.test(text) ? "Set a complete URL in oidcIssuerUrl" : `It has ${text.length} characters`}. Run: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`,
   ),
   /** IAM CreateOpenIDConnectProvider: https, no port, no query, at most 255 characters. */
   oidcIssuerUrl: rule(
     /^(?=.{12,255}$)https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.(?!(svc|default|local|localhost|internal)(\/|$))[a-z][a-z0-9-]*[a-z0-9](\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/,
-    "an issuer URL that AWS can reach: https://, a public host name in lower case, a path, no port, query or slash at the end, at most 255 characters",
-    (text) => (text.endsWith("/") ? "Remove the slash at the end." : tooLong(text, 255)),
+    "an issuer URL that AWS can reach: https://, a public host name in lower case, an optional path, no port, no query, no trailing slash, at most 255 characters",
+    (text) => (text.endsWith("/") ? "Remove the trailing slash." : tooLong(text, 255)),
   ),
   /** AWS CLI profile names. Stricter than the CLI: file, resource and command argument names contain the profile. */
   profile: rule(
     /^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}$/,
-    "an AWS profile name: letters, digits and _ . @ + -, at most 64, a letter or digit first",
+    "an AWS profile name: letters, digits and _ . @ + -, at most 64 characters, starting with a letter or digit",
   ),
   /** RFC 1123 label, as Kubernetes requires for namespaces and Services. */
   dnsLabel: rule(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    "an RFC 1123 label: lower-case letters, digits and -, at most 63, a letter or digit at both ends",
+    "an RFC 1123 label: lower-case letters, digits and -, at most 63 characters, starting and ending with a letter or digit",
     asLabel(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 63),
   ),
   /** RFC 1035 label, as Kubernetes requires for Services. 24 of 63 are reserved for the Job's `-verify-<hash>`. */
   serviceName: rule(
     /^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/,
-    "an RFC 1035 label: lower-case letters, digits and -, at most 39 (63 less the end of the verification Job's name), a letter first",
+    "an RFC 1035 label: lower-case letters, digits and -, at most 39 characters (63 less the suffix of the verification Job), starting with a letter",
     asLabel(/^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/, 39),
   ),
   /** RFC 1123 subdomain, as Kubernetes requires for service accounts, Secrets and priority classes. */
   dnsSubdomain: rule(
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
-    "an RFC 1123 subdomain: lower-case letters, digits, - and ., at most 253, a letter or digit at both ends",
+    "an RFC 1123 subdomain: lower-case letters, digits, - and ., at most 253 characters, starting and ending with a letter or digit",
     asLabel(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/, 253),
   ),
   subject: rule(
@@ -138,11 +141,11 @@ export const rules = {
   ),
   labelValue: rule(
     /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/,
-    "a label value: letters, digits and - _ ., at most 63, a letter or digit at both ends",
+    "a label value: letters, digits and - _ ., at most 63 characters, starting and ending with a letter or digit",
   ),
   labelKey: rule(
     /^((?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/,
-    "a label key: an optional DNS prefix and /, then letters, digits and - _ ., at most 63",
+    "a label key: an optional DNS prefix and /, then letters, digits and - _ ., at most 63 characters",
   ),
   /** Portable environment variable names (POSIX, C standard library). */
   environmentName: rule(/^[A-Za-z_][A-Za-z0-9_]*$/, "an environment variable name: letters, digits and _"),
@@ -154,26 +157,27 @@ export const rules = {
   /** Kubernetes resource.Quantity of memory: whole bytes. */
   memory: rule(
     /^(?!0+(\.0+)?([kA-Z]|$))(\d{1,19}(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|\d{7,19})$/,
-    'an amount of memory as Kubernetes writes it, such as "256Mi"',
-    (text) => (/^\d+ ?[kmgt]i?b$/i.test(text) ? `Write ${text.replace(/[ b]/gi, "")}i or the like.` : undefined),
+    'an amount of memory in Kubernetes notation, such as "256Mi"',
+    (text) =>
+      /^\d+ ?[kmgt]i?b$/i.test(text) ? `Use a Kubernetes unit, such as ${text.replace(/[ b]/gi, "")}i.` : undefined,
   ),
-  /** IAM CreateRole: at most 64 characters. Four are reserved for the number of a further role (at most `-100`). */
+  /** IAM CreateRole: at most 64 characters. Four are reserved for the number of an additional role (at most `-100`). */
   roleName: rule(
     /^(?!AWSServiceRoleFor|AWSReservedSSO_)[\w+=,.@-]{1,60}$/,
-    "an IAM role name that AWS does not reserve: letters, digits and _ + = , . @ -, at most 60 (64 less the number of a further role)",
+    "an IAM role name that AWS does not reserve: letters, digits and _ + = , . @ -, at most 60 characters (64 less the suffix of additional roles)",
     (text) => tooLong(text, 60),
   ),
-  /** IAM CreatePolicy: at most 128 characters, less those for the number of a further policy. */
+  /** IAM CreatePolicy: at most 128 characters. Three are reserved for the number of an additional policy. */
   policyName: rule(
     /^[\w+=,.@-]{1,125}$/,
-    "an IAM policy name: letters, digits and _ + = , . @ -, at most 125 (128 less the number of a further policy)",
+    "an IAM policy name: letters, digits and _ + = , . @ -, at most 125 characters (128 less the suffix of additional policies)",
     (text) => tooLong(text, 125),
   ),
   /** IAM: `/` or `/…/`, at most 512 characters. */
   path: rule(
     /^(?!\/aws-(service-role|reserved)\/)(\/|\/(?=.{1,510}\/$)[!-.0-~]+(\/[!-.0-~]+)*\/)$/,
-    "an IAM path that AWS does not reserve: / at both ends, no empty parts, at most 512",
-    (text) => (/^\/?[^/]+\/?$/.test(text) ? `Write /${text.replaceAll("/", "")}/.` : tooLong(text, 512)),
+    "an IAM path that AWS does not reserve: starts and ends with /, no empty parts, at most 512 characters",
+    (text) => (/^\/?[^/]+\/?$/.test(text) ? `Use /${text.replaceAll("/", "")}/.` : tooLong(text, 512)),
   ),
   roleArn: rule(
     /^arn:aws(-[a-z-]+)?:iam::\d{12}:role\/(?=.{1,576}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/,
@@ -181,26 +185,29 @@ export const rules = {
   ),
   permissionsBoundary: rule(
     /^(arn:aws(-[a-z-]+)?:iam::(aws|\d{12}):policy\/)?(?=.{1,639}$)([\w+=,.@-]+\/)*[\w+=,.@-]{1,128}$/,
-    "the name (with its path, if any, without / in front) of a managed policy that is in each account, or a policy ARN",
+    "the name of a managed policy in each account (with its path, if any, but without a leading /), or a policy ARN",
   ),
   /** STS AssumeRole: 2 to 1224 characters. */
-  externalId: rule(/^[\w+=,.@:/-]{2,1224}$/, "an external id: letters, digits and _ + = , . @ : / -, 2 to 1224"),
+  externalId: rule(
+    /^[\w+=,.@:/-]{2,1224}$/,
+    "an external ID: letters, digits and _ + = , . @ : / -, 2 to 1224 characters",
+  ),
   /** IAM tags: keys of at most 128 characters, values of at most 256. The prefix `aws:` is reserved. */
   tagKey: rule(
     /^(?![aA][wW][sS]:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u,
-    "a tag key: letters, digits, spaces and _ . : / = + - @, at most 128, not beginning with aws:",
+    "a tag key: letters, digits, spaces and _ . : / = + - @, at most 128 characters, not starting with aws:",
   ),
   tagValue: rule(
     /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u,
-    "a tag value: letters, digits, spaces and _ . : / = + - @, at most 256",
+    "a tag value: letters, digits, spaces and _ . : / = + - @, at most 256 characters",
   ),
   /** IAM CreateRole, Description: printable Latin-1, at most 1000 characters. */
   description: rule(
     /^[\t\n\r -~¡-ÿ]{0,1000}$/,
-    "a description: at most 1000 characters that IAM takes (Latin-1: no typographic quotes or dashes)",
+    "a description: at most 1000 characters of Latin-1, as IAM requires (no typographic quotes or dashes)",
     (text) =>
       tooLong(text, 1000) ??
-      `It contains ${strangers(text, /^[\t\n\r -~¡-ÿ]$/)
+      `It contains ${invalidCharacters(text, /^[\t\n\r -~¡-ÿ]$/)
         .slice(0, 5)
         .join(", ")}.`,
   ),
@@ -222,34 +229,34 @@ export const rules = {
   ),
   repository: rule(
     /^(?=.{1,255}$)((?=[^/]*[.:]|localhost\/)[a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
-    'an image repository without tag, such as "registry.example.com/team/aws-api-mcp-server"',
-    (text) => (/:[^/:]+$/.test(text) ? "The tag goes to image.build.tag." : undefined),
+    'an image repository without a tag, such as "registry.example.com/team/aws-api-mcp-server"',
+    (text) => (/:[^/:]+$/.test(text) ? "Set the tag in image.build.tag." : undefined),
   ),
   /** ECR CreateRepository: 2 to 256 characters, lower case. */
   ecrRepository: rule(
     /^(?=.{2,256}$)[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/,
     'an ECR repository name without the registry, such as "holmes/aws-api-mcp-server"',
   ),
-  tag: rule(/^\w[\w.-]{0,127}$/, "an image tag: letters, digits and _ . -, at most 128"),
-  /** RFC 4632, RFC 4291: as the API server accepts it. */
+  tag: rule(/^\w[\w.-]{0,127}$/, "an image tag: letters, digits and _ . -, at most 128 characters"),
+  /** RFC 4632, RFC 4291, in the notation that the API server accepts. */
   cidr: rule(
     /^(((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|(?=\/))){4}\/(\d|[12]\d|3[0-2])|(?=[^/]*:)[0-9a-fA-F:]{2,39}\/(\d{1,2}|1[01]\d|12[0-8]))$/,
     'a CIDR block, such as "10.0.0.0/16" or "fd00::/8"',
-    (text) => (/^[\d.]+$/.test(text) ? `For one address, write ${text}/32.` : undefined),
+    (text) => (/^[\d.]+$/.test(text) ? `For a single address, use ${text}/32.` : undefined),
   ),
   /** IANA service name, as Kubernetes requires for a port name. */
   portName: rule(
     /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/,
-    "a port's name: lower-case letters, digits and -, at most 15",
+    "a port name: lower-case letters, digits and -, at most 15 characters",
   ),
   mountPath: rule(
     /^(?!.*\/(\.{0,2})(\/|$).)(?!.+\/$)(?!.*\/\.{1,2}$)\/[^:\0\n]{0,4095}$/,
-    "an absolute path without colons, empty parts, . or .., and without / at the end",
+    "an absolute path without colons, empty parts, . or .., and without a trailing /",
   ),
   /** Kubernetes: a key in the data of a ConfigMap or Secret. */
   configMapKey: rule(
     /^(?!\.{1,2}$)(?!\.\.)[-._a-zA-Z0-9]{1,253}$/,
-    "a key of a ConfigMap or Secret: letters, digits and - _ ., at most 253",
+    "a key of a ConfigMap or Secret: letters, digits and - _ ., at most 253 characters",
   ),
   subPath: rule(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0\n]{1,4095}$/, "a relative path without .."),
   registryHost: rule(
@@ -261,7 +268,7 @@ export const rules = {
   hostName: rule(
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/,
     'a host name in lower case, such as "ec2.internal.example.com"',
-    (text) => (/^https?:\/\//.test(text) ? "Remove https:// and everything after the host." : undefined),
+    (text) => (/^https?:\/\//.test(text) ? "Remove https:// and everything after the host name." : undefined),
   ),
   /** RFC 6750 allows visible ASCII. A token of 32 random characters cannot be guessed. */
   bearerToken: rule(/^[!-~]{32,512}$/, "a token of 32 to 512 visible ASCII characters without spaces"),
@@ -271,11 +278,11 @@ export const rules = {
    */
   serverName: rule(
     /^(?!(aws|bash|confluence|core_investigation|git|internet|newrelic|notion|robusta|runbook|slab)$)[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/,
-    "a name that is not one of Holmes' own toolsets: lower-case letters, digits, - and _, at most 63, a letter or digit at both ends",
+    "a name that is not a built-in toolset of Holmes: lower-case letters, digits, - and _, at most 63 characters, starting and ending with a letter or digit",
   ),
   organizationalUnit: rule(
     /^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$/,
-    'an organizational unit or root id, such as "ou-abcd-11112222"',
+    'an organizational unit ID or root ID, such as "ou-abcd-11112222"',
   ),
 } as const;
 

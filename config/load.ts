@@ -27,7 +27,7 @@ import { warningsOf } from "./warnings.js";
 
 export { project };
 
-/** All problems of a config. */
+/** Contains all problems of a config. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   constructor(
@@ -56,7 +56,7 @@ export async function loadSettings(): Promise<Settings> {
     const examples = exampleAccounts(settings);
     // AWS_ENDPOINT_URL means an emulator. Without an engine, nothing is created.
     if (examples.length === 0 || !hasEngine() || process.env.AWS_ENDPOINT_URL !== undefined) return settings;
-    const message = `${examples.join(", ")}: account ids of the example. Expected the ids of your accounts. Replace every value marked "<--" in Pulumi.${settings.stack}.yaml.`;
+    const message = `${examples.join(", ")}: example account IDs. Expected the IDs of your accounts. Replace every value marked "<--" in Pulumi.${settings.stack}.yaml.`;
     if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
     return { ...settings, warnings: [message, ...settings.warnings] };
   } catch (error) {
@@ -76,7 +76,7 @@ export function defaultProviderWarnings(values: Readonly<Record<string, string>>
   ];
 }
 
-/** The distinct example account ids of Pulumi.dev.yaml and Pulumi.prod.yaml that the stack uses. */
+/** Returns the distinct example account IDs of Pulumi.dev.yaml and Pulumi.prod.yaml that the stack uses. */
 export function exampleAccounts({ clusters, targetAccounts, organization, image }: Settings): string[] {
   const pull = image.kind === "build" ? (image.build.ecr?.pullAccounts ?? []) : [];
   const owners = [...clusters, ...targetAccounts, ...(organization === undefined ? [] : [organization])];
@@ -202,7 +202,11 @@ function accountsOfFile(config: Config, problems: Problems): TargetAccountConfig
   if (problems.all.length > before) return [];
   const profiles = [...config.targetAccounts, ...accounts].map(({ profile }) => profile);
   if (profiles.length === 0) {
-    problems.say(["organization", "accountsFile"], "no account in it", "at least one, here or in targetAccounts");
+    problems.say(
+      ["organization", "accountsFile"],
+      "no accounts",
+      "at least one account, in this file or in targetAccounts",
+    );
   }
   checkProfileNames(config, profiles, problems);
   return accounts;
@@ -247,7 +251,7 @@ function boundaryArn(boundary: string | undefined, accountId: string, partition:
   return `arn:${partition}:iam::${accountId}:policy/${boundary}`;
 }
 
-/** Checks that every cluster's trust fits a role. Accounts with the same partition and clusters have the same sizes. */
+/** Checks that the trust policy statement of every cluster fits a role. Accounts with the same partition and clusters have the same sizes. */
 function checkTrust(
   config: Config,
   accounts: readonly TargetAccountSettings[],
@@ -295,7 +299,7 @@ function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): vo
   for (const [key, inner] of Object.entries(value)) {
     const place = [...path, Array.isArray(value) ? Number(key) : key];
     if (key in Object.prototype && problems.all.every(({ path }) => pathText(path) !== pathText(place)))
-      problems.say(place, "a key that does not exist", "another name");
+      problems.say(place, "an unknown key", "a different name");
     rejectPrototypeKeys(place, inner, problems);
   }
 }

@@ -12,9 +12,9 @@ import type { Config, TargetAccountConfig } from "./schema.js";
 
 const expected: Record<Finding["kind"], string> = {
   shape: "a permission policy",
-  notAction: "actions by name",
-  everything: "actions that only read",
-  notReadOnly: "actions that only read",
+  notAction: "a list of actions",
+  everything: "read-only actions",
+  notReadOnly: "read-only actions",
   unknownAction: "existing AWS actions",
   sensitive: "actions that iam.sensitiveReads does not deny",
 };
@@ -106,7 +106,7 @@ export class PolicySource {
         this.problems.say(path, `${file}: no statement with Effect Allow`, "a policy that allows actions");
       }
       if (formed && iam.policyChecks === "warn" && !iam.allowWritePermissions)
-        await this.refuseWritesOnEverything(path, file, parsePolicy(replacement));
+        await this.rejectWritesOnEverything(path, file, parsePolicy(replacement));
     }
     try {
       const plan = permissionPolicies({
@@ -127,7 +127,7 @@ export class PolicySource {
       // checkPolicy has already reported them.
       if (error instanceof PolicyShapeError) return none;
       if (!(error instanceof PolicySizeError)) throw error;
-      this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, IAM's limit`, error.message);
+      this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, the IAM limit`, error.message);
       return none;
     }
   }
@@ -146,7 +146,7 @@ export class PolicySource {
   }
 
   /** `policyChecks: warn` is for exceptions. Writes on every resource require `iam.allowWritePermissions`. */
-  private async refuseWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
+  private async rejectWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
     const wide = policy.Statement.filter(
       ({ Effect, Action, NotAction, Resource, NotResource, Condition }) =>
         Effect === "Deny" ||
@@ -161,8 +161,8 @@ export class PolicySource {
     this.problems.say(
       path,
       `${file}: ${writes.length === 1 ? "1 write action" : `${writes.length} write actions`} on every resource (${named})`,
-      "actions that only read, or resources by name",
-      "Set iam.allowWritePermissions to true if this stack must be able to write.",
+      "read-only actions, or specific resources",
+      "If Holmes must be able to write, set iam.allowWritePermissions: true.",
     );
   }
 
@@ -171,7 +171,7 @@ export class PolicySource {
       return JSON.parse(readFileSync(file, "utf8")) as PolicyDocument;
     } catch (error) {
       const why = (error as Error).message.split("\n")[0];
-      this.problems.add(path, file, "a file with an IAM policy as JSON, relative to the project's folder", why);
+      this.problems.add(path, file, "a JSON file with an IAM policy, relative to the project directory", why);
       return undefined;
     }
   }

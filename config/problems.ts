@@ -12,7 +12,7 @@ export type Path = ReadonlyArray<string | number>;
 
 export interface Problem {
   readonly path: Path;
-  /** Description. Values are quoted as JSON. Secret values are not shown. */
+  /** Description of what was found. Values are formatted as JSON. Secret values are not shown. */
   readonly found: string;
   readonly expected: string;
   readonly fix?: string;
@@ -45,7 +45,7 @@ export class Problems {
     return [...this.byText.values()];
   }
 
-  /** Adds a problem with a value. Undefined means a missing key. */
+  /** Adds a problem with the value that was found. Undefined means a missing key. */
   add(path: Path, value: unknown, expected: string, fix?: string): void {
     this.say(path, this.valueText(path, value), expected, fix);
   }
@@ -57,7 +57,7 @@ export class Problems {
   }
 
   private valueText(path: Path, value: unknown): string {
-    if (value === undefined) return "nothing";
+    if (value === undefined) return "no value";
     if (value === null || typeof value === "boolean") return String(value);
     const key = path.findLast((part) => typeof part === "string") ?? "";
     if (hiddenKeys.has(key) || this.isSecret(String(path[0]))) return hidden;
@@ -76,9 +76,9 @@ export function problemText({ path, found, expected, fix }: Problem): string {
 export function problemsText(stack: string, problems: readonly Problem[]): string {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   return [
-    `The config of stack ${stack} has ${count}; nothing was changed.`,
+    `The config of stack ${stack} has ${count}. No resources were changed.`,
     ...problems.map((problem) => `  - ${problemText(problem)}`),
-    "Every key is described in docs/config.md.",
+    "See docs/config.md for all keys.",
   ].join("\n");
 }
 

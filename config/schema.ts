@@ -18,25 +18,35 @@ export { accountsFileSchema } from "./sections/organization.js";
 export const configSchema = object({
   clusters: doc(
     list(clusterSchema, "source clusters").min(1, { error: "at least one cluster" }),
-    "The source clusters: whose service account the roles trust, and where the server runs.",
+    "Source clusters. The roles trust the service accounts of these clusters, and the MCP server runs in them.",
     [{ name: "prod-us-east-1", region: "us-east-1", accountId: "111111111111", profile: "clusters" }],
   ),
-  kubernetes: doc(kubernetesSchema.prefault({}), "Names in the clusters.", { namespace: "holmes-aws-mcp" }),
-  iam: doc(iamSchema.prefault({}), "The role in every target account.", { path: "/holmes/" }),
-  targetAccounts: doc(list(targetAccountSchema, "target accounts").default([]), "The accounts that Holmes may read.", [
+  kubernetes: doc(kubernetesSchema.prefault({}), "Namespace and service accounts in the clusters.", {
+    namespace: "holmes-aws-mcp",
+  }),
+  iam: doc(iamSchema.prefault({}), "IAM roles and policies in the target accounts.", { path: "/holmes/" }),
+  targetAccounts: doc(list(targetAccountSchema, "target accounts").default([]), "Accounts that Holmes can read.", [
     { profile: "prod", accountId: "111111111111", description: "Production" },
   ]),
   defaultProfile: doc(
     text(rules.profile).optional(),
-    "Target account whose role the service account's annotation names. Default: the first.",
+    "Profile of the target account whose role ARN is in the annotation of the service account. Default: the first target account.",
     "prod",
   ),
-  image: doc(imageSchema.optional(), "Either `prebuilt` or `build`; not needed when nothing is deployed.", {
-    build: { repository: "ghcr.io/example/aws-api-mcp-server" },
-  }),
+  image: doc(
+    imageSchema.optional(),
+    "Image of the MCP server. Set `prebuilt` or `build`. Not required if the server is not deployed.",
+    {
+      build: { repository: "ghcr.io/example/aws-api-mcp-server" },
+    },
+  ),
   mcp: doc(mcpSchema.prefault({}), "The MCP server.", { transport: "streamable-http", replicas: 2 }),
-  holmes: doc(holmesSchema.prefault({}), "Where Holmes is, and what it calls the server.", { namespace: "robusta" }),
-  verify: doc(verifySchema.prefault({}), "The check at the end of `up`.", { timeoutSeconds: 600 }),
+  holmes: doc(
+    holmesSchema.prefault({}),
+    "Settings of Holmes: namespace, pod labels, service account, and the name of the MCP server in its config.",
+    { namespace: "robusta" },
+  ),
+  verify: doc(verifySchema.prefault({}), "Verification Job at the end of `pulumi up`.", { timeoutSeconds: 600 }),
   organization: doc(
     organizationSchema.optional(),
     "A CloudFormation StackSet for hundreds of accounts (docs/accounts.md).",

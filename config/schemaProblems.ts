@@ -40,22 +40,23 @@ export function addIssue(
 }
 
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
-  // load.ts reports this key at every level.
+  // load.ts reports this key, at every level.
   if (key === "__proto__") return;
   const [, name] = key.match(/^[^:]*:(.*)$/s) ?? [];
   if (path.length === 1 && name !== undefined) {
     const nearName = nearest(name, known);
-    const expected = nearName === undefined ? `${project}: and one of ${known.join(", ")}` : `${project}:${nearName}`;
-    problems.say(path, "a key that does not exist", expected);
+    const expected =
+      nearName === undefined ? `${project}: followed by one of ${known.join(", ")}` : `${project}:${nearName}`;
+    problems.say(path, "an unknown key", expected);
     return;
   }
   const near = nearest(key, known);
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   problems.say(
     path,
-    "a key that does not exist",
+    "an unknown key",
     near === undefined ? `one of ${known.join(", ")}` : near,
-    renamed ? "The old script's files are taken over by: npm run convert -- FILE --stack NAME" : undefined,
+    renamed ? "To convert a config file of the legacy script, run: npm run convert -- FILE --stack NAME" : undefined,
   );
 }
 
@@ -64,23 +65,23 @@ const depth = (issues: readonly z.core.$ZodIssue[]) =>
 
 const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: TextRule) => [rule.expected, rule]));
 
-/** Returns the fix if the value indicates it. */
+/** Returns the fix, if the value indicates one. */
 function fixOf({ code, input, message, ...issue }: z.core.$ZodIssue): string | undefined {
-  if (input === null) return "YAML reads a key without a value as null: give it one, or remove the key.";
-  if (input === secretStandIn) return "Write it as plain text: the commands read the stack without its secrets.";
+  if (input === null) return "YAML reads a key without a value as null. Set a value, or remove the key.";
+  if (input === secretStandIn) return "Set it as plain text. The commands do not decrypt the secrets of the stack.";
   const type = code === "invalid_type" ? (issue as { expected?: string }).expected : undefined;
   const wantsText = type === "string" || ruleByText.has(message);
   if (wantsText && (typeof input === "number" || typeof input === "boolean")) return quotesFix(input, message);
   if (typeof input !== "string") return undefined;
   if ((type === "number" || type === "int") && /^\d+$/.test(input)) return "Remove the quotes.";
-  if (type === "boolean" && /^(true|false|yes|no|on|off)$/i.test(input)) return "Write true or false, without quotes.";
-  if (type === "array") return "Write it as a list, [ … ] or one - for each entry.";
+  if (type === "boolean" && /^(true|false|yes|no|on|off)$/i.test(input)) return "Use true or false, without quotes.";
+  if (type === "array") return "Use a list: [ … ], or a line with - for each entry.";
   return ruleByText.get(message)?.fix?.(input);
 }
 
 function quotesFix(input: number | boolean, message: string): string {
   if (message === rules.accountId.expected && Number.isInteger(input) && String(input).length < 12) {
-    return `Put it in quotes: without them YAML drops zeros at the front (was it "${String(input).padStart(12, "0")}"?), or reads them as an octal number.`;
+    return `Put it in quotes. Without quotes, YAML drops leading zeros (was it "${String(input).padStart(12, "0")}"?), or reads an octal number.`;
   }
   return `Put it in quotes: "${input}".`;
 }

@@ -12,7 +12,7 @@ export const project = "holmes-aws-mcp";
 export interface ClusterSettings extends Omit<ClusterConfig, "oidcIssuerId" | "oidcIssuerUrl"> {
   /** Name of the cluster in EKS. */
   readonly eksName: string;
-  /** `https://…`. Undefined: looked up in EKS. */
+  /** `https://…`. Undefined if the issuer is looked up in EKS. */
   readonly issuerUrl: string | undefined;
   /** Whether the workload is deployed to the cluster. */
   readonly deploy: boolean;
@@ -33,7 +33,7 @@ export interface TargetAccountSettings
 
 export type BuildSettings = NonNullable<NonNullable<Config["image"]>["build"]>;
 
-/** Who must have signed the image: the image workflow of a GitHub repository, or the owner of a key. */
+/** Required signer of the image: the image workflow of a GitHub repository, or the owner of a key. */
 export type ImageSigner = { readonly repository: string } | { readonly key: string };
 
 export type ImageSettings =
@@ -56,7 +56,7 @@ export interface Settings
   readonly stack: string;
   /**
    * Top-level keys, such as `mcp`, that contain a Pulumi secret. Pulumi does not report which part of a key is secret.
-   * Pass each of these values of such a key to resources as `pulumi.secret`: external ids, registry user and password,
+   * Pass these values of such a key to resources as `pulumi.secret`: external ids, registry user and password,
    * kubeconfig content, values of `mcp.env`, `mcp.authentication.tokens`.
    */
   readonly secretKeys: ReadonlySet<string>;
@@ -66,7 +66,7 @@ export interface Settings
   readonly image: ImageSettings;
   readonly organization: OrganizationSettings | undefined;
   readonly defaultProfile: string;
-  /** Service accounts that every role trusts: the workload's own first. */
+  /** Service accounts that every role trusts, starting with the service account of the workload. */
   readonly subjects: readonly Subject[];
   /** Warnings, one sentence each. */
   readonly warnings: readonly string[];

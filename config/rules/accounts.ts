@@ -13,18 +13,18 @@ function checkArns({ iam, clusters }: Reading<Config>, account: Account, path: P
     if (!arn?.startsWith("arn:")) return;
     const [, partition, , , owner] = arn.split(":");
     if (accountId !== null && owner !== accountId && owner !== "aws") {
-      problems.add(place, arn, `${kind} of account ${accountId} (accountId)`, fix);
+      problems.add(place, arn, `${kind} in account ${accountId} (accountId)`, fix);
     }
     if (region && partition !== partitionOf(region)) {
-      problems.add(place, arn, `${kind} in partition ${partitionOf(region)}, where region ${region} is`, fix);
+      problems.add(place, arn, `${kind} in partition ${partitionOf(region)}, the partition of region ${region}`, fix);
     }
   };
   const provisioner = assumeRole?.roleArn;
   check([...path, "assumeRole", "roleArn"], provisioner, "a role");
   if (isNumbered(provisioner?.split(":role")[1], `${iam.path}${iam.roleName}`)) {
-    problems.add([...path, "assumeRole", "roleArn"], provisioner, "another role than the one that the stack creates");
+    problems.add([...path, "assumeRole", "roleArn"], provisioner, "a role that the stack does not create");
   }
-  const byName = "Give the policy's name alone: it is then looked for in each account.";
+  const byName = "Set the policy name instead of the ARN to use the policy of that name in each account.";
   check([...path, "permissionsBoundary"], permissionsBoundary, "a policy", byName);
   checkBoundary([...path, "permissionsBoundary"], permissionsBoundary, iam, problems);
   if (permissionsBoundary === undefined && account.manage !== false) {
@@ -49,18 +49,18 @@ export function checkProfileNames(
 
 export const accountRules: readonly Rule[] = [
   {
-    says: "A stack needs a target account, here or in `organization.accountsFile`.",
+    says: "At least one target account must exist, in `targetAccounts` or in `organization.accountsFile`.",
     check: ({ targetAccounts, organization }, problems) => {
       if (targetAccounts.length > 0 || organization?.accountsFile !== undefined) return;
       problems.add(["targetAccounts"], [], "at least one target account, or organization.accountsFile");
     },
   },
   {
-    says: "Profiles (regardless of case) and account ids must be unique.",
+    says: "Profiles (case-insensitive) and account IDs must be unique.",
     check: ({ targetAccounts }, problems) => {
       for (const [key, what] of [
-        ["profile", "a profile that no other account has"],
-        ["accountId", "an account that no other entry has"],
+        ["profile", "a unique profile"],
+        ["accountId", "a unique account ID"],
       ] as const) {
         const entries = targetAccounts.map((account, index) => [["targetAccounts", index, key], account[key]] as const);
         unique(problems, entries, what);
@@ -68,7 +68,7 @@ export const accountRules: readonly Rule[] = [
     },
   },
   {
-    says: "`clusters`, `existingOidcProviders` and `adopt.oidcProviders` name clusters of the stack; the last two exclude each other.",
+    says: "`clusters`, `existingOidcProviders` and `adopt.oidcProviders` must contain names from `clusters` of the stack. A cluster must not be in both `existingOidcProviders` and `adopt.oidcProviders`.",
     check: ({ targetAccounts, clusters }, problems) => {
       const names = clusters.map(({ name }) => name);
       for (const [index, account] of targetAccounts.entries()) {
@@ -84,7 +84,7 @@ export const accountRules: readonly Rule[] = [
             const path = ["targetAccounts", index, ...key, at];
             exists(problems, path, name, names, "a name in clusters");
             if (key[0] !== "adopt" || name === null || !existing.includes(name)) continue;
-            const fix = "A provider is either taken over or left to its owner.";
+            const fix = "A provider can be imported or used as an existing provider, not both.";
             problems.add(path, name, "a cluster that is not in existingOidcProviders", fix);
           }
         }
@@ -92,7 +92,7 @@ export const accountRules: readonly Rule[] = [
     },
   },
   {
-    says: "At least one account trusts each cluster.",
+    says: "At least one account must trust each cluster.",
     check: ({ targetAccounts, clusters, organization }, problems) => {
       // Accounts in the file trust every cluster, like accounts without the key.
       const all = organization?.accountsFile !== undefined || targetAccounts.some((own) => own.clusters === undefined);
@@ -101,12 +101,12 @@ export const accountRules: readonly Rule[] = [
       for (const [index, { name }] of clusters.entries()) {
         if (name === null || trusted.includes(name)) continue;
         const fix = "Add it to targetAccounts[].clusters, or remove the cluster.";
-        problems.add(["clusters", index, "name"], name, "a cluster that an account trusts", fix);
+        problems.add(["clusters", index, "name"], name, "a cluster that at least one account trusts", fix);
       }
     },
   },
   {
-    says: "With `manage: false`, `adopt`, `existingOidcProviders`, `assumeRole`, `permissionsBoundary` and `policyFile` must be absent.",
+    says: "With `manage: false`, `adopt`, `existingOidcProviders`, `assumeRole`, `permissionsBoundary` and `policyFile` must not be set.",
     check: ({ targetAccounts }, problems) => {
       const keys = ["adopt", "existingOidcProviders", "assumeRole", "permissionsBoundary", "policyFile"] as const;
       for (const [index, account] of targetAccounts.entries()) {
@@ -114,21 +114,21 @@ export const accountRules: readonly Rule[] = [
         for (const key of keys) {
           const value = account[key];
           if (!value || (Array.isArray(value) && value.length === 0)) continue;
-          const fix = "Remove the key, or manage the account.";
-          problems.add(["targetAccounts", index, key], value, "nothing here, because manage is false", fix);
+          const fix = "Remove the key, or set manage: true.";
+          problems.add(["targetAccounts", index, key], value, "no value, because manage is false", fix);
         }
       }
     },
   },
   {
-    says: "`assumeRole.roleArn` is a role of the same account and partition, and not the role that the stack creates. A permissions boundary by ARN is of each account (or of AWS) and of its partition.",
+    says: "`assumeRole.roleArn` must be in the account and its partition, and must not be the role that the stack creates. The ARN of a permissions boundary must be in the account (or be an AWS managed policy) and in its partition.",
     check: (config, problems) => {
       for (const [index, account] of config.targetAccounts.entries())
         checkArns(config, account, ["targetAccounts", index], problems);
     },
   },
   {
-    says: "A profile stands for one account wherever it is used: in clusters, target accounts and organization.",
+    says: "A profile must have the same account ID in `clusters`, `targetAccounts` and `organization`.",
     check: ({ targetAccounts, clusters, organization }, problems) => {
       const owners = [
         ...targetAccounts.map((account, index) => [["targetAccounts", index], account] as const),
@@ -146,14 +146,14 @@ export const accountRules: readonly Rule[] = [
             [...path, "profile"],
             profile,
             `a profile of account ${accountId} (accountId)`,
-            `${pathText(before[0])} has it for account ${before[1]}.`,
+            `${pathText(before[0])} uses it for account ${before[1]}.`,
           );
         }
       }
     },
   },
   {
-    says: "`defaultProfile` and `verify.skipProfiles` name profiles of `targetAccounts` or of the accounts file.",
+    says: "`defaultProfile` and `verify.skipProfiles` must contain profiles of `targetAccounts` or of `organization.accountsFile`.",
     check: (config, problems) => {
       if (config.organization?.accountsFile !== undefined) return;
       const profiles = config.targetAccounts.map(({ profile }) => profile);

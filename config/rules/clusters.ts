@@ -25,15 +25,15 @@ function eksIssuer(url: string | null | undefined) {
 function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
   const { oidcIssuerId: id, oidcIssuerUrl: url, region, profile, previousIssuers } = cluster;
   if (id && url && url.split("/").at(-1) !== id) {
-    const expected = `the URL that ends in ${id}, as oidcIssuerId says`;
-    problems.add([...path, "oidcIssuerUrl"], url, expected, "Give one of the two.");
+    const expected = `a URL that ends in ${id} (oidcIssuerId)`;
+    problems.add([...path, "oidcIssuerUrl"], url, expected, "Set only one of the two keys.");
   }
   if (id === undefined && url === undefined && profile === undefined) {
     problems.add(
       [...path, "oidcIssuerId"],
       undefined,
-      "oidcIssuerId or oidcIssuerUrl, or profile to look the issuer up from EKS",
-      "aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text",
+      "oidcIssuerId, oidcIssuerUrl, or profile (to look up the issuer in EKS)",
+      "Run: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text",
     );
   }
   const issuers = [
@@ -45,14 +45,18 @@ function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
     if (eks === undefined) continue;
     const id = eks.path.match(/^\/id\/([^/]*)$/)?.[1];
     if (id === undefined) {
-      problems.add(place, issuer, "the path /id/ and the issuer id after an EKS host");
+      problems.add(place, issuer, "/id/ and the issuer ID after the host name of EKS");
     } else if (!rules.oidcIssuerId.pattern.test(id)) {
       problems.add(place, issuer, `after /id/ ${rules.oidcIssuerId.expected}`, rules.oidcIssuerId.fix?.(id));
     }
     if (region !== null && eks.region !== region) {
-      problems.add(place, issuer, `an issuer in ${region}, the cluster's region`);
+      problems.add(place, issuer, `an issuer in the cluster's region, ${region}`);
     } else if (eks.suffix !== eks.expectedSuffix) {
-      problems.add(place, issuer, `an issuer under ${eks.expectedSuffix}, as EKS has it in ${eks.region}`);
+      problems.add(
+        place,
+        issuer,
+        `an issuer with the DNS suffix ${eks.expectedSuffix}, which EKS uses in ${eks.region}`,
+      );
     }
   }
 }
@@ -66,16 +70,16 @@ function checkReach({ kubeconfig, context, oidcIssuerUrl, profile }: Cluster, pa
     [...path, "kubeconfig"],
     undefined,
     selfHosted
-      ? "kubeconfig or context, because the issuer is not one of EKS"
-      : "kubeconfig, context, or profile to make a kubeconfig from EKS",
-    "Set one, or deploy: false when the server does not run there.",
+      ? "kubeconfig or context, because the issuer is not an EKS issuer"
+      : "kubeconfig, context, or profile (to generate a kubeconfig from EKS)",
+    "Set one of these keys, or set deploy: false if the server must not run in the cluster.",
   );
 }
 
 /** Parts of a kubeconfig that are credentials. */
 const credential = /^\s*"?(token|password|client-key-data|id-token|refresh-token)"?:\s*\S/m;
 
-/** A single-line text is a path (documents/kubeconfig.ts). */
+/** A single-line string is a path (documents/kubeconfig.ts). */
 function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, problems: Problems): void {
   if (!kubeconfig || kubeconfig.includes("\n")) return;
   const full = kubeconfig.startsWith("~/") ? join(homedir(), kubeconfig.slice(2)) : kubeconfig;
@@ -84,8 +88,8 @@ function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, 
   if (stats !== undefined && !stats.isDirectory()) return;
   problems.say(
     path,
-    stats === undefined ? "a path where there is no file" : "a folder",
-    "the path of a kubeconfig file, or its content as a text of several lines",
+    stats === undefined ? "a path that does not exist" : "a directory",
+    "the path of a kubeconfig file, or its content as a multi-line string",
   );
 }
 
@@ -97,16 +101,16 @@ const deployedTo = ({ clusters, mcp }: Reading<Config>) =>
 
 export const clusterRules: readonly Rule[] = [
   {
-    says: "Names must be unique, regardless of case.",
+    says: "Names (case-insensitive) must be unique.",
     check: ({ clusters }, problems) =>
       unique(
         problems,
         clusters.map(({ name }, index) => [["clusters", index, "name"], name]),
-        "a name that no other cluster has",
+        "a unique cluster name",
       ),
   },
   {
-    says: "Issuers must be unique, `previousIssuers` included.",
+    says: "Issuers, including `previousIssuers`, must be unique.",
     check: ({ clusters }, problems) =>
       unique(
         problems,
@@ -117,36 +121,36 @@ export const clusterRules: readonly Rule[] = [
             ...cluster.previousIssuers.map((url, at) => [["clusters", index, "previousIssuers", at], url] as const),
           ];
         }),
-        "an issuer that no other entry has",
+        "a unique issuer",
       ),
   },
   {
-    says: "At most 100 issuers in a stack: IAM's quota of OIDC providers for an account, not adjustable.",
+    says: "A stack can have at most 100 issuers, the IAM quota of OIDC providers per account. The quota is not adjustable.",
     check: ({ clusters }, problems) => {
       const issuers = clusters.flatMap(({ previousIssuers }) => [true, ...previousIssuers]).length;
       if (issuers <= limits.oidcProvidersPerAccount) return;
       problems.say(
         ["clusters"],
         `${issuers} issuers`,
-        `at most ${limits.oidcProvidersPerAccount}, IAM's quota of OIDC providers for an account`,
-        "Split the clusters over stacks whose target accounts differ.",
+        `at most ${limits.oidcProvidersPerAccount}, the IAM quota of OIDC providers per account`,
+        "Split the clusters across stacks with different target accounts.",
       );
     },
   },
   {
-    says: "Each cluster needs `oidcIssuerId`, `oidcIssuerUrl` or `profile`. An id and a URL must agree, and an issuer of EKS must have the form and the region that EKS gives it.",
+    says: "Each cluster requires `oidcIssuerId`, `oidcIssuerUrl` or `profile`. The ID and the URL must match. An EKS issuer must have the URL format of EKS and the region of the cluster.",
     check: ({ clusters }, problems) => {
       for (const [index, cluster] of clusters.entries()) checkIssuer(cluster, ["clusters", index], problems);
     },
   },
   {
-    says: "Where the server is deployed: `kubeconfig`, `context` or `profile`; for a self-hosted issuer one of the first two.",
+    says: "A cluster that the server is deployed to requires `kubeconfig`, `context` or `profile`. With a self-hosted issuer, it requires `kubeconfig` or `context`.",
     check: (config, problems) => {
       for (const { cluster, path } of deployedTo(config)) checkReach(cluster, path, problems);
     },
   },
   {
-    says: "A kubeconfig with a token, password or key in it must be a Pulumi secret.",
+    says: "A kubeconfig that contains a token, password or private key must be a Pulumi secret.",
     check: ({ clusters }, problems, isSecret) => {
       for (const [index, { kubeconfig }] of clusters.entries()) {
         if (!credential.test(kubeconfig ?? "") || isSecret("clusters")) continue;
@@ -154,20 +158,20 @@ export const clusterRules: readonly Rule[] = [
           ["clusters", index, "kubeconfig"],
           "a credential in plain text",
           "a Pulumi secret, a path, or an exec credential",
-          `pulumi config set --path --secret 'holmes-aws-mcp:clusters[${index}].kubeconfig' < FILE`,
+          `Run: pulumi config set --path --secret 'holmes-aws-mcp:clusters[${index}].kubeconfig' < FILE`,
         );
       }
     },
   },
   {
-    says: "A `kubeconfig` of one line is the path of a file that exists, relative to the project's folder or to `~/`.",
+    says: "A single-line `kubeconfig` must be the path of an existing file, relative to the project directory or to `~/`.",
     check: (config, problems) => {
       for (const { cluster, path } of deployedTo(config))
         checkKubeconfigFile(cluster.kubeconfig, [...path, "kubeconfig"], problems);
     },
   },
   {
-    says: "At most 10,000 pairs of a cluster and a managed account: each is an OIDC provider in the state.",
+    says: "A stack can have at most 10,000 pairs of a cluster and a managed account. Each pair is an OIDC provider in the Pulumi state.",
     check: ({ clusters, targetAccounts }, problems) => {
       const pairs = targetAccounts.filter(({ manage }) => manage !== false).length * clusters.length;
       if (pairs <= limits.clusterAccountPairs) return;
@@ -175,7 +179,7 @@ export const clusterRules: readonly Rule[] = [
         ["targetAccounts"],
         `${pairs} pairs of a cluster and a managed account`,
         `at most ${limits.clusterAccountPairs}`,
-        "Split the accounts over stacks, or leave them to a StackSet (organization, docs/accounts.md).",
+        "Split the accounts across stacks, or use a StackSet (organization, see docs/accounts.md).",
       );
     },
   },

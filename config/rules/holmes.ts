@@ -3,7 +3,7 @@ import { known, type Rule } from "./rule.js";
 
 export const holmesRules: readonly Rule[] = [
   {
-    says: "With `hosted`, `hostedRegion` is required if the region of an account has no endpoint of the hosted server.",
+    says: "With `hosted`, `hostedRegion` is required if the hosted server has no endpoint in the region of an account.",
     check: ({ holmes, clusters, targetAccounts }, problems) => {
       if (!holmes.hosted || holmes.hostedRegion !== undefined) return;
       const without = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region)).filter(
@@ -12,16 +12,16 @@ export const holmesRules: readonly Rule[] = [
       if (without.length === 0) return;
       problems.say(
         ["holmes", "hostedRegion"],
-        `nothing, and accounts in ${[...new Set(without)].join(", ")}, which have no endpoint`,
+        `no value, and accounts in ${[...new Set(without)].join(", ")}, where no endpoint exists`,
         `one of ${hostedRegions.join(", ")}`,
       );
     },
   },
   {
-    says: "`hosted` only with `mcp.enabled: false`.",
+    says: "`hosted` requires `mcp.enabled: false`.",
     check: ({ holmes, mcp }, problems) => {
       if (!holmes.hosted || mcp.enabled === false) return;
-      const expected = "mcp.enabled: false beside it, because the hosted server takes the place of ours";
+      const expected = "mcp.enabled: false, because the hosted server replaces the MCP server of this stack";
       problems.add(["holmes", "hosted"], true, expected);
     },
   },

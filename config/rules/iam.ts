@@ -6,7 +6,7 @@ import type { Reading } from "../reading.js";
 import type { Config } from "../schema.js";
 import { exists, known, type Rule, unique } from "./rule.js";
 
-/** Whether a name is the name of a resource of the stack, or of a further one: `Role`, `Role-2`. */
+/** Whether a name is the name of a resource of the stack, or of an additional one: `Role`, `Role-2`. */
 export const isNumbered = (name: string | undefined, own: string) =>
   name?.startsWith(own) === true && /^(-\d+)?$/.test(name.slice(own.length));
 
@@ -17,24 +17,24 @@ export function checkBoundary(
   { path, policyName }: Pick<Reading<Config>["iam"], "path" | "policyName">,
   problems: Problems,
 ): void {
-  // A boundary is a name with its path and without the slash at the front, or an ARN.
+  // A boundary is a name with its path without a leading slash, or an ARN.
   const name = boundary?.replace(/^(arn:[^/]*:policy)?\/?/, "/");
   if (!isNumbered(name, `${path}${policyName}`)) return;
-  problems.add(place, boundary, "another policy than the one that the stack creates");
+  problems.add(place, boundary, "a policy that the stack does not create");
 }
 
 export const iamRules: readonly Rule[] = [
   {
-    says: `At most ${limits.tags} tags. Tag keys that differ only in case are rejected, because IAM treats them as one.`,
+    says: `At most ${limits.tags} tags. Tag keys must be unique regardless of case, because IAM treats them as case-insensitive.`,
     check: ({ iam }, problems) => {
       const tags = Object.keys(iam.tags);
       if (tags.length > limits.tags) {
-        problems.say(["iam", "tags"], `${tags.length} tags`, `at most ${limits.tags}, IAM's limit for a resource`);
+        problems.say(["iam", "tags"], `${tags.length} tags`, `at most ${limits.tags}, the IAM limit per resource`);
       }
       unique(
         problems,
         tags.map((key) => [["iam", "tags", key], key]),
-        "a tag key that differs from the others in more than upper and lower case",
+        "a tag key that is unique regardless of case",
       );
     },
   },
@@ -44,12 +44,12 @@ export const iamRules: readonly Rule[] = [
       if (iam.policyFile === undefined) return;
       for (const key of ["disabledPolicyGroups", "additionalPolicyGroups", "additionalActions"] as const) {
         if (iam[key].length === 0) continue;
-        problems.add(["iam", key], iam[key], "nothing here, because iam.policyFile replaces the default policy");
+        problems.add(["iam", key], iam[key], "no value, because iam.policyFile replaces the default policy");
       }
     },
   },
   {
-    says: "`disabledPolicyGroups` and `additionalPolicyGroups` name groups of docs/permissions.md. At least one default group must stay enabled.",
+    says: "`disabledPolicyGroups` and `additionalPolicyGroups` must contain service groups from docs/permissions.md. At least one group of the default policy must remain enabled.",
     check: ({ iam }, problems) => {
       const disabled = iam.disabledPolicyGroups;
       const lists = [
@@ -60,12 +60,12 @@ export const iamRules: readonly Rule[] = [
         for (const [index, group] of iam[key].entries()) exists(problems, ["iam", key, index], group, ids, what);
       }
       if (groupIds.every((id) => disabled.includes(id))) {
-        problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that stays enabled");
+        problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that remains enabled");
       }
     },
   },
   {
-    says: "`sensitiveReadsExcept` names actions that `sensitiveReads` denies.",
+    says: "`sensitiveReadsExcept` must contain patterns that `sensitiveReads` denies.",
     check: ({ iam }, problems) => {
       for (const [index, pattern] of iam.sensitiveReadsExcept.entries()) {
         exists(
@@ -73,13 +73,13 @@ export const iamRules: readonly Rule[] = [
           ["iam", "sensitiveReadsExcept", index],
           pattern,
           sensitivePatterns,
-          "a pattern of docs/permissions.md that iam.sensitiveReads denies",
+          "a pattern from docs/permissions.md that iam.sensitiveReads denies",
         );
       }
     },
   },
   {
-    says: "`allowedRegions` contains the region of an account, and only regions of the accounts' partitions.",
+    says: "`allowedRegions` must contain the region of at least one account, and only regions in the partitions of the accounts.",
     check: ({ iam, clusters, targetAccounts }, problems) => {
       const allowed = known(iam.allowedRegions);
       const own = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region));
@@ -95,7 +95,7 @@ export const iamRules: readonly Rule[] = [
     },
   },
   {
-    says: "`permissionsBoundary` is not the policy that the stack creates.",
+    says: "`permissionsBoundary` must not be a policy that the stack creates.",
     check: ({ iam }, problems) => checkBoundary(["iam", "permissionsBoundary"], iam.permissionsBoundary, iam, problems),
   },
 ];

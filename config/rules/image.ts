@@ -14,8 +14,8 @@ function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, proble
       problems.add(
         [...path, "repository"],
         repository,
-        "a repository with its registry's host in front",
-        "Write docker.io/… for Docker Hub, or add image.build.ecr for ECR.",
+        "a repository that starts with a registry host",
+        "Use docker.io/… for Docker Hub, or set image.build.ecr for ECR.",
       );
     }
     return;
@@ -27,8 +27,8 @@ function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, proble
     problems.add([...path, "repository"], repository, `${rules.ecrRepository.expected}, because ecr is set`);
   }
   if (registry !== undefined) {
-    const fix = "Remove registry: the credentials for ECR come from the provider.";
-    problems.say([...path, "registry"], "registry beside ecr", "one of them", fix);
+    const fix = "Remove registry. The AWS provider supplies the credentials for ECR.";
+    problems.say([...path, "registry"], "both registry and ecr", "one of them", fix);
   }
   const owners = [...targetAccounts.filter(({ manage }) => manage !== false), ...clusters];
   exists(
@@ -42,7 +42,7 @@ function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, proble
 
 export const imageRules: readonly Rule[] = [
   {
-    says: "`prebuilt` or `build`, never both; one of them where the server is deployed.",
+    says: "`prebuilt` and `build` must not both be set. One of them is required if the server is deployed.",
     check: ({ image, mcp, clusters }, problems) => {
       const { prebuilt, build } = image ?? {};
       const deploys = mcp.enabled !== false && clusters.some(({ deploy }) => deploy !== false);
@@ -54,7 +54,7 @@ export const imageRules: readonly Rule[] = [
     },
   },
   {
-    says: "`verify` needs `prebuilt` with a digest, and `repository` or `key`, never both.",
+    says: "`verify` requires `prebuilt` with a digest, and either `repository` or `key`.",
     check: ({ image }, problems) => {
       if (image?.verify === undefined) return;
       const { enabled, repository, key } = image.verify;
@@ -62,28 +62,28 @@ export const imageRules: readonly Rule[] = [
         problems.say(["image", "verify"], "verify without a digest in image.prebuilt", "image.prebuilt with a digest");
       }
       if (enabled !== false && (repository === undefined) === (key === undefined)) {
-        problems.add(["image", "verify"], image.verify, "one of repository and key");
+        problems.add(["image", "verify"], image.verify, "either repository or key");
       }
     },
   },
   {
-    says: "The prebuilt image of the legacy readme has no `streamable-http`.",
+    says: "The legacy image does not support `streamable-http`.",
     check: ({ image, mcp }, problems) => {
       if (mcp.transport !== "streamable-http" || !legacyImage.test(image?.prebuilt ?? "")) return;
       problems.add(
         ["mcp", "transport"],
         mcp.transport,
-        "sse with this prebuilt image: it has no native HTTP",
+        "sse, because the legacy image does not support streamable HTTP",
         "Build the image (image.build), or use sse.",
       );
     },
   },
   {
-    says: "`repository` has its registry's host in front (`docker.io/…` for Docker Hub); with `ecr` it has none. `ecr` and `registry` exclude each other; `ecr.profile` is the profile of a managed target account or of a cluster.",
+    says: "`repository` must start with a registry host (`docker.io/…` for Docker Hub). With `ecr`, it must not contain a registry host. `ecr` and `registry` must not both be set. `ecr.profile` must be the profile of a managed target account or of a cluster.",
     check: checkBuild,
   },
   {
-    says: "`registry.server` is the host of `repository`.",
+    says: "`registry.server` must be the host of `repository`.",
     check: ({ image }, problems) => {
       const server = image?.build?.registry?.server?.replace(/\/v1\/$/, "");
       const host = image?.build?.repository?.split("/")[0];
@@ -94,7 +94,7 @@ export const imageRules: readonly Rule[] = [
     },
   },
   {
-    says: "`ecr.region` is in the partition of the profile's account.",
+    says: "`ecr.region` must be in the partition of the account of `ecr.profile`.",
     check: ({ image, targetAccounts, clusters }, problems) => {
       const ecr = image?.build?.ecr;
       const owner = [...targetAccounts, ...clusters].find(({ profile }) => profile === ecr?.profile);
@@ -109,7 +109,7 @@ export const imageRules: readonly Rule[] = [
       if (isSecret("image")) return;
       for (const [name, value] of Object.entries(image?.build?.args ?? {})) {
         if (!urlPassword.test(value ?? "")) continue;
-        const fix = `pulumi config set --path --secret 'holmes-aws-mcp:image.build.args.${name}'`;
+        const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:image.build.args.${name}'`;
         problems.say(["image", "build", "args", name], "a password in plain text", "a Pulumi secret", fix);
       }
       if (!image?.build?.registry?.password) return;
@@ -117,7 +117,7 @@ export const imageRules: readonly Rule[] = [
         ["image", "build", "registry", "password"],
         "plain text",
         "a Pulumi secret",
-        "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
+        "Run: pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
       );
     },
   },

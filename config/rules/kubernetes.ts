@@ -16,35 +16,35 @@ export function ownSubject({
 
 export const kubernetesRules: readonly Rule[] = [
   {
-    says: "`createNamespace: false` for `default`, `kube-*` and the namespace of Holmes: they exist already.",
+    says: "`createNamespace` must be `false` if `namespace` is `default`, `kube-*` or the namespace of Holmes, because these namespaces exist.",
     check: ({ kubernetes: { namespace, createNamespace }, holmes, mcp }, problems) => {
       if (mcp.enabled === false || !createNamespace || namespace === null) return;
       const path = ["kubernetes", "createNamespace"];
       if (/^(default|kube-.*)$/.test(namespace)) {
-        problems.add(path, true, `false, because every cluster has the namespace ${namespace}`);
+        problems.add(path, true, `false, because the namespace ${namespace} exists in every cluster`);
       } else if (namespace === holmes.namespace) {
         problems.add(
           path,
           true,
-          `false, because Holmes is in the namespace ${namespace} already`,
-          "Or take a namespace of its own (kubernetes.namespace): the program enforces Pod Security restricted there.",
+          `false, because the namespace ${namespace} of Holmes exists`,
+          "Alternatively, set kubernetes.namespace to a dedicated namespace, in which the program enforces Pod Security restricted.",
         );
       }
     },
   },
   {
-    says: "The trusted service account is never `default`: every pod of the namespace that names no service account would be trusted.",
+    says: "The trusted service account must not be `default`, because the pods in the namespace that do not set a service account use it.",
     check: ({ kubernetes, holmes }, problems) => {
       const [section, { serviceAccount }] = holmes.hosted
         ? (["holmes", holmes] as const)
         : (["kubernetes", kubernetes] as const);
       if (serviceAccount !== "default") return;
-      const why = "Every pod of the namespace that names no service account would be trusted.";
-      problems.add([section, "serviceAccount"], "default", "another name", why);
+      const why = "The roles would trust every pod in the namespace that does not set a service account.";
+      problems.add([section, "serviceAccount"], "default", "a dedicated service account", why);
     },
   },
   {
-    says: "`additionalSubjects` must be unique, and do not repeat the trusted service account.",
+    says: "`additionalSubjects` must be unique and must not contain the service account of the server.",
     check: (config, problems) =>
       unique(
         problems,
@@ -52,7 +52,7 @@ export const kubernetesRules: readonly Rule[] = [
           ["kubernetes", "additionalSubjects", index],
           subject,
         ]),
-        "a service account that is not trusted yet",
+        "a service account that is not already trusted",
         [ownSubject(config)],
       ),
   },

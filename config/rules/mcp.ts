@@ -19,17 +19,20 @@ import { exists, type Rule, unique } from "./rule.js";
 const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
   [
     /^AWS_(DEFAULT_)?(PROFILE|REGION)$/,
-    "It would win over every account's profile; accounts and regions come from targetAccounts.",
+    "It overrides the profile of every account. Set accounts and regions in targetAccounts.",
   ],
   [
     /^(AWS_CREDENTIAL_FILE|BOTO_CONFIG|BOTO3?_.*)$|^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|EC2_METADATA_.*|CONTAINER_.*|LOGIN_CACHE_DIRECTORY)$/,
     "Credentials come from the profiles only.",
   ],
-  [/^(READ_OPERATIONS_ONLY|AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*)$/, "The program sets the server's guards and transport."],
-  [/^ENDPOINT_SUGGEST_AWS_COMMANDS$/, "mcp.suggestCommands decides about it."],
+  [
+    /^(READ_OPERATIONS_ONLY|AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*)$/,
+    "The program sets the protections and the transport of the server.",
+  ],
+  [/^ENDPOINT_SUGGEST_AWS_COMMANDS$/, "Use mcp.suggestCommands instead."],
   [
     /^AWS_(ENDPOINT_URL(_.*)?|IGNORE_CONFIGURED_ENDPOINT_URLS|USE_(FIPS|DUALSTACK)_ENDPOINT_URL)$/,
-    "It would send signed requests to another host. mcp.allowedEndpoints lists the hosts of VPC endpoints.",
+    "It sends signed requests to another host. Add the hosts of VPC endpoints to mcp.allowedEndpoints.",
   ],
   [
     /^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH|AWS_DATA_PATH|BASH_ENV|ENV|GCONV_PATH|OPENSSL_(CONF|MODULES|ENGINES))$/,
@@ -89,49 +92,49 @@ function quantity(value: string | null | undefined): number | undefined {
 
 export const mcpRules: readonly Rule[] = [
   {
-    says: "`replicas` above 1 only with `streamable-http`. `serviceName` is never `aws-api-mcp`.",
+    says: "`replicas` must be 1 unless `transport` is `streamable-http`. `serviceName` must not be `aws-api-mcp`.",
     check: ({ mcp: { replicas, transport, serviceName } }, problems) => {
       if ((replicas ?? 1) > 1 && transport === "sse") {
         problems.add(
           ["mcp", "replicas"],
           replicas,
-          "1 with transport sse, because a session lives in one process",
-          "Use mcp.transport: streamable-http for more.",
+          "1 with transport sse, because each session exists in a single process",
+          "Set mcp.transport: streamable-http for more replicas.",
         );
       }
       if (serviceName === "aws-api-mcp") {
         problems.add(
           ["mcp", "serviceName"],
           serviceName,
-          "another name",
-          "Kubernetes would inject AWS_API_MCP_PORT=tcp://… into pods of the namespace, and the server stops at it.",
+          "a different name",
+          "Kubernetes injects AWS_API_MCP_PORT=tcp://… into the pods of the namespace, and the server fails to start with this value.",
         );
       }
     },
   },
   {
-    says: "`env` rejects anything that decides about identity, endpoints, guards or the code that runs, such as `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL*`, AWS credentials and their files, `READ_OPERATIONS_ONLY`, `AWS_API_MCP_*`, `AUTH_*`, `FASTMCP_*`, `PYTHON*`, `LD_*`, `HOME`, `TMPDIR`, `PATH`.",
+    says: "`env` must not contain variables that affect the identity, endpoints, protections or code of the server, such as `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL*`, AWS credentials and their files, `READ_OPERATIONS_ONLY`, `AWS_API_MCP_*`, `AUTH_*`, `FASTMCP_*`, `PYTHON*`, `LD_*`, `HOME`, `TMPDIR`, `PATH`.",
     check: ({ mcp }, problems) => {
       for (const name of Object.keys(mcp.env)) {
         const why = reservedEnvironment.find(([pattern]) => pattern.test(name))?.[1];
         if (why === undefined) continue;
-        problems.say(["mcp", "env", name], "a reserved variable", "one that the program does not own", why);
+        problems.say(["mcp", "env", name], "a reserved variable", "a variable that the program does not reserve", why);
       }
     },
   },
   {
-    says: "A URL with a password in `env` must be a Pulumi secret.",
+    says: "A URL in `env` that contains a password must be a Pulumi secret.",
     check: ({ mcp }, problems, isSecret) => {
       if (isSecret("mcp")) return;
       for (const [name, value] of Object.entries(mcp.env)) {
         if (!urlPassword.test(value ?? "")) continue;
-        const fix = `pulumi config set --path --secret 'holmes-aws-mcp:mcp.env.${name}'`;
+        const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:mcp.env.${name}'`;
         problems.say(["mcp", "env", name], "a password in plain text", "a Pulumi secret", fix);
       }
     },
   },
   {
-    says: "The port of a proxy in `env` is open: in `networkPolicy.egressPorts` or in `networkPolicy.additionalEgress`.",
+    says: "The NetworkPolicy must allow the port of a proxy in `env`, with `networkPolicy.egressPorts` or `networkPolicy.additionalEgress`.",
     check: ({ mcp: { env, networkPolicy } }, problems) => {
       const { enabled, egressPorts, additionalEgress } = networkPolicy;
       if (enabled === false || additionalEgress.length > 0) return;
@@ -139,12 +142,12 @@ export const mcpRules: readonly Rule[] = [
         const proxyPort = /^(https?|all)_proxy$/i.test(name) ? portOf(value ?? "") : undefined;
         if (proxyPort === undefined || egressPorts.includes(proxyPort)) continue;
         const fix = `Add ${proxyPort} to mcp.networkPolicy.egressPorts, or a rule to mcp.networkPolicy.additionalEgress.`;
-        problems.say(["mcp", "env", name], `a proxy on port ${proxyPort}`, "a port that the NetworkPolicy opens", fix);
+        problems.say(["mcp", "env", name], `a proxy on port ${proxyPort}`, "a port that the NetworkPolicy allows", fix);
       }
     },
   },
   {
-    says: "`podLabels` and `podAnnotations` do not set what the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`, and `prometheus.io/*` with `metrics.enabled`.",
+    says: "`podLabels` and `podAnnotations` must not contain keys that the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`, and `prometheus.io/*` with `metrics.enabled`.",
     check: ({ mcp }, problems) => {
       const own = [...Object.values(annotations), ...Object.keys(mcp.metrics.enabled ? metricsAnnotations(0) : {})];
       const reserved = [
@@ -153,13 +156,13 @@ export const mcpRules: readonly Rule[] = [
       ] as const;
       for (const [key, what, taken] of reserved) {
         for (const name of Object.keys(mcp[key]).filter((name) => taken.includes(name))) {
-          problems.say(["mcp", key, name], `a reserved ${what}`, "one that the program does not set itself");
+          problems.say(["mcp", key, name], `a reserved ${what}`, "a key that the program does not set");
         }
       }
     },
   },
   {
-    says: "`nodeSelector` agrees with the platform of a built image, and never selects Windows nodes.",
+    says: "`nodeSelector` must match the platform of a built image and must not select Windows nodes.",
     check: ({ mcp, image }, problems) => {
       const { "kubernetes.io/arch": architecture, "kubernetes.io/os": os } = mcp.nodeSelector;
       const platform = image?.build?.platform;
@@ -174,34 +177,34 @@ export const mcpRules: readonly Rule[] = [
     },
   },
   {
-    says: "A limit is at least its request, and the memory limit at least 384Mi.",
+    says: "A resource limit must be at least the request. The memory limit must be at least 384Mi.",
     check: ({ mcp }, problems) => {
       const { requests, limits } = mcp.resources;
       const path = ["mcp", "resources", "limits"];
       for (const key of ["cpu", "memory"] as const) {
         const [request, limit] = [quantity(requests[key]), quantity(limits[key])];
         if (request === undefined || limit === undefined || request <= limit) continue;
-        problems.add([...path, key], limits[key], `at least what requests.${key} says: ${requests[key]}`);
+        problems.add([...path, key], limits[key], `at least requests.${key}, ${requests[key]}`);
       }
       if ((quantity(limits.memory) ?? Number.POSITIVE_INFINITY) < 384 * 1024 ** 2) {
-        const fix = "50 clients at once peaked at 317 MiB. A number without a unit is bytes.";
+        const fix = "The server used up to 317 MiB with 50 concurrent clients. A number without a unit is in bytes.";
         problems.add([...path, "memory"], limits.memory, "at least 384Mi", fix);
       }
     },
   },
   {
-    says: "An extra volume has a name of its own and one source that Pod Security `restricted` permits; its mount is not at a path of the program or of the system.",
+    says: "An extra volume must have a unique name and one source that Pod Security `restricted` permits. Its mount path must be unique and must not be a path of the program or of the system.",
     check: ({ mcp }, problems) => {
       const names = mcp.extraVolumes.map(({ name }) => name);
       unique(
         problems,
         names.map((name, index) => [["mcp", "extraVolumes", index, "name"], name]),
-        "a volume name that is not taken",
+        "a unique volume name",
         volumes,
       );
       const mounts = ["mcp", "extraVolumeMounts"];
       for (const [index, { name, mountPath }] of mcp.extraVolumeMounts.entries()) {
-        exists(problems, [...mounts, index, "name"], name, names, "a volume of mcp.extraVolumes");
+        exists(problems, [...mounts, index, "name"], name, names, "a volume in mcp.extraVolumes");
         if (mountPath !== null && isReserved(mountPath)) {
           const expected = "a path that the program or the system does not use";
           problems.add([...mounts, index, "mountPath"], mountPath, expected);
@@ -210,12 +213,12 @@ export const mcpRules: readonly Rule[] = [
       unique(
         problems,
         mcp.extraVolumeMounts.map(({ mountPath }, index) => [[...mounts, index, "mountPath"], mountPath]),
-        "a path where nothing else is mounted",
+        "a unique mount path",
       );
     },
   },
   {
-    says: "`additionalPeers` and `metrics.peers` name who may call: no empty selector of all namespaces, no block that is larger than /7.",
+    says: "`additionalPeers` and `metrics.peers` must not select the pods of all namespaces, or a CIDR block with a prefix length of less than 7.",
     check: ({ mcp }, problems) => {
       const lists = [
         [["mcp", "networkPolicy", "additionalPeers"], mcp.networkPolicy.additionalPeers],
@@ -225,13 +228,13 @@ export const mcpRules: readonly Rule[] = [
         for (const [index, peer] of list.entries()) {
           const everyPod = peer.namespaceSelector && isEmpty(peer.namespaceSelector) && isEmpty(peer.podSelector ?? {});
           if (!everyPod && !/\/0*[0-6]$/.test(peer.ipBlock?.cidr ?? "")) continue;
-          problems.add([...path, index], peer, "the pods, namespaces or addresses that may call, not all of them");
+          problems.add([...path, index], peer, "specific pods, namespaces or addresses, not all of them");
         }
       }
     },
   },
   {
-    says: "`additionalEgress` does not reach the instance metadata and credential addresses.",
+    says: "`additionalEgress` must not contain the instance metadata and credential addresses.",
     check: ({ mcp }, problems) => {
       for (const [index, { to }] of mcp.networkPolicy.additionalEgress.entries()) {
         for (const [at, { ipBlock }] of to.entries()) {
@@ -243,15 +246,15 @@ export const mcpRules: readonly Rule[] = [
           problems.add(
             ["mcp", "networkPolicy", "additionalEgress", index, "to", at, "ipBlock"],
             ipBlock,
-            `a block without ${address}, which gives out the node's credentials`,
-            "Exclude it with except.",
+            `a block without ${address}, which serves credentials of the node`,
+            "Exclude the address with except.",
           );
         }
       }
     },
   },
   {
-    says: "`denyList` names operations of the AWS CLI that the image installs. `aws sts get-caller-identity` is rejected, because the verification uses it.",
+    says: "`denyList` must contain operations of the AWS CLI version in the image. `aws sts get-caller-identity` is rejected, because the verification uses it.",
     check: ({ mcp: { denyList } }, problems) => {
       const commands = denyList.length === 0 ? new Map<string, string[]>() : awsCommands();
       for (const [index, command] of denyList.entries()) {
@@ -263,34 +266,34 @@ export const mcpRules: readonly Rule[] = [
           problems.add(path, command, "a command that the verification does not use");
         } else if (operation === undefined || more.length > 0) {
           const fix = "The server compares service and operation exactly, so this entry would deny nothing.";
-          problems.add(path, command, "aws, one service and one operation", fix);
+          problems.add(path, command, "aws, a service and an operation", fix);
         } else if (!operations?.includes(operation)) {
           const near = nearest(operations === undefined ? service : operation, operations ?? [...commands.keys()]);
           const full = operations === undefined ? `aws ${near} ${operation}` : `aws ${service} ${near}`;
           const what = operations === undefined ? "a service" : `an operation of aws ${service}`;
           const fix = near === undefined ? undefined : `Did you mean ${full}?`;
-          problems.add(path, command, `${what} that the AWS CLI has`, fix);
+          problems.add(path, command, `${what} that exists in the AWS CLI`, fix);
         }
       }
     },
   },
   {
-    says: "`authentication.tokens` must be Pulumi secrets, and need `type: bearer`.",
+    says: "`authentication.tokens` must be Pulumi secrets and require `type: bearer`.",
     check: ({ mcp: { authentication, transport } }, problems, isSecret) => {
       const { tokens, type = transport === "sse" ? "none" : "bearer" } = authentication;
       const path = ["mcp", "authentication"];
       if (tokens !== undefined && !isSecret("mcp")) {
-        const fix = "pulumi config set --path --secret 'holmes-aws-mcp:mcp.authentication.tokens[0]'";
+        const fix = "Run: pulumi config set --path --secret 'holmes-aws-mcp:mcp.authentication.tokens[0]'";
         problems.say([...path, "tokens"], "plain text", "Pulumi secrets", fix);
       }
-      if (tokens !== undefined && type === "none") problems.say([...path, "type"], "none beside tokens", "bearer");
+      if (tokens !== undefined && type === "none") problems.say([...path, "type"], "none with tokens", "bearer");
     },
   },
   {
-    says: `\`metrics.port\` is not the server's own port, ${port}.`,
+    says: `\`metrics.port\` must not be the port of the server, ${port}.`,
     check: ({ mcp: { metrics } }, problems) => {
       if (metrics.port !== port) return;
-      problems.add(["mcp", "metrics", "port"], metrics.port, "another port than the server's own");
+      problems.add(["mcp", "metrics", "port"], metrics.port, "a port that the server does not use");
     },
   },
 ];

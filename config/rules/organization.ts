@@ -2,7 +2,7 @@ import { exists, type Rule } from "./rule.js";
 
 export const organizationRules: readonly Rule[] = [
   {
-    says: "`existingOidcProviders` names clusters of the stack.",
+    says: "`existingOidcProviders` must contain names from `clusters` of the stack.",
     check: ({ organization, clusters }, problems) => {
       const names = clusters.map(({ name }) => name);
       for (const name of Object.keys(organization?.existingOidcProviders ?? {})) {

@@ -4,7 +4,7 @@ import type { Reading } from "../reading.js";
 import type { Config } from "../schema.js";
 
 export interface Rule {
-  /** One or more sentences for docs/config.md. */
+  /** Description for docs/config.md, in one or more sentences. */
   readonly says: string;
   /**
    * @param config every value with its default. A value that is invalid by itself is null: the schema reports it.
@@ -26,12 +26,12 @@ export function unique(
   what: string,
   taken: readonly string[] = [],
 ): void {
-  const first = new Map<string, string>(taken.map((name) => [name, "The program has it itself."]));
+  const first = new Map<string, string>(taken.map((name) => [name, "The program already sets it."]));
   for (const [path, value] of entries) {
     if (value === null || value === undefined) continue;
     const key = value.toLowerCase();
     const before = first.get(key);
-    if (before === undefined) first.set(key, `It is at ${pathText(path)} already.`);
+    if (before === undefined) first.set(key, `It duplicates ${pathText(path)}.`);
     else problems.add(path, value, what, before);
   }
 }
@@ -47,6 +47,6 @@ export function exists(
   if (name === null || name === undefined || names.includes(name)) return;
   const all = [...new Set(known(names))];
   const near = nearest(name, all);
-  const expected = all.length === 0 ? "there is none" : `one of ${all.length <= 20 ? all.join(", ") : all.length}`;
+  const expected = all.length === 0 ? "none exist" : `one of ${all.length <= 20 ? all.join(", ") : all.length}`;
   problems.add(path, name, `${what}: ${expected}`, near === undefined ? undefined : `Did you mean ${near}?`);
 }

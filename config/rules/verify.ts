@@ -2,7 +2,7 @@ import type { Rule } from "./rule.js";
 
 export const verifyRules: readonly Rule[] = [
   {
-    says: "`skipProfiles` leaves at least one profile to verify.",
+    says: "`skipProfiles` must not contain every profile.",
     check: ({ verify, targetAccounts, organization }, problems) => {
       if (organization?.accountsFile !== undefined || targetAccounts.length === 0) return;
       if (!targetAccounts.every(({ profile }) => verify.skipProfiles.includes(profile))) return;
@@ -11,10 +11,14 @@ export const verifyRules: readonly Rule[] = [
     },
   },
   {
-    says: "`requireNetworkPolicy` needs `verify.enabled` and `mcp.networkPolicy.enabled`.",
+    says: "`requireNetworkPolicy` requires `verify.enabled` and `mcp.networkPolicy.enabled`.",
     check: ({ verify, mcp }, problems) => {
       if (!verify.requireNetworkPolicy || (verify.enabled !== false && mcp.networkPolicy.enabled !== false)) return;
-      problems.add(["verify", "requireNetworkPolicy"], true, "verify.enabled and mcp.networkPolicy.enabled beside it");
+      problems.add(
+        ["verify", "requireNetworkPolicy"],
+        true,
+        "verify.enabled: true and mcp.networkPolicy.enabled: true",
+      );
     },
   },
 ];

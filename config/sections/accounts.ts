@@ -5,17 +5,17 @@ import { rules } from "../limits.js";
 const assumeRole = object({
   roleArn: doc(
     text(rules.roleArn),
-    "Role in the target account that provisions.",
+    "Role in the target account that the AWS provider assumes.",
     "arn:aws:iam::111111111111:role/Provisioner",
   ),
   externalId: doc(
     secret(rules.externalId).optional(),
-    "External id that the role's trust policy asks for.",
+    "External ID that the role's trust policy requires.",
     "holmes-aws-mcp",
   ),
   sourceProfile: doc(
     text(rules.profile).optional(),
-    "AWS profile that assumes the role. Default: the SDK's default credentials.",
+    "AWS profile that assumes the role. Default: the default credentials of the AWS SDK.",
     "management",
   ),
 });
@@ -27,37 +27,37 @@ const adoption = object({
         error: "true, false or a list of cluster names",
       })
       .default(false),
-    "Providers to take over: all, or those of the named clusters.",
+    "OIDC providers to import: `true` for all, or a list of cluster names.",
     ["prod-us-east-1"],
   ),
-  role: doc(flag().default(false), "Whether the role is taken over.", true),
-  policy: doc(flag().default(false), "Whether the inline policy is taken over.", true),
+  role: doc(flag().default(false), "Whether to import the role.", true),
+  policy: doc(flag().default(false), "Whether to import the inline policy.", true),
 });
 
 export const targetAccountSchema = object({
   profile: doc(
     text(rules.profile),
-    "Name of the account for Holmes (`--profile`), and the AWS profile that provisions it.",
+    "AWS profile that provisions the account. Holmes uses the same name with `--profile`.",
     "prod",
   ),
   previousProfile: doc(
     text(rules.profile).optional(),
-    "The profile that this account had in the stack before it was renamed, so that its resources are kept.",
+    "Previous `profile` of a renamed account. Pulumi then keeps the resources instead of replacing them.",
     "production",
   ),
   accountId: doc(
     text(rules.accountId),
-    "Account id, in quotes. The provider rejects any other account.",
+    "Account ID, in quotes. The AWS provider rejects credentials of any other account.",
     "111111111111",
   ),
   description: doc(
     text(rules.description).default(""),
-    "What Holmes is told about the account; also the role's description.",
+    "Description of the account for Holmes. Also the description of the IAM role.",
     "Production: workloads and databases",
   ),
   region: doc(
     text(rules.region).optional(),
-    "Default region of the profile. Default: the first cluster's region.",
+    "Default region of the profile. Default: the region of the first cluster.",
     "eu-west-1",
   ),
   clusters: doc(
@@ -65,28 +65,32 @@ export const targetAccountSchema = object({
     "Clusters that the account trusts. Default: all.",
     ["prod-us-east-1"],
   ),
-  assumeRole: doc(assumeRole.optional(), "Role to assume for provisioning, in place of the profile.", {
+  assumeRole: doc(assumeRole.optional(), "Role to assume for provisioning, instead of using the profile.", {
     roleArn: "arn:aws:iam::111111111111:role/Provisioner",
   }),
   existingOidcProviders: doc(
     set(text(rules.clusterName), "cluster names").default([]),
-    "Clusters whose OIDC provider the account has already: used, never changed, never deleted.",
+    "Clusters whose OIDC provider already exists in the account. The stack uses these providers and never updates or deletes them.",
     ["prod-us-east-1"],
   ),
   adopt: doc(
     z.union([flag(), adoption], { error: "true, false or an object with oidcProviders, role, policy" }).default(false),
-    "Takes over what the old shell script made: all of it, or the named parts. It can stay in the file until a cluster is added: its provider is not there to take over, so name the parts then.",
+    "Imports the resources that the legacy script created: `true` for all, or an object with the parts. Can stay set after the import. Before you add a cluster, replace `true` with the parts, because the OIDC provider of a new cluster does not exist yet.",
     true,
   ),
   manage: doc(
     flag().default(true),
-    "false: the role is made elsewhere (another stack, a StackSet); its ARN follows from the names.",
+    "Whether the stack creates the role. With `false`, another stack or a StackSet creates it. Its ARN is derived from the account ID and the names.",
     false,
   ),
   permissionsBoundary: doc(
     text(rules.permissionsBoundary).optional(),
-    "In place of `iam.permissionsBoundary` for this account.",
+    "Permissions boundary of this account. Overrides `iam.permissionsBoundary`.",
     "ReadOnlyBoundary",
   ),
-  policyFile: doc(text(filePath).optional(), "In place of `iam.policyFile` for this account.", "policies.billing.json"),
+  policyFile: doc(
+    text(filePath).optional(),
+    "Policy file of this account. Overrides `iam.policyFile`.",
+    "policies.billing.json",
+  ),
 });

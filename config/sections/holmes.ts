@@ -8,14 +8,14 @@ export const hostedRegions = [
 ] as const;
 
 export const holmesSchema = object({
-  namespace: doc(text(rules.dnsLabel).default("default"), "Namespace of Holmes.", "robusta"),
+  namespace: doc(text(rules.dnsLabel).default("default"), "Namespace of the Holmes pods.", "robusta"),
   podLabels: doc(
     textMap(rules.labelKey, rules.labelValue)
       .refine((labels) => Object.keys(labels).length > 0, {
-        error: "at least one label: none would let every pod of the namespace call the server",
+        error: "at least one label. Without labels, every pod in the namespace could call the server",
       })
       .default({ app: "holmes" }),
-    "Labels of Holmes' pods: all of them together.",
+    "Labels of the Holmes pods. A pod must have all of them to call the server.",
     { app: "holmes" },
   ),
   serverName: doc(
@@ -25,17 +25,17 @@ export const holmesSchema = object({
   ),
   hosted: doc(
     flag().default(false),
-    "With `mcp.enabled: false`: Holmes uses the hosted AWS MCP server and signs itself; the roles then trust `serviceAccount`.",
+    "Whether Holmes uses the hosted AWS MCP server and signs the requests. Requires `mcp.enabled: false`. The roles then trust `holmes.serviceAccount`.",
     true,
   ),
   hostedRegion: doc(
     oneOf(...hostedRegions).optional(),
-    "Region of the hosted server's endpoint and of the signatures for it.",
+    "Region of the hosted server's endpoint and of the request signatures.",
     "eu-west-1",
   ),
   serviceAccount: doc(
     text(rules.dnsSubdomain).default("robusta-holmes-service-account"),
-    "Holmes' own service account; used by the hosted mode.",
+    "Service account of the Holmes pods. Used with `hosted`.",
     "holmes-holmes-service-account",
   ),
 });

@@ -5,12 +5,12 @@ import { limits, rules } from "../limits.js";
 export const iamSchema = object({
   roleName: doc(
     text(rules.roleName).default("EKSMultiAccountMCPRole"),
-    "Name of the role in every target account; further roles get `-2`, `-3`.",
+    "Name of the role in every target account. Additional roles have the suffix `-2`, `-3`.",
     "EKSMultiAccountMCPRole",
   ),
   policyName: doc(
     text(rules.policyName).default("MCPReadOnlyPolicy"),
-    "Name of the permission policy; further policies get `-2`, `-3`.",
+    "Name of the permission policy. Additional policies have the suffix `-2`, `-3`.",
     "MCPReadOnlyPolicy",
   ),
   sessionDuration: doc(
@@ -18,10 +18,10 @@ export const iamSchema = object({
     "Maximum session duration of the role, in seconds. Sessions of the MCP server always last 3600 s, and the SDK renews them.",
     7200,
   ),
-  path: doc(text(rules.path).default("/"), "IAM path of role and policies.", "/holmes/"),
+  path: doc(text(rules.path).default("/"), "IAM path of the roles and policies.", "/holmes/"),
   permissionsBoundary: doc(
     text(rules.permissionsBoundary).optional(),
-    "Permissions boundary of the role: the name (with path) of a managed policy in each account, or an ARN.",
+    "Permissions boundary of the role: the name (with its path) of a managed policy in each account, or an ARN.",
     "holmes/ReadOnlyBoundary",
   ),
   tags: doc(
@@ -31,7 +31,7 @@ export const iamSchema = object({
   ),
   trustPolicyLimit: doc(
     integer(256, limits.trustPolicy.max, " of characters").default(limits.trustPolicy.default),
-    "Maximum size of a trust policy, in characters without white space: the IAM quota in your accounts.",
+    "Maximum size of a trust policy, in characters without white space: the IAM quota of your accounts.",
     4096,
   ),
   sensitiveReads: doc(
@@ -41,7 +41,7 @@ export const iamSchema = object({
   ),
   sensitiveReadsExcept: doc(
     set(text(rules.iamAction), "denied actions").default([]),
-    "Patterns of docs/permissions.md that `sensitiveReads` does not deny.",
+    "Patterns from docs/permissions.md that `sensitiveReads` must not deny.",
     ["ecs:Describe*TaskDefinition"],
   ),
   logContents: doc(
@@ -96,7 +96,7 @@ export const iamSchema = object({
   ),
   retainOidcProviders: doc(
     flag().default(false),
-    "Whether destroy retains the OIDC providers. Default: destroy deletes the providers that the stack created.",
+    "Whether `pulumi destroy` retains the OIDC providers that the stack created.",
     true,
   ),
 });

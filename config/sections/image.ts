@@ -4,34 +4,34 @@ import { rules } from "../limits.js";
 const ecr = object({
   profile: doc(
     text(rules.profile),
-    "Profile of the account that holds the repository: of a managed target account or of a cluster.",
+    "Profile of the account that contains the repository: the profile of a managed target account or of a cluster.",
     "dev",
   ),
   region: doc(
     text(rules.region).optional(),
-    "Region of the repository. Default: that of the account or cluster.",
+    "Region of the repository. Default: the region of the account or cluster.",
     "us-east-1",
   ),
   create: doc(
     flag().default(true),
-    "Whether the program makes the repository (scan on push, immutable tags, lifecycle policy).",
+    "Whether to create the repository (scan on push, immutable tags, lifecycle policy).",
     false,
   ),
-  keepImages: doc(integer(1, 1000).default(20), "Images that the lifecycle policy keeps.", 50),
+  keepImages: doc(integer(1, 1000).default(20), "Number of images that the lifecycle policy retains.", 50),
   forceDelete: doc(
     flag().default(false),
-    "Whether destroy removes the repository with the images in it. Default: destroy stops there, because another stack may run one of them.",
+    "Whether `pulumi destroy` deletes a repository that contains images. Default: it fails, because another stack can use the images.",
     true,
   ),
   pullAccounts: doc(
-    set(text(rules.accountId), "account ids").default([]),
-    "Accounts that may pull, such as those of other clusters.",
+    set(text(rules.accountId), "account IDs").default([]),
+    "Accounts that can pull images, such as the accounts of other clusters.",
     ["333333333333"],
   ),
 });
 
 const registry = object({
-  server: doc(text(rules.registryHost).optional(), "Registry host. Default: that of the repository.", "ghcr.io"),
+  server: doc(text(rules.registryHost).optional(), "Registry host. Default: the host of `repository`.", "ghcr.io"),
   username: doc(secret(line), "User name.", "robot"),
   password: doc(
     secret(line),
@@ -43,12 +43,12 @@ const registry = object({
 const build = object({
   repository: doc(
     text(rules.repository),
-    "Repository to push to, with its registry; with `ecr`, the name of the repository alone.",
+    "Repository to push to, with its registry host. With `ecr`, only the name of the repository.",
     "ghcr.io/example/aws-api-mcp-server",
   ),
   tag: doc(
     text(rules.tag).optional(),
-    "Image tag. Default: a hash of the folder image/, so that a changed image never meets an immutable tag.",
+    "Image tag. Default: a hash of the directory image/, so that a changed image always has a new tag.",
     "1.2.0",
   ),
   platform: doc(
@@ -58,18 +58,22 @@ const build = object({
   ),
   baseImage: doc(
     text(rules.imageReference).optional(),
-    "Base image, for instance in a mirror. Default: the one in image/Dockerfile.",
+    "Base image, for example in a mirror. Default: the base image in image/Dockerfile.",
     "mirror.example.com/supercorp/supergateway:4.0.0",
   ),
   network: doc(text(line).optional(), "Docker network of the build's RUN instructions.", "host"),
   args: doc(textMap(rules.environmentName, envValue).default({}), "Build arguments.", {
     HTTPS_PROXY: "http://proxy.example.com:3128",
   }),
-  ecr: doc(ecr.optional(), "For a repository in ECR; the credentials come from the provider.", { profile: "dev" }),
-  registry: doc(registry.optional(), "Credentials of any other registry. Default: those of the Docker client.", {
-    username: "robot",
-    password: "…",
-  }),
+  ecr: doc(ecr.optional(), "ECR repository. The AWS provider supplies the credentials.", { profile: "dev" }),
+  registry: doc(
+    registry.optional(),
+    "Credentials for any other registry. Default: the credentials of the Docker client.",
+    {
+      username: "robot",
+      password: "…",
+    },
+  ),
 });
 
 const verify = object({
@@ -81,7 +85,7 @@ const verify = object({
   ),
   key: doc(
     text(line).optional(),
-    "Public key in place of `repository`, as `cosign verify --key` takes it: a file or the URI of a KMS key. No transparency log is needed.",
+    "Public key, instead of `repository`: a file or the URI of a KMS key, as for `cosign verify --key`. A transparency log is not required.",
     "awskms:///alias/cosign",
   ),
 });
@@ -89,12 +93,16 @@ const verify = object({
 export const imageSchema = object({
   prebuilt: doc(
     text(rules.imageReference).optional(),
-    "Reference of an image to deploy; a digest is best.",
+    "Reference of the image to deploy, preferably with a digest.",
     `111111111111.dkr.ecr.us-east-1.amazonaws.com/holmes/aws-api-mcp-server@sha256:${"0f1e2d3c4b5a6978".repeat(4)}`,
   ),
-  build: doc(build.optional(), "Builds the folder image/ and pushes it; needs a Docker engine, for preview as well.", {
-    repository: "ghcr.io/example/aws-api-mcp-server",
-  }),
+  build: doc(
+    build.optional(),
+    "Builds the image from the directory image/ and pushes it. Requires a Docker engine, also for previews.",
+    {
+      repository: "ghcr.io/example/aws-api-mcp-server",
+    },
+  ),
   verify: doc(
     verify.optional(),
     "Signature that cosign verifies before an update changes anything. Without cosign on the PATH the program logs a warning. Default: off, except for images in `ghcr.io/OWNER/holmes-aws-mcp` by digest.",

@@ -9,22 +9,22 @@ export const kubernetesSchema = object({
   ),
   createNamespace: doc(
     flag().default(true),
-    "Whether the program makes the namespace, with Pod Security `restricted` enforced; false: it is there already.",
+    "Whether to create the namespace, with Pod Security `restricted` enforced. With `false`, the namespace must exist.",
     false,
   ),
   serviceAccount: doc(
     text(rules.dnsSubdomain).default("aws-api-mcp-sa"),
-    "Service account of the MCP server: the one that the roles trust.",
+    "Service account of the MCP server, which the roles trust.",
     "multi-account-mcp-sa",
   ),
   createServiceAccount: doc(
     flag().default(true),
-    "Whether the program makes the service account; false: it is there already.",
+    "Whether to create the service account. With `false`, the service account must exist.",
     false,
   ),
   additionalSubjects: doc(
     list(text(rules.subject), "namespace:serviceAccount").default([]),
-    "More `namespace:serviceAccount` pairs that the roles trust, such as Holmes' own.",
+    "Additional service accounts that the roles trust, as `namespace:serviceAccount`, such as the service account of Holmes.",
     ["robusta:robusta-holmes-service-account"],
   ),
 });

@@ -14,44 +14,48 @@ import { rules } from "../limits.js";
 const resources = object({
   requests: doc(
     object({
-      cpu: doc(text(rules.quantity).default("100m"), "CPU that the scheduler sets aside.", "250m"),
-      memory: doc(text(rules.memory).default("256Mi"), "Memory that the scheduler sets aside.", "256Mi"),
+      cpu: doc(text(rules.quantity).default("100m"), "CPU request.", "250m"),
+      memory: doc(text(rules.memory).default("256Mi"), "Memory request.", "256Mi"),
     }).prefault({}),
-    "What the scheduler sets aside.",
+    "Resource requests of the container.",
     { cpu: "200m" },
   ),
   limits: doc(
     object({
-      cpu: doc(text(rules.quantity).optional(), "CPU that the container may use. Default: no limit.", "1"),
+      cpu: doc(text(rules.quantity).optional(), "CPU limit. Default: no limit.", "1"),
       memory: doc(
         text(rules.memory).default("768Mi"),
-        "Memory that the container may use; 50 clients at once peaked at 317 MiB.",
+        "Memory limit. The server used up to 317 MiB with 50 concurrent clients.",
         "1Gi",
       ),
     }).prefault({}),
-    "What the container may use.",
+    "Resource limits of the container.",
     { memory: "1Gi" },
   ),
 });
 
 const networkPolicy = object({
-  enabled: doc(flag().default(true), "The only guard inside the cluster: neither transport authenticates.", false),
+  enabled: doc(
+    flag().default(true),
+    "Whether to create the NetworkPolicy. With `authentication.type: none`, it is the only protection of the server inside the cluster.",
+    false,
+  ),
   additionalPeers: doc(
     list(networkPolicyPeer, "NetworkPolicyPeers").default([]),
-    "More peers that may call the server, as in a NetworkPolicy.",
+    "Additional peers that can call the server, as in a NetworkPolicy.",
     [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "debug" } } }],
   ),
   egressPorts: doc(
     set(integer(1, 65535), "TCP ports").default([443]),
-    "TCP ports that the pod can reach at any address that is not link-local (metadata). `[]`: none, for stacks that send all traffic through a proxy (`additionalEgress`).",
+    "TCP ports that the pod can reach at any address except link-local (metadata) addresses. Set `[]` if a proxy handles all traffic (`additionalEgress`).",
     [443, 3128],
   ),
   additionalEgress: doc(
     list(networkPolicyEgressRule, "NetworkPolicyEgressRules").default([]),
-    "More egress rules, such as one to a proxy in the cluster, as in a NetworkPolicy.",
+    "Additional egress rules, as in a NetworkPolicy. For example, a rule for a proxy in the cluster.",
     [{ to: [{ ipBlock: { cidr: "10.0.0.0/16" } }], ports: [{ protocol: "TCP", port: 3128 }] }],
   ),
-  dnsNamespace: doc(text(rules.dnsLabel).default("kube-system"), "Namespace of the cluster's DNS.", "kube-system"),
+  dnsNamespace: doc(text(rules.dnsLabel).default("kube-system"), "Namespace of the cluster's DNS pods.", "kube-system"),
   dns: doc(
     object({
       peers: doc(list(networkPolicyPeer, "NetworkPolicyPeers").default([]), "Pods that serve DNS.", [
@@ -59,7 +63,7 @@ const networkPolicy = object({
       ]),
       cidrs: doc(set(cidr(), "CIDR blocks").default([]), "Addresses that serve DNS.", ["172.20.0.10/32"]),
     }).prefault({}),
-    "Where the cluster's DNS is when it is not a pod of `dnsNamespace`, for instance in EKS Auto Mode. Replaces `dnsNamespace`.",
+    "DNS servers of the cluster, if they are not pods in `dnsNamespace`, for example in EKS Auto Mode. Overrides `dnsNamespace`.",
     { cidrs: ["172.20.0.10/32"] },
   ),
 });
@@ -72,7 +76,7 @@ const authentication = object({
   ),
   tokenVersion: doc(
     integer(1, 1_000_000).default(1),
-    "Raise it by one to rotate the token. The token of the version before stays valid until the next rotation.",
+    "Version of the token. Increase it by one to rotate the token. The previous token stays valid until the next rotation.",
     2,
   ),
   tokens: doc(
@@ -80,15 +84,15 @@ const authentication = object({
       .min(1, { error: "one or two tokens" })
       .max(2, { error: "one or two tokens" })
       .optional(),
-    "Tokens of your own, set as secrets, in place of the ones that the stack creates. Holmes gets the first; both are accepted.",
+    "Your own tokens, set as secrets, instead of the tokens that the stack creates. Holmes uses the first token. The server accepts both.",
     ["example-token-of-32-characters-or-more"],
   ),
 });
 
 const metrics = object({
-  enabled: doc(flag().default(false), "Whether the server serves Prometheus metrics.", true),
-  port: doc(integer(1024, 65535).default(9090), "Port of the metrics.", 9464),
-  peers: doc(list(networkPolicyPeer, "NetworkPolicyPeers").default([]), "Peers that may read the metrics.", [
+  enabled: doc(flag().default(false), "Whether the server exposes Prometheus metrics.", true),
+  port: doc(integer(1024, 65535).default(9090), "Port of the metrics endpoint.", 9464),
+  peers: doc(list(networkPolicyPeer, "NetworkPolicyPeers").default([]), "Peers that can read the metrics.", [
     { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } },
   ]),
 });
@@ -96,29 +100,33 @@ const metrics = object({
 export const mcpSchema = object({
   enabled: doc(
     flag().default(true),
-    "false: IAM only; the outputs then carry the values for Holmes' own chart.",
+    "Whether to deploy the MCP server. With `false`, the stack creates only IAM resources, and its outputs contain the values for the Helm chart of Holmes.",
     false,
   ),
   transport: doc(
     oneOf("sse", "streamable-http").default("sse"),
-    "How Holmes talks to the server: `sse` through Supergateway, or the server's native HTTP.",
+    "MCP transport: `sse` through Supergateway, or the server's native streamable HTTP.",
     "streamable-http",
   ),
   serviceName: doc(
     text(rules.serviceName).default("holmes-aws-mcp"),
-    "Name of Deployment and Service. Never `aws-api-mcp`: its service links stop the server.",
+    "Name of the Deployment and the Service. `aws-api-mcp` is rejected, because the environment variables of its service links make the server fail.",
     "holmes-aws-mcp",
   ),
   listenAddress: doc(
     oneOf("0.0.0.0", "::").default("0.0.0.0"),
-    "Addresses that the pod listens on; `::` in IPv6 clusters.",
+    "Address that the pod listens on. Use `::` in IPv6 clusters.",
     "::",
   ),
-  replicas: doc(integer(1, 20).default(1), "Pods: 1 with `sse`, because a session lives in one process.", 2),
+  replicas: doc(
+    integer(1, 20).default(1),
+    "Number of pods. Must be 1 with `sse`, because each session exists in a single process.",
+    2,
+  ),
   resources: doc(resources.prefault({}), "Resources of the container.", { limits: { memory: "1Gi" } }),
   nodeSelector: doc(
     textMap(rules.labelKey, rules.labelValue).default({}),
-    "Labels of the nodes to run on. Default for a built image: its architecture.",
+    "Node selector of the pod. Default for a built image: the architecture of the image.",
     { "karpenter.sh/nodepool": "tools" },
   ),
   tolerations: doc(list(toleration, "Tolerations").default([]), "Tolerations of the pod.", [
@@ -135,7 +143,7 @@ export const mcpSchema = object({
   }),
   topologySpreadConstraints: doc(
     list(topologySpreadConstraint, "TopologySpreadConstraints").optional(),
-    "Default with several replicas: spread over nodes where possible.",
+    "Topology spread constraints of the pod. Default with several replicas: spread across nodes if possible.",
     [
       {
         maxSkew: 1,
@@ -148,24 +156,24 @@ export const mcpSchema = object({
   priorityClassName: doc(text(rules.dnsSubdomain).optional(), "Priority class of the pod.", "tools"),
   imagePullSecrets: doc(
     set(text(rules.dnsSubdomain), "names of Secrets").default([]),
-    "Secrets for the registry, by name.",
+    "Names of the Secrets with registry credentials.",
     ["registry-credentials"],
   ),
-  podLabels: doc(textMap(rules.labelKey, rules.labelValue).default({}), "More labels of the pod.", {
+  podLabels: doc(textMap(rules.labelKey, rules.labelValue).default({}), "Additional labels of the pod.", {
     team: "platform",
   }),
-  podAnnotations: doc(textMap(rules.labelKey, envValue).default({}), "More annotations of the pod.", {
+  podAnnotations: doc(textMap(rules.labelKey, envValue).default({}), "Additional annotations of the pod.", {
     "karpenter.sh/do-not-disrupt": "true",
   }),
   env: doc(
     textMap(rules.environmentName, envValue).default({}),
-    "More environment, such as a proxy. When `mcp` holds a Pulumi secret, the values reach the pods through a Kubernetes Secret. What would break credentials or guards is refused.",
+    "Additional environment variables, such as proxy settings. If `mcp` contains a Pulumi secret, the pods read the values from a Kubernetes Secret. Variables that affect credentials or protections are rejected.",
     { HTTPS_PROXY: "http://proxy.example.com:3128" },
   ),
-  extraVolumes: doc(list(volume, "Volumes").default([]), "More volumes of the pod, such as a CA bundle.", [
+  extraVolumes: doc(list(volume, "Volumes").default([]), "Additional volumes of the pod, such as a CA bundle.", [
     { name: "ca", configMap: { name: "company-ca" } },
   ]),
-  extraVolumeMounts: doc(list(volumeMount, "VolumeMounts").default([]), "Their mounts.", [
+  extraVolumeMounts: doc(list(volumeMount, "VolumeMounts").default([]), "Mounts of the additional volumes.", [
     { name: "ca", mountPath: "/etc/company-ca", readOnly: true },
   ]),
   denyList: doc(
@@ -176,33 +184,33 @@ export const mcpSchema = object({
       }),
       "AWS CLI commands",
     ).default([]),
-    "Commands that the server refuses, in addition to IAM.",
+    "AWS CLI commands that the server rejects, in addition to the restrictions in IAM.",
     ["aws logs start-query"],
   ),
   suggestCommands: doc(
     flag().default(false),
-    "Whether `suggest_aws_commands` may send users' texts to AWS's endpoint.",
+    "Whether the tool `suggest_aws_commands` can send user input to its AWS endpoint.",
     true,
   ),
-  concurrency: doc(integer(1, 64).default(16), "Calls that one pod runs side by side.", 32),
+  concurrency: doc(integer(1, 64).default(16), "Maximum number of concurrent calls in one pod.", 32),
   callTimeoutSeconds: doc(
     integer(5, 115, " of seconds").default(100),
-    "Deadline of one call, in seconds; below the 120 s that Holmes waits.",
+    "Timeout of a call, in seconds. Must be less than the 120 s timeout of Holmes.",
     60,
   ),
   maxAnswerBytes: doc(
     integer(10_000, 10_000_000, " of bytes").default(1_000_000),
-    "Largest answer to one call, in bytes. A larger one is an error that says how to narrow the question.",
+    "Maximum size of a response, in bytes. For a larger response, the server returns an error that explains how to narrow the request.",
     200_000,
   ),
   allowedEndpoints: doc(
     set(text(rules.hostName), "host names").default([]),
-    "Hosts that the server may call besides AWS's own endpoints, such as VPC endpoints with private names.",
+    "Hosts that the server can call in addition to the AWS endpoints, such as VPC endpoints with private names.",
     ["ec2.internal.example.com"],
   ),
   authentication: doc(authentication.prefault({}), "How clients authenticate to the server.", { type: "bearer" }),
   metrics: doc(metrics.prefault({}), "Prometheus metrics of the calls.", { enabled: true }),
-  networkPolicy: doc(networkPolicy.prefault({}), "Who may call the server, and what it may call.", {
+  networkPolicy: doc(networkPolicy.prefault({}), "Network access to and from the server.", {
     egressPorts: [443, 3128],
   }),
 });

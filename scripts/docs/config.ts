@@ -5,19 +5,19 @@ import { objectIn, unwrap } from "../../config/reading.js";
 import { configRules } from "../../config/rules.js";
 import { configSchema } from "../../config/schema.js";
 
-/** Where the document belongs, from the project's folder. */
+/** Path of the document, relative to the project directory. */
 export const configPath = "docs/config.md";
 
 /** One documented key. */
 export interface ConfigKey {
-  /** `targetAccounts[].adopt.role`; brackets stand for the entries of a list. */
+  /** `targetAccounts[].adopt.role`; `[]` denotes the entries of a list. */
   readonly path: string;
   readonly schema: z.ZodType;
   readonly description: string;
   readonly example: unknown;
 }
 
-/** Every key of the config that has a line of its own, parents before their children. */
+/** Every documented key of the config, parents before their children. */
 export function configKeys(): ConfigKey[] {
   return keysOf(configSchema, "");
 }
@@ -26,7 +26,7 @@ function keysOf(schema: z.ZodType, prefix: string): ConfigKey[] {
   return Object.entries(objectIn(schema)?.shape ?? {}).flatMap(([key, value]) => {
     const inner = value as z.ZodType;
     const { description, examples } = inner.meta() ?? {};
-    // The parts of a Kubernetes object are Kubernetes' to describe.
+    // The Kubernetes documentation describes the fields of Kubernetes objects.
     if (description === undefined) return [];
     if (examples === undefined) throw new Error(`config/schema.ts: ${prefix}.${key} has no example; use doc()`);
     const path = prefix === "" ? key : `${prefix}.${key}`;
@@ -37,7 +37,7 @@ function keysOf(schema: z.ZodType, prefix: string): ConfigKey[] {
   });
 }
 
-/** What the reader would say it expects in place of a value that is none. */
+/** The expected value, as in the error message for a missing value. */
 const expectedOf = (schema: z.ZodType) => schema.safeParse(undefined).error?.issues[0]?.message ?? "";
 
 function typeOf(schema: z.ZodType): string {
@@ -61,7 +61,7 @@ function typeOf(schema: z.ZodType): string {
 function defaultOf(schema: z.ZodType): string {
   const def = schema.def as { type: string; defaultValue?: unknown };
   if (def.type === "optional") return "none";
-  if (def.type === "prefault") return "its keys' defaults";
+  if (def.type === "prefault") return "defaults of its keys";
   return def.type === "default" ? code(def.defaultValue) : "**required**";
 }
 
@@ -70,7 +70,7 @@ const code = (value: unknown) =>
 
 const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 
-/** The whole document. */
+/** Renders the document. */
 export function configDocument(): string {
   const keys = configKeys();
   const sections = keys.filter(({ path }) => !/[.[]/.test(path));
@@ -103,26 +103,26 @@ function introduction(sections: readonly ConfigKey[]): string[] {
     "",
     "<!-- Generated from config/sections and config/rules by `npm run docs`. Do not edit. -->",
     "",
-    "The config of a stack is in `Pulumi.<stack>.yaml`, each of these keys with the project's name in front:",
+    "The config of a stack is in `Pulumi.<stack>.yaml`. Each key has the prefix `holmes-aws-mcp:`.",
     "",
     "```yaml",
     "config:",
-    "  # A resource that escaped its explicit provider is an error, never a resource in the wrong account.",
+    "  # A resource without an explicit provider is an error instead of a resource in the wrong account.",
     "  pulumi:disable-default-providers: [aws, kubernetes, docker]",
     "  holmes-aws-mcp:iam:",
     "    path: /holmes/",
     "```",
     "",
-    "`Pulumi.dev.yaml` and `Pulumi.prod.yaml` are examples that work; `npm run convert` makes one from the old shell",
-    "script's file ([migration.md](migration.md)). `npm run plan -- --stack NAME` reads a stack without a cloud and tells",
-    "every problem at once: where, what was found, what is expected, and what to do. A key that does not exist is a problem",
-    "too.",
+    "`Pulumi.dev.yaml` and `Pulumi.prod.yaml` are complete examples. To convert a config file of the legacy script, run",
+    "`npm run convert` ([migration.md](migration.md)). `npm run plan -- --stack NAME` validates the config without access to",
+    "a cloud. It reports all problems at once, each with the key, the value found, the expected value and the fix. Unknown",
+    "keys are problems too.",
     "",
-    "- Ids go in quotes: YAML takes digits for a number and drops zeros at the front.",
-    "- Secrets: `pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'`. Messages never show the",
-    "  values of a key that holds a secret.",
-    "- Files are named from the project's folder.",
-    "- `[]` stands for the entries of a list.",
+    "- Put IDs in quotes. YAML reads unquoted digits as a number and drops leading zeros.",
+    "- Set secrets with `pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'`. Error messages",
+    "  never show the values of a key that contains a secret.",
+    "- File paths are relative to the project directory.",
+    "- `[]` denotes the entries of a list.",
     "",
     `Keys: ${sections.map(({ path }) => `[${path}](#${path.toLowerCase()})`).join(", ")}.`,
     "",

@@ -37,7 +37,7 @@ function check(stack: Stack, cases: readonly Case[]): void {
 const issuer = (region: string, id: string) => `https://oidc.eks.${region}.amazonaws.com/id/${id}`;
 const devId = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
 const usId = "1B2C3D4E5F60718293A4B5C6D7E8F90A";
-const none = "a key that does not exist";
+const none = "an unknown key";
 const quoted = (text: string) => JSON.stringify(text);
 
 describe("account ids", () => {
@@ -61,10 +61,10 @@ describe("account ids", () => {
     [
       "written as the console shows it",
       { "targetAccounts[1].accountId": "2222-2222-2222" },
-      ["targetAccounts[1].accountId", '"2222-2222-2222"', digits, 'Write "222222222222".'],
+      ["targetAccounts[1].accountId", '"2222-2222-2222"', digits, 'Use "222222222222".'],
     ],
     ["empty", { "targetAccounts[1].accountId": "" }, ["targetAccounts[1].accountId", '""', digits]],
-    ["missing", { "targetAccounts[1].accountId": undefined }, ["targetAccounts[1].accountId", "nothing", digits]],
+    ["missing", { "targetAccounts[1].accountId": undefined }, ["targetAccounts[1].accountId", "no value", digits]],
     ["letters", { "clusters[0].accountId": "null" }, ["clusters[0].accountId", '"null"', digits]],
     [
       "null",
@@ -82,8 +82,8 @@ describe("account ids", () => {
       [
         "targetAccounts[1].accountId",
         '"111111111111"',
-        "an account that no other entry has",
-        "It is at targetAccounts[0].accountId already.",
+        "a unique account ID",
+        "It duplicates targetAccounts[0].accountId.",
       ],
     ],
     [
@@ -98,9 +98,9 @@ describe("clusters", () => {
   const upper = "32 hexadecimal characters, upper case";
   check("dev", [
     ["none", { clusters: [] }, ["clusters", "[]", "at least one cluster"]],
-    ["no key", { clusters: undefined }, ["clusters", "nothing", "a list of source clusters"]],
+    ["no key", { clusters: undefined }, ["clusters", "no value", "a list of source clusters"]],
     ["one in place of a list", { clusters: { name: "x" } }, ["clusters", '{"name":"x"}', "a list of source clusters"]],
-    ["no name", { "clusters[0].name": undefined }, ["clusters[0].name", "nothing", "an EKS cluster name"]],
+    ["no name", { "clusters[0].name": undefined }, ["clusters[0].name", "no value", "an EKS cluster name"]],
     [
       "a name beyond EKS's limit",
       { "clusters[0].name": "c".repeat(101) },
@@ -119,7 +119,7 @@ describe("clusters", () => {
     [
       "a zone in place of a region",
       { "clusters[0].region": "us-east-1a" },
-      ["clusters[0].region", '"us-east-1a"', "an AWS region", "its region is us-east-1."],
+      ["clusters[0].region", '"us-east-1a"', "an AWS region", "Its region is us-east-1."],
     ],
     [
       "a region by its name",
@@ -134,7 +134,7 @@ describe("clusters", () => {
     [
       "an issuer id in lower case",
       { "clusters[0].oidcIssuerId": devId.toLowerCase() },
-      ["clusters[0].oidcIssuerId", quoted(devId.toLowerCase()), upper, `Write ${devId}.`],
+      ["clusters[0].oidcIssuerId", quoted(devId.toLowerCase()), upper, `Use ${devId}.`],
     ],
     [
       "an issuer id that YAML took for a number",
@@ -144,7 +144,7 @@ describe("clusters", () => {
     [
       "a URL in place of the issuer id",
       { "clusters[0].oidcIssuerId": issuer("us-east-1", devId) },
-      ["clusters[0].oidcIssuerId", quoted(issuer("us-east-1", devId)), upper, "A whole URL goes to oidcIssuerUrl"],
+      ["clusters[0].oidcIssuerId", quoted(issuer("us-east-1", devId)), upper, "Set a complete URL in oidcIssuerUrl"],
     ],
     [
       "id and url that disagree",
@@ -152,14 +152,14 @@ describe("clusters", () => {
       [
         "clusters[0].oidcIssuerUrl",
         quoted(issuer("us-east-1", usId)),
-        `the URL that ends in ${devId}, as oidcIssuerId says`,
-        "Give one of the two.",
+        `a URL that ends in ${devId} (oidcIssuerId)`,
+        "Set only one of the two keys.",
       ],
     ],
     [
       "a url of another region",
       { "clusters[0].oidcIssuerUrl": issuer("eu-west-1", devId) },
-      ["clusters[0].oidcIssuerUrl", quoted(issuer("eu-west-1", devId)), "an issuer in us-east-1, the cluster's region"],
+      ["clusters[0].oidcIssuerUrl", quoted(issuer("eu-west-1", devId)), "an issuer in the cluster's region, us-east-1"],
     ],
     [
       "a url under the wrong suffix",
@@ -171,7 +171,7 @@ describe("clusters", () => {
       [
         "clusters[0].oidcIssuerUrl",
         quoted(issuer("cn-north-1", devId)),
-        "an issuer under amazonaws.com.cn, as EKS has it in cn-north-1",
+        "an issuer with the DNS suffix amazonaws.com.cn, which EKS uses in cn-north-1",
       ],
     ],
     [
@@ -180,7 +180,7 @@ describe("clusters", () => {
       [
         "clusters[0].oidcIssuerUrl",
         quoted(issuer("us-east-1", "B".repeat(33))),
-        `after /id/ the last part of the cluster's issuer URL: ${upper}`,
+        `after /id/ the issuer ID (last part of the issuer URL): ${upper}`,
         "It has 33 characters",
       ],
     ],
@@ -197,17 +197,17 @@ describe("clusters", () => {
     [
       "a url with a slash at the end",
       { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "https://oidc.example.com/" },
-      ["clusters[0].oidcIssuerUrl", '"https://oidc.example.com/"', "slash at the end", "Remove the slash at the end."],
+      ["clusters[0].oidcIssuerUrl", '"https://oidc.example.com/"', "no trailing slash", "Remove the trailing slash."],
     ],
     [
       "neither issuer nor profile",
       { "clusters[0].oidcIssuerId": undefined },
-      ["clusters[0].oidcIssuerId", "nothing", "oidcIssuerId or oidcIssuerUrl, or profile", "aws eks describe-cluster"],
+      ["clusters[0].oidcIssuerId", "no value", "oidcIssuerId, oidcIssuerUrl, or profile", "aws eks describe-cluster"],
     ],
     [
       "no way into a cluster that the server goes to",
       { "clusters[0].context": undefined },
-      ["clusters[0].kubeconfig", "nothing", "kubeconfig, context, or profile", "deploy: false"],
+      ["clusters[0].kubeconfig", "no value", "kubeconfig, context, or profile", "deploy: false"],
     ],
     [
       "a self-hosted issuer with nothing but an AWS profile",
@@ -217,7 +217,12 @@ describe("clusters", () => {
         "clusters[0].oidcIssuerId": undefined,
         "clusters[0].oidcIssuerUrl": "https://oidc.example.com/dev",
       },
-      ["clusters[0].kubeconfig", "nothing", "kubeconfig or context, because the issuer is not one of EKS", "Set one"],
+      [
+        "clusters[0].kubeconfig",
+        "no value",
+        "kubeconfig or context, because the issuer is not an EKS issuer",
+        "Set one of these keys",
+      ],
     ],
     [
       "a kubeconfig as an object, never shown",
@@ -225,7 +230,7 @@ describe("clusters", () => {
       [
         "clusters[0].kubeconfig",
         "a value that is not shown",
-        "the path of a kubeconfig file, or its content as a text",
+        "the path of a kubeconfig file, or its content as a string",
       ],
     ],
     [
@@ -235,10 +240,10 @@ describe("clusters", () => {
         "clusters[0].kubeconfig",
         "a credential in plain text",
         "a Pulumi secret",
-        "pulumi config set --path --secret 'holmes-aws-mcp:clusters[0].kubeconfig'",
+        "Run: pulumi config set --path --secret 'holmes-aws-mcp:clusters[0].kubeconfig'",
       ],
     ],
-    ["a context of two lines", { "clusters[0].context": "a\nb" }, ["clusters[0].context", '"a\\nb"', "one line"]],
+    ["a context of two lines", { "clusters[0].context": "a\nb" }, ["clusters[0].context", '"a\\nb"', "single-line"]],
     [
       "true in quotes",
       { "clusters[0].deploy": "true" },
@@ -251,8 +256,8 @@ describe("clusters", () => {
       [
         "clusters[0].previousIssuers[0]",
         quoted(issuer("us-east-1", devId)),
-        "an issuer that no other entry has",
-        "It is at clusters[0].oidcIssuerId already.",
+        "a unique issuer",
+        "It duplicates clusters[0].oidcIssuerId.",
       ],
     ],
     [
@@ -262,7 +267,7 @@ describe("clusters", () => {
         "clusters[0].profile",
         '"sandbox"',
         "a profile of account 111111111111",
-        "targetAccounts[1] has it for account 222222222222.",
+        "targetAccounts[1] uses it for account 222222222222.",
       ],
     ],
     [
@@ -276,14 +281,14 @@ describe("clusters", () => {
           context: "c",
         })),
       },
-      ["clusters", "101 issuers", "at most 100, IAM's quota of OIDC providers", "Split the clusters over stacks"],
+      ["clusters", "101 issuers", "at most 100, the IAM quota of OIDC providers", "Split the clusters across stacks"],
     ],
   ]);
   check("prod", [
     [
       "the same name twice, in other letters",
       { "clusters[1].name": "PROD-US" },
-      ["clusters[1].name", '"PROD-US"', "a name that no other cluster has", "It is at clusters[0].name already."],
+      ["clusters[1].name", '"PROD-US"', "a unique cluster name", "It duplicates clusters[0].name."],
     ],
     [
       "the same issuer by id and by url",
@@ -291,8 +296,8 @@ describe("clusters", () => {
       [
         "clusters[1].oidcIssuerUrl",
         quoted(issuer("us-east-1", usId)),
-        "an issuer that no other entry has",
-        "It is at clusters[0].oidcIssuerId already.",
+        "a unique issuer",
+        "It duplicates clusters[0].oidcIssuerId.",
       ],
     ],
     [
@@ -323,7 +328,7 @@ describe("names in the clusters", () => {
     [
       "the namespace default, to be made",
       { "kubernetes.namespace": "default" },
-      ["kubernetes.createNamespace", "true", "false, because every cluster has the namespace default"],
+      ["kubernetes.createNamespace", "true", "false, because the namespace default exists in every cluster"],
     ],
     [
       "Holmes' own namespace, to be made",
@@ -331,7 +336,7 @@ describe("names in the clusters", () => {
       [
         "kubernetes.createNamespace",
         "true",
-        "false, because Holmes is in the namespace robusta already",
+        "false, because the namespace robusta of Holmes exists",
         "Pod Security restricted",
       ],
     ],
@@ -343,7 +348,7 @@ describe("names in the clusters", () => {
     [
       "the service account of every pod",
       { "kubernetes.serviceAccount": "default" },
-      ["kubernetes.serviceAccount", '"default"', "another name", "would be trusted"],
+      ["kubernetes.serviceAccount", '"default"', "a dedicated service account", "would trust every pod"],
     ],
     [
       "a subject with a wildcard",
@@ -356,8 +361,8 @@ describe("names in the clusters", () => {
       [
         "kubernetes.additionalSubjects[0]",
         '"holmes-aws-mcp:aws-api-mcp-sa"',
-        "a service account that is not trusted yet",
-        "The program has it itself.",
+        "a service account that is not already trusted",
+        "The program already sets it.",
       ],
     ],
     [
@@ -368,7 +373,7 @@ describe("names in the clusters", () => {
     [
       "the Service name whose links stop the server",
       { "mcp.serviceName": "aws-api-mcp" },
-      ["mcp.serviceName", '"aws-api-mcp"', "another name", "AWS_API_MCP_PORT=tcp://"],
+      ["mcp.serviceName", '"aws-api-mcp"', "a different name", "AWS_API_MCP_PORT=tcp://"],
     ],
   ]);
 });
@@ -388,7 +393,12 @@ describe("IAM", () => {
     [
       "a role name beyond IAM's limit",
       { "iam.roleName": "r".repeat(61) },
-      ["iam.roleName", quoted("r".repeat(61)), "at most 60 (64 less the number of a further role)", "61 characters"],
+      [
+        "iam.roleName",
+        quoted("r".repeat(61)),
+        "at most 60 characters (64 less the suffix of additional roles)",
+        "61 characters",
+      ],
     ],
     ["a role name with a slash", { "iam.roleName": "a/b" }, ["iam.roleName", '"a/b"', "an IAM role name"]],
     [
@@ -396,7 +406,11 @@ describe("IAM", () => {
       { "iam.policyName": "p".repeat(126) },
       ["iam.policyName", `"${"p".repeat(76)}…`, "at most 125", "It has 126 characters."],
     ],
-    ["a path without slashes", { "iam.path": "holmes" }, ["iam.path", '"holmes"', "/ at both ends", "Write /holmes/."]],
+    [
+      "a path without slashes",
+      { "iam.path": "holmes" },
+      ["iam.path", '"holmes"', "starts and ends with /", "Use /holmes/."],
+    ],
     ["a path with an empty part", { "iam.path": "/a//b/" }, ["iam.path", '"/a//b/"', "no empty parts"]],
     [
       "a trust policy limit beyond AWS's highest",
@@ -416,7 +430,7 @@ describe("IAM", () => {
     [
       "a reserved tag",
       { "iam.tags.aws:team": "x" },
-      ['iam.tags["aws:team"]', 'the key "aws:team"', "not beginning with aws:"],
+      ['iam.tags["aws:team"]', 'the key "aws:team"', "not starting with aws:"],
     ],
     ["a number as a tag", { "iam.tags.cost": 42 }, ["iam.tags.cost", "42", "a tag value", 'Put it in quotes: "42".']],
     [
@@ -427,7 +441,7 @@ describe("IAM", () => {
     [
       "tags that IAM takes for one",
       { "iam.tags.Team": "x" },
-      ["iam.tags.Team", '"Team"', "in more than upper and lower case", "It is at iam.tags.team already."],
+      ["iam.tags.Team", '"Team"', "unique regardless of case", "It duplicates iam.tags.team."],
     ],
     [
       "too many tags",
@@ -444,20 +458,20 @@ describe("IAM", () => {
       [
         "iam.permissionsBoundary",
         '"arn:aws:iam::333333333333:policy/Boundary"',
-        "a policy of account 111111111111",
-        "Give the policy's name alone",
+        "a policy in account 111111111111",
+        "Set the policy name instead of the ARN",
       ],
       [
         "iam.permissionsBoundary",
         '"arn:aws:iam::333333333333:policy/Boundary"',
-        "a policy of account 222222222222",
-        "Give the policy's name alone",
+        "a policy in account 222222222222",
+        "Set the policy name instead of the ARN",
       ],
     ],
     [
       "a boundary with a slash in front",
       { "iam.permissionsBoundary": "/holmes/Boundary" },
-      ["iam.permissionsBoundary", '"/holmes/Boundary"', "without / in front"],
+      ["iam.permissionsBoundary", '"/holmes/Boundary"', "without a leading /"],
     ],
     [
       "a service group that is none",
@@ -480,7 +494,7 @@ describe("IAM", () => {
       [
         "iam.additionalActions",
         '"ec2:TerminateInstances" allows 1 action that does more than read: ec2:TerminateInstances',
-        "actions that only read",
+        "read-only actions",
         "narrower pattern",
       ],
     ],
@@ -500,7 +514,7 @@ describe("IAM", () => {
       [
         "iam.sensitiveReadsExcept[0]",
         '"ec2:RunInstances"',
-        "a pattern of docs/permissions.md that iam.sensitiveReads denies: one of",
+        "a pattern from docs/permissions.md that iam.sensitiveReads denies: one of",
       ],
     ],
     [
@@ -516,7 +530,7 @@ describe("IAM", () => {
     [
       "a region twice",
       { "iam.allowedRegions": ["us-east-1", "us-east-1"] },
-      ["iam.allowedRegions[1]", '"us-east-1"', "each entry once"],
+      ["iam.allowedRegions[1]", '"us-east-1"', "no duplicate entries"],
     ],
     ["another word for deny", { "iam.sensitiveReads": "no" }, ["iam.sensitiveReads", '"no"', "one of deny, allow"]],
   ]);
@@ -539,12 +553,12 @@ describe("policy files", () => {
     [
       "one that is not there",
       { "iam.policyFile": missing },
-      ["iam.policyFile", quoted(missing), "a file with an IAM policy as JSON", "ENOENT"],
+      ["iam.policyFile", quoted(missing), "a JSON file with an IAM policy", "ENOENT"],
     ],
     [
       "one that is no JSON, of one account",
       { "targetAccounts[1].policyFile": broken },
-      ["targetAccounts[1].policyFile", quoted(broken), "a file with an IAM policy as JSON", "JSON"],
+      ["targetAccounts[1].policyFile", quoted(broken), "a JSON file with an IAM policy", "JSON"],
     ],
     [
       "one that holds nothing",
@@ -564,7 +578,7 @@ describe("policy files", () => {
     [
       "beside keys of the default policy",
       { "iam.policyFile": file("good.json", good), "iam.disabledPolicyGroups": ["cost"] },
-      ["iam.disabledPolicyGroups", '["cost"]', "nothing here, because iam.policyFile replaces the default policy"],
+      ["iam.disabledPolicyGroups", '["cost"]', "no value, because iam.policyFile replaces the default policy"],
     ],
   ]);
 });
@@ -579,12 +593,7 @@ describe("target accounts", () => {
     [
       "the same profile twice, in other letters",
       { "targetAccounts[1].profile": "Prod" },
-      [
-        "targetAccounts[1].profile",
-        '"Prod"',
-        "a profile that no other account has",
-        "It is at targetAccounts[0].profile already.",
-      ],
+      ["targetAccounts[1].profile", '"Prod"', "a unique profile", "It duplicates targetAccounts[0].profile."],
     ],
     [
       "a profile with a space",
@@ -619,12 +628,12 @@ describe("target accounts", () => {
     [
       "an existing provider twice",
       { "targetAccounts[0].existingOidcProviders": ["prod-us", "prod-us"] },
-      ["targetAccounts[0].existingOidcProviders[1]", '"prod-us"', "each entry once"],
+      ["targetAccounts[0].existingOidcProviders[1]", '"prod-us"', "no duplicate entries"],
     ],
     [
       "existing providers without a list",
       { "targetAccounts[0].existingOidcProviders": "prod-us" },
-      ["targetAccounts[0].existingOidcProviders", '"prod-us"', "a list of cluster names", "Write it as a list"],
+      ["targetAccounts[0].existingOidcProviders", '"prod-us"', "a list of cluster names", "Use a list"],
     ],
     [
       "a provider both existing and adopted",
@@ -633,7 +642,7 @@ describe("target accounts", () => {
         "targetAccounts[0].adopt.oidcProviders[0]",
         '"prod-us"',
         "a cluster that is not in existingOidcProviders",
-        "either taken over or left",
+        "imported or used as an existing provider",
       ],
     ],
     [
@@ -659,8 +668,8 @@ describe("target accounts", () => {
     [
       "an account that is not ours, with what only ours have",
       { "targetAccounts[3].manage": false, "targetAccounts[3].adopt": true },
-      ["targetAccounts[3].assumeRole", /Provisioner/, "nothing here, because manage is false", "Remove the key"],
-      ["targetAccounts[3].adopt", "true", "nothing here, because manage is false", "Remove the key"],
+      ["targetAccounts[3].assumeRole", /Provisioner/, "no value, because manage is false", "Remove the key"],
+      ["targetAccounts[3].adopt", "true", "no value, because manage is false", "Remove the key"],
     ],
     [
       "a provisioning role of another account",
@@ -668,7 +677,7 @@ describe("target accounts", () => {
       [
         "targetAccounts[3].assumeRole.roleArn",
         '"arn:aws:iam::999999999999:role/Provisioner"',
-        "a role of account 666666666666",
+        "a role in account 666666666666",
       ],
     ],
     [
@@ -677,13 +686,13 @@ describe("target accounts", () => {
       [
         "targetAccounts[3].assumeRole.roleArn",
         '"arn:aws-cn:iam::666666666666:role/Provisioner"',
-        "a role in partition aws, where region us-east-1 is",
+        "a role in partition aws, the partition of region us-east-1",
       ],
     ],
     [
       "no role to assume",
       { "targetAccounts[3].assumeRole.roleArn": undefined },
-      ["targetAccounts[3].assumeRole.roleArn", "nothing", "a role ARN"],
+      ["targetAccounts[3].assumeRole.roleArn", "no value", "a role ARN"],
     ],
     [
       "an external id of one character",
@@ -732,7 +741,7 @@ describe("image", () => {
     [
       "a signature by a repository and by a key",
       { image: { prebuilt: `registry.example.com/a${digest}`, verify: { repository: "example/a", key: "a.pub" } } },
-      ["image.verify", '{"enabled":true,"repository":"example/a","key":"a.pub"}', "one of repository and key"],
+      ["image.verify", '{"enabled":true,"repository":"example/a","key":"a.pub"}', "either repository or key"],
     ],
     [
       "a signature by the URL of a repository",
@@ -742,7 +751,7 @@ describe("image", () => {
     [
       "streamable-http with the readme's image",
       { image: { prebuilt: readme }, "mcp.transport": "streamable-http" },
-      ["mcp.transport", '"streamable-http"', "sse with this prebuilt image", "Build the image"],
+      ["mcp.transport", '"streamable-http"', "sse, because the legacy image", "Build the image"],
     ],
     [
       "streamable-http with a copy of the readme's image",
@@ -750,17 +759,17 @@ describe("image", () => {
         image: { prebuilt: `111111111111.dkr.ecr.us-east-1.amazonaws.com/aws-api-mcp-server:1.0.1${digest}` },
         "mcp.transport": "streamable-http",
       },
-      ["mcp.transport", '"streamable-http"', "it has no native HTTP", "Build the image"],
+      ["mcp.transport", '"streamable-http"', "does not support streamable HTTP", "Build the image"],
     ],
     [
       "a repository with a tag",
       { image: { build: { repository: "ghcr.io/a/b:1" } } },
-      ["image.build.repository", '"ghcr.io/a/b:1"', "without tag", "The tag goes to image.build.tag."],
+      ["image.build.repository", '"ghcr.io/a/b:1"', "without a tag", "Set the tag in image.build.tag."],
     ],
     [
       "a repository without its registry",
       { image: { build: { repository: "team/server" } } },
-      ["image.build.repository", '"team/server"', "with its registry's host in front", "docker.io/…"],
+      ["image.build.repository", '"team/server"', "starts with a registry host", "docker.io/…"],
     ],
     [
       "an ECR repository with its registry",
@@ -771,7 +780,7 @@ describe("image", () => {
         "an ECR repository name without the registry",
       ],
     ],
-    ["no repository", { "image.build.repository": undefined }, ["image.build.repository", "nothing", "without tag"]],
+    ["no repository", { "image.build.repository": undefined }, ["image.build.repository", "no value", "without a tag"]],
     [
       "a platform that is none",
       { "image.build.platform": "amd64" },
@@ -799,7 +808,7 @@ describe("image", () => {
         "image.build.registry.password",
         "plain text",
         "a Pulumi secret",
-        "pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
+        "Run: pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
       ],
     ],
     [
@@ -811,7 +820,7 @@ describe("image", () => {
 });
 
 describe("workload", () => {
-  const sse = "1 with transport sse, because a session lives in one process";
+  const sse = "1 with transport sse, because each session exists in a single process";
   check("dev", [
     ["replicas with SSE by default", { "mcp.replicas": 2 }, ["mcp.replicas", "2", sse, "streamable-http"]],
     [
@@ -829,7 +838,7 @@ describe("workload", () => {
     [
       "memory in megabytes",
       { "mcp.resources.limits.memory": "768MB" },
-      ["mcp.resources.limits.memory", '"768MB"', "an amount of memory", "Write 768Mi or the like."],
+      ["mcp.resources.limits.memory", '"768MB"', "an amount of memory", "Use a Kubernetes unit, such as 768Mi."],
     ],
     [
       "no memory",
@@ -844,17 +853,17 @@ describe("workload", () => {
     [
       "less than what is requested",
       { "mcp.resources.requests.memory": "1Gi" },
-      ["mcp.resources.limits.memory", '"768Mi"', "at least what requests.memory says: 1Gi"],
+      ["mcp.resources.limits.memory", '"768Mi"', "at least requests.memory, 1Gi"],
     ],
     [
       "a reserved variable: a default identity",
       { "mcp.env": { AWS_PROFILE: "dev" } },
-      ["mcp.env.AWS_PROFILE", "a reserved variable", "does not own", "It would win over every account's profile"],
+      ["mcp.env.AWS_PROFILE", "a reserved variable", "does not reserve", "It overrides the profile of every account"],
     ],
     [
       "a reserved variable: a guard",
       { "mcp.env": { READ_OPERATIONS_ONLY: "false" } },
-      ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not own", "guards"],
+      ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not reserve", "protections"],
     ],
     [
       "a reserved variable: credentials, never shown",
@@ -862,14 +871,14 @@ describe("workload", () => {
       [
         "mcp.env.AWS_SECRET_ACCESS_KEY",
         "a reserved variable",
-        "does not own",
+        "does not reserve",
         "Credentials come from the profiles only.",
       ],
     ],
     [
       "a reserved variable: where users' texts go",
       { "mcp.env": { ENDPOINT_SUGGEST_AWS_COMMANDS: "https://example.com" } },
-      ["mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS", "a reserved variable", "does not own", "mcp.suggestCommands"],
+      ["mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS", "a reserved variable", "does not reserve", "mcp.suggestCommands"],
     ],
     [
       "a variable with a dash",
@@ -879,12 +888,12 @@ describe("workload", () => {
     [
       "a variable that is true",
       { "mcp.env": { DEBUG: true } },
-      ["mcp.env.DEBUG", "true", "a text", 'Put it in quotes: "true".'],
+      ["mcp.env.DEBUG", "true", "a string", 'Put it in quotes: "true".'],
     ],
     [
       "a label that the program sets",
       { "mcp.podLabels": { app: "other" } },
-      ["mcp.podLabels.app", "a reserved label", "one that the program does not set itself"],
+      ["mcp.podLabels.app", "a reserved label", "a key that the program does not set"],
     ],
     [
       "the annotation that keeps the webhook out",
@@ -892,7 +901,7 @@ describe("workload", () => {
       [
         'mcp.podAnnotations["eks.amazonaws.com/skip-containers"]',
         "a reserved annotation",
-        "one that the program does not set itself",
+        "a key that the program does not set",
       ],
     ],
     [
@@ -908,17 +917,17 @@ describe("workload", () => {
     [
       "a volume with the name of ours",
       { "mcp.extraVolumes": [{ name: "tmp", emptyDir: {} }] },
-      ["mcp.extraVolumes[0].name", '"tmp"', "a volume name that is not taken", "The program has it itself."],
+      ["mcp.extraVolumes[0].name", '"tmp"', "a unique volume name", "The program already sets it."],
     ],
     [
       "a volume without a source",
       { "mcp.extraVolumes": [{ name: "ca" }] },
-      ["mcp.extraVolumes[0]", '{"name":"ca"}', "a name and one source"],
+      ["mcp.extraVolumes[0]", '{"name":"ca"}', "a name and exactly one source"],
     ],
     [
       "a mount of no volume",
       { "mcp.extraVolumeMounts": [{ name: "ca", mountPath: "/etc/ca" }] },
-      ["mcp.extraVolumeMounts[0].name", '"ca"', "a volume of mcp.extraVolumes: there is none"],
+      ["mcp.extraVolumeMounts[0].name", '"ca"', "a volume in mcp.extraVolumes: none exist"],
     ],
     [
       "a mount over ours",
@@ -939,7 +948,7 @@ describe("workload", () => {
       [
         "mcp.denyList[0]",
         quoted("aws ec2 describe-instancez"),
-        "an operation of aws ec2 that the AWS CLI has",
+        "an operation of aws ec2 that exists in the AWS CLI",
         "Did you mean aws ec2 describe-instances?",
       ],
     ],
@@ -949,7 +958,7 @@ describe("workload", () => {
       [
         "mcp.denyList[0]",
         quoted("aws cloudwach list-metrics"),
-        "a service that the AWS CLI has",
+        "a service that exists in the AWS CLI",
         "Did you mean aws cloudwatch list-metrics?",
       ],
     ],
@@ -974,7 +983,7 @@ describe("workload", () => {
         "mcp.networkPolicy.additionalPeers[0].ipBlock.cidr",
         '"10.0.0.1"',
         "a CIDR block",
-        "For one address, write 10.0.0.1/32.",
+        "For a single address, use 10.0.0.1/32.",
       ],
     ],
     [
@@ -985,17 +994,21 @@ describe("workload", () => {
     [
       "an egress rule to everywhere",
       { "mcp.networkPolicy.additionalEgress": [{ ports: [{ port: 22 }] }] },
-      ["mcp.networkPolicy.additionalEgress[0].to", "nothing", "a list of NetworkPolicyPeers"],
+      ["mcp.networkPolicy.additionalEgress[0].to", "no value", "a list of NetworkPolicyPeers"],
     ],
     [
       "Holmes without a label",
       { "holmes.podLabels": {} },
-      ["holmes.podLabels", "{}", "at least one label: none would let every pod of the namespace call the server"],
+      [
+        "holmes.podLabels",
+        "{}",
+        "at least one label. Without labels, every pod in the namespace could call the server",
+      ],
     ],
     [
       "the hosted server beside ours",
       { "holmes.hosted": true },
-      ["holmes.hosted", "true", "mcp.enabled: false beside it"],
+      ["holmes.hosted", "true", "mcp.enabled: false, because"],
     ],
     [
       "a verification without time",
@@ -1042,8 +1055,8 @@ describe("unknown keys, with the nearest known one", () => {
       { "mcp.networkPolicy.port": 1 },
       ["mcp.networkPolicy.port", none, "one of enabled, additionalPeers"],
     ],
-    ["__proto__", { 'iam["__proto__"]': { roleName: "x" } }, ["iam.__proto__", none, "another name"]],
-    ["__proto__ in a map", { "mcp.env.__proto__": "x" }, ["mcp.env.__proto__", none, "another name"]],
+    ["__proto__", { 'iam["__proto__"]': { roleName: "x" } }, ["iam.__proto__", none, "a different name"]],
+    ["__proto__ in a map", { "mcp.env.__proto__": "x" }, ["mcp.env.__proto__", none, "a different name"]],
     ["constructor", { "iam.constructor": "x" }, ["iam.constructor", none, "one of roleName, policyName"]],
     ["toString at the top", { toString: "x" }, ["toString", none, "one of clusters, kubernetes"]],
     ["an empty one", { 'iam[""]': 1 }, ['iam[""]', none, "one of roleName, policyName"]],
@@ -1092,7 +1105,7 @@ describe("an organization's accounts", () => {
     [
       "units that are none",
       { organization: { ...organization, organizationalUnits: ["ou-1"] } },
-      ["organization.organizationalUnits[0]", '"ou-1"', "an organizational unit or root id"],
+      ["organization.organizationalUnits[0]", '"ou-1"', "an organizational unit ID or root ID"],
     ],
     [
       "no units",
@@ -1106,7 +1119,7 @@ describe("an organization's accounts", () => {
         "organization.profile",
         '"dev"',
         "a profile of account 999999999999",
-        "targetAccounts[0] has it for account 111111111111.",
+        "targetAccounts[0] uses it for account 111111111111.",
       ],
     ],
     [
@@ -1123,7 +1136,7 @@ describe("an organization's accounts", () => {
     [
       "a file that is not there",
       { organization: { ...organization, accountsFile: missing } },
-      ["organization.accountsFile", quoted(missing), "a YAML or JSON file that can be read", "ENOENT"],
+      ["organization.accountsFile", quoted(missing), "a readable YAML or JSON file", "ENOENT"],
     ],
     [
       "a file without an account, and none in the stack",
@@ -1133,7 +1146,7 @@ describe("an organization's accounts", () => {
         image: undefined,
         "mcp.enabled": false,
       },
-      ["organization.accountsFile", "no account in it", "at least one, here or in targetAccounts"],
+      ["organization.accountsFile", "no accounts", "at least one account, in this file or in targetAccounts"],
     ],
     [
       "wrong entries in the file",
@@ -1144,8 +1157,8 @@ describe("an organization's accounts", () => {
     [
       "entries that are there twice",
       { organization: { ...organization, accountsFile: twice } },
-      [at(twice, "[1].profile"), '"ONE"', "one that no other account has"],
-      [at(twice, "[1].accountId"), '"111111111111"', "one that no other account has"],
+      [at(twice, "[1].profile"), '"ONE"', "a value that is unique across all accounts"],
+      [at(twice, "[1].accountId"), '"111111111111"', "a value that is unique across all accounts"],
     ],
     [
       "a default profile that is neither in the stack nor in the file",

@@ -333,10 +333,10 @@ describe("what else is refused", () => {
   test("a kubeconfig that is missing or a folder", async () => {
     const kubeconfig = join(folder, "kubeconfig");
     expect(await refused({ "clusters[0].kubeconfig": kubeconfig })).toEqual([
-      expect.stringContaining("clusters[0].kubeconfig: found a path where there is no file; expected"),
+      expect.stringContaining("clusters[0].kubeconfig: found a path that does not exist; expected"),
     ]);
     expect(await refused({ "clusters[0].kubeconfig": folder })).toEqual([
-      expect.stringContaining("clusters[0].kubeconfig: found a folder; expected"),
+      expect.stringContaining("clusters[0].kubeconfig: found a directory; expected"),
     ]);
     expect(await refused({ "clusters[0].kubeconfig": kubeconfig, "clusters[0].deploy": false })).toEqual([]);
     writeFileSync(kubeconfig, "apiVersion: v1\n");
@@ -362,17 +362,19 @@ describe("what else is refused", () => {
 
   test.each(["toString", "hasOwnProperty", "__proto__"])("the tag key %s", async (key) => {
     expect(await refused({ [`iam.tags.${key}`]: "x" })).toEqual([
-      `iam.tags.${key}: found a key that does not exist; expected another name`,
+      `iam.tags.${key}: found an unknown key; expected a different name`,
     ]);
   });
 
   test("a key with an invisible character, shown with its code point", async () => {
-    expect((await refused({ "iam.role\u200bName": "x" })).join()).toContain('iam["role<U+200B>Name"]: found a key');
+    expect((await refused({ "iam.role\u200bName": "x" })).join()).toContain(
+      'iam["role<U+200B>Name"]: found an unknown key',
+    );
   });
 
   test("a secret where none is read", async () => {
     const [problem] = await refused({ "clusters[0].accountId": secretStandIn });
-    expect(problem).toContain("Write it as plain text");
+    expect(problem).toContain("Set it as plain text");
   });
 });
 
@@ -405,9 +407,9 @@ describe("all problems at once", () => {
     ]);
     await expect(read(broken())).rejects.toThrow(
       [
-        "The config of stack test has 9 problems; nothing was changed.",
+        "The config of stack test has 9 problems. No resources were changed.",
         ...problems.map((problem) => `  - ${problemText(problem)}`),
-        "Every key is described in docs/config.md.",
+        "See docs/config.md for all keys.",
       ].join("\n"),
     );
   });
@@ -444,7 +446,7 @@ describe("through Pulumi's own config", () => {
   test("problems are a RunError, which Pulumi prints without a stack trace", async () => {
     const error: unknown = await load(withKey("iam", { roleNme: "x" })).catch((thrown: unknown) => thrown);
     expect(pulumi.RunError.isInstance(error)).toBe(true);
-    expect((error as Error).message).toContain("iam.roleNme: found a key that does not exist; expected roleName");
+    expect((error as Error).message).toContain("iam.roleNme: found an unknown key; expected roleName");
     expect((error as Error).message).not.toMatch(/\n\s+at /);
   });
 
@@ -500,8 +502,8 @@ describe("through Pulumi's own config", () => {
     const stack = readStackFile(projectFolder, "dev");
     const error: unknown = await load({ ...stack, values: { ...stack.values, ...values } }).catch((thrown) => thrown);
     expect((error as Error).message.split("\n").slice(1, -1)).toEqual([
-      '  - ["holmes-aws-mpc:iam"]: found a key that does not exist; expected holmes-aws-mcp:iam',
-      '  - ["holmes_aws_mcp:clustrs"]: found a key that does not exist; expected holmes-aws-mcp:clusters',
+      '  - ["holmes-aws-mpc:iam"]: found an unknown key; expected holmes-aws-mcp:iam',
+      '  - ["holmes_aws_mcp:clustrs"]: found an unknown key; expected holmes-aws-mcp:clusters',
     ]);
   });
 

@@ -85,7 +85,7 @@ describe.skipIf(missing !== undefined)("accounts that are not as they should be"
     const { code, text } = await engine.up();
     expect(code).not.toBe(0);
     expect(text).toContain("targetAccounts[0].accountId: found 11111");
-    expect(text).toContain("targetAccounts[0].desciption: found a key that does not exist; expected description");
+    expect(text).toContain("targetAccounts[0].desciption: found an unknown key; expected description");
     expect(text).not.toMatch(/\bat .*\.ts:\d+/);
     expect(await engine.resources()).toEqual([]);
   });

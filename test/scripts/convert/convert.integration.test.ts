@@ -282,7 +282,7 @@ describe("on disk", () => {
     const message = await messageOf(convertHere(faulty));
     expect(message.split("\n")[0]).toMatch(/old\.yaml: 4 problems; Pulumi\.x\.yaml was not written\.$/);
     const tenDigits = (key: string, found: string) =>
-      `  - ${key}: found ${found}; expected an AWS account id: 12 digits in quotes, such as "111111111111". It has 10 digits.`;
+      `  - ${key}: found ${found}; expected an AWS account ID: 12 digits in quotes, such as "111111111111". It has 10 digits.`;
     expect(message.split("\n").slice(1)).toEqual([
       tenDigits("clusters[0].account_id", '"1111111111"'),
       expect.stringMatching(/^ {2}- clusters\[1\]\.oidc_issuer_id: found "B{33}"; expected .* It has 33 characters/),
@@ -298,9 +298,9 @@ describe("on disk", () => {
       .replace("  - profile: prod\n    account_id", "  - account_id")
       .replace("session_duration: 7200", "session_duration: two hours");
     expect((await messageOf(convertHere(text))).split("\n").slice(1)).toEqual([
-      expect.stringContaining("- clusters[0].region: found nothing; expected an AWS region"),
+      expect.stringContaining("- clusters[0].region: found no value; expected an AWS region"),
       expect.stringContaining('- iam.session_duration: found "two hours"; expected a whole number of seconds'),
-      expect.stringContaining("- target_accounts[1].profile: found nothing; expected an AWS profile name"),
+      expect.stringContaining("- target_accounts[1].profile: found no value; expected an AWS profile name"),
     ]);
   });
 
@@ -317,9 +317,7 @@ describe("on disk", () => {
     put("Pulumi.x.yaml", existing);
     const message = await messageOf(convertHere(old));
     expect(message).toContain("1 problem; Pulumi.x.yaml was not changed.");
-    expect(message).toContain(
-      "  - Pulumi.x.yaml: holmes.namspace: found a key that does not exist; expected namespace",
-    );
+    expect(message).toContain("  - Pulumi.x.yaml: holmes.namspace: found an unknown key; expected namespace");
     expect(written()).toBe(existing);
   });
 
