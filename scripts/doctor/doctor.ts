@@ -2,12 +2,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { loadSettings, project } from "../../config/load.js";
 import { nearest } from "../../config/problems.js";
-import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
+import type { Settings, TargetAccountSettings } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { type AccountAccess, accountAccesses } from "./accountAccess.js";
-import { accountKey, awsCommand, configLine, credentialsFix, type Fix, recoveryCommands, upWithout } from "./advice.js";
+import { accountKey, configLine, credentialsFix, type Fix, recoveryCommands, upWithout } from "./advice.js";
 import { findingCodes } from "./codes.js";
+import { issuerFinding, networkPolicyFinding, unknownIssuerFinding } from "./findings/eks.js";
 import { examine, wantedOf } from "./findings/examine.js";
 import type { Finding } from "./findings/finding.js";
 import { AccountReader, type Failure, type Reading, type Timeouts } from "./readings.js";
@@ -209,7 +210,7 @@ async function inspect(
     return report(arn, false, [wrongAccount(settings, accountAccess, accountId)]);
   const findings: Finding[] = [
     { level: "ok", code: "credentials", subject: "credentials", message: `account ${accountId} as ${arn}` },
-    ...accountAccess.clusters.map((cluster) => clusterFinding(cluster, issuers.get(cluster.name)!)),
+    ...accountAccess.clusters.map((cluster) => issuerFinding(cluster, issuers.get(cluster.name)!)),
     ...accountAccess.clusters.flatMap((cluster) => {
       const addon = addons.get(cluster.name);
       return addon === undefined ? [] : [networkPolicyFinding(cluster, accountAccess, addon)];
@@ -219,7 +220,7 @@ async function inspect(
     const facts = await reader.facts(caller.value, wantedOf(settings, accountAccess.target));
     const unknown = settings.clusters.filter(({ issuerUrl }) => issuerUrl === undefined);
     findings.push(
-      ...unknown.map(({ name }) => unknownIssuer(name)),
+      ...unknown.map(({ name }) => unknownIssuerFinding(name)),
       ...examine({ settings, accountAccess, account: accountAccess.target, facts, state }),
     );
   }
@@ -275,93 +276,5 @@ function orWithout(settings: Settings, accountAccess: AccountAccess, fix: Fix): 
     ...fix,
     what: `${fix.what} Until then, leave the account out: verify.skipProfiles: [${profile}], and up with --exclude.`,
     commands: [...(fix.commands ?? []), upWithout(settings, [profile])],
-  };
-}
-
-/** @param cluster as the config has it */
-function clusterFinding(
-  { name, region, accountId, issuerUrl }: ClusterSettings,
-  found: Reading<string | undefined>,
-): Finding {
-  const subject = `cluster ${name}`;
-  const spare = `oidcIssuerUrl and context in the config of ${name} avoid the look-up.`;
-  if ("failure" in found) {
-    const { call, code, message } = found.failure;
-    return {
-      level: "problem",
-      code: "cluster-unread",
-      subject,
-      message: `${call}: ${code}: ${message}`,
-      fix: { what: `Allow ${call}: pulumi up needs it before it creates anything. Or: ${spare}` },
-    };
-  }
-  if (found.value === undefined) {
-    return {
-      level: "problem",
-      code: "cluster-absent",
-      subject,
-      message: `EKS has no such cluster in ${region} of account ${accountId}: up would stop before it creates anything`,
-      fix: { what: `Correct name, region or profile of the cluster; ${spare}` },
-    };
-  }
-  if (issuerUrl !== undefined && issuerUrl !== found.value) {
-    return {
-      level: "problem",
-      code: "issuer-differs",
-      subject,
-      message: `its issuer is ${found.value}, the config says ${issuerUrl}: its tokens would be rejected`,
-      fix: {
-        what: "The cluster was re-created: replace the issuer, and list the old one in previousIssuers while it is in use.",
-        at: `clusters, name ${name}`,
-        config: configLine("oidcIssuerUrl", found.value),
-      },
-    };
-  }
-  return { level: "ok", code: "cluster", subject, message: `issuer ${found.value}` };
-}
-
-/** @param found configuration of the add-on vpc-cni */
-function networkPolicyFinding(
-  { name, eksName, region }: ClusterSettings,
-  accountAccess: AccountAccess,
-  found: Reading<string | undefined>,
-): Finding {
-  const subject = `NetworkPolicy in cluster ${name}`;
-  if ("failure" in found) {
-    const { call, code, message } = found.failure;
-    return { level: "note", code: "network-policy", subject, message: `not checked: ${call}: ${code}: ${message}` };
-  }
-  if (found.value === undefined) {
-    const message = "not checked: EKS does not manage vpc-cni here (EKS Auto Mode or another CNI)";
-    return { level: "note", code: "network-policy", subject, message };
-  }
-  // The value is a text or a boolean.
-  if (/"enableNetworkPolicy"\s*:\s*"?true/.test(found.value)) {
-    return { level: "ok", code: "network-policy", subject, message: "enforced by vpc-cni" };
-  }
-  return {
-    level: "note",
-    code: "network-policy-off",
-    subject,
-    message: "vpc-cni does not enforce it: every pod in the cluster can reach the server",
-    fix: {
-      what: "Turn it on, unless another CNI enforces NetworkPolicies. Keep the add-on's other settings in the command.",
-      commands: [
-        awsCommand(
-          accountAccess,
-          `eks update-addon --cluster-name ${eksName} --region ${region} --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'`,
-        ),
-      ],
-    },
-  };
-}
-
-function unknownIssuer(name: string): Finding {
-  return {
-    level: "note",
-    code: "issuer-unknown",
-    subject: `cluster ${name}`,
-    message: "its issuer is unknown, so its OIDC providers were not compared",
-    fix: { what: "Fix the look-up first, or set the cluster's oidcIssuerUrl." },
   };
 }

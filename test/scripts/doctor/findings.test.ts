@@ -5,6 +5,7 @@ import { trustRoles } from "../../../documents/profiles.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
 import type { Report } from "../../../scripts/doctor/doctor.js";
+import { networkPolicyFinding } from "../../../scripts/doctor/findings/eks.js";
 import { examine, wantedOf } from "../../../scripts/doctor/findings/examine.js";
 import type { Finding } from "../../../scripts/doctor/findings/finding.js";
 import type { AccountFacts, OidcProviderFacts, RoleFacts } from "../../../scripts/doctor/readings.js";
@@ -412,4 +413,45 @@ test("leaves several accounts out of one up", async () => {
   expect(upWithout(await settings(), ["a", "b"])).toBe(
     "pulumi up --stack test --continue-on-error --exclude '**::a' --exclude '**::a/**' --exclude '**::b' --exclude '**::b/**'",
   );
+});
+
+describe("the add-on vpc-cni", () => {
+  const finding = async (found: Parameters<typeof networkPolicyFinding>[2]) => {
+    const settings = await settingsOf([{ profile: "home", accountId }], {
+      clusters: [
+        { name: "prod", eksName: "production", region: "us-east-1", accountId, profile: "home", deploy: false },
+      ],
+    });
+    const access = accountAccesses(settings).find(({ clusters }) => clusters.length > 0)!;
+    return networkPolicyFinding(access.clusters[0]!, access, found);
+  };
+
+  test.each(['{"enableNetworkPolicy":"true"}', '{"enableNetworkPolicy": true, "env": {}}'])(
+    "enforces NetworkPolicies with %s",
+    async (value) => expect(await finding({ value })).toMatchObject({ level: "ok", code: "network-policy" }),
+  );
+
+  test.each(["{}", '{"enableNetworkPolicy":"false"}', '{"env":{"NOTE":"enableNetworkPolicy"}}'])(
+    "does not enforce NetworkPolicies with %s",
+    async (value) =>
+      expect(await finding({ value })).toMatchObject({
+        level: "note",
+        code: "network-policy-off",
+        fix: { commands: [expect.stringMatching(/eks update-addon --cluster-name production --region us-east-1/)] },
+      }),
+  );
+
+  test("is not checked when EKS does not manage it or rejects the call", async () => {
+    expect(await finding({ value: undefined })).toMatchObject({
+      level: "note",
+      code: "network-policy",
+      message: expect.stringContaining("EKS does not manage vpc-cni"),
+    });
+    const failure = { call: "eks:DescribeAddon", code: "AccessDenied", message: "no" };
+    expect(await finding({ failure } as never)).toMatchObject({
+      level: "note",
+      code: "network-policy",
+      message: "not checked: eks:DescribeAddon: AccessDenied: no",
+    });
+  });
 });
