@@ -1,21 +1,17 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { labels } from "../documents/names.js";
-import { tokenSecrets, tokensFile } from "../documents/workload.js";
+import { labels, tokenSecrets, tokensFile } from "../documents/names.js";
+import type { BearerAuthentication } from "../documents/workload.js";
 import { renamed } from "./renamed.js";
 
-export interface BearerTokensArgs {
+export interface BearerTokensArgs extends BearerAuthentication {
   /** Name of the server's Deployment and Service. */
   readonly serviceName: string;
   /** Namespace of the server. It must exist. */
   readonly namespace: string;
   /** Namespace of Holmes. It must exist. */
   readonly holmesNamespace: string;
-  /** Version of the generated token. A higher version rotates it. */
-  readonly tokenVersion: number;
-  /** Tokens to use instead of generated ones. Holmes uses the first, the server accepts all. */
-  readonly tokens?: readonly string[] | undefined;
   /** Previous name of a renamed cluster. */
   readonly previousName?: string | undefined;
 }

@@ -1,22 +1,19 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { endpoint, labels, selectors } from "../documents/names.js";
+import { deploymentSpec, serviceSpec } from "../documents/deployment.js";
+import { imageCheckJobSpec } from "../documents/jobs.js";
+import { endpoint, envSecret, labels, selectors } from "../documents/names.js";
 import { networkPolicySpec } from "../documents/networkPolicy.js";
 import {
   configData,
-  deploymentSpec,
-  envSecret,
   hashOf,
-  hasTokens,
-  imageCheckJobSpec,
   namespaceLabels,
   serviceAccountAnnotations,
-  serviceSpec,
   type Workload,
 } from "../documents/workload.js";
 import { BearerTokens } from "./bearerTokens.js";
 import { renamed } from "./renamed.js";
-import { Verification } from "./verification.js";
+import { Verification, type VerificationArgs } from "./verification.js";
 
 export interface McpDeploymentArgs {
   /** The server, its accounts and its pods. */
@@ -28,18 +25,7 @@ export interface McpDeploymentArgs {
   /** Whether the service account is created. Otherwise it must exist. */
   readonly createServiceAccount: boolean;
   /** Verification of the server at the end of an update. Default: none. */
-  readonly verification?:
-    | {
-        /** Python script of the Job. */
-        readonly script: string;
-        /** Python script that checks the NetworkPolicy. Default: the NetworkPolicy is not checked. */
-        readonly probe?: string | undefined;
-        /** Text that changes with the trust and permissions of the accounts. */
-        readonly permissions: string;
-        /** Resources of the accounts. The Job starts after them. */
-        readonly after: readonly pulumi.Resource[];
-      }
-    | undefined;
+  readonly verification?: Omit<VerificationArgs, "workload" | "previousName" | "config"> | undefined;
 }
 
 /** The MCP server in one cluster. Pass the cluster's `kubernetes.Provider` in `opts.provider`. */
@@ -49,16 +35,15 @@ export class McpDeployment extends pulumi.ComponentResource {
 
   constructor(cluster: string, args: McpDeploymentArgs, opts: pulumi.ComponentResourceOptions) {
     const { workload, previousName, createNamespace, createServiceAccount, verification } = args;
-    const { namespace, mcp } = workload;
+    const { serviceName: name, namespace, authentication, networkPolicy, secretEnv } = workload;
     super(
       "holmes-aws-mcp:index:McpDeployment",
       `${cluster}/mcp`,
       // Without the image here, objects can be created before it is built. The ConfigMap contains the accounts, and
-      // mcp.env can contain secrets.
+      // the environment can contain secrets.
       { namespace, serviceAccount: workload.serviceAccount, createNamespace, createServiceAccount },
       { ...opts, ...renamed(previousName, "/mcp") },
     );
-    const name = mcp.serviceName;
     const child = (kind: string) => `${cluster}/${kind}`;
     const metadata = { name, namespace, labels: labels(name) };
     const options = (kind: string) => ({ parent: this, ...renamed(previousName, `/${kind}`) });
@@ -94,26 +79,25 @@ export class McpDeployment extends pulumi.ComponentResource {
       { metadata, data: configData(workload) },
       inside("config"),
     );
-    const networkPolicies = mcp.networkPolicy.enabled
+    const networkPolicies = networkPolicy
       ? [
           new k8s.networking.v1.NetworkPolicy(
             child("network-policy"),
-            { metadata, spec: networkPolicySpec(workload) },
+            { metadata, spec: networkPolicySpec(networkPolicy, workload) },
             inside("network-policy"),
           ),
         ]
       : [];
-    const secrets = workload.secretEnv
+    const secrets = secretEnv
       ? [
           new k8s.core.v1.Secret(
             child("env"),
-            { metadata: { ...metadata, name: envSecret(name) }, stringData: pulumi.secret(mcp.env) },
+            { metadata: { ...metadata, name: envSecret(name) }, stringData: pulumi.secret(secretEnv) },
             inside("env"),
           ),
         ]
       : [];
-    const { tokenVersion, tokens } = mcp.authentication;
-    const bearerTokens = hasTokens(mcp)
+    const bearerTokens = authentication
       ? [
           new BearerTokens(
             cluster,
@@ -121,8 +105,7 @@ export class McpDeployment extends pulumi.ComponentResource {
               serviceName: name,
               namespace,
               holmesNamespace: workload.holmes.namespace,
-              tokenVersion,
-              tokens,
+              ...authentication,
               previousName,
             },
             { parent: this, dependsOn: namespaces },
@@ -166,7 +149,7 @@ export class McpDeployment extends pulumi.ComponentResource {
         dependsOn: [...serviceAccounts, ...networkPolicies, ...secrets, ...bearerTokens, service, ...checks],
       },
     );
-    if (mcp.replicas > 1) {
+    if (workload.replicas > 1) {
       new k8s.policy.v1.PodDisruptionBudget(
         child("disruption-budget"),
         { metadata, spec: { maxUnavailable: 1, selector: { matchLabels: selectors(name).server } } },
@@ -186,7 +169,7 @@ export class McpDeployment extends pulumi.ComponentResource {
         options("verification"),
       );
     }
-    this.endpoint = endpoint(mcp, namespace);
+    this.endpoint = endpoint(workload, namespace);
     this.registerOutputs({ endpoint: this.endpoint });
   }
 }

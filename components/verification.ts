@@ -1,12 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { probeJobSpec, type VerificationOptions, verificationData, verificationJobSpec } from "../documents/jobs.js";
 import { labels } from "../documents/names.js";
 import { networkPolicySpec } from "../documents/networkPolicy.js";
-import { verificationData } from "../documents/verification.js";
-import { configData, hashOf, probeJobSpec, verificationJobSpec, type Workload } from "../documents/workload.js";
+import { configData, hashOf, type Workload } from "../documents/workload.js";
 import { renamed } from "./renamed.js";
 
-export interface VerificationArgs {
+export interface VerificationArgs extends VerificationOptions {
+  /** The server to verify, as it is deployed. */
   readonly workload: Workload;
   /** Previous name of a renamed cluster. */
   readonly previousName?: string | undefined;
@@ -14,7 +15,7 @@ export interface VerificationArgs {
   readonly config: pulumi.Input<string>;
   /** Python script of the Job. */
   readonly script: string;
-  /** Python script of the Job that checks whether the cluster enforces the NetworkPolicy. Default: no check. */
+  /** Python script of the Job that checks whether the cluster enforces the NetworkPolicy, if any. Default: no check. */
   readonly probe?: string | undefined;
   /** Text that changes with the trust and permissions of the accounts. */
   readonly permissions: string;
@@ -29,17 +30,18 @@ export interface VerificationArgs {
 export class Verification extends pulumi.ComponentResource {
   constructor(cluster: string, args: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
     const { workload, previousName, config, script, probe, permissions, after } = args;
-    const { namespace, mcp, verify } = workload;
+    const { timeoutSeconds, requireNetworkPolicy, skipProfiles } = args;
+    const { namespace, serviceName, networkPolicy } = workload;
     super(
       "holmes-aws-mcp:index:Verification",
       `${cluster}/verification`,
       // The ConfigMap's state contains the script and the list of accounts.
-      { namespace, ...verify },
+      { namespace, timeoutSeconds, requireNetworkPolicy, skipProfiles },
       opts,
     );
-    const name = `${mcp.serviceName}-verify`;
-    const metadata = { namespace, labels: labels(mcp.serviceName, "verification") };
-    const data = verificationData(workload, script);
+    const name = `${serviceName}-verify`;
+    const metadata = { namespace, labels: labels(serviceName, "verification") };
+    const data = verificationData(workload, args, script);
     const map = new k8s.core.v1.ConfigMap(
       `${cluster}/verification/config`,
       { metadata: { ...metadata, name }, data },
@@ -60,7 +62,7 @@ export class Verification extends pulumi.ComponentResource {
             annotations: {
               // A failed Job cannot be restarted. The next update replaces it.
               "pulumi.com/replaceUnready": "true",
-              "pulumi.com/timeoutSeconds": String(verify.timeoutSeconds + 60),
+              "pulumi.com/timeoutSeconds": String(timeoutSeconds + 60),
             },
           },
           spec,
@@ -76,13 +78,13 @@ export class Verification extends pulumi.ComponentResource {
     job(
       "job",
       pulumi.interpolate`${name}-${changes}`,
-      verificationJobSpec(workload, config, map.metadata.name, changes),
+      verificationJobSpec(workload, args, config, map.metadata.name, changes),
     );
-    if (probe !== undefined) {
-      const policy = JSON.stringify(networkPolicySpec(workload));
+    if (probe !== undefined && networkPolicy !== undefined) {
+      const policy = JSON.stringify(networkPolicySpec(networkPolicy, workload));
       // Pods of an Indexed Job are named after it: at most 63 characters with "-0".
-      const jobName = changes.apply((hash) => `${mcp.serviceName}-probe-${hashOf(hash, policy, probe).slice(0, 12)}`);
-      const { status } = job("probe", jobName, probeJobSpec(workload, probe));
+      const jobName = changes.apply((hash) => `${serviceName}-probe-${hashOf(hash, policy, probe).slice(0, 12)}`);
+      const { status } = job("probe", jobName, probeJobSpec(workload, args, probe));
       pulumi.all([status, jobName]).apply(([found, id]) => {
         if (pulumi.runtime.isDryRun() || !found?.failedIndexes) return;
         pulumi.log.warn(

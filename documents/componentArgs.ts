@@ -1,6 +1,7 @@
 /** Converts the settings of a stack to arguments of the components. */
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { legacyImage } from "../config/sections/image.js";
 import {
   type ClusterSettings,
   issuerPath,
@@ -11,8 +12,8 @@ import {
 import { organizationTemplate, templateBody } from "../policies/organization.js";
 import { oidcProviderArn, roleNameFor } from "../policies/trust.js";
 import type { Profile } from "./awsConfigFile.js";
-import { type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
-import { usesLegacyImage, workloadOf } from "./workload.js";
+import { defaultProfileOf, type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
+import type { Workload } from "./workload.js";
 
 export function targetAccountArgs(
   settings: Settings,
@@ -132,6 +133,48 @@ export function ecrAccess(settings: Settings) {
   };
 }
 
+/** Whether the image is the legacy image, which has different paths and a different gateway. */
+export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
+  return image.kind === "prebuilt" && legacyImage.test(image.reference);
+}
+
+/** Options of the server. An option that is off is undefined. */
+export function serverOptions({ enabled: _, authentication, networkPolicy, metrics, ...options }: Settings["mcp"]) {
+  return {
+    ...options,
+    authentication: authentication.type === "bearer" ? authentication : undefined,
+    networkPolicy: networkPolicy.enabled ? networkPolicy : undefined,
+    metrics: metrics.enabled ? metrics : undefined,
+  };
+}
+
+/** The server of a cluster. */
+export function workloadOf(
+  settings: Settings,
+  cluster: string,
+  profiles: readonly Profile[],
+  image: pulumi.Input<string>,
+): Workload {
+  const { kubernetes, image: source, mcp, holmes, secretKeys } = settings;
+  const secret = secretKeys.has("mcp") && Object.keys(mcp.env).length > 0;
+  return {
+    ...serverOptions(mcp),
+    // The config reads some volume sources, such as csi, as any object.
+    extraVolumes: mcp.extraVolumes as Workload["extraVolumes"],
+    ...(secret ? { env: {}, secretEnv: mcp.env } : {}),
+    cluster,
+    profiles,
+    defaultProfile: defaultProfileOf(settings, profiles),
+    namespace: kubernetes.namespace,
+    serviceAccount: kubernetes.serviceAccount,
+    image,
+    legacyImage: usesLegacyImage(settings),
+    prebuilt: source.kind === "prebuilt",
+    architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
+    holmes,
+  };
+}
+
 export function deploymentArgs(
   settings: Settings,
   { name, previousName }: ClusterSettings,
@@ -155,8 +198,9 @@ export function deploymentArgs(
       // The legacy image does not provide Python at the path that the script requires.
       verify.enabled && !usesLegacyImage(settings)
         ? {
+            ...verify,
             script: readFileSync("verification/verify.py", "utf8"),
-            probe: settings.mcp.networkPolicy.enabled ? readFileSync("verification/probe.py", "utf8") : undefined,
+            probe: readFileSync("verification/probe.py", "utf8"),
             permissions: JSON.stringify(
               targetAccounts
                 .filter(({ profile }) => profiles.some(({ name }) => name === profile))

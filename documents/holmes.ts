@@ -2,8 +2,8 @@
 import { stringify } from "yaml";
 import type { Settings } from "../config/settings.js";
 import type { Profile } from "./awsConfigFile.js";
-import { endpoint } from "./names.js";
-import { hasTokens, tokenSecrets, usesLegacyImage } from "./workload.js";
+import { usesLegacyImage } from "./componentArgs.js";
+import { endpoint, tokenSecrets } from "./names.js";
 
 /** YAML texts for one cluster. */
 export interface HolmesConfig {
@@ -39,7 +39,7 @@ const tokenVariable = "HOLMES_AWS_MCP_TOKEN";
 
 /** Values of Holmes' chart that read the token from the Secret in Holmes' namespace. */
 function tokenEnvironment(mcp: Settings["mcp"]) {
-  if (!hasTokens(mcp)) return {};
+  if (mcp.authentication.type === "none") return {};
   const secretKeyRef = { name: tokenSecrets(mcp.serviceName).holmes, key: "token" };
   return { additionalEnvVars: [{ name: tokenVariable, valueFrom: { secretKeyRef } }] };
 }
@@ -52,7 +52,9 @@ function mcpServers(settings: Settings, profiles: readonly Profile[]) {
       config: {
         mode: settings.mcp.transport,
         url: endpoint(settings.mcp, settings.kubernetes.namespace),
-        ...(hasTokens(settings.mcp) ? { extra_headers: { Authorization: `Bearer {{ env.${tokenVariable} }}` } } : {}),
+        ...(settings.mcp.authentication.type === "bearer"
+          ? { extra_headers: { Authorization: `Bearer {{ env.${tokenVariable} }}` } }
+          : {}),
       },
       llm_instructions: instructions(settings.defaultProfile, usesLegacyImage(settings) ? accountLines(profiles) : []),
     },

@@ -65,6 +65,21 @@ export const metricsAnnotations = (metricsPort: number) => ({
   "prometheus.io/path": "/metrics",
 });
 
+/** Key of the ConfigMap and file name in the pod: settings of the launcher. */
+export const launcherFile = "launcher.json";
+
+/** Key in the server's Secret and file name in the pod. One accepted token per line, the current one first. */
+export const tokensFile = "tokens";
+
+/** Names of the Secrets with the server's tokens and with Holmes' token. */
+export const tokenSecrets = (serviceName: string) => ({
+  server: `${serviceName}-tokens`,
+  holmes: `${serviceName}-token`,
+});
+
+/** Name of the Secret with secret environment variables. */
+export const envSecret = (serviceName: string) => `${serviceName}-env`;
+
 /** Path of the server's endpoint by transport. */
 const endpointPaths = { sse: "/sse", "streamable-http": "/mcp" } as const;
 

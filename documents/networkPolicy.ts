@@ -1,9 +1,7 @@
 /** Ingress and egress of the MCP server. The bearer token, if required, is a second layer of protection. */
 import type { input } from "@pulumi/kubernetes/types/index.js";
-import type { Settings } from "../config/settings.js";
 import { port, selectors } from "./names.js";
-
-type Spec = input.networking.v1.NetworkPolicySpec;
+import type { NetworkPolicyOptions, Workload } from "./workload.js";
 
 /** Link-local and EC2 addresses: instance metadata, container credentials, EKS Pod Identity Agent. */
 const metadata = { v4: ["169.254.0.0/16"], v6: ["fe80::/10", "fd00:ec2::/32"] };
@@ -13,15 +11,11 @@ const metadata = { v4: ["169.254.0.0/16"], v6: ["fe80::/10", "fd00:ec2::/32"] };
  * configured peers, to the server's port. Egress: DNS, the configured ports (443) except to metadata addresses, and the
  * server.
  */
-export function networkPolicySpec({
-  mcp,
-  holmes,
-}: {
-  mcp: Settings["mcp"];
-  holmes: Pick<Settings["holmes"], "namespace" | "podLabels">;
-}): Spec {
-  const { networkPolicy } = mcp;
-  const { instance, server, verification } = selectors(mcp.serviceName);
+export function networkPolicySpec(
+  networkPolicy: NetworkPolicyOptions,
+  { serviceName, metrics, holmes }: Pick<Workload, "serviceName" | "metrics" | "holmes">,
+): input.networking.v1.NetworkPolicySpec {
+  const { instance, server, verification } = selectors(serviceName);
   const world = networkPolicy.egressPorts.map((number) => ({ protocol: "TCP", port: number }));
   return {
     podSelector: { matchLabels: instance },
@@ -39,8 +33,8 @@ export function networkPolicySpec({
         ports: [{ protocol: "TCP", port }],
       },
       // A rule without peers allows all sources.
-      ...(mcp.metrics.enabled && mcp.metrics.peers.length > 0
-        ? [{ from: mcp.metrics.peers, ports: [{ protocol: "TCP", port: mcp.metrics.port }] }]
+      ...(metrics && metrics.peers.length > 0
+        ? [{ from: [...metrics.peers], ports: [{ protocol: "TCP", port: metrics.port }] }]
         : []),
     ],
     egress: [
@@ -70,7 +64,7 @@ export function networkPolicySpec({
 }
 
 /** DNS destinations: the configured peers and CIDR blocks, or the namespace of the cluster's DNS pods. */
-function dns({ dns: { peers, cidrs }, dnsNamespace }: Settings["mcp"]["networkPolicy"]) {
+function dns({ dns: { peers, cidrs }, dnsNamespace }: NetworkPolicyOptions) {
   const configured = [...peers, ...cidrs.map((cidr) => ({ ipBlock: { cidr } }))];
   return configured.length > 0
     ? configured

@@ -1,9 +1,9 @@
 /** The verification of `up`, run once more in a cluster: the same Job, made and removed with kubectl. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type VerificationOptions, verificationData, verificationJobSpec } from "../../documents/jobs.js";
 import { container, labels } from "../../documents/names.js";
-import { verificationData } from "../../documents/verification.js";
-import { verificationJobSpec, type Workload } from "../../documents/workload.js";
+import type { Workload } from "../../documents/workload.js";
 import { UserError } from "../common/errors.js";
 import type { Processes } from "../common/processes.js";
 import type { Kubectl } from "./kubectl.js";
@@ -52,6 +52,8 @@ export interface VerificationRun {
   readonly processes: Processes;
   /** The workload as the stack has it; its image is the one that runs. */
   readonly workload: Omit<Workload, "image">;
+  /** Timeout, and the profiles that are not verified. */
+  readonly options: VerificationOptions;
   /** Text of verification/verify.py. */
   readonly script: string;
   /** Gets the Job's own output. */
@@ -86,8 +88,8 @@ export async function verifyInCluster(run: VerificationRun): Promise<boolean> {
 
 /** Image and accounts of the Deployment as it is now. */
 async function whatRuns({ kubectl, workload }: VerificationRun): Promise<{ image: string; configMap: string }> {
-  const { mcp, namespace } = workload;
-  const deployment = await kubectl.get<Deployment | { items: [] }>("deployment", mcp.serviceName).catch((error) => {
+  const { serviceName, namespace } = workload;
+  const deployment = await kubectl.get<Deployment | { items: [] }>("deployment", serviceName).catch((error) => {
     const hint = `; is it the right context, and has pulumi up run for this stack?`;
     throw /NotFound/.test(error.message) ? new UserError(`${error.message}${hint}`) : error;
   });
@@ -96,40 +98,48 @@ async function whatRuns({ kubectl, workload }: VerificationRun): Promise<{ image
   const configMap = pod?.volumes?.find((volume) => volume.name === "aws-config")?.configMap?.name;
   if (image === undefined || configMap === undefined) {
     throw new UserError(
-      `cluster ${workload.cluster}: Deployment ${namespace}/${mcp.serviceName} is not this program's: expected a container "${container}" and a volume "aws-config"; run pulumi up`,
+      `cluster ${workload.cluster}: Deployment ${namespace}/${serviceName} is not this program's: expected a container "${container}" and a volume "aws-config"; run pulumi up`,
     );
   }
   return { image, configMap };
 }
 
 /** The Job first: it owns the ConfigMap, so that nothing stays behind even when this process is killed. */
-async function start({ kubectl, workload, script }: VerificationRun, name: string, image: string, configMap: string) {
-  const { mcp, namespace } = workload;
+async function start(
+  { kubectl, workload, options, script }: VerificationRun,
+  name: string,
+  image: string,
+  configMap: string,
+) {
+  const { serviceName, namespace } = workload;
   const metadata = {
     name,
     namespace,
-    labels: { ...labels(mcp.serviceName, "verification"), "app.kubernetes.io/managed-by": "kubectl" },
+    labels: { ...labels(serviceName, "verification"), "app.kubernetes.io/managed-by": "kubectl" },
   };
   const job = await kubectl.create<Job>({
     apiVersion: "batch/v1",
     kind: "Job",
     metadata,
-    spec: { ...verificationJobSpec({ ...workload, image }, configMap, name, name), ttlSecondsAfterFinished: 600 },
+    spec: {
+      ...verificationJobSpec({ ...workload, image }, options, configMap, name, name),
+      ttlSecondsAfterFinished: 600,
+    },
   });
   await kubectl.create({
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { ...metadata, ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name, uid: job.metadata.uid }] },
-    data: verificationData({ ...workload, image }, script),
+    data: verificationData({ ...workload, image }, options, script),
   });
   return job;
 }
 
 /** Waits for the Job's end, and shows the log of its pod as soon as there is one. */
 async function finished(run: VerificationRun, name: string): Promise<boolean> {
-  const { kubectl, processes, workload, show, tell, pause = 1_000 } = run;
-  const { cluster, verify } = workload;
-  const end = Date.now() + (verify.timeoutSeconds + grace) * 1_000;
+  const { kubectl, processes, workload, options, show, tell, pause = 1_000 } = run;
+  const { cluster } = workload;
+  const end = Date.now() + (options.timeoutSeconds + grace) * 1_000;
   let followed = false;
   let told = "";
   while (Date.now() < end) {

@@ -1,8 +1,8 @@
 /** Verifies the clusters of a stack, one after the other. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { workloadOf } from "../../documents/componentArgs.js";
 import { profilesByCluster } from "../../documents/profiles.js";
-import { workloadOf } from "../../documents/workload.js";
 import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { evaluate } from "../common/evaluate.js";
@@ -36,6 +36,7 @@ export async function verify({ stack, kubectl: command, ...given }: VerifyOption
         processes,
         // The image is the running Deployment's.
         workload: workloadOf(settings, cluster.name, profilesByCluster(settings, clusters).get(cluster.name)!, ""),
+        options: settings.verify,
         script,
         show: (output) => process.stdout.write(output),
         tell: toStderr,

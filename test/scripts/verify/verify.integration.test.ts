@@ -5,8 +5,8 @@ import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ClusterSettings, Settings } from "../../../config/settings.js";
+import { workloadOf } from "../../../documents/componentArgs.js";
 import { profilesByCluster } from "../../../documents/profiles.js";
-import { workloadOf } from "../../../documents/workload.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import type { Evaluation } from "../../../scripts/common/evaluate.js";
 import { Processes } from "../../../scripts/common/processes.js";
@@ -145,6 +145,7 @@ async function verify(script: Script, evaluation = dev) {
       kubectl: new Kubectl({ command, cluster, flags: ["--context=there"], namespace }),
       processes: own,
       workload: workloadOf(settings, cluster, profilesByCluster(settings, clusters).get(cluster)!, ""),
+      options: settings.verify,
       script: "print('verify')\n",
       show: (text) => {
         shown += text;

@@ -1,0 +1,158 @@
+/** The Jobs that check the image and verify the server. */
+import type { types } from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { annotations, container, endpoint, labels, paths, port, serviceHosts } from "./names.js";
+import { containerSecurity, environment, mounts, podAnnotations, podBase, withStorage } from "./pod.js";
+import type { Workload } from "./workload.js";
+
+/** How the server is verified. */
+export interface VerificationOptions {
+  /** How long a Job can take, in seconds. */
+  readonly timeoutSeconds: number;
+  /** Whether the update fails if the cluster does not enforce the NetworkPolicy. */
+  readonly requireNetworkPolicy: boolean;
+  /** Profiles that are not verified. */
+  readonly skipProfiles: readonly string[];
+}
+
+/** ConfigMap data: the script, and the accounts that must be reachable. */
+export function verificationData(
+  workload: Workload,
+  { timeoutSeconds, skipProfiles }: VerificationOptions,
+  script: string,
+): Record<string, string> {
+  const { namespace, transport, profiles } = workload;
+  const accounts = profiles
+    .filter(({ name }) => !skipProfiles.includes(name))
+    .map(({ name, accountId, roleArn }) => ({ profile: name, accountId, roleArn }));
+  const job = {
+    endpoint: endpoint(workload, namespace),
+    transport,
+    timeoutSeconds: timeoutSeconds - 15,
+    accounts,
+  };
+  return { "verify.py": script, "accounts.json": `${JSON.stringify(job, null, 2)}\n` };
+}
+
+/** The Job that verifies every account from inside the cluster, with the server's config and through the server. */
+export function verificationJobSpec(
+  workload: Workload,
+  { timeoutSeconds }: VerificationOptions,
+  configMap: pulumi.Input<string>,
+  verificationMap: pulumi.Input<string>,
+  changes: pulumi.Input<string>,
+): types.input.batch.v1.JobSpec {
+  const mounted = mounts(workload, configMap, {
+    volumes: [{ name: "verify", configMap: { name: verificationMap } }],
+    volumeMounts: [{ name: "verify", mountPath: paths.verification, readOnly: true }],
+  });
+  return {
+    backoffLimit: 0,
+    activeDeadlineSeconds: timeoutSeconds,
+    template: {
+      metadata: {
+        labels: labels(workload.serviceName, "verification"),
+        annotations: { ...podAnnotations(workload), [annotations.verifies]: changes },
+      },
+      spec: {
+        ...podBase(workload),
+        restartPolicy: "Never",
+        volumes: mounted.volumes,
+        containers: [
+          {
+            name: container,
+            image: workload.image,
+            command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
+            env: environment(workload),
+            resources: withStorage({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } }),
+            terminationMessagePolicy: "FallbackToLogsOnError",
+            securityContext: containerSecurity,
+            volumeMounts: mounted.volumeMounts,
+          },
+        ],
+      },
+    },
+  };
+}
+
+/**
+ * The Job that tries to reach the server from a pod that the NetworkPolicy does not admit: without Holmes' labels and
+ * without the labels of the server's own pods. It has no AWS access. With `requireNetworkPolicy` it fails when
+ * the attempt succeeds. Without, it succeeds, with the attempt in `status.failedIndexes`.
+ */
+export function probeJobSpec(
+  workload: Workload,
+  { timeoutSeconds, requireNetworkPolicy }: VerificationOptions,
+  script: string,
+): types.input.batch.v1.JobSpec {
+  const { serviceName, namespace, image } = workload;
+  const { serviceAccountName: _, ...base } = podBase(workload);
+  // One index after the other: 0 connects, 1 succeeds and with it the Job, whose status then names index 0 if it failed.
+  // Index 2 never runs: a Job whose indexes are all finished fails if one failed. Kubernetes 1.31 and later.
+  const attempts: Partial<types.input.batch.v1.JobSpec> = requireNetworkPolicy
+    ? { backoffLimit: 0 }
+    : {
+        completionMode: "Indexed",
+        completions: 3,
+        parallelism: 1,
+        backoffLimitPerIndex: 0,
+        successPolicy: { rules: [{ succeededIndexes: "1" }] },
+      };
+  return {
+    ...attempts,
+    activeDeadlineSeconds: timeoutSeconds,
+    template: {
+      metadata: { labels: { app: "aws-api-mcp-probe" } },
+      spec: {
+        ...base,
+        restartPolicy: "Never",
+        containers: [
+          {
+            name: container,
+            image,
+            command: [paths.python, "-c", script, serviceHosts(serviceName, namespace).at(-1)!, String(port)],
+            resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
+            terminationMessagePolicy: "FallbackToLogsOnError",
+            securityContext: containerSecurity,
+          },
+        ],
+      },
+    },
+  };
+}
+
+/** The Job that checks a given image before the Deployment runs it: images of earlier releases have no launcher. */
+export function imageCheckJobSpec(workload: Workload): types.input.batch.v1.JobSpec {
+  const missing = `the image has no ${paths.server}. Build it again with this release (docs/image.md).`;
+  return {
+    backoffLimit: 0,
+    activeDeadlineSeconds: 300,
+    template: {
+      metadata: { labels: { app: "aws-api-mcp-image-check" } },
+      spec: {
+        ...podBase(workload),
+        restartPolicy: "Never",
+        containers: [
+          {
+            name: container,
+            image: workload.image,
+            command: [
+              "/bin/sh",
+              "-c",
+              `[ -x ${paths.server} ] || { echo "image.prebuilt: ${missing}"; exit 1; }; exec ${paths.server} --check`,
+            ],
+            env: [
+              { name: "HOME", value: paths.tmp },
+              { name: "TMPDIR", value: paths.tmp },
+            ],
+            resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+            terminationMessagePolicy: "FallbackToLogsOnError",
+            securityContext: containerSecurity,
+            volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
+          },
+        ],
+        volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
+      },
+    },
+  };
+}
