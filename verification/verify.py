@@ -1,17 +1,18 @@
-"""Shows that every account answers Holmes, from inside the cluster.
+"""Verifies from inside the cluster that the MCP server reaches every account.
 
     /opt/venv/bin/python3 verify.py accounts.json [termination-log]
 
 Runs in a Job with the image, service account, AWS profiles and environment of the MCP server:
 
-1. asks every account who we are, with the AWS SDK and the server's profiles; what AWS refuses while a new role or
-   provider is still spreading through IAM is asked again for a bounded time;
-2. speaks MCP to the server, as Holmes does: initialize, list the tools, one call per account, then a second connection.
+1. Calls sts:GetCallerIdentity in every account with the AWS SDK and the server's profiles. IAM rejects a new role or
+   provider until it has propagated, so rejected calls are retried for a limited time.
+2. Connects to the server as Holmes does: initializes a session, lists the tools, makes one call per account, and
+   repeats one call in a second session.
 
 accounts.json: {"endpoint": URL, "transport": "sse" or "streamable-http", "timeoutSeconds": N,
 "accounts": [{"profile", "accountId", "roleArn"}]}. Prints one line per account and a summary, and writes the failures
-to the container's termination message (default /dev/termination-log, left out where there is none). Exit code 0 when
-every account answers, else 1. Nothing that an account contains is printed, only ids and names.
+to the container's termination message (default /dev/termination-log, only if the file exists). Exit code 0 if every
+account passes both checks, else 1. Prints only IDs and names, never the contents of an account.
 """
 
 import asyncio
@@ -41,31 +42,30 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import INVALID_PARAMS, CallToolResult
 
-# Part of the time given that the script uses: the rest is for the pod's start and for the last words.
-BUSY = 0.85
-# Seconds. IAM settles within some 10 s, rarely a minute; a Service's address is known to a node within a few.
-SETTLING = 120
-CONNECTING = 30
-CALL = 60
-# Accounts asked at the same time.
-SIDE_BY_SIDE = 16
-# Bytes of a termination message, and where it goes (Kubernetes, "Customizing the termination message").
-TERMINATION_MESSAGE = 4096
+# Share of the timeout that the script uses. The rest is for the start of the pod and for the report.
+TIMEOUT_SHARE = 0.85
+# Seconds. IAM changes propagate within about 10 s, rarely a minute. A node knows the address of a new Service within a
+# few seconds.
+PROPAGATION_SECONDS = 120
+CONNECT_SECONDS = 30
+CALL_SECONDS = 60
+# Accounts checked in parallel.
+CONCURRENCY = 16
+# Maximum size and default path of the termination message (Kubernetes, "Customizing the termination message").
+TERMINATION_MESSAGE_BYTES = 4096
 TERMINATION_LOG = "/dev/termination-log"
 
-# The SDK's own tables, read once: with a copy in every session, 100 accounts would take 900 MB.
+# The SDK's service models, shared by all sessions: one copy per session takes 900 MB for 100 accounts.
 MODELS = botocore.loaders.create_loader()
 
-# How STS refuses a role, a provider or a trust policy that it does not know yet.
-UNSETTLED = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
-
-UPDATE = "run `pulumi up`, which renews the pods when their accounts change"
-DOCTOR = "`npm run doctor -- --stack STACK` compares the account with the config"
+UPDATE = "Run `pulumi up`, which restarts the pods when their list of accounts changes"
+DOCTOR = "Run `npm run doctor -- --stack STACK` to compare the account with the config"
+LOGS = "Run `kubectl logs -l app=aws-api-mcp-server` in the namespace of the server"
 
 
 @dataclass(frozen=True)
 class Account:
-    """A target account, and the role that has to answer for it."""
+    """A target account and its role."""
 
     profile: str
     account_id: str
@@ -73,7 +73,7 @@ class Account:
 
     @property
     def role(self) -> str:
-        """The role's name: the ARN without its IAM path, as STS shows it."""
+        """The role's name without its IAM path, as STS returns it."""
         return self.role_arn.rsplit("/", 1)[-1]
 
     def __str__(self) -> str:
@@ -82,7 +82,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Task:
-    """What accounts.json asks for."""
+    """The contents of accounts.json."""
 
     endpoint: str
     transport: str
@@ -91,83 +91,83 @@ class Task:
 
 
 class Failure(Exception):
-    """What is wrong, and what to do about it."""
+    """What is wrong, and how to fix it."""
 
-    def __init__(self, what: str, todo: str):
-        super().__init__(what, todo)
-        self.what, self.todo = what, todo
+    def __init__(self, what: str, fix: str):
+        super().__init__(what, fix)
+        self.what, self.fix = what, fix
 
     def __str__(self) -> str:
-        return " ".join(f"{self.what}. To do: {self.todo}.".split())
+        return " ".join(f"{self.what}. {self.fix}.".split())
 
 
-class Unsettled(Failure):
-    """A refusal that may pass when IAM has settled."""
+class Propagating(Failure):
+    """AWS rejects the call, possibly because an IAM change has not propagated yet."""
 
 
 class Unreachable(Failure):
-    """No connection to the server: its address may not be known on this node yet."""
+    """No connection to the server, possibly because this node does not know the address of the Service yet."""
 
 
 @dataclass
 class Report:
-    """What is known so far. Written by the checks, read by main() at the end or when time is over."""
+    """The results so far. The checks write it; main() reads it at the end or at the time limit."""
 
     task: Task
     server: Failure | None = field(
         default_factory=lambda: Failure(
-            "it was not asked before the time was over", "see the accounts, or raise verify.timeoutSeconds"
+            "not checked within the time limit", "See the lines of the accounts, or increase verify.timeoutSeconds"
         )
     )
     direct: dict[str, Failure | None] = field(default_factory=dict)
     through_server: dict[str, Failure | None] = field(default_factory=dict)
 
-    def answered(self, account: Account) -> bool:
-        """Whether the account's role answered the SDK."""
+    def assumed(self, account: Account) -> bool:
+        """Whether the SDK assumed the account's role."""
         return account.profile in self.direct and self.direct[account.profile] is None
 
     def failure(self, account: Account) -> Failure | None:
-        """The first thing that is wrong with an account; None when it answers both ways."""
-        late = Failure("no answer before the time was over", "raise verify.timeoutSeconds, or see what hangs")
-        if not self.answered(account):
+        """The first failure of an account; None if it passes both checks."""
+        late = Failure("no result within the time limit", "Increase verify.timeoutSeconds, or check why the call hangs")
+        if not self.assumed(account):
             return self.direct.get(account.profile, late)
-        unasked = Failure("the role answers, but the server was not asked", "see the line of the server")
-        return self.through_server.get(account.profile, unasked if self.server else late)
+        skipped = Failure("the role can be assumed, but the server check did not run", "See the line of the server")
+        return self.through_server.get(account.profile, skipped if self.server else late)
 
     def failures(self) -> list[str]:
-        """One line per failure: the server's first, because it explains the others."""
+        """One line per failure. The server's comes first, because it explains the others."""
         lines = [] if self.server is None else [f"FAIL  server {self.task.endpoint}: {self.server}"]
-        wrong = [(account, self.failure(account)) for account in self.task.accounts]
-        return lines + [f"FAIL  {account}: {failure}" for account, failure in wrong if failure is not None]
+        results = [(account, self.failure(account)) for account in self.task.accounts]
+        return lines + [f"FAIL  {account}: {failure}" for account, failure in results if failure is not None]
 
     def lines(self) -> list[str]:
-        """Every account, the server when it fails, and the summary."""
-        right = [account for account in self.task.accounts if self.failure(account) is None]
-        ok = [f"ok    {account}: {account.role} answers, directly and through the server" for account in right]
-        summary = f"{len(right)} of {len(self.task.accounts)} accounts answer through {self.task.endpoint}"
-        return [*ok, *self.failures(), summary + ("" if self.server is None else "; the server fails")]
+        """One line per account, one for the server if it fails, and the summary."""
+        passed = [account for account in self.task.accounts if self.failure(account) is None]
+        ok = [f"ok    {account}: {account.role} can be assumed directly and through the server" for account in passed]
+        summary = f"{len(passed)} of {len(self.task.accounts)} accounts verified through {self.task.endpoint}"
+        return [*ok, *self.failures(), summary + ("" if self.server is None else "; the server check failed")]
 
 
-def say(line: str) -> None:
-    """Prints at once, for those who follow the log."""
+def show(line: str) -> None:
+    """Prints without buffering, for `kubectl logs --follow`."""
     print(line, flush=True)
 
 
 def read_task(file: str) -> Task:
-    """Reads accounts.json; raises Failure when it is not what it has to be."""
+    """Reads accounts.json. Raises Failure if it is invalid."""
     try:
         with open(file, encoding="utf-8") as text:
             content = json.load(text)
         accounts = [Account(it["profile"], it["accountId"], it["roleArn"]) for it in content["accounts"]]
         task = Task(content["endpoint"], content["transport"], float(content["timeoutSeconds"]), accounts)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise Failure(f"{file} cannot be read ({type(error).__name__}: {error})", UPDATE) from error
+        raise Failure(f"{file}: cannot be read ({type(error).__name__}: {error})", UPDATE) from error
     if task.transport not in ("sse", "streamable-http"):
-        raise Failure(f'{file} names transport "{task.transport}"', "mcp.transport is sse or streamable-http")
+        raise Failure(f'{file}: transport "{task.transport}"', "Expected sse or streamable-http (mcp.transport)")
     return task
 
 
-# --- Who answers -----------------------------------------------------------------------------------------------------
+# --- Identity --------------------------------------------------------------------------------------------------------
 
 
 def check_identity(arn: str, account: Account) -> None:
@@ -175,32 +175,31 @@ def check_identity(arn: str, account: Account) -> None:
     found = re.fullmatch(r"arn:[^:]+:sts::(\d{12}):assumed-role/([^/]+)/(.+)", arn)
     if found is None:
         raise Failure(
-            f"{arn} answers, which is no role's session",
-            "take AWS keys out of mcp.env and of what else sets the pod's environment",
+            f"the identity is {arn}, not a role session",
+            "Remove AWS access keys from mcp.env and from everything else that sets the pod's environment",
         )
     account_id, role, session = found.groups()
     if (account_id, role) == (account.account_id, account.role):
         return
     if re.fullmatch(r"i-[0-9a-f]{8,17}", session):
         raise Failure(
-            f"the node's own role {role} of account {account_id} answers, not {account.role}",
-            "keep pods away from instance metadata (AWS_EC2_METADATA_DISABLED=true, mcp.networkPolicy.enabled), and see"
-            f" that profile {account.profile} of the AWS config file names its role",
+            f"the credentials are those of the node's role {role} in account {account_id}, expected {account.role}",
+            "Block the pods' access to instance metadata (AWS_EC2_METADATA_DISABLED=true, mcp.networkPolicy.enabled),"
+            f" and check the role_arn of profile {account.profile} in the AWS config file",
         )
     if account_id != account.account_id:
-        which = "the right role" if role == account.role else f"role {role}"
         raise Failure(
-            f"{which}, but of account {account_id}, answers",
-            f"compare targetAccounts[].accountId of {account.profile} with the account that is meant, then {UPDATE}",
+            f"the assumed role {role} is in account {account_id}, expected account {account.account_id}",
+            f"Correct targetAccounts[].accountId of profile {account.profile}. {UPDATE}",
         )
     raise Failure(
-        f"another role of the account answers: {role}, not {account.role}",
-        f"compare iam.roleName with the profile's role_arn, then {UPDATE}",
+        f"the assumed role is {role}, expected {account.role}",
+        f"Compare iam.roleName with the role_arn of the profile. {UPDATE}",
     )
 
 
 def token_claims(profile: str) -> dict:
-    """Claims of the token that the profile sends: issuer, subject and audience are names, not secrets."""
+    """Claims of the token that the profile uses. Issuer, subject and audience are not secret."""
     try:
         config = botocore.session.Session(profile=profile).get_scoped_config()
         with open(config["web_identity_token_file"], encoding="utf-8") as file:
@@ -211,136 +210,136 @@ def token_claims(profile: str) -> dict:
         return {}
 
 
-def refusal(code: str, message: str, account: Account) -> Failure:
-    """Puts AWS's error code into words. An Unsettled may pass by itself."""
+def aws_failure(code: str, message: str, account: Account) -> Failure:
+    """Describes an error code of AWS. A Propagating failure may disappear without a change."""
     claims = token_claims(account.profile)
     issuer, subject = claims.get("iss", "unknown"), claims.get("sub", "unknown")
     audience = claims.get("aud", "unknown")
     if isinstance(audience, list):
         audience = ", ".join(audience)
     if code == "AccessDenied":
-        return Unsettled(
-            f"AWS refuses the role ({code}): account {account.account_id} has no role {account.role}, or its trust"
-            f" policy does not name issuer {issuer}, subject {subject} and audience {audience} together",
-            f"check iam.roleName, kubernetes.namespace, kubernetes.serviceAccount and the cluster's issuer; {DOCTOR}",
+        return Propagating(
+            f"AWS rejects the role ({code}): account {account.account_id} has no role {account.role}, or its trust"
+            f" policy does not allow issuer {issuer}, subject {subject} and audience {audience} together",
+            f"Check iam.roleName, kubernetes.namespace, kubernetes.serviceAccount and the cluster's issuer. {DOCTOR}",
         )
     if code == "InvalidIdentityToken":
         if "No OpenIDConnect provider" in message:
-            return Unsettled(
+            return Propagating(
                 f"account {account.account_id} has no OIDC provider for issuer {issuer}",
-                f"run `pulumi up`; where existingOidcProviders lists the cluster or manage is false, make it there;"
-                f" {DOCTOR}",
+                "Run `pulumi up`. If existingOidcProviders lists the cluster or manage is false, create the provider"
+                f" where it is managed. {DOCTOR}",
             )
         if "audience" in message.lower():
-            return Unsettled(
+            return Propagating(
                 f"the OIDC provider of account {account.account_id} does not accept audience {audience}",
-                "`aws iam add-client-id-to-open-id-connect-provider --client-id sts.amazonaws.com` on that provider, or"
-                " adopt it",
+                "Run `aws iam add-client-id-to-open-id-connect-provider --client-id sts.amazonaws.com` for that"
+                " provider, or set adopt: true",
             )
         if "verification key" in message:
-            return Unsettled(
-                f"AWS cannot get the keys of issuer {issuer}",
-                f"see that {issuer}/.well-known/openid-configuration can be read from the internet",
+            return Propagating(
+                f"AWS cannot retrieve the keys of issuer {issuer}",
+                f"Check that {issuer}/.well-known/openid-configuration is public and belongs to this cluster",
             )
-        return Unsettled(f"AWS refuses the pod's token ({code}: {clip(message)})", DOCTOR)
+        return Propagating(f"AWS rejects the pod's token ({code}: {clip(message)})", DOCTOR)
     if code == "IDPCommunicationError":
-        return Unsettled(
-            f"AWS cannot reach issuer {issuer}", f"see that {issuer}/.well-known/openid-configuration is public"
+        return Propagating(
+            f"AWS cannot reach issuer {issuer}", f"Check that {issuer}/.well-known/openid-configuration is public"
         )
     if code in ("ExpiredToken", "ExpiredTokenException"):
-        return Failure("the pod's token has expired", "see that the node's clock is right, and restart the pod")
+        return Failure("the pod's token has expired", "Check the clock of the node, and restart the pod")
     if code == "RegionDisabledException":
         return Failure(
-            "STS is not active in the profile's region", "switch the region on, or set targetAccounts[].region"
+            "STS is not active in the profile's region", "Enable the region, or set targetAccounts[].region"
         )
-    return Failure(f"AWS answers {code}: {clip(message)}", DOCTOR)
+    return Failure(f"AWS returns {code}: {clip(message)}", DOCTOR)
 
 
-def clip(text: str, most: int = 300) -> str:
-    """Foreign text, short enough for a line."""
-    return text if len(text) <= most else f"{text[:most]}…"
+def clip(text: str, limit: int = 300) -> str:
+    """Shortens the text of another program to `limit` characters."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def sdk_failure(error: Exception, account: Account) -> Failure:
-    """Puts what the AWS SDK raises into words."""
+    """Describes an exception of the AWS SDK."""
     file = os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")
     if isinstance(error, aws.ClientError):
-        return refusal(error.response["Error"]["Code"], error.response["Error"]["Message"], account)
+        return aws_failure(error.response["Error"]["Code"], error.response["Error"]["Message"], account)
     if isinstance(error, aws.ProfileNotFound):
         return Failure(f"profile {account.profile} is not in the AWS config file {file}", UPDATE)
     if isinstance(error, (aws.NoCredentialsError, aws.InvalidConfigError, aws.PartialCredentialsError)):
-        return Failure(f"profile {account.profile} of {file} names no role that can be taken", UPDATE)
+        return Failure(f"profile {account.profile} of {file} has no role that can be assumed", UPDATE)
     if isinstance(error, aws.SSLError):
         return Failure(
             f"the certificate of STS is not trusted ({clip(str(error))})",
-            "give the CA of the proxy in between: mcp.extraVolumes, and AWS_CA_BUNDLE in mcp.env",
+            "Mount the CA of the proxy with mcp.extraVolumes, and set AWS_CA_BUNDLE in mcp.env",
         )
-    # ConnectionError is the SDK's word for proxies and endpoints, HTTPClientError for what breaks on the way.
+    # The SDK raises ConnectionError for proxies and endpoints, and HTTPClientError for interrupted connections.
     if isinstance(error, (aws.ConnectionError, aws.HTTPClientError)):
         return Failure(
             f"no connection to STS ({clip(str(error))})",
-            "let the pod out to it: mcp.networkPolicy.egressPorts and additionalEgress, the subnet's NAT or a VPC"
-            " endpoint for STS in the profile's region; a proxy goes into mcp.env as HTTPS_PROXY",
+            "Allow egress to STS: mcp.networkPolicy.egressPorts and additionalEgress, the subnet's NAT or a VPC"
+            " endpoint for STS in the profile's region. Set a proxy as HTTPS_PROXY in mcp.env",
         )
     if isinstance(error, OSError):
         return Failure(
             f"the pod's token cannot be read ({error.strerror}: {error.filename})",
-            "see that the pod has the projected service account token of the plan's manifests; " + UPDATE,
+            f"Check that the pod mounts the projected service account token of the plan's manifests. {UPDATE}",
         )
-    return Failure(f"the AWS SDK fails ({type(error).__name__}: {clip(str(error))})", DOCTOR)
+    return Failure(f"the AWS SDK failed ({type(error).__name__}: {clip(str(error))})", DOCTOR)
 
 
-def ask_directly(account: Account, settled: float) -> None:
-    """Takes the account's role with the server's profile. Raises Failure; Unsettled is tried again until `settled`."""
+def check_directly(account: Account, deadline: float) -> None:
+    """Assumes the account's role with the server's profile. Raises Failure; retries Propagating until `deadline`."""
     config = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
     start, pause = time.monotonic(), 1.0
     while True:
         try:
-            # A new session each time: the SDK keeps what it was told.
+            # A new session for each attempt, because the SDK caches credentials.
             session = botocore.session.Session(profile=account.profile)
             session.register_component("data_loader", MODELS)
             session.set_default_client_config(config)
             arn = session.create_client("sts").get_caller_identity()["Arn"]
-        except Exception as error:  # noqa: BLE001: every failure becomes the account's line
+        except Exception as error:  # noqa: BLE001: every failure is reported in the account's line
             failure = sdk_failure(error, account)
         else:
             return check_identity(arn, account)
-        left = settled - time.monotonic()
-        if not isinstance(failure, Unsettled):
+        left = deadline - time.monotonic()
+        if not isinstance(failure, Propagating):
             raise failure
         if left <= 0:
-            raise Failure(f"{failure.what}; still so after {time.monotonic() - start:.0f} s", failure.todo)
+            raise Failure(f"{failure.what}; retried for {time.monotonic() - start:.0f} s", failure.fix)
         if pause == 1.0:
-            say(f"wait  {account}: refused so far; a new role takes some seconds, asked again for {left:.0f} s")
+            show(f"wait  {account}: rejected by AWS. IAM changes take time to propagate; retrying for {left:.0f} s")
         time.sleep(min(pause, left))
         pause = min(pause * 2, 10)
 
 
-def ask_all_directly(report: Report, settled: float) -> None:
-    """Asks all accounts side by side."""
+def check_all_directly(report: Report, deadline: float) -> None:
+    """Checks all accounts in parallel."""
 
-    def ask(account: Account) -> None:
+    def check(account: Account) -> None:
         try:
-            ask_directly(account, settled)
+            check_directly(account, deadline)
             report.direct[account.profile] = None
         except Failure as failure:
             report.direct[account.profile] = failure
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        list(pool.map(ask, report.task.accounts))
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        list(pool.map(check, report.task.accounts))
 
 
 # --- Through the server ----------------------------------------------------------------------------------------------
 
 
 async def raise_for_error(response: httpx.Response) -> None:
-    """The transports hide some status codes; this shows them all."""
+    """Raises for every error status; the transports ignore some of them."""
     if response.is_error:
-        raise httpx.HTTPStatusError("refused", request=response.request, response=response)
+        raise httpx.HTTPStatusError("error status", request=response.request, response=response)
 
 
 def http_client(headers=None, timeout=None, auth=None) -> httpx.AsyncClient:
-    """Straight to the Service: Holmes takes no proxy of ours either. Sends the token that the server requires."""
+    """Connects to the Service without a proxy, as Holmes does. Sends the bearer token if authentication is on."""
     hooks = {"response": [raise_for_error]}
     tokens = os.environ.get("HOLMES_AWS_MCP_TOKENS_FILE")
     if tokens:
@@ -351,87 +350,85 @@ def http_client(headers=None, timeout=None, auth=None) -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def streams(task: Task):
-    """The two message streams of a connection, in the transport that Holmes is told to use."""
+    """The two message streams of a connection, in the transport that Holmes uses."""
     if task.transport == "sse":
-        connection = sse_client(task.endpoint, timeout=10, sse_read_timeout=CALL, httpx_client_factory=http_client)
-        async with connection as both:
+        timeouts = {"timeout": 10, "sse_read_timeout": CALL_SECONDS}
+        async with sse_client(task.endpoint, httpx_client_factory=http_client, **timeouts) as both:
             yield both
     else:
         async with (
-            http_client(timeout=httpx.Timeout(10, read=CALL)) as client,
+            http_client(timeout=httpx.Timeout(10, read=CALL_SECONDS)) as client,
             streamable_http_client(task.endpoint, http_client=client) as (read, write, _),
         ):
             yield read, write
 
 
-def telling(error: BaseException) -> BaseException:
-    """Of what a task group collected, the error that explains the others."""
+def root_cause(error: BaseException) -> BaseException:
+    """The error in a task group's exception group that explains the others."""
     if not isinstance(error, BaseExceptionGroup):
         return error
-    leaves = [telling(inner) for inner in error.exceptions]
+    leaves = [root_cause(inner) for inner in error.exceptions]
     return next((it for it in leaves if isinstance(it, (Failure, httpx.HTTPError))), leaves[0])
 
 
 def connection_failure(error: BaseException, task: Task) -> Failure:
-    """Puts what broke a connection into words."""
-    error = telling(error)
+    """Describes why a connection failed."""
+    error = root_cause(error)
     if isinstance(error, Failure):
         return error
     status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
     code = error.error.code if isinstance(error, McpError) else None
     if status in (400, 404, 405, 406):
         return Failure(
-            f"it does not speak {task.transport} at this address (HTTP {status})",
-            "mcp.transport, the pods and the url and mode in Holmes' configuration have to agree; after a change of"
-            f" mcp.transport {UPDATE}",
+            f"no {task.transport} endpoint at this address (HTTP {status})",
+            "mcp.transport, the pods, and url and mode in Holmes' configuration must match. After a change of"
+            " mcp.transport, run `pulumi up`",
         )
-    # The server's own check answers initialize with "invalid params", the transport's with 421.
+    # The check in the server rejects initialize with "invalid params", the check in the transport with 421.
     if status == 421 or code == INVALID_PARAMS:
         return Failure(
-            "it refuses the name that it is called by",
-            "AWS_API_MCP_ALLOWED_HOSTS of the Deployment has to name the Service; do not set it in mcp.env",
+            "the server rejects the Host header",
+            "AWS_API_MCP_ALLOWED_HOSTS of the Deployment must contain the Service's name. Do not set it in mcp.env",
         )
     if status in (502, 503, 504) or isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         return Unreachable(
             f"no connection ({f'HTTP {status}' if status else str(error) or type(error).__name__})",
-            "`kubectl get pods,endpointslices -l app=aws-api-mcp-server` and `kubectl logs -l app=aws-api-mcp-server` in"
-            " its namespace; the server does not start without https://servicereference.us-east-1.amazonaws.com",
+            f"Run `kubectl get pods,endpointslices -l app=aws-api-mcp-server`. {LOGS}. The server needs access to"
+            " https://servicereference.us-east-1.amazonaws.com to start",
         )
     if status is not None:
-        return Failure(f"it answers HTTP {status}", "see what stands in front of it, such as a service mesh")
+        return Failure(f"HTTP {status}", "Check the components in front of the server, such as a service mesh")
     if isinstance(error, (httpx.TimeoutException, TimeoutError)) or code == httpx.codes.REQUEST_TIMEOUT:
-        return Failure(f"no answer within {CALL} s", "`kubectl logs -l app=aws-api-mcp-server` in its namespace")
-    return Failure(
-        f"the MCP connection breaks ({type(error).__name__}: {clip(str(error))})",
-        "`kubectl logs -l app=aws-api-mcp-server` in its namespace",
-    )
+        return Failure(f"no response within {CALL_SECONDS} s", LOGS)
+    return Failure(f"the MCP connection failed ({type(error).__name__}: {clip(str(error))})", LOGS)
 
 
-async def connected(task: Task, work: Callable[[ClientSession], Awaitable[None]], patience: float) -> None:
-    """Does `work` in one MCP session. Raises Failure; Unreachable is tried again until `patience` (monotonic)."""
+async def connected(task: Task, work: Callable[[ClientSession], Awaitable[None]], deadline: float) -> None:
+    """Runs `work` in one MCP session. Raises Failure; retries Unreachable until `deadline` (monotonic)."""
     waiting = False
+    timeout = timedelta(seconds=CALL_SECONDS)
     while True:
         try:
-            async with streams(task) as (read, write), ClientSession(read, write, timedelta(seconds=CALL)) as session:
+            async with streams(task) as (read, write), ClientSession(read, write, timeout) as session:
                 await session.initialize()
                 return await work(session)
-        except Exception as error:  # noqa: BLE001: a task group wraps whatever it was
+        except Exception as error:  # noqa: BLE001: a task group wraps every exception
             failure = connection_failure(error, task)
-        left = patience - time.monotonic()
+        left = deadline - time.monotonic()
         if not isinstance(failure, Unreachable) or left <= 0:
             raise failure
         if not waiting:
-            say(f"wait  server {task.endpoint}: no connection so far, tried again for {left:.0f} s")
+            show(f"wait  server {task.endpoint}: no connection so far; retrying for {left:.0f} s")
         waiting = True
         await asyncio.sleep(min(2, left))
 
 
-def check_answer(answer: CallToolResult, account: Account) -> None:
-    """Raises Failure unless call_aws answered with the account's role, in the profile's region."""
-    text = "".join(part.text for part in answer.content if part.type == "text")
+def check_result(call_result: CallToolResult, account: Account) -> None:
+    """Raises Failure unless call_aws returned the identity of the account's role, in the profile's region."""
+    text = "".join(part.text for part in call_result.content if part.type == "text")
     try:
         result = json.loads(text)
-        # The legacy image has no launcher: its server returns a list, with AWS's answer as JSON inside JSON.
+        # The server of the legacy image returns a list, with the response of AWS as a JSON string.
         (result,) = result if isinstance(result, list) else (result,)
         response = result.get("response") or {}
         error = result.get("error")
@@ -439,133 +436,128 @@ def check_answer(answer: CallToolResult, account: Account) -> None:
         region = (result.get("metadata") or {}).get("region_name")
     except (ValueError, TypeError, AttributeError) as problem:
         raise Failure(
-            f"the server answers something that is not an answer of call_aws ({type(problem).__name__})",
-            "see that the image holds the locked awslabs.aws-api-mcp-server",
+            f"the response of the server is not a result of call_aws ({type(problem).__name__})",
+            "Check that the image contains the locked version of awslabs.aws-api-mcp-server",
         ) from problem
     error = error or response.get("error")
     if error is not None or arn is None:
-        raise answer_failure(str(error or "neither an identity nor an error"), account)
+        raise result_failure(str(error or "the result has neither an identity nor an error"), account)
     check_identity(arn, account)
-    wanted = botocore.session.Session(profile=account.profile).get_scoped_config().get("region")
-    if region is not None and wanted is not None and region != wanted:
+    expected = botocore.session.Session(profile=account.profile).get_scoped_config().get("region")
+    if region is not None and expected is not None and region != expected:
         raise Failure(
-            f"the server's commands without --region go to {region}, not to the profile's {wanted}",
-            "take AWS_REGION and AWS_DEFAULT_REGION out of the pod's environment: they win over every profile",
+            f"commands without --region use {region}, expected the profile's region {expected}",
+            "Remove AWS_REGION and AWS_DEFAULT_REGION from the pod's environment: they override every profile",
         )
 
 
-def answer_failure(error: str, account: Account) -> Failure:
-    """Puts an error that call_aws hands on into words."""
-    refused = re.search(r"\((\w+)\) when calling the \w+ operation(?: \([^)]*\))?: (.*)", error, re.DOTALL)
-    if refused is not None:
-        failure = refusal(refused[1], refused[2], account)
-        return type(failure)(f"through the server {failure.what}", failure.todo)
+def result_failure(error: str, account: Account) -> Failure:
+    """Describes an error that call_aws returns."""
+    rejected = re.search(r"\((\w+)\) when calling the \w+ operation(?: \([^)]*\))?: (.*)", error, re.DOTALL)
+    if rejected is not None:
+        failure = aws_failure(rejected[1], rejected[2], account)
+        return type(failure)(f"through the server: {failure.what}", failure.fix)
     if "could not be found" in error:
-        return Failure(
-            f"the server does not know profile {account.profile}", f"its pod is older than its accounts: {UPDATE}"
-        )
+        return Failure(f"profile {account.profile} is not in the AWS config file of the server", UPDATE)
     if "denied by security policy" in error:
-        return Failure("the server denies `aws sts get-caller-identity`", "take it out of mcp.denyList")
-    return Failure(f"the role answers, but the server fails: {clip(error)}", "`kubectl logs -l app=aws-api-mcp-server`")
+        return Failure("the server denies `aws sts get-caller-identity`", "Remove it from mcp.denyList")
+    return Failure(f"the role can be assumed, but call_aws failed: {clip(error)}", LOGS)
 
 
-async def ask(session: ClientSession, account: Account, settled: float) -> None:
-    """One call of call_aws. Raises Failure; Unsettled is tried again until `settled`."""
+async def check_call(session: ClientSession, account: Account, deadline: float) -> None:
+    """Calls call_aws for one account. Raises Failure; retries Propagating until `deadline`."""
     command = f"aws sts get-caller-identity --profile {shlex.quote(account.profile)}"
     while True:
         try:
-            return check_answer(await session.call_tool("call_aws", {"cli_command": command}), account)
-        except Unsettled:
-            if time.monotonic() >= settled:
+            return check_result(await session.call_tool("call_aws", {"cli_command": command}), account)
+        except Propagating:
+            if time.monotonic() >= deadline:
                 raise
         except McpError as error:
-            raise Failure(
-                f"the server does not answer ({clip(error.error.message)})", "`kubectl logs -l app=aws-api-mcp-server`"
-            ) from error
+            raise Failure(f"call_aws failed ({clip(error.error.message)})", LOGS) from error
         await asyncio.sleep(2)
 
 
-async def ask_through_server(report: Report, patience: float) -> None:
-    """Asks the server for every account whose role answered directly; the others have their line already."""
+async def check_through_server(report: Report, deadline: float) -> None:
+    """Calls the server for every account whose role was assumed directly. The others are failures already."""
     task = report.task
-    accounts = [account for account in task.accounts if report.answered(account)]
+    accounts = [account for account in task.accounts if report.assumed(account)]
 
     async def first(session: ClientSession) -> None:
         tools = [tool.name for tool in (await session.list_tools()).tools]
         if "call_aws" not in tools:
             raise Failure(
-                f"it has no tool call_aws, only {', '.join(tools) or 'none'}",
-                "image.prebuilt has to hold awslabs.aws-api-mcp-server",
+                f"the server has no tool call_aws (found: {', '.join(tools) or 'none'})",
+                "image.prebuilt must contain awslabs.aws-api-mcp-server",
             )
         for account in accounts:
             try:
-                await ask(session, account, patience)
+                await check_call(session, account, deadline)
                 report.through_server[account.profile] = None
             except Failure as failure:
                 report.through_server[account.profile] = failure
 
-    async def again(session: ClientSession) -> None:
+    async def second(session: ClientSession) -> None:
         account = next((it for it in accounts if report.through_server[it.profile] is None), None)
         if account is None:
             return
         try:
-            await ask(session, account, patience)
+            await check_call(session, account, deadline)
         except Failure as failure:
-            second = Failure(f"at the second connection: {failure.what}", failure.todo)
-            report.through_server[account.profile] = second
+            report.through_server[account.profile] = Failure(f"at the second connection: {failure.what}", failure.fix)
 
     try:
-        await connected(task, first, patience)
-        await connected(task, again, patience)
+        await connected(task, first, deadline)
+        await connected(task, second, deadline)
         report.server = None
     except Failure as failure:
         report.server = failure
 
 
-# --- The run ---------------------------------------------------------------------------------------------------------
+# --- Main ------------------------------------------------------------------------------------------------------------
 
 
 def verify(report: Report, start: float, seconds: float) -> None:
-    """Fills the report: directly first, because a role that does not answer explains a server that does not."""
-    ask_all_directly(report, start + min(SETTLING, seconds / 2))
-    patience = min(time.monotonic() + CONNECTING, start + seconds * 0.8)
-    asyncio.run(ask_through_server(report, patience))
+    """Fills the report. The direct check comes first, because its failures explain those of the server."""
+    check_all_directly(report, start + min(PROPAGATION_SECONDS, seconds / 2))
+    deadline = min(time.monotonic() + CONNECT_SECONDS, start + seconds * 0.8)
+    asyncio.run(check_through_server(report, deadline))
 
 
 def termination_message(report: Report) -> bytes:
-    """The failures, cut to what Kubernetes keeps; the whole is in the log."""
+    """The summary and the failures, truncated to the limit of Kubernetes. The log has all of them."""
     text = "\n".join([report.lines()[-1], *report.failures()]).encode()
-    if len(text) <= TERMINATION_MESSAGE:
+    if len(text) <= TERMINATION_MESSAGE_BYTES:
         return text
     cut = " … (more in the log)".encode()
-    return text[: TERMINATION_MESSAGE - len(cut)].decode(errors="ignore").encode() + cut
+    return text[: TERMINATION_MESSAGE_BYTES - len(cut)].decode(errors="ignore").encode() + cut
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the checks within their time and prints what came out."""
+    """Runs the checks within the time limit and prints the results. Returns the exit code."""
     start = time.monotonic()
-    # What the libraries would print about a lost connection is in our own lines.
+    # The report has the failures: suppress what the libraries log about lost connections.
     logging.disable(logging.CRITICAL)
     if len(arguments) not in (1, 2):
-        say("usage: verify.py accounts.json [termination-log]")
+        show("usage: verify.py accounts.json [termination-log]")
         return 1
     try:
         task = read_task(arguments[0])
     except Failure as failure:
-        say(f"FAIL  {failure}")
+        show(f"FAIL  {failure}")
         return 1
     report = Report(task)
-    seconds = task.seconds * BUSY
-    # A thread that hangs in the name resolution cannot be ended: it is left behind.
+    seconds = task.seconds * TIMEOUT_SHARE
+    # A daemon thread, because a thread that hangs in name resolution cannot be stopped.
     worker = threading.Thread(target=verify, args=(report, start, seconds), daemon=True)
     worker.start()
     worker.join(max(0.0, start + seconds - time.monotonic()))
     for line in report.lines():
-        say(line)
+        show(line)
     if not report.failures():
         return 0
     try:
-        # Not made where it is missing: then this is no pod, and the log has it all.
+        # Opened without creating it: the file exists in pods only.
         with open(arguments[1] if len(arguments) == 2 else TERMINATION_LOG, "r+b") as file:
             file.truncate()
             file.write(termination_message(report))
@@ -577,5 +569,5 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     code = main(sys.argv[1:])
     sys.stdout.flush()
-    # Threads that still wait for a name or a connection would keep the process alive.
+    # End the process even if threads still wait for name resolution or a connection.
     os._exit(code)

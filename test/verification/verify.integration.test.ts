@@ -25,26 +25,26 @@ const role = "EKSMultiAccountMCPRole";
 const roleArn = (accountId: string, name = role) => `arn:aws:iam::${accountId}:role/${name}`;
 
 interface Profile {
-  /** What the AWS config file says. */
+  /** role_arn in the AWS config file. */
   readonly roleArn: string;
-  readonly token?: "expired" | "foreign" | "missing";
+  readonly token?: "expired" | "foreignkey" | "missing";
   readonly session?: string;
   readonly region?: string;
 }
 
-/** Every profile that the server knows; what is wrong with each is made in beforeAll. */
+/** Every profile of the server. beforeAll creates the fault of each. */
 const profiles: Record<string, Profile> = {
   dev: { roleArn: roleArn("111111111111") },
   prod: { roleArn: roleArn("222222222222", `holmes/${role}`), region: "eu-central-1" },
-  distrusted: { roleArn: roleArn("333333333333") },
-  providerless: { roleArn: roleArn("444444444444") },
-  deaf: { roleArn: roleArn("555555555555") },
-  strayed: { roleArn: roleArn("222222222222", `holmes/${role}`) },
-  renamed: { roleArn: roleArn("111111111111", "SomebodyElse") },
-  noded: { roleArn: roleArn("111111111111", "eks-node"), session: "i-0123456789abcdef0" },
+  untrusted: { roleArn: roleArn("333333333333") },
+  noprovider: { roleArn: roleArn("444444444444") },
+  noaudience: { roleArn: roleArn("555555555555") },
+  otheraccount: { roleArn: roleArn("222222222222", `holmes/${role}`) },
+  otherrole: { roleArn: roleArn("111111111111", "AnotherRole") },
+  noderole: { roleArn: roleArn("111111111111", "eks-node"), session: "i-0123456789abcdef0" },
   expired: { roleArn: roleArn("111111111111"), token: "expired" },
-  foreign: { roleArn: roleArn("111111111111"), token: "foreign" },
-  tokenless: { roleArn: roleArn("111111111111"), token: "missing" },
+  foreignkey: { roleArn: roleArn("111111111111"), token: "foreignkey" },
+  notoken: { roleArn: roleArn("111111111111"), token: "missing" },
   late: { roleArn: roleArn("666666666666") },
 };
 
@@ -103,7 +103,7 @@ async function setUpAccount(
   destroy();
 }
 
-/** The AWS config file, as documents/awsConfigFile.ts writes it but for what is wrong on purpose. */
+/** The AWS config file in the form of documents/awsConfigFile.ts, with the faults under test. */
 function awsConfig(of: Record<string, Profile>): string {
   return Object.entries(of)
     .map(
@@ -117,7 +117,7 @@ function awsConfig(of: Record<string, Profile>): string {
 interface Outcome {
   readonly code: number;
   readonly lines: string[];
-  /** The one line about an account or the server that begins with a verdict. */
+  /** The only line about an account or the server with this verdict. */
   of(verdict: "ok" | "FAIL" | "wait", name: string): string;
 }
 
@@ -168,15 +168,15 @@ beforeAll(async () => {
   processes.onStop(front.close);
 
   await Promise.all([
-    setUpAccount(moto.url, "111111111111", [role, "SomebodyElse", "eks-node"]),
+    setUpAccount(moto.url, "111111111111", [role, "AnotherRole", "eks-node"]),
     setUpAccount(moto.url, "222222222222", [`holmes/${role}`]),
     setUpAccount(moto.url, "333333333333", [role], { trusts: "default" }),
     setUpAccount(moto.url, "444444444444", [role], { provider: false }),
-    setUpAccount(moto.url, "555555555555", [role], { audience: "somebody.else" }),
+    setUpAccount(moto.url, "555555555555", [role], { audience: "other.example.com" }),
     setUpAccount(moto.url, "666666666666", []),
     writeFile(path.join(dir, "token"), await issuer.token(subject)),
     writeFile(path.join(dir, "expired"), await issuer.token({ ...subject, expiresInSeconds: -60 })),
-    writeFile(path.join(dir, "foreign"), await new ClusterIssuer(issuer.issuerUrl).token(subject)),
+    writeFile(path.join(dir, "foreignkey"), await new ClusterIssuer(issuer.issuerUrl).token(subject)),
     writeFile(path.join(dir, "config"), awsConfig(profiles)),
   ]);
 
@@ -230,29 +230,29 @@ beforeAll(async () => {
 
 afterAll(() => processes.stopAll());
 
-describe("when everything is right", () => {
-  test.each(["sse", "streamable-http"])("every account answers through %s", async (transport) => {
+describe("with valid accounts and a valid server", () => {
+  test.each(["sse", "streamable-http"])("verifies every account through %s", async (transport) => {
     const endpoint = transport === "sse" ? sse : http;
     const { code, lines, of } = await verify([dev, prod], { endpoint });
-    expect(of("ok", "dev")).toBe(`ok    dev (111111111111): ${role} answers, directly and through the server`);
+    expect(of("ok", "dev")).toBe(`ok    dev (111111111111): ${role} can be assumed directly and through the server`);
     expect(of("ok", "prod")).toContain("(222222222222)");
     expect(lines).toHaveLength(3);
-    expect(lines.at(-1)).toBe(`2 of 2 accounts answer through ${endpoint}`);
+    expect(lines.at(-1)).toBe(`2 of 2 accounts verified through ${endpoint}`);
     expect(code).toBe(0);
   });
 
-  test("a role that comes into being a few seconds later is waited for", async () => {
+  test("waits for a role that is created a few seconds later", async () => {
     let seen = "";
-    let refused = () => {};
-    const isRefused = new Promise<void>((resolve) => {
-      refused = resolve;
+    let rejected = () => {};
+    const isRejected = new Promise<void>((resolve) => {
+      rejected = resolve;
     });
     const onOutput = (text: string) => {
       seen += text;
-      if (seen.includes("wait  late")) refused();
+      if (seen.includes("wait  late")) rejected();
     };
     const running = verify([dev, account("late", "666666666666")], { endpoint: http, onOutput });
-    await Promise.race([isRefused, running]);
+    await Promise.race([isRejected, running]);
     const { iam, destroy } = await accountClient(environment.AWS_ENDPOINT_URL!, "666666666666");
     const issuerPath = issuer.issuerUrl.replace("https://", "");
     const document = trustPolicy({
@@ -264,91 +264,103 @@ describe("when everything is right", () => {
     await iam.send(new CreateRoleCommand({ RoleName: role, AssumeRolePolicyDocument: JSON.stringify(document) }));
     destroy();
     const { code, of } = await running;
-    expect(of("wait", "late")).toContain("a new role takes some seconds");
+    expect(of("wait", "late")).toContain("IAM changes take time to propagate");
     expect(of("ok", "late")).toContain("(666666666666)");
     expect(code).toBe(0);
   });
 });
 
-describe("when an account is wrong", () => {
-  // One run for all of them: a sick account must not harm the one beside it either.
+describe("with invalid accounts", () => {
+  // One run for all: a failing account must not affect the others.
   let outcome: Outcome;
   let termination: string;
-  const sick = [
-    account("distrusted", "333333333333"),
-    account("providerless", "444444444444"),
-    account("deaf", "555555555555"),
-    account("strayed", "777777777777", roleArn("777777777777")),
-    account("renamed", "111111111111", roleArn("111111111111")),
-    account("noded", "111111111111", roleArn("111111111111")),
+  const invalid = [
+    account("untrusted", "333333333333"),
+    account("noprovider", "444444444444"),
+    account("noaudience", "555555555555"),
+    account("otheraccount", "777777777777", roleArn("777777777777")),
+    account("otherrole", "111111111111", roleArn("111111111111")),
+    account("noderole", "111111111111", roleArn("111111111111")),
     account("expired", "111111111111"),
-    account("foreign", "111111111111"),
-    account("tokenless", "111111111111"),
-    account("ghost", "888888888888"),
+    account("foreignkey", "111111111111"),
+    account("notoken", "111111111111"),
+    account("noprofile", "888888888888"),
   ];
 
   beforeAll(async () => {
     const log = path.join(dir, "termination-log");
     await writeFile(log, "x".repeat(10_000));
-    outcome = await verify([dev, ...sick], { timeoutSeconds: 30, arguments: [log] });
+    outcome = await verify([dev, ...invalid], { timeoutSeconds: 30, arguments: [log] });
     termination = await readFile(log, "utf8");
   }, 60_000);
 
-  test("fails, counts, and leaves the right one right", () => {
+  test("fails, counts the accounts, and verifies the valid one", () => {
     expect(outcome.code).toBe(1);
     expect(outcome.of("ok", "dev")).toContain("(111111111111)");
-    expect(outcome.lines.at(-1)).toBe(`1 of 11 accounts answer through ${sse}`);
+    expect(outcome.lines.at(-1)).toBe(`1 of 11 accounts verified through ${sse}`);
   });
 
   test.each([
     [
-      "distrusted",
-      `has no role ${role}, or its trust policy does not name issuer ${issuer.issuerUrl}, subject system:serviceaccount:holmes-aws-mcp:aws-api-mcp-sa and audience sts.amazonaws.com together; still so after`,
+      "untrusted",
+      `has no role ${role}, or its trust policy does not allow issuer ${issuer.issuerUrl}, subject system:serviceaccount:holmes-aws-mcp:aws-api-mcp-sa and audience sts.amazonaws.com together; retried for`,
       "kubernetes.serviceAccount",
     ],
     [
-      "providerless",
-      `account 444444444444 has no OIDC provider for issuer ${issuer.issuerUrl}; still so after`,
+      "noprovider",
+      `account 444444444444 has no OIDC provider for issuer ${issuer.issuerUrl}; retried for`,
       "existingOidcProviders",
     ],
-    ["deaf", "does not accept audience sts.amazonaws.com; still so after", "add-client-id-to-open-id-connect-provider"],
-    ["strayed", "the right role, but of account 222222222222, answers", "targetAccounts[].accountId"],
-    ["renamed", `another role of the account answers: SomebodyElse, not ${role}`, "iam.roleName"],
-    ["noded", `the node's own role eks-node of account 111111111111 answers, not ${role}`, "AWS_EC2_METADATA_DISABLED"],
+    [
+      "noaudience",
+      "does not accept audience sts.amazonaws.com; retried for",
+      "add-client-id-to-open-id-connect-provider",
+    ],
+    [
+      "otheraccount",
+      `the assumed role ${role} is in account 222222222222, expected account 777777777777`,
+      "targetAccounts[].accountId",
+    ],
+    ["otherrole", `the assumed role is AnotherRole, expected ${role}`, "iam.roleName"],
+    [
+      "noderole",
+      `the credentials are those of the node's role eks-node in account 111111111111, expected ${role}`,
+      "AWS_EC2_METADATA_DISABLED",
+    ],
     ["expired", "the pod's token has expired", "restart the pod"],
-    ["foreign", `AWS cannot get the keys of issuer ${issuer.issuerUrl}`, ".well-known/openid-configuration"],
-    ["tokenless", "the pod's token cannot be read (No such file or directory: ", "projected service account token"],
-    ["ghost", "profile ghost is not in the AWS config file ", "`pulumi up`"],
-  ])("%s: says what is wrong and what to do", (profile, what, todo) => {
-    const [found, remedy] = outcome.of("FAIL", profile).split(". To do: ");
-    expect(found).toContain(what);
-    expect(remedy).toContain(todo);
+    ["foreignkey", `AWS cannot retrieve the keys of issuer ${issuer.issuerUrl}`, ".well-known/openid-configuration"],
+    ["notoken", "the pod's token cannot be read (No such file or directory: ", "projected service account token"],
+    ["noprofile", "profile noprofile is not in the AWS config file ", "`pulumi up`"],
+  ])("%s: reports the cause, then the fix", (profile, cause, fix) => {
+    const line = outcome.of("FAIL", profile);
+    expect(line).toContain(cause);
+    expect(line.slice(line.indexOf(cause) + cause.length)).toContain(fix);
   });
 
-  test("waits only for what may settle", () => {
-    const waited = sick
+  test("retries only failures that IAM propagation explains", () => {
+    const waited = invalid
       .map(({ profile }) => profile)
       .filter((profile) => outcome.lines.some((line) => line.startsWith(`wait  ${profile} `)));
-    expect(waited).toEqual(["distrusted", "providerless", "deaf", "foreign"]);
+    expect(waited).toEqual(["untrusted", "noprovider", "noaudience", "foreignkey"]);
   });
 
-  test("leaves the summary and every failure as the termination message, and nothing of what was there", () => {
+  test("replaces the termination message with the summary and every failure", () => {
     expect(termination.split("\n")).toEqual([
       outcome.lines.at(-1),
       ...outcome.lines.filter((line) => line.startsWith("FAIL")),
     ]);
   });
 
-  test("shows no token", async () => {
+  test("prints no token", async () => {
     const token = await readFile(path.join(dir, "token"), "utf8");
     expect(outcome.lines.join("\n")).not.toContain(token.split(".")[1]!.slice(0, 20));
   });
 });
 
-test("cuts the termination message to what Kubernetes keeps, between characters", async () => {
+test("truncates the termination message to the limit of Kubernetes, between characters", async () => {
   const log = path.join(dir, "long-termination-log");
   await writeFile(log, "");
-  const many = Array.from({ length: 60 }, (_, index) => account(`gh\u00f6st${index}`, "888888888888"));
+  const many = Array.from({ length: 60 }, (_, index) => account(`pr\u00f6file${index}`, "888888888888"));
   const { lines, code } = await verify(many, { endpoint: http, arguments: [log] });
   const message = await readFile(log);
   expect(message.length).toBeLessThanOrEqual(4096);
@@ -359,7 +371,7 @@ test("cuts the termination message to what Kubernetes keeps, between characters"
   expect(code).toBe(1);
 });
 
-test("tells a closed way to STS from a refusal, and makes no termination log where there is none", async () => {
+test("distinguishes a connection failure from a rejection, and creates no termination log", async () => {
   const nowhere = `http://127.0.0.1:${await freePort()}`;
   const env = { AWS_ENDPOINT_URL: nowhere, AWS_ENDPOINT_URL_STS: nowhere };
   const log = path.join(dir, "absent");
@@ -370,47 +382,47 @@ test("tells a closed way to STS from a refusal, and makes no termination log whe
   await expect(readFile(log)).rejects.toThrow("ENOENT");
 });
 
-describe("when the server is wrong", () => {
-  test("down: the accounts are told from the server", async () => {
+describe("when the connection to the server fails", () => {
+  test("server down: reports the server and the accounts separately", async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}/sse`;
     const { code, lines, of } = await verify([dev], { endpoint, transport: "sse", timeoutSeconds: 6 });
     expect(of("wait", "server")).toContain("no connection so far");
     expect(of("FAIL", "server")).toContain(`${endpoint}: no connection (`);
     expect(of("FAIL", "server")).toContain("kubectl logs -l app=aws-api-mcp-server");
-    expect(of("FAIL", "dev")).toContain("the role answers, but the server was not asked");
-    expect(lines.at(-1)).toBe(`0 of 1 accounts answer through ${endpoint}; the server fails`);
+    expect(of("FAIL", "dev")).toContain("the role can be assumed, but the server check did not run");
+    expect(lines.at(-1)).toBe(`0 of 1 accounts verified through ${endpoint}; the server check failed`);
     expect(code).toBe(1);
   });
 
   test.each([
-    ["sse where the server speaks streamable-http", () => http.replace("/mcp", "/sse"), "sse", "404"],
-    ["sse at the path of streamable-http", () => http, "sse", "400"],
-    ["streamable-http where the gateway speaks sse", () => sse.replace("/sse", "/mcp"), "streamable-http", "404"],
-    ["streamable-http at the path of sse", () => sse, "streamable-http", "404"],
-  ])("%s: the transport is named", async (_, endpoint, transport, status) => {
+    ["sse to a streamable-http server", () => http.replace("/mcp", "/sse"), "sse", "404"],
+    ["sse to the path of streamable-http", () => http, "sse", "400"],
+    ["streamable-http to an sse gateway", () => sse.replace("/sse", "/mcp"), "streamable-http", "404"],
+    ["streamable-http to the path of sse", () => sse, "streamable-http", "404"],
+  ])("%s: reports the transport", async (_, endpoint, transport, status) => {
     const { code, lines, of } = await verify([dev], { endpoint: endpoint(), transport });
-    expect(of("FAIL", "server")).toContain(`it does not speak ${transport} at this address (HTTP ${status})`);
+    expect(of("FAIL", "server")).toContain(`no ${transport} endpoint at this address (HTTP ${status})`);
     expect(of("FAIL", "server")).toContain("mcp.transport");
     expect(lines.some((line) => line.startsWith("wait"))).toBe(false);
     expect(code).toBe(1);
   });
 
-  test("called by a name that it does not allow", async () => {
+  test("host name that the server does not allow", async () => {
     const endpoint = http.replace("127.0.0.1", "localhost");
     const { code, of } = await verify([dev], { endpoint, env: { NO_PROXY: "127.0.0.1,localhost" } });
-    expect(of("FAIL", "server")).toContain("it refuses the name that it is called by");
+    expect(of("FAIL", "server")).toContain("the server rejects the Host header");
     expect(of("FAIL", "server")).toContain("AWS_API_MCP_ALLOWED_HOSTS");
     expect(code).toBe(1);
   });
 
-  test("silent: the run ends by itself within its time and still reports", async () => {
+  test("server that never responds: ends within the time limit, with a report", async () => {
     const silent = createTcpServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/sse`;
     try {
       const { code, of } = await verify([dev], { endpoint, transport: "sse", timeoutSeconds: 6 });
-      expect(of("FAIL", "server")).toContain("it was not asked before the time was over");
-      expect(of("FAIL", "dev")).toContain("the server was not asked");
+      expect(of("FAIL", "server")).toContain("not checked within the time limit");
+      expect(of("FAIL", "dev")).toContain("the server check did not run");
       expect(code).toBe(1);
     } finally {
       silent.close();
@@ -418,7 +430,7 @@ describe("when the server is wrong", () => {
   });
 });
 
-describe("when the server answers something else", () => {
+describe("with an unexpected result", () => {
   const identity = (accountId: string, region = "us-east-1") => [
     {
       cli_command: "aws …",
@@ -426,31 +438,34 @@ describe("when the server answers something else", () => {
       metadata: { region_name: region },
     },
   ];
-  const right = identity("111111111111");
+  const valid = identity("111111111111");
   const failed = (error: string) => [{ cli_command: "aws …", error }];
-  const refused = (code: string) =>
+  const rejected = (code: string) =>
     failed(`An error occurred (${code}) when calling the AssumeRoleWithWebIdentity operation: no`);
-  const wrong: Record<string, readonly [answer: unknown, expected: string]> = {
-    "another account": [identity("222222222222"), "the right role, but of account 222222222222, answers"],
+  const invalidResults: Record<string, readonly [result: unknown, expected: string]> = {
+    "another account": [identity("222222222222"), `the assumed role ${role} is in account 222222222222`],
     "another region": [
       identity("111111111111", "us-west-2"),
-      "without --region go to us-west-2, not to the profile's us-east-1",
+      "commands without --region use us-west-2, expected the profile's region us-east-1",
     ],
-    "an unknown profile": [failed("The config profile (x) could not be found"), "the server does not know profile"],
+    "an unknown profile": [
+      failed("The config profile (x) could not be found"),
+      "is not in the AWS config file of the server",
+    ],
     "a deny list": [failed("Execution of this operation is denied by security policy."), "mcp.denyList"],
     "its own error": [
       failed("No AWS credentials found"),
-      "the role answers, but the server fails: No AWS credentials found",
+      "the role can be assumed, but call_aws failed: No AWS credentials found",
     ],
-    "a lasting refusal": [
-      refused("RegionDisabledException"),
-      "through the server STS is not active in the profile's region",
+    "a permanent rejection": [
+      rejected("RegionDisabledException"),
+      "through the server: STS is not active in the profile's region",
     ],
     "nothing at all": [[{ response: {} }], "neither an identity nor an error"],
-    "an error of AWS": [[{ response: { error: "Service Unavailable" } }], "the server fails: Service Unavailable"],
-    garbage: ["garbage", "something that is not an answer of call_aws"],
+    "an error of AWS": [[{ response: { error: "Service Unavailable" } }], "call_aws failed: Service Unavailable"],
+    garbage: ["garbage", "the response of the server is not a result of call_aws"],
   };
-  // A profile of its own for each answer, so that one run shows them all.
+  // One profile per result, so that one run covers all of them.
   const named = (name: string) => name.replaceAll(" ", "-");
 
   async function against(
@@ -471,34 +486,39 @@ describe("when the server answers something else", () => {
     }
   }
 
-  test("every wrong answer has its words, and a refusal that settles is none", async () => {
-    const accounts = ["settling", ...Object.keys(wrong).map(named)].map((name) => account(name, "111111111111"));
-    const answers = Object.fromEntries(Object.entries(wrong).map(([name, [answer]]) => [named(name), answer]));
+  test("reports each unexpected result, and retries a rejection during IAM propagation", async () => {
+    const accounts = ["propagating", ...Object.keys(invalidResults).map(named)].map((name) =>
+      account(name, "111111111111"),
+    );
+    const results = Object.fromEntries(Object.entries(invalidResults).map(([name, [result]]) => [named(name), result]));
     const { code, lines, of } = await against(["call_aws"], accounts, (profile, call) =>
-      profile === "settling" ? (call === 0 ? refused("AccessDenied") : right) : answers[profile],
+      profile === "propagating" ? (call === 0 ? rejected("AccessDenied") : valid) : results[profile],
     );
-    expect(of("ok", "settling")).toContain("directly and through the server");
-    for (const [name, [, expected]] of Object.entries(wrong)) expect(of("FAIL", named(name))).toContain(expected);
-    expect(lines.at(-1)).toMatch(/^1 of 10 accounts answer/);
+    expect(of("ok", "propagating")).toContain("directly and through the server");
+    for (const [name, [, expected]] of Object.entries(invalidResults))
+      expect(of("FAIL", named(name))).toContain(expected);
+    expect(lines.at(-1)).toMatch(/^1 of 10 accounts verified/);
     expect(code).toBe(1);
   });
 
-  test("another answer at the second connection", async () => {
+  test("another identity at the second connection", async () => {
     const { code, of } = await against(["call_aws"], [dev], (_, call) =>
-      call === 0 ? right : identity("222222222222"),
+      call === 0 ? valid : identity("222222222222"),
     );
-    expect(of("FAIL", "dev")).toContain("at the second connection: the right role, but of account 222222222222");
+    expect(of("FAIL", "dev")).toContain(
+      `at the second connection: the assumed role ${role} is in account 222222222222`,
+    );
     expect(code).toBe(1);
   });
 
-  test("other tools", async () => {
-    const { code, of } = await against(["read_documentation", "search"], [dev], () => right);
-    expect(of("FAIL", "server")).toContain("it has no tool call_aws, only read_documentation, search");
+  test("a server without call_aws", async () => {
+    const { code, of } = await against(["read_documentation", "search"], [dev], () => valid);
+    expect(of("FAIL", "server")).toContain("the server has no tool call_aws (found: read_documentation, search)");
     expect(code).toBe(1);
   });
 });
 
-/** The least of an MCP server over HTTP: stateless, one JSON answer for each request. `call` counts a profile's calls. */
+/** A minimal stateless MCP server over HTTP. `call` counts the calls of a profile. */
 async function scriptedServer(tools: string[], answer: (profile: string, call: number) => unknown): Promise<Server> {
   const calls = new Map<string, number>();
   const serverInfo = { name: "scripted", version: "1" };
@@ -512,8 +532,8 @@ async function scriptedServer(tools: string[], answer: (profile: string, call: n
       const profile = /^aws sts get-caller-identity --profile (\S+)$/.exec(params.arguments!.cli_command)![1]!;
       const call = calls.get(profile) ?? 0;
       calls.set(profile, call + 1);
-      const said = answer(profile, call);
-      return { content: [{ type: "text", text: typeof said === "string" ? said : JSON.stringify(said) }] };
+      const result = answer(profile, call);
+      return { content: [{ type: "text", text: typeof result === "string" ? result : JSON.stringify(result) }] };
     },
   };
   const server = createServer(async (request, response) => {
@@ -529,33 +549,33 @@ async function scriptedServer(tools: string[], answer: (profile: string, call: n
   return server;
 }
 
-describe("when it is called wrongly", () => {
-  test("without a file: says how", async () => {
+describe("with invalid arguments", () => {
+  test("missing file argument: prints the usage", async () => {
     const { code, lines } = await execute([]);
     expect(lines).toEqual(["usage: verify.py accounts.json [termination-log]"]);
     expect(code).toBe(1);
   });
 
-  test("with a file that is wrong: says how", async () => {
+  test("invalid file: reports the cause and the fix", async () => {
     const files: Record<string, readonly [content: string, expected: string]> = {
-      "no-json": ["{", "cannot be read (JSONDecodeError"],
+      "no-json": ["{", "json: cannot be read (JSONDecodeError"],
       "no-timeout": [JSON.stringify({ endpoint: "x", transport: "sse", accounts: [] }), "KeyError: 'timeoutSeconds'"],
       stdio: [
         JSON.stringify({ endpoint: "x", transport: "stdio", timeoutSeconds: 9, accounts: [] }),
         'transport "stdio"',
       ],
-      absent: ["", "cannot be read (FileNotFoundError"],
+      absent: ["", "json: cannot be read (FileNotFoundError"],
     };
     const paths = Object.keys(files).map((name) => path.join(dir, `${name}.json`));
     for (const file of paths.slice(0, 3)) await writeFile(file, files[path.basename(file, ".json")]![0]);
-    // One interpreter for all: its start is most of the time.
+    // One interpreter for all files, because its start takes most of the time.
     const all = "import sys, verify; print([verify.main([file]) for file in sys.argv[1:]])";
     const env = { ...environment, PYTHONPATH: path.dirname(script), PYTHONDONTWRITEBYTECODE: "1" };
     const child = processes.start("verify", python.serverPython, ["-c", all, ...paths], { env });
     await child.exited;
     const lines = child.output().trimEnd().split("\n");
     for (const [index, [, expected]] of Object.values(files).entries()) {
-      expect(lines[index]).toMatch(/^FAIL {2}.* To do: /);
+      expect(lines[index]).toMatch(/^FAIL {2}\S+\.json: .+\. [A-Z].+\.$/);
       expect(lines[index]).toContain(expected);
     }
     expect(lines.slice(4)).toEqual(["[1, 1, 1, 1]"]);
