@@ -1,6 +1,6 @@
 /**
- * The old shell script's multi-cluster-config.yaml as stack config: texts in, a text and an account of every key out.
- * What a stack file says already stays, with its comments.
+ * Converts the legacy script's multi-cluster-config.yaml to stack config, and reports every key. Works on texts only.
+ * Existing values and comments of the stack file are kept.
  */
 import { type Document, isMap, isSeq, type Node, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 import { z } from "zod";
@@ -11,41 +11,41 @@ import { configSchema } from "../../config/schema.js";
 import { UserError } from "../common/errors.js";
 
 export interface ConvertOptions {
-  /** Name of the old file, for messages. */
+  /** Name of the legacy file, for messages. */
   readonly source: string;
-  /** The old file's text. */
+  /** Content of the legacy file. */
   readonly old: string;
   /** Name of the stack file, for messages. */
   readonly target: string;
-  /** The stack file's text, when there is one. */
+  /** Content of the stack file, if it exists. */
   readonly existing?: string | undefined;
-  /** Take over what the script made. */
+  /** Import the resources that the legacy script created. Default: false. */
   readonly adopt?: boolean;
-  /** Permission policy of one's own: its path from the project's folder. */
+  /** Path of a custom permission policy, relative to the project. */
   readonly policyFile?: string | undefined;
-  /** What findings in that policy are. */
+  /** Severity of findings in that policy: `error` or `warn`. */
   readonly policyChecks?: string | undefined;
 }
 
-/** What became of one key. */
+/** The result for one key. */
 export interface Step {
   readonly outcome: "added" | "unchanged" | "kept" | "left out";
-  /** Key path, in the stack config unless it was left out. */
+  /** Key path in the stack config, or in the legacy file for `left out`. */
   readonly key: string;
   readonly why: string;
 }
 
 export interface Conversion {
-  /** The stack file's new text. */
+  /** New content of the stack file. */
   readonly content: string;
   readonly steps: readonly Step[];
-  /** What is left to do, one sentence each. */
+  /** Remaining steps, one sentence each. */
   readonly notes: readonly string[];
-  /** A problem of the new config in the old file's words. */
+  /** The message of a problem in the new config, with the keys of the legacy file. */
   readonly explain: (problem: Problem) => string;
 }
 
-/** The old file with every value as its text, so that no id loses a zero or its last digits. */
+/** The legacy file with every value as text, because YAML numbers lose leading zeros and digits of IDs. */
 type Tree = string | Tree[] | { [key: string]: Tree };
 type Table = { [key: string]: Tree };
 
@@ -55,33 +55,31 @@ const isTable = (value: Tree | undefined): value is Table =>
 const camelCase = (key: string) => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 const snakeCase = (key: string) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** @throws UserError when one of the files is not what it should be */
+/** @throws UserError if one of the files is invalid */
 export function convert(options: ConvertOptions): Conversion {
-  const conversion = new Converter(options, readOldFile(options));
+  const conversion = new Converter(options, readLegacyFile(options));
   conversion.run();
   return conversion;
 }
 
-function readOldFile({ old, source }: ConvertOptions): Table {
+function readLegacyFile({ old, source }: ConvertOptions): Table {
   const document = parseDocument(old, { schema: "failsafe", merge: true });
   const error = document.errors[0];
   if (error !== undefined) throw new UserError(`${source}: not YAML: ${error.message.split("\n")[0]}`);
   const file = (document.toJS() ?? "") as Tree;
   if (isTable(file) && isTable(file.config)) {
-    throw new UserError(
-      `${source}: this is stack config already; expected the legacy script's multi-cluster-config.yaml`,
-    );
+    throw new UserError(`${source}: found stack config. Expected the multi-cluster-config.yaml of the legacy script.`);
   }
   if (!isTable(file) || (file.clusters === undefined && file.target_accounts === undefined)) {
-    const keys = isTable(file) ? Object.keys(file).join(", ") || "nothing" : "no map";
+    const keys = isTable(file) ? `the keys ${Object.keys(file).join(", ") || "{}"}` : "no map";
     throw new UserError(
-      `${source}: found ${keys}; expected the legacy script's file, with clusters, kubernetes, iam and target_accounts`,
+      `${source}: found ${keys}. Expected the file of the legacy script, with clusters, kubernetes, iam and target_accounts.`,
     );
   }
   return file;
 }
 
-/** Sections of the old file, with the key that tells their entries apart where they are lists. */
+/** Sections of the legacy file, with the key that identifies the entries of a list. */
 const sections = [
   { from: "clusters", to: "clusters", by: "name" },
   { from: "kubernetes", to: "kubernetes", by: undefined },
@@ -95,7 +93,7 @@ class Converter implements Conversion {
   /** Why the file cannot be converted. */
   private readonly problems: string[] = [];
   private readonly document: Document;
-  /** Places in the new config by their places in the old file. */
+  /** Paths in the new config and in the legacy file. */
   private readonly origins: Array<{ to: Path; from: Path }> = [];
 
   constructor(
@@ -109,9 +107,11 @@ class Converter implements Conversion {
     const error = this.document.errors[0];
     if (error !== undefined) throw new UserError(`${target}: not YAML: ${error.message.split("\n")[0]}`);
     if (this.document.contents === null) this.document.contents = this.document.createNode({});
-    if (!isMap(this.document.contents)) throw new UserError(`${target}: expected a map with config:`);
+    if (!isMap(this.document.contents))
+      throw new UserError(`${target}: not a map. Expected a map with the key config.`);
     if (!isMap(this.document.get("config"))) {
-      if (this.document.get("config")) throw new UserError(`${target}: expected a map under config:`);
+      if (this.document.get("config"))
+        throw new UserError(`${target}: config is not a map. Expected a map of config keys.`);
       this.document.set("config", this.document.createNode({}));
     }
     this.config.flow = false;
@@ -119,14 +119,14 @@ class Converter implements Conversion {
 
   get content(): string {
     const text = this.document.toString({ lineWidth: 0, flowCollectionPadding: false });
-    return this.options.existing === undefined ? text : withLinesOf(this.options.existing, text);
+    return this.options.existing === undefined ? text : restoreLines(this.options.existing, text);
   }
 
   run(): void {
     const providers = "pulumi:disable-default-providers";
     if (!this.config.has(providers)) {
       this.config.items.unshift(this.document.createPair(providers, this.flow(["aws", "kubernetes", "docker"])));
-      this.step("added", providers, "so that no resource can escape its explicit provider");
+      this.step("added", providers, "every resource must have an explicit provider");
     }
     for (const { from, to, by } of sections) {
       const value = this.old[from];
@@ -153,7 +153,7 @@ class Converter implements Conversion {
     this.policy();
     if (this.options.adopt === true) this.adopt();
     else if (this.accounts().every((account) => !account.has("adopt"))) {
-      this.notes.push("When the script has made providers and roles in these accounts, convert with --adopt.");
+      this.notes.push("If the legacy script created providers and roles in these accounts, convert with --adopt.");
     }
     this.retention();
     this.workload();
@@ -182,11 +182,11 @@ class Converter implements Conversion {
     this.problems.push(`${pathText(path)}: the key is unknown. Expected ${near}. Correct it, or remove the line.`);
   }
 
-  private leaveOut(path: Path, why = "the program has no such key"): void {
+  private leaveOut(path: Path, why = "the config has no such key"): void {
     this.step("left out", pathText(path), why);
   }
 
-  /** The map at a section of the config, made when it is not there. */
+  /** The map of a section in the config. Created if it does not exist. */
   private table(section: string): YAMLMap {
     return this.collection(section, {}, isMap, "a map");
   }
@@ -200,12 +200,13 @@ class Converter implements Conversion {
     const key = `${project}:${section}`;
     if (!this.config.has(key)) this.addSection(key, empty);
     const node = this.config.get(key);
-    if (!is(node)) throw new UserError(`${this.options.target}: ${key} is not ${kind}; write it as YAML, not as text`);
+    if (!is(node))
+      throw new UserError(`${this.options.target}: ${key} is not ${kind}. Expected ${kind} in YAML, not text.`);
     if (node.items.length === 0) node.flow = false;
     return node;
   }
 
-  /** A section of its own paragraph. */
+  /** Adds a section after an empty line. */
   private addSection(key: string, value: unknown): void {
     const pair = this.document.createPair(key, value);
     (pair.key as Node).spaceBefore = this.config.items.length > 0;
@@ -234,7 +235,7 @@ class Converter implements Conversion {
       const first = names.indexOf(name);
       if (name !== undefined && first < index) {
         this.problems.push(
-          `${pathText([...from, index, by])}: ${JSON.stringify(name)} is the ${by} of ${pathText([...from, first])} too. Expected a ${by} of its own for each entry.`,
+          `${pathText([...from, index, by])}: ${JSON.stringify(name)} is also the ${by} of ${pathText([...from, first])}. Expected a unique ${by} for each entry.`,
         );
         continue;
       }
@@ -259,7 +260,7 @@ class Converter implements Conversion {
       const near = schema === undefined ? nearest(name, keysAt(to)) : undefined;
       if (near !== undefined) this.misspelt([...from, key], snakeCase(near));
       else if (schema === undefined) this.leaveOut([...from, key]);
-      else if (isEmpty(value)) this.leaveOut([...from, key], "it has no value");
+      else if (isEmpty(value)) this.leaveOut([...from, key], "the value is empty");
       else {
         this.origins.push({ to: [...to, name], from: [...from, key] });
         this.put(node, [...to, name], typed(value, schema), pathText([...from, key]));
@@ -267,7 +268,7 @@ class Converter implements Conversion {
     }
   }
 
-  /** Sets a key that is not there; what is there stays. */
+  /** Sets a key if it does not exist. An existing value is kept. */
   private put(node: YAMLMap, path: Path, value: unknown, why: string): void {
     const key = String(path.at(-1));
     if (!node.has(key)) {
@@ -287,7 +288,7 @@ class Converter implements Conversion {
     return node;
   }
 
-  /** The script never made a namespace, and these are in every cluster. */
+  /** The legacy script does not create the namespace, and these exist in every cluster. */
   private namespace(): void {
     const node = this.config.get(`${project}:kubernetes`);
     const namespace = isMap(node) ? node.get("namespace") : undefined;
@@ -302,14 +303,14 @@ class Converter implements Conversion {
     const present = iam.get("policyFile");
     if (policyFile !== undefined && present !== undefined && present !== policyFile) {
       throw new UserError(
-        `${target}: iam.policyFile is ${JSON.stringify(present)} already; remove it, or leave --permissions out`,
+        `${target}: iam.policyFile is already ${JSON.stringify(present)}. Remove the key, or run without --permissions.`,
       );
     }
     if (policyFile !== undefined) this.put(iam, ["iam", "policyFile"], policyFile, "--permissions");
     if (policyChecks !== undefined) this.put(iam, ["iam", "policyChecks"], policyChecks, "--policy-checks");
   }
 
-  /** Everything that the script made, but for a provider in its cluster's own account: others use it as well. */
+  /** Adopts what the legacy script created, except the providers of clusters in their own account, which are shared. */
   private adopt(): void {
     for (const [index, account] of this.accounts().entries()) {
       const path = ["targetAccounts", index];
@@ -318,7 +319,7 @@ class Converter implements Conversion {
         .filter((cluster) => cluster.get("accountId") === account.get("accountId"))
         .map((cluster) => cluster.get("name"));
       if (own.length > 0) {
-        const why = "the account is the cluster's own, where other service accounts share its provider";
+        const why = "other service accounts of the cluster share the provider in the cluster's account";
         this.put(account, [...path, "existingOidcProviders"], own, why);
       }
       this.put(account, [...path, "adopt"], true, "--adopt");
@@ -330,43 +331,46 @@ class Converter implements Conversion {
     const iam = this.config.get(`${project}:iam`);
     if (isMap(iam) && iam.has("retainOidcProviders")) return;
     this.notes.push(
-      "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them unless told otherwise. To keep them, set iam.retainOidcProviders: true.",
+      "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them by default. To keep them, set iam.retainOidcProviders: true.",
     );
   }
 
-  /** The old file knows neither an image nor a way into a cluster: without them the stack makes IAM only. */
+  /** The legacy file has no image and no kubeconfig. Without them the stack creates IAM resources only. */
   private workload(): void {
     const { target } = this.options;
-    const reach = ["kubeconfig", "context", "profile"];
-    const unreached = this.clusters().flatMap((cluster, index) =>
-      cluster.get("deploy") === false || reach.some((key) => cluster.has(key)) ? [] : [{ cluster, index }],
+    const access = ["kubeconfig", "context", "profile"];
+    const inaccessible = this.clusters().flatMap((cluster, index) =>
+      cluster.get("deploy") === false || access.some((key) => cluster.has(key)) ? [] : [{ cluster, index }],
     );
     const mcp = this.config.get(`${project}:mcp`);
     if (isMap(mcp) && mcp.get("enabled") === false) {
       this.notes.push(
         this.workloadNote(
           !this.config.has(`${project}:image`),
-          unreached.map(({ index }) => index),
+          inaccessible.map(({ index }) => index),
         ),
       );
     } else if (!this.config.has(`${project}:image`)) {
       const node = this.table("mcp");
-      node.commentBefore = " IAM only, until image and a context (or kubeconfig, profile) of each cluster are here.";
+      node.commentBefore =
+        " IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster.";
       this.put(node, ["mcp", "enabled"], false, `${target} has no image`);
       this.trustRunningServer();
       this.notes.push(
         this.workloadNote(
           true,
-          unreached.map(({ index }) => index),
+          inaccessible.map(({ index }) => index),
         ),
       );
     } else {
-      for (const { cluster, index } of unreached) {
-        this.put(cluster, ["clusters", index, "deploy"], false, "nothing says how to get into the cluster");
+      for (const { cluster, index } of inaccessible) {
+        this.put(cluster, ["clusters", index, "deploy"], false, "the cluster has no context, kubeconfig or profile");
       }
-      if (unreached.length > 0) {
-        const keys = unreached.map(({ index }) => `clusters[${index}].context`).join(", ");
-        this.notes.push(`To run the server there too: set ${keys} (or kubeconfig, profile) and remove deploy: false.`);
+      if (inaccessible.length > 0) {
+        const keys = inaccessible.map(({ index }) => `clusters[${index}].context`).join(", ");
+        this.notes.push(
+          `To deploy the server to the other clusters, set ${keys} (or kubeconfig, profile) and remove deploy: false.`,
+        );
       }
     }
   }
@@ -385,17 +389,17 @@ class Converter implements Conversion {
 
   private workloadNote(image: boolean, clusters: readonly number[]): string {
     const needs = [...(image ? ["image"] : []), ...clusters.map((index) => `clusters[${index}].context`)];
-    return `The stack makes IAM only. For the server: set ${needs.join(", ") || "nothing more"}, and remove mcp.enabled: false.`;
+    return `The stack creates IAM resources only. To deploy the server, ${needs.length === 0 ? "" : `set ${needs.join(", ")} and `}remove mcp.enabled: false.`;
   }
 }
 
-/** Keys that the old file has to have, by their new names: a missing one is its problem. */
+/** Required keys of the legacy file, by their names in the config. */
 const requiredKeys = new Set(["name", "region", "accountId", "profile", "oidcIssuerId"]);
 
-/** Empty, or what the legacy script read as the text `null`. */
+/** Empty, or null in YAML, which the legacy script reads as the text `null`. */
 const isEmpty = (value: Tree) => value === "" || value === "null" || value === "~";
 
-/** The schema of a key in the config; undefined when there is none. */
+/** The schema of a config key. Undefined for an unknown key. */
 function schemaAt(path: Path): z.ZodType | undefined {
   return path.reduce<z.ZodType | undefined>((schema, part) => {
     if (schema === undefined) return undefined;
@@ -406,13 +410,13 @@ function schemaAt(path: Path): z.ZodType | undefined {
   }, configSchema);
 }
 
-/** Keys of the objects at a place of the config. */
+/** Keys of the object at a path of the config. */
 function keysAt(path: Path): string[] {
   const schema = schemaAt(path);
   return Object.keys((schema && objectIn(unwrap(schema))?.shape) ?? {});
 }
 
-/** Text as the number or truth value that the schema asks for, where it is one. */
+/** Converts a text to the number or Boolean that the schema requires, if possible. */
 function typed(value: Tree, schema: z.ZodType): unknown {
   const plain = unwrap(schema);
   if (plain instanceof z.ZodNumber && typeof value === "string" && /^\d+$/.test(value)) return Number(value);
@@ -420,8 +424,8 @@ function typed(value: Tree, schema: z.ZodType): unknown {
   return value;
 }
 
-/** Lines that differ from the earlier ones in nothing but the padding of brackets, as they were. */
-function withLinesOf(before: string, after: string): string {
+/** Restores the lines that differ only in the padding of brackets. */
+function restoreLines(before: string, after: string): string {
   const plain = (line: string) => line.replace(/([[{]) | ([\]}])/g, "$1$2").trimEnd();
   const earlier = new Map(before.split("\n").map((line) => [plain(line), line]));
   const text = after

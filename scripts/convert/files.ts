@@ -1,4 +1,4 @@
-/** Converting on disk: reads the old file, checks the result with the program's own reader, writes all or nothing. */
+/** Converts files: reads the legacy file, validates the result as the program does, and writes everything or nothing. */
 import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join, relative, sep } from "node:path";
 import { ConfigError, project, rawConfig, readSettings } from "../../config/load.js";
@@ -7,13 +7,13 @@ import { parseStackFile } from "../common/stackFile.js";
 import { type Conversion, convert } from "./convert.js";
 
 export interface ConvertFilesOptions {
-  /** Path of the old shell script's file. */
+  /** Path of the legacy script's file. */
   readonly file: string;
   readonly stack: string;
-  /** The project's folder; the process has to be in it, because policy files are relative to it. */
+  /** The project's folder. Must be the working directory, because policy files are relative to it. */
   readonly folder: string;
   readonly adopt?: boolean;
-  /** Path of a permission policy of one's own. */
+  /** Path of a custom permission policy. */
   readonly permissions?: string | undefined;
   readonly policyChecks?: string | undefined;
 }
@@ -21,8 +21,8 @@ export interface ConvertFilesOptions {
 /**
  * Writes or merges `Pulumi.<stack>.yaml`.
  *
- * @returns what was done, key by key
- * @throws UserError with every reason when the result would not hold; nothing is written then
+ * @returns the report, with one line per key
+ * @throws UserError with every problem if the result is invalid. Nothing is written in this case.
  */
 export async function convertFiles(options: ConvertFilesOptions): Promise<string> {
   const { file, folder, permissions } = options;
@@ -45,46 +45,47 @@ export async function convertFiles(options: ConvertFilesOptions): Promise<string
     warnings = await warningsOf(stack, conversion.content, target, policy);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw refusal(
+    throw invalidConfig(
       error,
       conversion,
       `${basename(target)} was not ${existing === undefined ? "written" : "changed"}`,
       options,
     );
   }
-  if (policy?.copy === true) writeWhole(join(folder, policy.path), read(policy.source));
-  if (state !== "unchanged") writeWhole(target, conversion.content);
+  if (policy?.copy === true) writeAtomically(join(folder, policy.path), read(policy.source));
+  if (state !== "unchanged") writeAtomically(target, conversion.content);
   const { steps, notes } = conversion;
   const lines = [
     ...steps.map(({ outcome, key, why }) => `  ${outcome.padEnd(9)}  ${key}: ${why}`),
     ...(policy?.copy === true ? [`${policy.path} is a copy of ${policy.source}.`] : []),
-    `${basename(target)} is ${state}; the program reads it without a problem.`,
+    `${basename(target)} is ${state}. The config is valid.`,
     ...warnings.map((warning) => `warning: ${warning}`),
     ...notes,
-    `Next: npm run plan -- --stack ${stack}; then npm run doctor -- --stack ${stack}, which reads the accounts before up.`,
+    `Next: run npm run plan -- --stack ${stack}, then npm run doctor -- --stack ${stack} to check the accounts before pulumi up.`,
   ];
   return `${lines.join("\n")}\n`;
 }
 
-/** Pulumi's rule for stack names, without an organization: that is no part of the file's name. */
+/** Pulumi's rule for stack names. The file name does not contain the organization. */
 function stackName(name: string): string {
   if (/^[A-Za-z0-9_.-]{1,100}$/.test(name)) return name;
-  throw new UserError(`--stack: found ${JSON.stringify(name)}; expected a stack's name: letters, digits and _ . -`);
+  throw new UserError(`--stack: found ${JSON.stringify(name)}. Expected a stack name of letters, digits and _ . -`);
 }
 
 function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new UserError(`${path}: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UserError(code === "ENOENT" ? `${path}: file not found.` : `${path}: ${message}`);
   }
 }
 
 interface Policy {
   readonly source: string;
-  /** From the project's folder. */
+  /** Relative to the project. */
   readonly path: string;
-  /** A file outside the project comes along into it. */
+  /** Whether the file is outside the project and must be copied into it. */
   readonly copy: boolean;
 }
 
@@ -97,22 +98,22 @@ function policyOf(source: string, folder: string, stack: string): Policy {
   const path = `policy.${stack}.json`;
   const copied = join(folder, path);
   if (existsSync(copied) && read(copied) !== content) {
-    throw new UserError(`--permissions ${source}: ${path} is there already, with another content; remove it first`);
+    throw new UserError(`--permissions ${source}: ${path} already exists with different content. Remove it first.`);
   }
   return { source, path, copy: true };
 }
 
-/** What the program itself thinks of the new file. */
+/** Validates the new file as the program does. Returns the warnings. */
 async function warningsOf(stack: string, content: string, target: string, policy: Policy | undefined) {
   const { values, secretKeys } = parseStackFile(content, target);
   const raw = rawConfig(values);
-  // The copy is not there yet.
+  // The copy does not exist yet.
   if (policy !== undefined) raw.iam = { ...(raw.iam as object), policyFile: policy.source };
   const { warnings } = await readSettings(stack, raw, (key) => secretKeys.includes(`${project}:${key}`));
   return warnings;
 }
 
-function refusal(
+function invalidConfig(
   { problems }: ConfigError,
   { explain }: Conversion,
   outcome: string,
@@ -126,16 +127,16 @@ function refusal(
       ...problems.map((problem) => `  - ${explain(problem)}`),
       ...(policy
         ? [
-            "Without --permissions the program's own policy is used: the same services, and more (docs/permissions.md).",
-            "With --policy-checks warn a policy that IAM takes is used as it is, and each finding is a warning.",
+            "Without --permissions, the built-in policy applies: it covers these services and more (docs/permissions.md).",
+            "With --policy-checks warn, a policy that IAM accepts is used unchanged, and each finding is a warning.",
           ]
         : []),
     ].join("\n"),
   );
 }
 
-/** All of it or nothing, also when the machine stops half-way; a link stays a link. */
-function writeWhole(path: string, content: string): void {
+/** Writes a file atomically. A symbolic link is kept. */
+function writeAtomically(path: string, content: string): void {
   const real = existsSync(path) ? realpathSync(path) : path;
   const next = `${real}.${process.pid}.new`;
   try {

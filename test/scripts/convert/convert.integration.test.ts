@@ -1,4 +1,4 @@
-// The old shell script's file as stack config: what is taken over, what is refused, what stays.
+// Conversion of the legacy script's file: converted, rejected and kept keys.
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -78,7 +78,7 @@ const messageOf = async (promise: Promise<unknown>) => {
 };
 
 describe("a new stack", () => {
-  test("every key of the old file is taken over, under its new name", () => {
+  test("converts every key to its new name", () => {
     const { content, steps } = pure(old);
     expect(configOf(content)).toEqual({
       "pulumi:disable-default-providers": ["aws", "kubernetes", "docker"],
@@ -104,12 +104,12 @@ describe("a new stack", () => {
     expect(steps.every(({ outcome }) => outcome === "added")).toBe(true);
   });
 
-  test("the running server in another namespace than Holmes keeps its access", () => {
+  test("keeps the access of the running server in another namespace than Holmes", () => {
     const { content } = pure(old.replace("namespace: default", "namespace: monitoring"));
     expect(configOf(content).kubernetes).toMatchObject({ additionalSubjects: ["monitoring:mcp-sa"] });
   });
 
-  test("ids keep every character, whatever YAML would make of them", () => {
+  test("keeps every character of IDs that YAML reads as numbers", () => {
     const ids = ["12345678901234567890123456789012", `1E${"2".repeat(30)}`, `0x${"A".repeat(30)}`];
     for (const id of ids) {
       const { content } = pure(old.replaceAll(`oidc_issuer_id: ${idB}`, `oidc_issuer_id: ${id}`));
@@ -117,17 +117,17 @@ describe("a new stack", () => {
     }
   });
 
-  test("it says what to add for the server, and that the script's resources can be adopted", () => {
+  test("reports the keys that the server requires, and the --adopt option", () => {
     const { content, notes } = pure(old);
     expect(notes).toEqual([
-      "When the script has made providers and roles in these accounts, convert with --adopt.",
+      "If the legacy script created providers and roles in these accounts, convert with --adopt.",
       expect.stringContaining("iam.retainOidcProviders: true"),
-      "The stack makes IAM only. For the server: set image, clusters[0].context, clusters[1].context, and remove mcp.enabled: false.",
+      "The stack creates IAM resources only. To deploy the server, set image, clusters[0].context, clusters[1].context and remove mcp.enabled: false.",
     ]);
-    expect(content).toContain("# IAM only, until image");
+    expect(content).toContain("# IAM resources only. To deploy the server, set image");
   });
 
-  test("--adopt takes over all but the providers in the clusters' own accounts", () => {
+  test("--adopt imports everything except the providers in the accounts of the clusters", () => {
     const { content, notes } = pure(old, undefined, { adopt: true });
     expect(configOf(content).targetAccounts).toMatchObject([
       { profile: "dev", existingOidcProviders: ["main"], adopt: true },
@@ -136,11 +136,11 @@ describe("a new stack", () => {
     expect((configOf(content).targetAccounts as object[])[1]).not.toHaveProperty("existingOidcProviders");
     expect(notes).toEqual([
       expect.stringContaining("iam.retainOidcProviders: true"),
-      expect.stringContaining("The stack makes IAM only."),
+      expect.stringContaining("The stack creates IAM resources only."),
     ]);
   });
 
-  test("two entries that share a profile, and misspelt keys, are rejected together", () => {
+  test("reports duplicate profiles and misspelled keys together", () => {
     const text = old
       .replace("  service_account:", "  serviceaccount:")
       .replace(/profile: \S+/g, "profile: shared")
@@ -148,7 +148,7 @@ describe("a new stack", () => {
     expect(() => pure(text)).toThrow(/nothing was written to/);
     expect(() => pure(text)).toThrow(/kubernetes\.serviceaccount: the key is unknown\. Expected service_account\./);
     expect(() => pure(text)).toThrow(
-      /target_accounts\[1\]\.profile: "shared" is the profile of target_accounts\[0\] too\./,
+      /target_accounts\[1\]\.profile: "shared" is also the profile of target_accounts\[0\]\./,
     );
     expect(() => pure(text)).toThrow(/target_acounts: the key is unknown\. Expected target_accounts\./);
   });
@@ -159,21 +159,21 @@ describe("a new stack", () => {
     expect(pure(old, existing).notes.join()).not.toContain("retainOidcProviders");
   });
 
-  test("what has no value and what the program does not know is named, not taken", () => {
+  test("reports empty values and unknown keys, and does not convert them", () => {
     const text = old
       .replace("  policy_name: OldPolicy", "  policy_name: null\n  trust_everyone: true\n  path: ~")
       .concat("\nslack:\n  channel: x\n");
     const { content, steps } = pure(text);
     expect(configOf(content).iam).toEqual({ roleName: "OldRole", sessionDuration: 7200 });
     expect(steps.filter(({ outcome }) => outcome === "left out")).toEqual([
-      { outcome: "left out", key: "iam.policy_name", why: "it has no value" },
-      { outcome: "left out", key: "iam.trust_everyone", why: "the program has no such key" },
-      { outcome: "left out", key: "iam.path", why: "it has no value" },
-      { outcome: "left out", key: "slack", why: "the program has no such key" },
+      { outcome: "left out", key: "iam.policy_name", why: "the value is empty" },
+      { outcome: "left out", key: "iam.trust_everyone", why: "the config has no such key" },
+      { outcome: "left out", key: "iam.path", why: "the value is empty" },
+      { outcome: "left out", key: "slack", why: "the config has no such key" },
     ]);
   });
 
-  test("anchors and merge keys are followed", () => {
+  test("resolves anchors and merge keys", () => {
     const text = old
       .replace("  - name: second\n    region: eu-west-1\n", "  - <<: *home\n    name: second\n")
       .replace("clusters:", "defaults: &home { region: eu-west-1 }\nclusters:");
@@ -181,7 +181,7 @@ describe("a new stack", () => {
   });
 });
 
-describe("a stack that is there", () => {
+describe("an existing stack file", () => {
   const existing = `# our stack
 encryptionsalt: v1:abc
 config:
@@ -207,7 +207,7 @@ config:
     namespace: holmes-aws-mcp
 `;
 
-  test("what it says stays, with comments, order and blank lines; the rest is added", () => {
+  test("keeps existing values, comments, order and blank lines, and adds the rest", () => {
     const { content, steps, notes } = pure(old, existing);
     for (const line of existing.split("\n").filter((line) => !line.includes("roleName"))) {
       expect(content.split("\n")).toContain(line);
@@ -230,11 +230,11 @@ config:
       { outcome: "kept", key: "iam.roleName", why: '"NewRole", not "OldRole" (iam.role_name)' },
     ]);
     expect(notes).toContain(
-      "To run the server there too: set clusters[2].context (or kubeconfig, profile) and remove deploy: false.",
+      "To deploy the server to the other clusters, set clusters[2].context (or kubeconfig, profile) and remove deploy: false.",
     );
   });
 
-  test("a second time changes nothing, byte for byte", () => {
+  test("is unchanged by a second conversion, byte for byte", () => {
     for (const adopt of [false, true]) {
       const once = pure(old, existing, { adopt }).content;
       const again = pure(old, once, { adopt });
@@ -243,38 +243,38 @@ config:
     }
   });
 
-  test("a file that the CLI has just made gets its config", () => {
+  test("can be a new file of the Pulumi CLI", () => {
     expect(configOf(pure(old, "encryptionsalt: v1:abc\n").content).clusters).toHaveLength(2);
     expect(configOf(pure(old, "").content).clusters).toHaveLength(2);
     expect(configOf(pure(old, "config:\n").content).clusters).toHaveLength(2);
   });
 
   test.each([
-    ["no YAML", "config: [", "Pulumi.x.yaml: not YAML"],
-    ["a list", "- a", "Pulumi.x.yaml: expected a map with config:"],
-    ["a list under config", "config: [a]", "Pulumi.x.yaml: expected a map under config:"],
+    ["invalid YAML", "config: [", "Pulumi.x.yaml: not YAML"],
+    ["a list", "- a", "Pulumi.x.yaml: not a map. Expected a map with the key config"],
+    ["a list under config", "config: [a]", "Pulumi.x.yaml: config is not a map"],
     ["clusters as text", "config:\n  holmes-aws-mcp:clusters: '[]'\n", "holmes-aws-mcp:clusters is not a list"],
-  ])("%s is told of", (_, text, message) => {
+  ])("rejects %s", (_, text, message) => {
     expect(() => pure(old, text)).toThrow(UserError);
     expect(() => pure(old, text)).toThrow(message);
   });
 });
 
-describe("what is no old file", () => {
+describe("a file that is not the legacy script's", () => {
   test.each([
-    ["no YAML", "clusters: [", "old.yaml: not YAML"],
-    ["a key twice", "clusters: []\nclusters: []\n", "old.yaml: not YAML: Map keys must be unique"],
-    ["nothing", "", "old.yaml: found no map; expected the legacy script's file"],
-    ["something else", "a: 1\n", "old.yaml: found a; expected the legacy script's file"],
-    ["stack config", "config:\n  holmes-aws-mcp:clusters: []\n", "old.yaml: this is stack config already"],
-  ])("%s", (_, text, message) => {
+    ["invalid YAML", "clusters: [", "old.yaml: not YAML"],
+    ["a duplicate key", "clusters: []\nclusters: []\n", "old.yaml: not YAML: Map keys must be unique"],
+    ["an empty file", "", "old.yaml: found no map. Expected the file of the legacy script"],
+    ["unknown keys", "a: 1\n", "old.yaml: found the keys a. Expected the file of the legacy script"],
+    ["stack config", "config:\n  holmes-aws-mcp:clusters: []\n", "old.yaml: found stack config"],
+  ])("rejects %s", (_, text, message) => {
     expect(() => pure(text)).toThrow(UserError);
     expect(() => pure(text)).toThrow(message);
   });
 });
 
-describe("on disk", () => {
-  test("a file with the faults of the old readme is refused with every reason, in its own words", async () => {
+describe("convertFiles", () => {
+  test("rejects the errors of the legacy readme's example with the keys of the legacy file", async () => {
     const faulty = old
       .replaceAll('"111111111111"', '"1111111111"')
       .replace('"222222222222"', "2222222222")
@@ -292,7 +292,7 @@ describe("on disk", () => {
     expect(readdirSync(folder)).toEqual(["old.yaml"]);
   });
 
-  test("what is missing and what is of another kind is told by the old file's keys", async () => {
+  test("reports missing values and wrong types with the keys of the legacy file", async () => {
     const text = old
       .replace("    region: us-east-1\n", "")
       .replace("  - profile: prod\n    account_id", "  - account_id")
@@ -305,14 +305,14 @@ describe("on disk", () => {
   });
 
   test.each([
-    ["clusters as a text", "clusters: main\n", 'clusters: found "main"; expected a list of source clusters'],
-    ["an entry that is a text", "clusters: [main]\n", 'clusters[0]: found "main"; expected an object'],
+    ["clusters as text", "clusters: main\n", 'clusters: found "main"; expected a list of source clusters'],
+    ["an entry as text", "clusters: [main]\n", 'clusters[0]: found "main"; expected an object'],
     ["iam as a list", `${old.split("iam:")[0]}iam: [a]\n`, 'iam: found ["a"]; expected an object'],
-  ])("%s", async (_, text, line) => {
+  ])("rejects %s", async (_, text, line) => {
     expect(await messageOf(convertHere(text))).toContain(`  - ${line}`);
   });
 
-  test("problems of the stack file itself are told as such, and it stays as it is", async () => {
+  test("reports problems of the existing stack file, and does not change it", async () => {
     const existing = "config:\n  holmes-aws-mcp:holmes:\n    namspace: x\n";
     put("Pulumi.x.yaml", existing);
     const message = await messageOf(convertHere(old));
@@ -321,11 +321,11 @@ describe("on disk", () => {
     expect(written()).toBe(existing);
   });
 
-  test("a good file gives a stack that plans", async () => {
+  test("writes a stack file that can be planned", async () => {
     const report = await convertHere(old, { adopt: true });
     expect(report).toContain('  added      clusters[1].accountId: "012345678901" (clusters[1].account_id)\n');
-    expect(report).toContain("Pulumi.x.yaml is written; the program reads it without a problem.\n");
-    expect(report.trimEnd().split("\n").at(-1)).toContain("Next: npm run plan -- --stack x;");
+    expect(report).toContain("Pulumi.x.yaml is written. The config is valid.\n");
+    expect(report.trimEnd().split("\n").at(-1)).toContain("Next: run npm run plan -- --stack x,");
     const load = () => import("../../../index.js");
     const { resources } = await evaluate("x", parseStackFile(written(), "Pulumi.x.yaml"), undefined, load);
     const roles = resources.filter(({ type }) => type === "aws:iam/role:Role");
@@ -336,21 +336,21 @@ describe("on disk", () => {
     const trust = JSON.stringify(roles[0]!.inputs.assumeRolePolicy);
     expect(trust).toContain("system:serviceaccount:default:mcp-sa");
     const providers = resources.filter(({ type }) => type === "aws:iam/openIdConnectProvider:OpenIdConnectProvider");
-    // main's own account keeps its own provider.
+    // The provider of main in main's own account is not managed.
     expect(providers).toHaveLength(3);
     expect(providers.every(({ importId }) => importId !== undefined)).toBe(true);
     expect(resources.filter(({ type }) => type.startsWith("kubernetes:"))).toEqual([]);
   });
 
-  test("a second run leaves the file alone", async () => {
+  test("does not change the file in a second run", async () => {
     await convertHere(old);
     const before = written();
-    expect(await convertHere(old)).toContain("Pulumi.x.yaml is unchanged;");
+    expect(await convertHere(old)).toContain("Pulumi.x.yaml is unchanged.");
     expect(written()).toBe(before);
     expect(readdirSync(folder).sort()).toEqual(["Pulumi.x.yaml", "old.yaml"]);
   });
 
-  test("a stack file that is a link stays one", async () => {
+  test("keeps a symbolic link to the stack file", async () => {
     put("elsewhere.yaml", "config: {}\n");
     symlinkSync("elsewhere.yaml", join(folder, "Pulumi.x.yaml"));
     await convertHere(old);
@@ -358,27 +358,28 @@ describe("on disk", () => {
     expect(written()).toContain("holmes-aws-mcp:clusters");
   });
 
-  test.each(["", "a/b", "a b", "x".repeat(101)])("%j is no stack's name", async (stack) => {
-    expect(await messageOf(convertHere(old, { stack }))).toContain(`--stack: found ${JSON.stringify(stack)}; expected`);
+  test.each(["", "a/b", "a b", "x".repeat(101)])("rejects the stack name %j", async (stack) => {
+    expect(await messageOf(convertHere(old, { stack }))).toContain(`--stack: found ${JSON.stringify(stack)}. Expected`);
   });
 
-  test("a file that is not there", async () => {
-    expect(await messageOf(convertFiles({ file: join(folder, "no.yaml"), stack: "x", folder }))).toContain("ENOENT");
+  test("reports a missing file", async () => {
+    const file = join(folder, "no.yaml");
+    expect(await messageOf(convertFiles({ file, stack: "x", folder }))).toBe(`${file}: file not found.`);
   });
 });
 
-describe("a permission policy of one's own", () => {
+describe("a custom permission policy", () => {
   const policy = (action: string) =>
     JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: [action], Resource: "*" }] });
   const iam = () => configOf(written()).iam as Record<string, unknown>;
 
-  test("one in the project's folder is named", async () => {
+  test("in the project is referenced by its path", async () => {
     await convertHere(old, { permissions: put("own.json", policy("ec2:DescribeInstances")) });
     expect(iam().policyFile).toBe("own.json");
     expect(readdirSync(folder).sort()).toEqual(["Pulumi.x.yaml", "old.yaml", "own.json"]);
   });
 
-  test("one from elsewhere comes along, once", async () => {
+  test("outside the project is copied once", async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), "convert-"));
     made.push(elsewhere);
     const path = join(elsewhere, "own.json");
@@ -388,10 +389,10 @@ describe("a permission policy of one's own", () => {
     expect(readFileSync(join(folder, "policy.x.json"), "utf8")).toBe(policy("ec2:DescribeInstances"));
     await convertHere(old, { permissions: path });
     writeFileSync(path, policy("ec2:DescribeVpcs"));
-    expect(await messageOf(convertHere(old, { permissions: path }))).toContain("with another content; remove it first");
+    expect(await messageOf(convertHere(old, { permissions: path }))).toContain("already exists with different content");
   });
 
-  test("one that writes is refused with the ways out, and nothing is copied", async () => {
+  test("with write actions is rejected with the alternatives, and not copied", async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), "convert-"));
     made.push(elsewhere);
     const path = join(elsewhere, "own.json");
@@ -406,10 +407,10 @@ describe("a permission policy of one's own", () => {
     expect(iam()).toMatchObject({ policyFile: "policy.x.json", policyChecks: "warn" });
   });
 
-  test("one beside another that the stack has already", async () => {
+  test("does not replace the policy of the stack", async () => {
     put("Pulumi.x.yaml", "config:\n  holmes-aws-mcp:iam:\n    policyFile: mine.json\n");
     const permissions = put("own.json", policy("ec2:DescribeInstances"));
-    expect(await messageOf(convertHere(old, { permissions }))).toContain('iam.policyFile is "mine.json" already');
+    expect(await messageOf(convertHere(old, { permissions }))).toContain('iam.policyFile is already "mine.json"');
   });
 });
 
@@ -426,11 +427,11 @@ describe("the command", () => {
   };
 
   test.each<[string, string[], string]>([
-    ["no file", ["--stack", "x"], "missing required argument 'file'"],
-    ["no stack", ["old.yaml"], "required option '--stack <name>' not specified"],
-    ["an option that is none", ["old.yaml", "--stack", "x", "--adpt"], "(Did you mean --adopt?)"],
-    ["a file that is not there", ["old.yaml", "--stack", "convert-test"], "ENOENT"],
-  ])("%s: its usage or one line, exit code 1, no stack trace", async (_, args, text) => {
+    ["a missing argument", ["--stack", "x"], "missing required argument 'file'"],
+    ["a missing stack", ["old.yaml"], "required option '--stack <name>' not specified"],
+    ["an unknown option", ["old.yaml", "--stack", "x", "--adpt"], "(Did you mean --adopt?)"],
+    ["a missing file", ["old.yaml", "--stack", "convert-test"], "old.yaml: file not found."],
+  ])("reports %s without a stack trace, and exits with 1", async (_, args, text) => {
     const { code, stdout, stderr } = await command(...args);
     expect(code).toBe(1);
     expect(stdout).toBe("");
@@ -439,7 +440,7 @@ describe("the command", () => {
     expect(existsSync(join(projectFolder, "Pulumi.convert-test.yaml"))).toBe(false);
   });
 
-  test("a refusal goes to standard error and writes nothing into the project", async () => {
+  test("reports an invalid file on standard error, and writes nothing", async () => {
     put("old.yaml", old.replace('"222222222222"', '"2"'));
     const { code, stdout, stderr } = await command("old.yaml", "--stack", "convert-test");
     expect([code, stdout]).toEqual([1, ""]);
