@@ -1,4 +1,4 @@
-// Damaged configs, one fault each: where it is, what was found, what is expected, and the way out where there is one.
+// Configs with one error each: the key, the value found, the expected value and the fix, if any.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { pathText } from "../../config/problems.js";
 import { damaged, problemsOf, type Stack, stackConfig } from "./support.js";
 
 type Expected = readonly [path: string, found: string | RegExp, expected: string, fix?: string];
-/** What changes in the checked-in stack (undefined: removed), and every problem that it makes. */
+/** Changes to the checked-in stack (undefined removes the key), and all expected problems. */
 type Case = readonly [title: string, changes: Record<string, unknown>, ...problems: Expected[]];
 
 const folder = mkdtempSync(join(tmpdir(), "config-damage-"));
@@ -29,7 +29,7 @@ function check(stack: Stack, cases: readonly Case[]): void {
       else expect(problem.found).toMatch(found);
       expect(problem.expected).toContain(wanted);
       expect(problem.fix ?? "").toContain(fix ?? "");
-      expect(problem.fix === undefined, `a way out: ${problem.fix}`).toBe(fix === undefined);
+      expect(problem.fix === undefined, `fix: ${problem.fix}`).toBe(fix === undefined);
     }
   });
 }
@@ -44,22 +44,22 @@ describe("account ids", () => {
   const digits = "12 digits in quotes";
   check("dev", [
     [
-      "a number that lost its leading zero",
+      "number without its leading zero",
       { "clusters[0].accountId": 12345678901 },
       ["clusters[0].accountId", "12345678901", digits, 'was it "012345678901"?'],
     ],
     [
-      "a number of 12 digits",
+      "12-digit number without quotes",
       { "targetAccounts[1].accountId": 222222222222 },
       ["targetAccounts[1].accountId", "222222222222", digits, 'Put it in quotes: "222222222222".'],
     ],
     [
-      "ten digits, as in the old readme",
+      "10 digits, as in the legacy readme",
       { "targetAccounts[1].accountId": "2222222222" },
       ["targetAccounts[1].accountId", '"2222222222"', digits, "It has 10 digits."],
     ],
     [
-      "written as the console shows it",
+      "in the notation of the AWS console",
       { "targetAccounts[1].accountId": "2222-2222-2222" },
       ["targetAccounts[1].accountId", '"2222-2222-2222"', digits, 'Use "222222222222".'],
     ],
@@ -77,7 +77,7 @@ describe("account ids", () => {
       ["clusters[0].accountId", "NaN", digits, "Put it in quotes"],
     ],
     [
-      "the same account twice",
+      "duplicate account ID",
       { "targetAccounts[1].accountId": "111111111111" },
       [
         "targetAccounts[1].accountId",
@@ -87,7 +87,7 @@ describe("account ids", () => {
       ],
     ],
     [
-      "in a list of accounts that may pull",
+      "number in pullAccounts",
       { "image.build.ecr.pullAccounts": ["333333333333", 444] },
       ["image.build.ecr.pullAccounts[1]", "444", digits, 'was it "000000000444"?'],
     ],
@@ -97,57 +97,53 @@ describe("account ids", () => {
 describe("clusters", () => {
   const upper = "32 hexadecimal characters, upper case";
   check("dev", [
-    ["none", { clusters: [] }, ["clusters", "[]", "at least one cluster"]],
-    ["no key", { clusters: undefined }, ["clusters", "no value", "a list of source clusters"]],
-    ["one in place of a list", { clusters: { name: "x" } }, ["clusters", '{"name":"x"}', "a list of source clusters"]],
-    ["no name", { "clusters[0].name": undefined }, ["clusters[0].name", "no value", "an EKS cluster name"]],
+    ["empty list", { clusters: [] }, ["clusters", "[]", "at least one cluster"]],
+    ["missing list", { clusters: undefined }, ["clusters", "no value", "a list of source clusters"]],
     [
-      "a name beyond EKS's limit",
+      "object instead of a list",
+      { clusters: { name: "x" } },
+      ["clusters", '{"name":"x"}', "a list of source clusters"],
+    ],
+    ["missing name", { "clusters[0].name": undefined }, ["clusters[0].name", "no value", "an EKS cluster name"]],
+    [
+      "name longer than the EKS limit",
       { "clusters[0].name": "c".repeat(101) },
       ["clusters[0].name", `"${"c".repeat(76)}…`, "at most 100"],
     ],
+    ["name with a slash", { "clusters[0].name": "dev/a" }, ["clusters[0].name", '"dev/a"', "letters, digits, - and _"]],
+    ["unknown region", { "clusters[0].region": "us-eats-1" }, ["clusters[0].region", '"us-eats-1"', "an AWS region"]],
     [
-      "a name with a slash",
-      { "clusters[0].name": "dev/a" },
-      ["clusters[0].name", '"dev/a"', "letters, digits, - and _"],
-    ],
-    [
-      "a region that is none",
-      { "clusters[0].region": "us-eats-1" },
-      ["clusters[0].region", '"us-eats-1"', "an AWS region"],
-    ],
-    [
-      "a zone in place of a region",
+      "Availability Zone instead of a region",
       { "clusters[0].region": "us-east-1a" },
       ["clusters[0].region", '"us-east-1a"', "an AWS region", "Its region is us-east-1."],
     ],
     [
-      "a region by its name",
+      "region name instead of a region code",
       { "targetAccounts[0].region": "N. Virginia" },
       ["targetAccounts[0].region", '"N. Virginia"', "an AWS region", "in lower case"],
     ],
     [
-      "an issuer id of 33 characters, as in the old readme",
+      "issuer ID with 33 characters, as in the legacy readme",
       { "clusters[0].oidcIssuerId": "B".repeat(33) },
       ["clusters[0].oidcIssuerId", `"${"B".repeat(33)}"`, upper, "It has 33 characters"],
     ],
     [
-      "an issuer id in lower case",
+      "issuer ID in lower case",
       { "clusters[0].oidcIssuerId": devId.toLowerCase() },
       ["clusters[0].oidcIssuerId", quoted(devId.toLowerCase()), upper, `Use ${devId}.`],
     ],
     [
-      "an issuer id that YAML took for a number",
+      "issuer ID that YAML reads as a number",
       { "clusters[0].oidcIssuerId": 1.234567890123457e31 },
       ["clusters[0].oidcIssuerId", "1.234567890123457e+31", upper, "Put it in quotes"],
     ],
     [
-      "a URL in place of the issuer id",
+      "URL instead of an issuer ID",
       { "clusters[0].oidcIssuerId": issuer("us-east-1", devId) },
       ["clusters[0].oidcIssuerId", quoted(issuer("us-east-1", devId)), upper, "Set a complete URL in oidcIssuerUrl"],
     ],
     [
-      "id and url that disagree",
+      "issuer ID and URL that do not match",
       { "clusters[0].oidcIssuerUrl": issuer("us-east-1", usId) },
       [
         "clusters[0].oidcIssuerUrl",
@@ -157,12 +153,12 @@ describe("clusters", () => {
       ],
     ],
     [
-      "a url of another region",
+      "issuer URL of a different region",
       { "clusters[0].oidcIssuerUrl": issuer("eu-west-1", devId) },
       ["clusters[0].oidcIssuerUrl", quoted(issuer("eu-west-1", devId)), "an issuer in the cluster's region, us-east-1"],
     ],
     [
-      "a url under the wrong suffix",
+      "issuer URL with the wrong DNS suffix",
       {
         "clusters[0].region": "cn-north-1",
         "clusters[0].oidcIssuerId": undefined,
@@ -175,7 +171,7 @@ describe("clusters", () => {
       ],
     ],
     [
-      "a url whose id has 33 characters",
+      "issuer URL whose ID has 33 characters",
       { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": issuer("us-east-1", "B".repeat(33)) },
       [
         "clusters[0].oidcIssuerUrl",
@@ -185,32 +181,32 @@ describe("clusters", () => {
       ],
     ],
     [
-      "a url without https",
+      "issuer URL without https",
       { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "oidc.example.com/dev" },
       ["clusters[0].oidcIssuerUrl", '"oidc.example.com/dev"', "https://, a public host name in lower case"],
     ],
     [
-      "a url with a port",
+      "issuer URL with a port",
       { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "https://oidc.example.com:8443" },
       ["clusters[0].oidcIssuerUrl", '"https://oidc.example.com:8443"', "no port"],
     ],
     [
-      "a url with a slash at the end",
+      "issuer URL with a trailing slash",
       { "clusters[0].oidcIssuerId": undefined, "clusters[0].oidcIssuerUrl": "https://oidc.example.com/" },
       ["clusters[0].oidcIssuerUrl", '"https://oidc.example.com/"', "no trailing slash", "Remove the trailing slash."],
     ],
     [
-      "neither issuer nor profile",
+      "no issuer and no profile",
       { "clusters[0].oidcIssuerId": undefined },
       ["clusters[0].oidcIssuerId", "no value", "oidcIssuerId, oidcIssuerUrl, or profile", "aws eks describe-cluster"],
     ],
     [
-      "no way into a cluster that the server goes to",
+      "no access to a cluster that the server is deployed to",
       { "clusters[0].context": undefined },
       ["clusters[0].kubeconfig", "no value", "kubeconfig, context, or profile", "deploy: false"],
     ],
     [
-      "a self-hosted issuer with nothing but an AWS profile",
+      "self-hosted issuer with only an AWS profile",
       {
         "clusters[0].context": undefined,
         "clusters[0].profile": "dev",
@@ -225,7 +221,7 @@ describe("clusters", () => {
       ],
     ],
     [
-      "a kubeconfig as an object, never shown",
+      "kubeconfig as an object, which is not shown",
       { "clusters[0].kubeconfig": { users: [{ user: { token: "hunter2" } }] } },
       [
         "clusters[0].kubeconfig",
@@ -234,7 +230,7 @@ describe("clusters", () => {
       ],
     ],
     [
-      "a credential of a kubeconfig in plain text, never shown",
+      "kubeconfig credential in plain text, which is not shown",
       { "clusters[0].kubeconfig": "users:\n- user:\n    token: hunter2\n" },
       [
         "clusters[0].kubeconfig",
@@ -243,15 +239,15 @@ describe("clusters", () => {
         "Run: pulumi config set --path --secret 'holmes-aws-mcp:clusters[0].kubeconfig'",
       ],
     ],
-    ["a context of two lines", { "clusters[0].context": "a\nb" }, ["clusters[0].context", '"a\\nb"', "single-line"]],
+    ["multi-line context", { "clusters[0].context": "a\nb" }, ["clusters[0].context", '"a\\nb"', "single-line"]],
     [
-      "true in quotes",
+      "boolean in quotes",
       { "clusters[0].deploy": "true" },
       ["clusters[0].deploy", '"true"', "true or false", "without quotes"],
     ],
-    ["a role number of zero", { "clusters[0].roleNumber": 0 }, ["clusters[0].roleNumber", "0", "from 1 to 20"]],
+    ["role number 0", { "clusters[0].roleNumber": 0 }, ["clusters[0].roleNumber", "0", "from 1 to 20"]],
     [
-      "previous issuers with the present one",
+      "current issuer in previousIssuers",
       { "clusters[0].previousIssuers": [issuer("us-east-1", devId)] },
       [
         "clusters[0].previousIssuers[0]",
@@ -261,7 +257,7 @@ describe("clusters", () => {
       ],
     ],
     [
-      "a profile that is another account's",
+      "profile of a different account",
       { "clusters[0].profile": "sandbox" },
       [
         "clusters[0].profile",
@@ -271,7 +267,7 @@ describe("clusters", () => {
       ],
     ],
     [
-      "more issuers than an account may have providers",
+      "more issuers than the IAM quota of OIDC providers",
       {
         clusters: Array.from({ length: 101 }, (_, index) => ({
           name: `c${index}`,
@@ -286,12 +282,12 @@ describe("clusters", () => {
   ]);
   check("prod", [
     [
-      "the same name twice, in other letters",
+      "duplicate name in a different case",
       { "clusters[1].name": "PROD-US" },
       ["clusters[1].name", '"PROD-US"', "a unique cluster name", "It duplicates clusters[0].name."],
     ],
     [
-      "the same issuer by id and by url",
+      "duplicate issuer, by ID and by URL",
       { "clusters[1].region": "us-east-1", "clusters[1].oidcIssuerUrl": issuer("us-east-1", usId) },
       [
         "clusters[1].oidcIssuerUrl",
@@ -301,7 +297,7 @@ describe("clusters", () => {
       ],
     ],
     [
-      "one pinned to a role that has no room",
+      "cluster pinned to a role that is full",
       { "iam.trustPolicyLimit": 512, "clusters[0].roleNumber": 1, "clusters[1].roleNumber": 1 },
       [
         "clusters[1].roleNumber",
@@ -316,22 +312,22 @@ describe("clusters", () => {
 describe("names in the clusters", () => {
   check("dev", [
     [
-      "a namespace in upper case",
+      "namespace in upper case",
       { "kubernetes.namespace": "Holmes_AWS" },
       ["kubernetes.namespace", '"Holmes_AWS"', "an RFC 1123 label", 'Use "holmes-aws".'],
     ],
     [
-      "a namespace beyond Kubernetes' limit",
+      "namespace longer than the Kubernetes limit",
       { "kubernetes.namespace": "n".repeat(64) },
       ["kubernetes.namespace", quoted("n".repeat(64)), "at most 63", "It has 64 characters."],
     ],
     [
-      "the namespace default, to be made",
+      "createNamespace with the namespace default",
       { "kubernetes.namespace": "default" },
       ["kubernetes.createNamespace", "true", "false, because the namespace default exists in every cluster"],
     ],
     [
-      "Holmes' own namespace, to be made",
+      "createNamespace with the namespace of Holmes",
       { "kubernetes.namespace": "robusta", "holmes.namespace": "robusta", "kubernetes.createNamespace": true },
       [
         "kubernetes.createNamespace",
@@ -341,22 +337,22 @@ describe("names in the clusters", () => {
       ],
     ],
     [
-      "a service account beyond Kubernetes' limit",
+      "service account longer than the Kubernetes limit",
       { "kubernetes.serviceAccount": "s".repeat(254) },
       ["kubernetes.serviceAccount", `"${"s".repeat(76)}…`, "at most 253", "It has 254 characters."],
     ],
     [
-      "the service account of every pod",
+      "default service account",
       { "kubernetes.serviceAccount": "default" },
       ["kubernetes.serviceAccount", '"default"', "a dedicated service account", "would trust every pod"],
     ],
     [
-      "a subject with a wildcard",
+      "subject with a wildcard",
       { "kubernetes.additionalSubjects": ["robusta:*"] },
       ["kubernetes.additionalSubjects[0]", '"robusta:*"', "without wildcards"],
     ],
     [
-      "a subject that is trusted already",
+      "subject that is already trusted",
       { "kubernetes.additionalSubjects": ["holmes-aws-mcp:aws-api-mcp-sa"] },
       [
         "kubernetes.additionalSubjects[0]",
@@ -366,12 +362,12 @@ describe("names in the clusters", () => {
       ],
     ],
     [
-      "a Service name beyond the Job's limit",
+      "Service name longer than the limit of the Job name",
       { "mcp.serviceName": "s".repeat(40) },
       ["mcp.serviceName", quoted("s".repeat(40)), "at most 39", "It has 40 characters."],
     ],
     [
-      "the Service name whose links stop the server",
+      "Service name whose service links make the server fail",
       { "mcp.serviceName": "aws-api-mcp" },
       ["mcp.serviceName", '"aws-api-mcp"', "a different name", "AWS_API_MCP_PORT=tcp://"],
     ],
@@ -381,17 +377,17 @@ describe("names in the clusters", () => {
 describe("IAM", () => {
   const seconds = "a whole number of seconds from 3600 to 43200";
   check("prod", [
-    ["a session too short", { "iam.sessionDuration": 3599 }, ["iam.sessionDuration", "3599", seconds]],
-    ["a session too long", { "iam.sessionDuration": 43201 }, ["iam.sessionDuration", "43201", seconds]],
-    ["a session that never ends", { "iam.sessionDuration": Infinity }, ["iam.sessionDuration", "Infinity", seconds]],
-    ["half a second", { "iam.sessionDuration": 3600.5 }, ["iam.sessionDuration", "3600.5", seconds]],
+    ["session duration below the minimum", { "iam.sessionDuration": 3599 }, ["iam.sessionDuration", "3599", seconds]],
+    ["session duration above the maximum", { "iam.sessionDuration": 43201 }, ["iam.sessionDuration", "43201", seconds]],
+    ["infinite session duration", { "iam.sessionDuration": Infinity }, ["iam.sessionDuration", "Infinity", seconds]],
+    ["fractional session duration", { "iam.sessionDuration": 3600.5 }, ["iam.sessionDuration", "3600.5", seconds]],
     [
-      "a session in quotes",
+      "session duration in quotes",
       { "iam.sessionDuration": "3600" },
       ["iam.sessionDuration", '"3600"', seconds, "Remove the quotes."],
     ],
     [
-      "a role name beyond IAM's limit",
+      "role name longer than the IAM limit",
       { "iam.roleName": "r".repeat(61) },
       [
         "iam.roleName",
@@ -400,25 +396,25 @@ describe("IAM", () => {
         "61 characters",
       ],
     ],
-    ["a role name with a slash", { "iam.roleName": "a/b" }, ["iam.roleName", '"a/b"', "an IAM role name"]],
+    ["role name with a slash", { "iam.roleName": "a/b" }, ["iam.roleName", '"a/b"', "an IAM role name"]],
     [
-      "a policy name beyond IAM's limit",
+      "policy name longer than the IAM limit",
       { "iam.policyName": "p".repeat(126) },
       ["iam.policyName", `"${"p".repeat(76)}…`, "at most 125", "It has 126 characters."],
     ],
     [
-      "a path without slashes",
+      "path without slashes",
       { "iam.path": "holmes" },
       ["iam.path", '"holmes"', "starts and ends with /", "Use /holmes/."],
     ],
-    ["a path with an empty part", { "iam.path": "/a//b/" }, ["iam.path", '"/a//b/"', "no empty parts"]],
+    ["path with an empty part", { "iam.path": "/a//b/" }, ["iam.path", '"/a//b/"', "no empty parts"]],
     [
-      "a trust policy limit beyond AWS's highest",
+      "trust policy limit above the maximum quota",
       { "iam.trustPolicyLimit": 5000 },
       ["iam.trustPolicyLimit", "5000", "from 256 to 4096"],
     ],
     [
-      "a trust policy limit that no cluster fits",
+      "trust policy limit that is too small for one cluster",
       { "iam.trustPolicyLimit": 256 },
       [
         "iam.trustPolicyLimit",
@@ -428,18 +424,22 @@ describe("IAM", () => {
       ],
     ],
     [
-      "a reserved tag",
+      "reserved tag key",
       { "iam.tags.aws:team": "x" },
       ['iam.tags["aws:team"]', 'the key "aws:team"', "not starting with aws:"],
     ],
-    ["a number as a tag", { "iam.tags.cost": 42 }, ["iam.tags.cost", "42", "a tag value", 'Put it in quotes: "42".']],
     [
-      "a tag beyond IAM's limit",
+      "number as a tag value",
+      { "iam.tags.cost": 42 },
+      ["iam.tags.cost", "42", "a tag value", 'Put it in quotes: "42".'],
+    ],
+    [
+      "tag value longer than the IAM limit",
       { "iam.tags.team": "t".repeat(257) },
       ["iam.tags.team", `"${"t".repeat(76)}…`, "at most 256"],
     ],
     [
-      "tags that IAM takes for one",
+      "tag keys that differ only in case",
       { "iam.tags.Team": "x" },
       ["iam.tags.Team", '"Team"', "unique regardless of case", "It duplicates iam.tags.team."],
     ],
@@ -449,7 +449,7 @@ describe("IAM", () => {
       ["iam.tags", "51 tags", "at most 49"],
     ],
     [
-      "a boundary of one account for all",
+      "permissions boundary ARN of a different account",
       {
         "iam.permissionsBoundary": "arn:aws:iam::333333333333:policy/Boundary",
         targetAccounts: stackConfig("dev").targetAccounts,
@@ -469,12 +469,12 @@ describe("IAM", () => {
       ],
     ],
     [
-      "a boundary with a slash in front",
+      "permissions boundary with a leading slash",
       { "iam.permissionsBoundary": "/holmes/Boundary" },
       ["iam.permissionsBoundary", '"/holmes/Boundary"', "without a leading /"],
     ],
     [
-      "a service group that is none",
+      "unknown service group",
       { "iam.disabledPolicyGroups": ["computes"] },
       [
         "iam.disabledPolicyGroups[0]",
@@ -484,12 +484,12 @@ describe("IAM", () => {
       ],
     ],
     [
-      "an action without its service",
+      "action without a service prefix",
       { "iam.additionalActions": ["GetJob"] },
       ["iam.additionalActions[0]", '"GetJob"', "an IAM action or pattern"],
     ],
     [
-      "an action that writes",
+      "write action",
       { "iam.additionalActions": ["ec2:TerminateInstances"] },
       [
         "iam.additionalActions",
@@ -499,7 +499,7 @@ describe("IAM", () => {
       ],
     ],
     [
-      "an action that AWS does not have",
+      "unknown action",
       { "iam.additionalActions": ["efs:DescribeFileSystems"] },
       [
         "iam.additionalActions",
@@ -509,7 +509,7 @@ describe("IAM", () => {
       ],
     ],
     [
-      "a denial to leave open that there is not",
+      "exception for an action that is not denied",
       { "iam.sensitiveReadsExcept": ["ec2:RunInstances"] },
       [
         "iam.sensitiveReadsExcept[0]",
@@ -518,7 +518,7 @@ describe("IAM", () => {
       ],
     ],
     [
-      "a denial to leave open that no policy allows",
+      "exception that no policy allows",
       { "iam.sensitiveReadsExcept": ["lambda:GetFunction", "secretsmanager:*GetSecretValue"] },
       [
         "iam.sensitiveReadsExcept[1]",
@@ -528,11 +528,15 @@ describe("IAM", () => {
       ],
     ],
     [
-      "a region twice",
+      "duplicate region",
       { "iam.allowedRegions": ["us-east-1", "us-east-1"] },
       ["iam.allowedRegions[1]", '"us-east-1"', "no duplicate entries"],
     ],
-    ["another word for deny", { "iam.sensitiveReads": "no" }, ["iam.sensitiveReads", '"no"', "one of deny, allow"]],
+    [
+      "unknown value of sensitiveReads",
+      { "iam.sensitiveReads": "no" },
+      ["iam.sensitiveReads", '"no"', "one of deny, allow"],
+    ],
   ]);
 });
 
@@ -551,22 +555,22 @@ describe("policy files", () => {
   const wrong = file("trust.json", trust);
   check("dev", [
     [
-      "one that is not there",
+      "missing file",
       { "iam.policyFile": missing },
       ["iam.policyFile", quoted(missing), "a JSON file with an IAM policy", "ENOENT"],
     ],
     [
-      "one that is no JSON, of one account",
+      "policy file of an account with invalid JSON",
       { "targetAccounts[1].policyFile": broken },
       ["targetAccounts[1].policyFile", quoted(broken), "a JSON file with an IAM policy", "JSON"],
     ],
     [
-      "one that holds nothing",
+      "file that contains null",
       { "iam.policyFile": nothing },
       ["iam.policyFile", `${nothing}: the document is not a JSON object`, "a permission policy", "IAM rejects it"],
     ],
     [
-      "a trust policy, though findings are only warnings",
+      "trust policy, with policyChecks: warn",
       { "iam.policyFile": wrong, "iam.policyChecks": "warn" },
       [
         "iam.policyFile",
@@ -576,7 +580,7 @@ describe("policy files", () => {
       ],
     ],
     [
-      "beside keys of the default policy",
+      "policy file with keys of the default policy",
       { "iam.policyFile": file("good.json", good), "iam.disabledPolicyGroups": ["cost"] },
       ["iam.disabledPolicyGroups", '["cost"]', "no value, because iam.policyFile replaces the default policy"],
     ],
@@ -586,37 +590,37 @@ describe("policy files", () => {
 describe("target accounts", () => {
   check("prod", [
     [
-      "none",
+      "empty list",
       { targetAccounts: [], defaultProfile: undefined },
       ["targetAccounts", "[]", "at least one target account"],
     ],
     [
-      "the same profile twice, in other letters",
+      "duplicate profile in a different case",
       { "targetAccounts[1].profile": "Prod" },
       ["targetAccounts[1].profile", '"Prod"', "a unique profile", "It duplicates targetAccounts[0].profile."],
     ],
     [
-      "a profile with a space",
+      "profile with a space",
       { "targetAccounts[1].profile": "my profile" },
       ["targetAccounts[1].profile", '"my profile"', "an AWS profile name"],
     ],
     [
-      "a profile that YAML took for a number",
+      "profile that YAML reads as a number",
       { "targetAccounts[1].profile": 42 },
       ["targetAccounts[1].profile", "42", "an AWS profile name", 'Put it in quotes: "42".'],
     ],
     [
-      "a description with a typographic dash",
+      "description with a typographic dash",
       { "targetAccounts[1].description": "Data – lake" },
       ["targetAccounts[1].description", '"Data – lake"', "Latin-1", 'It contains "–".'],
     ],
     [
-      "a description beyond IAM's limit",
+      "description longer than the IAM limit",
       { "targetAccounts[1].description": "d".repeat(1001) },
       ["targetAccounts[1].description", `"${"d".repeat(76)}…`, "at most 1000", "It has 1001 characters."],
     ],
     [
-      "an existing provider of no cluster",
+      "existing provider of an unknown cluster",
       { "targetAccounts[0].existingOidcProviders": ["prod-uk"] },
       [
         "targetAccounts[0].existingOidcProviders[0]",
@@ -626,17 +630,17 @@ describe("target accounts", () => {
       ],
     ],
     [
-      "an existing provider twice",
+      "duplicate existing provider",
       { "targetAccounts[0].existingOidcProviders": ["prod-us", "prod-us"] },
       ["targetAccounts[0].existingOidcProviders[1]", '"prod-us"', "no duplicate entries"],
     ],
     [
-      "existing providers without a list",
+      "string instead of a list of existing providers",
       { "targetAccounts[0].existingOidcProviders": "prod-us" },
       ["targetAccounts[0].existingOidcProviders", '"prod-us"', "a list of cluster names", "Use a list"],
     ],
     [
-      "a provider both existing and adopted",
+      "provider that is both existing and adopted",
       { "targetAccounts[0].adopt": { oidcProviders: ["prod-us"] } },
       [
         "targetAccounts[0].adopt.oidcProviders[0]",
@@ -646,17 +650,17 @@ describe("target accounts", () => {
       ],
     ],
     [
-      "adopt with a wrong part",
+      "adopt with an unknown key",
       { "targetAccounts[1].adopt": { roles: true } },
       ["targetAccounts[1].adopt.roles", none, "role"],
     ],
     [
-      "adopt with another word",
+      "adopt with an unknown value",
       { "targetAccounts[1].adopt": "all" },
       ["targetAccounts[1].adopt", '"all"', "true, false or an object with oidcProviders, role, policy"],
     ],
     [
-      "a provider to adopt of no cluster",
+      "adopted provider of an unknown cluster",
       { "targetAccounts[1].adopt": { oidcProviders: ["prod"] } },
       [
         "targetAccounts[1].adopt.oidcProviders[0]",
@@ -666,13 +670,13 @@ describe("target accounts", () => {
       ],
     ],
     [
-      "an account that is not ours, with what only ours have",
+      "unmanaged account with keys of managed accounts",
       { "targetAccounts[3].manage": false, "targetAccounts[3].adopt": true },
       ["targetAccounts[3].assumeRole", /Provisioner/, "no value, because manage is false", "Remove the key"],
       ["targetAccounts[3].adopt", "true", "no value, because manage is false", "Remove the key"],
     ],
     [
-      "a provisioning role of another account",
+      "provisioning role of a different account",
       { "targetAccounts[3].assumeRole.roleArn": "arn:aws:iam::999999999999:role/Provisioner" },
       [
         "targetAccounts[3].assumeRole.roleArn",
@@ -681,7 +685,7 @@ describe("target accounts", () => {
       ],
     ],
     [
-      "a provisioning role of another partition",
+      "provisioning role of a different partition",
       { "targetAccounts[3].assumeRole.roleArn": "arn:aws-cn:iam::666666666666:role/Provisioner" },
       [
         "targetAccounts[3].assumeRole.roleArn",
@@ -690,22 +694,22 @@ describe("target accounts", () => {
       ],
     ],
     [
-      "no role to assume",
+      "assumeRole without roleArn",
       { "targetAccounts[3].assumeRole.roleArn": undefined },
       ["targetAccounts[3].assumeRole.roleArn", "no value", "a role ARN"],
     ],
     [
-      "an external id of one character",
+      "external ID with one character",
       { "targetAccounts[3].assumeRole.externalId": "x" },
       ["targetAccounts[3].assumeRole.externalId", '"x"', "2 to 1224"],
     ],
     [
-      "a default profile that names nothing",
+      "unknown default profile",
       { defaultProfile: "prd" },
       ["defaultProfile", '"prd"', "a profile in targetAccounts: one of prod, data", "Did you mean prod?"],
     ],
     [
-      "a skipped profile that names nothing",
+      "unknown skipped profile",
       { "verify.skipProfiles": ["nosuch"] },
       ["verify.skipProfiles[0]", '"nosuch"', "a profile in targetAccounts: one of prod, data, network, billing"],
     ],
@@ -716,45 +720,45 @@ describe("image", () => {
   const digest = `@sha256:${"0".repeat(64)}`;
   const readme = "us-central1-docker.pkg.dev/genuine-flight-317411/devel/aws-api-mcp-server:1.0.1";
   check("dev", [
-    ["none", { image: undefined }, ["image", "neither prebuilt nor build", "prebuilt (a reference) or build"]],
-    ["an empty one", { image: {} }, ["image", "neither prebuilt nor build", "prebuilt (a reference) or build"]],
+    ["missing image", { image: undefined }, ["image", "neither prebuilt nor build", "prebuilt (a reference) or build"]],
+    ["empty image", { image: {} }, ["image", "neither prebuilt nor build", "prebuilt (a reference) or build"]],
     [
-      "prebuilt together with build",
+      "both prebuilt and build",
       { "image.prebuilt": `registry.example.com/a${digest}` },
       ["image", "both prebuilt and build", "one of them", "Remove the other."],
     ],
     [
-      "a reference with a digest that is too short",
+      "image reference with a short digest",
       { image: { prebuilt: "registry.example.com/a@sha256:0123" } },
       ["image.prebuilt", '"registry.example.com/a@sha256:0123"', "an image reference", "Its digest has 4 characters."],
     ],
     [
-      "a reference as a URL",
+      "image reference as a URL",
       { image: { prebuilt: "https://registry.example.com/a:1" } },
       ["image.prebuilt", '"https://registry.example.com/a:1"', "an image reference", "Remove https://."],
     ],
     [
-      "a signature without a digest",
+      "signature of an image without a digest",
       { image: { prebuilt: "registry.example.com/a:1", verify: { repository: "example/a" } } },
       ["image.verify", "verify without a digest in image.prebuilt", "image.prebuilt with a digest"],
     ],
     [
-      "a signature by a repository and by a key",
+      "signature with both repository and key",
       { image: { prebuilt: `registry.example.com/a${digest}`, verify: { repository: "example/a", key: "a.pub" } } },
       ["image.verify", '{"enabled":true,"repository":"example/a","key":"a.pub"}', "either repository or key"],
     ],
     [
-      "a signature by the URL of a repository",
+      "signature with the URL of a repository",
       { image: { prebuilt: `registry.example.com/a${digest}`, verify: { repository: "https://github.com/a/b" } } },
       ["image.verify.repository", '"https://github.com/a/b"', "a GitHub repository"],
     ],
     [
-      "streamable-http with the readme's image",
+      "streamable-http with the legacy image",
       { image: { prebuilt: readme }, "mcp.transport": "streamable-http" },
       ["mcp.transport", '"streamable-http"', "sse, because the legacy image", "Build the image"],
     ],
     [
-      "streamable-http with a copy of the readme's image",
+      "streamable-http with a copy of the legacy image",
       {
         image: { prebuilt: `111111111111.dkr.ecr.us-east-1.amazonaws.com/aws-api-mcp-server:1.0.1${digest}` },
         "mcp.transport": "streamable-http",
@@ -762,17 +766,17 @@ describe("image", () => {
       ["mcp.transport", '"streamable-http"', "does not support streamable HTTP", "Build the image"],
     ],
     [
-      "a repository with a tag",
+      "repository with a tag",
       { image: { build: { repository: "ghcr.io/a/b:1" } } },
       ["image.build.repository", '"ghcr.io/a/b:1"', "without a tag", "Set the tag in image.build.tag."],
     ],
     [
-      "a repository without its registry",
+      "repository without a registry host",
       { image: { build: { repository: "team/server" } } },
       ["image.build.repository", '"team/server"', "starts with a registry host", "docker.io/…"],
     ],
     [
-      "an ECR repository with its registry",
+      "ECR repository with a registry host",
       { "image.build.repository": "111111111111.dkr.ecr.us-east-1.amazonaws.com/a" },
       [
         "image.build.repository",
@@ -780,20 +784,24 @@ describe("image", () => {
         "an ECR repository name without the registry",
       ],
     ],
-    ["no repository", { "image.build.repository": undefined }, ["image.build.repository", "no value", "without a tag"]],
     [
-      "a platform that is none",
+      "missing repository",
+      { "image.build.repository": undefined },
+      ["image.build.repository", "no value", "without a tag"],
+    ],
+    [
+      "unknown platform",
       { "image.build.platform": "amd64" },
       ["image.build.platform", '"amd64"', "one of linux/amd64, linux/arm64"],
     ],
-    ["a tag with a space", { "image.build.tag": "1 0" }, ["image.build.tag", '"1 0"', "an image tag"]],
+    ["tag with a space", { "image.build.tag": "1 0" }, ["image.build.tag", '"1 0"', "an image tag"]],
     [
-      "a tag that YAML took for a number",
+      "tag that YAML reads as a number",
       { "image.build.tag": 1.2 },
       ["image.build.tag", "1.2", "an image tag", 'Put it in quotes: "1.2".'],
     ],
     [
-      "an ECR profile that names nothing",
+      "unknown ECR profile",
       { "image.build.ecr.profile": "prod" },
       [
         "image.build.ecr.profile",
@@ -802,7 +810,7 @@ describe("image", () => {
       ],
     ],
     [
-      "a registry password in plain text, never shown",
+      "registry password in plain text, which is not shown",
       { image: { build: { repository: "ghcr.io/a/b", registry: { username: "u", password: "hunter2" } } } },
       [
         "image.build.registry.password",
@@ -812,7 +820,7 @@ describe("image", () => {
       ],
     ],
     [
-      "a registry as a text, never shown",
+      "registry as a string, which is not shown",
       { image: { build: { repository: "ghcr.io/a/b", registry: "u:hunter2" } } },
       ["image.build.registry", "a value that is not shown", "an object with server, username, password"],
     ],
@@ -822,51 +830,51 @@ describe("image", () => {
 describe("workload", () => {
   const sse = "1 with transport sse, because each session exists in a single process";
   check("dev", [
-    ["replicas with SSE by default", { "mcp.replicas": 2 }, ["mcp.replicas", "2", sse, "streamable-http"]],
     [
-      "replicas with SSE by name",
+      "several replicas with the default transport",
+      { "mcp.replicas": 2 },
+      ["mcp.replicas", "2", sse, "streamable-http"],
+    ],
+    [
+      "several replicas with transport sse",
       { "mcp.replicas": 3, "mcp.transport": "sse" },
       ["mcp.replicas", "3", sse, "streamable-http"],
     ],
-    ["no replica", { "mcp.replicas": 0 }, ["mcp.replicas", "0", "a whole number from 1 to 20"]],
+    ["zero replicas", { "mcp.replicas": 0 }, ["mcp.replicas", "0", "a whole number from 1 to 20"]],
     ["replicas in quotes", { "mcp.replicas": "1" }, ["mcp.replicas", '"1"', "from 1 to 20", "Remove the quotes."]],
+    ["unknown transport", { "mcp.transport": "http" }, ["mcp.transport", '"http"', "one of sse, streamable-http"]],
     [
-      "a transport that is none",
-      { "mcp.transport": "http" },
-      ["mcp.transport", '"http"', "one of sse, streamable-http"],
-    ],
-    [
-      "memory in megabytes",
+      "memory unit that Kubernetes does not support",
       { "mcp.resources.limits.memory": "768MB" },
       ["mcp.resources.limits.memory", '"768MB"', "an amount of memory", "Use a Kubernetes unit, such as 768Mi."],
     ],
     [
-      "no memory",
+      "memory limit 0",
       { "mcp.resources.limits.memory": "0" },
       ["mcp.resources.limits.memory", '"0"', "an amount of memory"],
     ],
     [
-      "CPU as a number",
+      "CPU as a number without quotes",
       { "mcp.resources.limits.cpu": 1 },
       ["mcp.resources.limits.cpu", "1", "an amount of CPU", 'quotes: "1"'],
     ],
     [
-      "less than what is requested",
+      "limit below the request",
       { "mcp.resources.requests.memory": "1Gi" },
       ["mcp.resources.limits.memory", '"768Mi"', "at least requests.memory, 1Gi"],
     ],
     [
-      "a reserved variable: a default identity",
+      "reserved variable: default profile",
       { "mcp.env": { AWS_PROFILE: "dev" } },
       ["mcp.env.AWS_PROFILE", "a reserved variable", "does not reserve", "It overrides the profile of every account"],
     ],
     [
-      "a reserved variable: a guard",
+      "reserved variable: read-only mode",
       { "mcp.env": { READ_OPERATIONS_ONLY: "false" } },
       ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not reserve", "protections"],
     ],
     [
-      "a reserved variable: credentials, never shown",
+      "reserved variable: credentials, which are not shown",
       { "mcp.env": { AWS_SECRET_ACCESS_KEY: "hunter2" } },
       [
         "mcp.env.AWS_SECRET_ACCESS_KEY",
@@ -876,27 +884,27 @@ describe("workload", () => {
       ],
     ],
     [
-      "a reserved variable: where users' texts go",
+      "reserved variable: endpoint of suggest_aws_commands",
       { "mcp.env": { ENDPOINT_SUGGEST_AWS_COMMANDS: "https://example.com" } },
       ["mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS", "a reserved variable", "does not reserve", "mcp.suggestCommands"],
     ],
     [
-      "a variable with a dash",
+      "environment variable name with a dash",
       { "mcp.env": { "HTTPS-PROXY": "x" } },
       ["mcp.env.HTTPS-PROXY", 'the key "HTTPS-PROXY"', "an environment variable name"],
     ],
     [
-      "a variable that is true",
+      "boolean as an environment variable",
       { "mcp.env": { DEBUG: true } },
       ["mcp.env.DEBUG", "true", "a string", 'Put it in quotes: "true".'],
     ],
     [
-      "a label that the program sets",
+      "reserved label",
       { "mcp.podLabels": { app: "other" } },
       ["mcp.podLabels.app", "a reserved label", "a key that the program does not set"],
     ],
     [
-      "the annotation that keeps the webhook out",
+      "reserved annotation",
       { "mcp.podAnnotations": { "eks.amazonaws.com/skip-containers": "" } },
       [
         'mcp.podAnnotations["eks.amazonaws.com/skip-containers"]',
@@ -905,32 +913,32 @@ describe("workload", () => {
       ],
     ],
     [
-      "nodes of another architecture than the image",
+      "node architecture that differs from the image",
       { "mcp.nodeSelector": { "kubernetes.io/arch": "arm64" } },
       ['mcp.nodeSelector["kubernetes.io/arch"]', '"arm64"', "the architecture of image.build.platform, linux/amd64"],
     ],
     [
-      "a toleration with a word of its own",
+      "toleration with an unknown operator",
       { "mcp.tolerations": [{ key: "a", operator: "Equals" }] },
       ["mcp.tolerations[0].operator", '"Equals"', "one of Exists, Equal"],
     ],
     [
-      "a volume with the name of ours",
+      "reserved volume name",
       { "mcp.extraVolumes": [{ name: "tmp", emptyDir: {} }] },
       ["mcp.extraVolumes[0].name", '"tmp"', "a unique volume name", "The program already sets it."],
     ],
     [
-      "a volume without a source",
+      "volume without a source",
       { "mcp.extraVolumes": [{ name: "ca" }] },
       ["mcp.extraVolumes[0]", '{"name":"ca"}', "a name and exactly one source"],
     ],
     [
-      "a mount of no volume",
+      "mount of an unknown volume",
       { "mcp.extraVolumeMounts": [{ name: "ca", mountPath: "/etc/ca" }] },
       ["mcp.extraVolumeMounts[0].name", '"ca"', "a volume in mcp.extraVolumes: none exist"],
     ],
     [
-      "a mount over ours",
+      "reserved mount path",
       {
         "mcp.extraVolumes": [{ name: "ca", configMap: { name: "ca" } }],
         "mcp.extraVolumeMounts": [{ name: "ca", mountPath: "/home/mcp/.aws" }],
@@ -938,12 +946,12 @@ describe("workload", () => {
       ["mcp.extraVolumeMounts[0].mountPath", '"/home/mcp/.aws"', "a path that the program or the system does not use"],
     ],
     [
-      "a denied command with options",
+      "denied command with options",
       { "mcp.denyList": ["aws ec2 describe-instances --region us-east-1"] },
       ["mcp.denyList[0]", quoted("aws ec2 describe-instances --region us-east-1"), "a command without options"],
     ],
     [
-      "a denied operation that the AWS CLI does not have",
+      "denied operation that does not exist in the AWS CLI",
       { "mcp.denyList": ["aws ec2 describe-instancez"] },
       [
         "mcp.denyList[0]",
@@ -953,7 +961,7 @@ describe("workload", () => {
       ],
     ],
     [
-      "a denied service that the AWS CLI does not have",
+      "denied service that does not exist in the AWS CLI",
       { "mcp.denyList": ["aws cloudwach list-metrics"] },
       [
         "mcp.denyList[0]",
@@ -963,12 +971,12 @@ describe("workload", () => {
       ],
     ],
     [
-      "egress to a port that is none",
+      "egress port out of range",
       { "mcp.networkPolicy.egressPorts": [443, 70000] },
       ["mcp.networkPolicy.egressPorts[1]", "70000", "from 1 to 65535"],
     ],
     [
-      "a peer without anything",
+      "empty peer",
       { "mcp.networkPolicy.additionalPeers": [{}] },
       [
         "mcp.networkPolicy.additionalPeers[0]",
@@ -977,7 +985,7 @@ describe("workload", () => {
       ],
     ],
     [
-      "a peer by address without a mask",
+      "CIDR block without a prefix length",
       { "mcp.networkPolicy.additionalPeers": [{ ipBlock: { cidr: "10.0.0.1" } }] },
       [
         "mcp.networkPolicy.additionalPeers[0].ipBlock.cidr",
@@ -987,17 +995,17 @@ describe("workload", () => {
       ],
     ],
     [
-      "a peer by an address beyond 255",
+      "CIDR block with an invalid octet",
       { "mcp.networkPolicy.additionalPeers": [{ ipBlock: { cidr: "10.0.0.256/32" } }] },
       ["mcp.networkPolicy.additionalPeers[0].ipBlock.cidr", '"10.0.0.256/32"', "a CIDR block"],
     ],
     [
-      "an egress rule to everywhere",
+      "egress rule without peers",
       { "mcp.networkPolicy.additionalEgress": [{ ports: [{ port: 22 }] }] },
       ["mcp.networkPolicy.additionalEgress[0].to", "no value", "a list of NetworkPolicyPeers"],
     ],
     [
-      "Holmes without a label",
+      "no Holmes labels",
       { "holmes.podLabels": {} },
       [
         "holmes.podLabels",
@@ -1006,71 +1014,75 @@ describe("workload", () => {
       ],
     ],
     [
-      "the hosted server beside ours",
+      "hosted server with mcp.enabled",
       { "holmes.hosted": true },
       ["holmes.hosted", "true", "mcp.enabled: false, because"],
     ],
     [
-      "a verification without time",
+      "verification timeout below the minimum",
       { "verify.timeoutSeconds": 1 },
       ["verify.timeoutSeconds", "1", "a whole number of seconds from 60 to 1800"],
     ],
   ]);
 });
 
-describe("unknown keys, with the nearest known one", () => {
+describe("unknown keys, with the most similar known key", () => {
   const convert = "npm run convert -- FILE --stack NAME";
   check("dev", [
-    ["a misspelt key", { "clusters[0].contxt": "dev" }, ["clusters[0].contxt", none, "context"]],
-    ["a misspelt key at the top", { defaultProfil: "dev" }, ["defaultProfil", none, "defaultProfile"]],
+    ["misspelled key", { "clusters[0].contxt": "dev" }, ["clusters[0].contxt", none, "context"]],
+    ["misspelled top-level key", { defaultProfil: "dev" }, ["defaultProfil", none, "defaultProfile"]],
     [
-      "a key that is like no other",
+      "key without a similar known key",
       { "kubernetes.zone": "x" },
       ["kubernetes.zone", none, "one of namespace, createNamespace, serviceAccount"],
     ],
-    ["a key at the wrong place", { "image.ecr": {} }, ["image.ecr", none, "one of prebuilt, build"]],
+    ["key in the wrong section", { "image.ecr": {} }, ["image.ecr", none, "one of prebuilt, build"]],
     [
-      "account_id of the old file",
+      "account_id of the legacy config file",
       { "clusters[0].account_id": "1" },
       ["clusters[0].account_id", none, "accountId", convert],
     ],
     [
-      "oidc_issuer_id of the old file",
+      "oidc_issuer_id of the legacy config file",
       { "clusters[0].oidc_issuer_id": "1" },
       ["clusters[0].oidc_issuer_id", none, "oidcIssuerId", convert],
     ],
     [
-      "service_account of the old file",
+      "service_account of the legacy config file",
       { "kubernetes.service_account": "x" },
       ["kubernetes.service_account", none, "serviceAccount", convert],
     ],
     [
-      "session_duration of the old file",
+      "session_duration of the legacy config file",
       { "iam.session_duration": 3600 },
       ["iam.session_duration", none, "sessionDuration", convert],
     ],
-    ["target_accounts of the old file", { target_accounts: [] }, ["target_accounts", none, "targetAccounts", convert]],
     [
-      "a deep one",
+      "target_accounts of the legacy config file",
+      { target_accounts: [] },
+      ["target_accounts", none, "targetAccounts", convert],
+    ],
+    [
+      "nested key",
       { "mcp.networkPolicy.port": 1 },
       ["mcp.networkPolicy.port", none, "one of enabled, additionalPeers"],
     ],
     ["__proto__", { 'iam["__proto__"]': { roleName: "x" } }, ["iam.__proto__", none, "a different name"]],
     ["__proto__ in a map", { "mcp.env.__proto__": "x" }, ["mcp.env.__proto__", none, "a different name"]],
     ["constructor", { "iam.constructor": "x" }, ["iam.constructor", none, "one of roleName, policyName"]],
-    ["toString at the top", { toString: "x" }, ["toString", none, "one of clusters, kubernetes"]],
-    ["an empty one", { 'iam[""]': 1 }, ['iam[""]', none, "one of roleName, policyName"]],
+    ["toString as a top-level key", { toString: "x" }, ["toString", none, "one of clusters, kubernetes"]],
+    ["empty key", { 'iam[""]': 1 }, ['iam[""]', none, "one of roleName, policyName"]],
   ]);
 });
 
-describe("whole parts that are something else", () => {
+describe("sections of the wrong type", () => {
   check("dev", [
     ["null", { iam: null }, ["iam", "null", "an object with roleName", "YAML reads a key without a value as null"]],
-    ["a list", { mcp: [] }, ["mcp", "[]", "an object with enabled, transport"]],
-    ["a text", { holmes: "robusta" }, ["holmes", '"robusta"', "an object with namespace, podLabels"]],
-    ["a number", { verify: 5 }, ["verify", "5", "an object with enabled"]],
+    ["list", { mcp: [] }, ["mcp", "[]", "an object with enabled, transport"]],
+    ["string", { holmes: "robusta" }, ["holmes", '"robusta"', "an object with namespace, podLabels"]],
+    ["number", { verify: 5 }, ["verify", "5", "an object with enabled"]],
     [
-      "a null in a list",
+      "null in a list",
       { "targetAccounts[2]": null },
       [
         "targetAccounts[2]",
@@ -1079,11 +1091,11 @@ describe("whole parts that are something else", () => {
         "YAML reads a key without a value as null",
       ],
     ],
-    ["a list in place of a text", { "iam.roleName": ["x"] }, ["iam.roleName", '["x"]', "an IAM role name"]],
+    ["list instead of a string", { "iam.roleName": ["x"] }, ["iam.roleName", '["x"]', "an IAM role name"]],
   ]);
 });
 
-describe("an organization's accounts", () => {
+describe("organization", () => {
   const organization = {
     profile: "management",
     accountId: "999999999999",
@@ -1103,17 +1115,17 @@ describe("an organization's accounts", () => {
   const fine = accounts([row]);
   check("dev", [
     [
-      "units that are none",
+      "invalid organizational unit",
       { organization: { ...organization, organizationalUnits: ["ou-1"] } },
       ["organization.organizationalUnits[0]", '"ou-1"', "an organizational unit ID or root ID"],
     ],
     [
-      "no units",
+      "no organizational units",
       { organization: { ...organization, organizationalUnits: [] } },
       ["organization.organizationalUnits", "[]", "at least one organizational unit"],
     ],
     [
-      "a profile that is another account's",
+      "profile of a different account",
       { organization: { ...organization, profile: "dev" } },
       [
         "organization.profile",
@@ -1123,7 +1135,7 @@ describe("an organization's accounts", () => {
       ],
     ],
     [
-      "providers of no cluster, and accounts without quotes",
+      "providers of an unknown cluster, and account IDs without quotes",
       { organization: { ...organization, existingOidcProviders: { "dev-clusters": [444] } } },
       [
         "organization.existingOidcProviders.dev-clusters",
@@ -1134,12 +1146,12 @@ describe("an organization's accounts", () => {
       ["organization.existingOidcProviders.dev-clusters[0]", "444", "12 digits in quotes", 'was it "000000000444"?'],
     ],
     [
-      "a file that is not there",
+      "missing accounts file",
       { organization: { ...organization, accountsFile: missing } },
       ["organization.accountsFile", quoted(missing), "a readable YAML or JSON file", "ENOENT"],
     ],
     [
-      "a file without an account, and none in the stack",
+      "accounts file and stack without accounts",
       {
         organization: { ...organization, accountsFile: empty },
         targetAccounts: [],
@@ -1149,19 +1161,19 @@ describe("an organization's accounts", () => {
       ["organization.accountsFile", "no accounts", "at least one account, in this file or in targetAccounts"],
     ],
     [
-      "wrong entries in the file",
+      "invalid entries in the accounts file",
       { organization: { ...organization, accountsFile: short } },
       [at(short, "[0].accountId"), "4", "12 digits in quotes", 'was it "000000000004"?'],
       [at(short, "[1].profil"), none, "profile"],
     ],
     [
-      "entries that are there twice",
+      "duplicate entries in the accounts file",
       { organization: { ...organization, accountsFile: twice } },
       [at(twice, "[1].profile"), '"ONE"', "a value that is unique across all accounts"],
       [at(twice, "[1].accountId"), '"111111111111"', "a value that is unique across all accounts"],
     ],
     [
-      "a default profile that is neither in the stack nor in the file",
+      "default profile that is neither in the stack nor in the accounts file",
       { organization: { ...organization, accountsFile: fine }, defaultProfile: "two" },
       ["defaultProfile", '"two"', "a profile in targetAccounts: one of dev, sandbox, one"],
     ],

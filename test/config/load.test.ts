@@ -1,4 +1,4 @@
-// What the reader makes of good configs, and how it reports bad ones as a whole.
+// Settings of valid configs, and problem reports of invalid configs.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), "config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("the checked-in stacks", () => {
-  test("dev: defaults are filled in, issuers follow from ids", async () => {
+  test("dev: applies defaults and derives issuers from IDs", async () => {
     const settings = await read(stackConfig("dev"));
     expect(settings.clusters).toMatchObject([
       {
@@ -47,7 +47,7 @@ describe("the checked-in stacks", () => {
     expect(settings.warnings).toEqual([expect.stringContaining("mcp.authentication.type is none")]);
   });
 
-  test("prod: what an account takes from all and what is its own", async () => {
+  test("prod: account settings override shared settings", async () => {
     const settings = await read(stackConfig("prod"));
     expect(settings.targetAccounts.map(({ permissionsBoundaryArn }) => permissionsBoundaryArn)).toEqual(
       ["333333333333", "444444444444", "555555555555", "666666666666"].map(
@@ -63,17 +63,17 @@ describe("the checked-in stacks", () => {
   });
 });
 
-test("the account ids of the examples are found, others are not", async () => {
+test("detects the account IDs of the examples only", async () => {
   expect(exampleAccounts(await read(stackConfig("dev")))).toEqual(["111111111111", "222222222222"]);
   const own = { "clusters[0].accountId": "123456789012", "targetAccounts[0].accountId": "123456789012" };
   const changed = damaged(stackConfig("dev"), { ...own, "targetAccounts[1].accountId": "210987654321" });
   expect(exampleAccounts(await read(changed))).toEqual([]);
 });
 
-describe("what follows from the config", () => {
+describe("derived settings", () => {
   const prod = (changes: Record<string, unknown>) => read(damaged(stackConfig("prod"), changes));
 
-  test("adopt: true takes over everything but providers that belong to others", async () => {
+  test("adopt: true imports everything except existing providers", async () => {
     const { targetAccounts } = await prod({ "targetAccounts[0].adopt": true, "targetAccounts[1].adopt": true });
     expect(targetAccounts.map(({ adopt }) => adopt)).toEqual([
       { oidcProviders: ["prod-eu"], role: true, policy: true },
@@ -83,7 +83,7 @@ describe("what follows from the config", () => {
     ]);
   });
 
-  test("adopt by parts", async () => {
+  test("adopt with an object imports the listed parts", async () => {
     const { targetAccounts } = await prod({
       "targetAccounts[1].adopt": { oidcProviders: ["prod-eu"] },
       "targetAccounts[2].adopt": { oidcProviders: true, role: true },
@@ -94,7 +94,7 @@ describe("what follows from the config", () => {
     ]);
   });
 
-  test("the region of an account decides its partition, with or without one of its own", async () => {
+  test("the partition follows from the region of the account or of the first cluster", async () => {
     const dev = damaged(stackConfig("dev"), {
       "clusters[0].region": "cn-north-1",
       "targetAccounts[0].region": undefined,
@@ -111,14 +111,14 @@ describe("what follows from the config", () => {
     ]);
   });
 
-  test("with the hosted server Holmes' own service account is trusted, and nothing is deployed", async () => {
+  test("with the hosted server, the roles trust the service account of Holmes and nothing is deployed", async () => {
     const settings = await prod({ "mcp.enabled": false, "holmes.hosted": true, image: undefined });
     expect(settings.subjects).toEqual([{ namespace: "robusta", serviceAccount: "robusta-holmes-service-account" }]);
     expect(settings.clusters.map(({ deploy }) => deploy)).toEqual([false, false]);
     expect(settings.image).toEqual({ kind: "none" });
   });
 
-  test("accounts of an organization's file are known, not managed", async () => {
+  test("accounts in accountsFile are unmanaged", async () => {
     const path = join(folder, "accounts.yaml");
     writeFileSync(
       path,
@@ -143,7 +143,7 @@ describe("what follows from the config", () => {
     });
   });
 
-  test("a policy file of one account leaves the others as they are", async () => {
+  test("a policy file of one account does not affect other accounts", async () => {
     const path = join(folder, "policy.json");
     const statement = { Effect: "Allow", Action: ["ec2:DescribeInstances"], Resource: "*" };
     writeFileSync(path, JSON.stringify({ Version: "2012-10-17", Statement: [statement] }));
@@ -159,7 +159,7 @@ describe("warnings", () => {
   const warningsOf = async (stack: "dev" | "prod", changes: Record<string, unknown>) =>
     (await read(damaged(stackConfig(stack), { "mcp.authentication.type": "bearer", ...changes }))).warnings;
 
-  test("a server without authentication", async () => {
+  test("server without authentication", async () => {
     const none = { "mcp.authentication.type": "none" };
     expect(await warningsOf("dev", none)).toEqual([expect.stringContaining("mcp.authentication.type is none")]);
     expect(await warningsOf("dev", {})).toEqual([]);
@@ -170,12 +170,12 @@ describe("warnings", () => {
     ['["aws"]', ["without kubernetes, docker"]],
     ['["aws","kubernetes","docker"]', []],
     ['["*"]', []],
-  ])("default providers switched off: %s", (value, expected) => {
+  ])("disabled default providers: %s", (value, expected) => {
     const values: Record<string, string> = value === undefined ? {} : { "pulumi:disable-default-providers": value };
     expect(defaultProviderWarnings(values)).toEqual(expected.map((text) => expect.stringContaining(text)));
   });
 
-  test("the management account, which a StackSet skips", async () => {
+  test("management account, which a StackSet skips", async () => {
     const accountsFile = join(folder, "management.yaml");
     writeFileSync(accountsFile, '- { profile: root, accountId: "999999999999" }\n');
     const organization = {
@@ -204,7 +204,7 @@ describe("warnings", () => {
     expect(await warningsOf("dev", { organization: unlisted, "iam.disabledPolicyGroups": ["cost"] })).toEqual([]);
   });
 
-  test("the signer of an image: by default the workflow that publishes it", async () => {
+  test("image signer: defaults to the image workflow of the repository", async () => {
     const signer = async (prebuilt: string, verify?: object) => {
       const { image } = await read(damaged(stackConfig("prod"), { image: { prebuilt, ...(verify && { verify }) } }));
       return image.kind === "prebuilt" ? image.signer : "no image";
@@ -221,13 +221,13 @@ describe("warnings", () => {
     expect(await signer(mirrored, { key: "cosign.pub" })).toEqual({ key: "cosign.pub" });
   });
 
-  test("a reference without a digest", async () => {
+  test("image reference without a digest", async () => {
     expect(await warningsOf("prod", { "image.prebuilt": "ghcr.io/a/b:1" })).toEqual([
       "image.prebuilt: ghcr.io/a/b:1 has no digest, so the content of the tag can change. Expected a reference with @sha256:….",
     ]);
   });
 
-  test("the image of the old readme", async () => {
+  test("legacy image", async () => {
     const reference = "us-central1-docker.pkg.dev/genuine-flight-317411/devel/aws-api-mcp-server:1.0.1";
     expect((await warningsOf("prod", { "image.prebuilt": reference })).join()).toContain(
       "responses to the wrong client",
@@ -247,12 +247,12 @@ describe("warnings", () => {
     expect(warnings[0]).toContain(text);
   });
 
-  test("an account that answers commands without a profile", async () => {
+  test("account with profile default", async () => {
     const changes = { "targetAccounts[1].profile": "default" };
     expect(await warningsOf("dev", changes)).toEqual([expect.stringContaining("the account with profile default")]);
   });
 
-  test("an old inline policy that nothing takes the place of", async () => {
+  test("legacy inline policy that is not imported", async () => {
     const path = join(folder, "large.json");
     const statement = (index: number) => ({
       Sid: `S${index}`,
@@ -270,7 +270,7 @@ describe("warnings", () => {
     expect(await warningsOf("dev", { "targetAccounts[1].adopt": true })).toEqual([]);
   });
 
-  test("findings in a policy of one's own, where they are to be warnings", async () => {
+  test("findings in a custom policy with policyChecks: warn", async () => {
     const warnings = await warningsOf("dev", {
       "iam.additionalActions": ["ec2:RunInstances"],
       "iam.policyChecks": "warn",
@@ -278,7 +278,7 @@ describe("warnings", () => {
     expect(warnings).toEqual([expect.stringContaining('iam.additionalActions: "ec2:RunInstances" allows')]);
   });
 
-  test("more managed accounts than the memory of a machine allows", async () => {
+  test("many managed accounts", async () => {
     const accounts = Array.from({ length: 26 }, (_, index) => ({
       profile: `account-${index}`,
       accountId: String(100000000000 + index),
@@ -289,7 +289,7 @@ describe("warnings", () => {
   });
 });
 
-describe("a policy file that writes on every resource", () => {
+describe("policy file with write actions on every resource", () => {
   const writing = (Resource: string, action = "ec2:*") => {
     const path = join(folder, "writing.json");
     const statement = { Effect: "Allow", Action: [action], Resource };
@@ -298,7 +298,7 @@ describe("a policy file that writes on every resource", () => {
   };
 
   test.each(["*", "**", "arn:aws:*", "arn:*:*:*"])(
-    "is rejected with policyChecks: warn as well: %s",
+    "is rejected, also with policyChecks: warn: %s",
     async (resource) => {
       expect((await problemsOf(writing(resource))).map(problemText)).toEqual([
         expect.stringMatching(
@@ -308,7 +308,7 @@ describe("a policy file that writes on every resource", () => {
     },
   );
 
-  test("is taken where the stack insists, or the resource is named", async () => {
+  test("is accepted with allowWritePermissions, or with a specific resource", async () => {
     expect(await problemsOf(damaged(writing("*"), { "iam.allowWritePermissions": true }))).toEqual([]);
     expect(await problemsOf(writing("*", "ec2:StopInstances"))).toEqual([]);
     const warnings = (await read(writing("arn:aws:ec2:*:*:instance/i-0123456789abcdef0", "ec2:StopInstances")))
@@ -326,21 +326,21 @@ test("a policy file without an Allow statement is rejected", async () => {
   ]);
 });
 
-describe("what else is refused", () => {
-  const refused = async (changes: Record<string, unknown>) =>
+describe("also rejected", () => {
+  const problemsFor = async (changes: Record<string, unknown>) =>
     (await problemsOf(damaged(stackConfig("dev"), changes))).map(problemText);
 
-  test("a kubeconfig that is missing or a folder", async () => {
+  test("kubeconfig path that is missing or a directory", async () => {
     const kubeconfig = join(folder, "kubeconfig");
-    expect(await refused({ "clusters[0].kubeconfig": kubeconfig })).toEqual([
+    expect(await problemsFor({ "clusters[0].kubeconfig": kubeconfig })).toEqual([
       expect.stringContaining("clusters[0].kubeconfig: found a path that does not exist; expected"),
     ]);
-    expect(await refused({ "clusters[0].kubeconfig": folder })).toEqual([
+    expect(await problemsFor({ "clusters[0].kubeconfig": folder })).toEqual([
       expect.stringContaining("clusters[0].kubeconfig: found a directory; expected"),
     ]);
-    expect(await refused({ "clusters[0].kubeconfig": kubeconfig, "clusters[0].deploy": false })).toEqual([]);
+    expect(await problemsFor({ "clusters[0].kubeconfig": kubeconfig, "clusters[0].deploy": false })).toEqual([]);
     writeFileSync(kubeconfig, "apiVersion: v1\n");
-    expect(await refused({ "clusters[0].kubeconfig": kubeconfig })).toEqual([]);
+    expect(await problemsFor({ "clusters[0].kubeconfig": kubeconfig })).toEqual([]);
   });
 
   test("60 clusters with 1,500 accounts", async () => {
@@ -353,27 +353,27 @@ describe("what else is refused", () => {
       accountId: String(100000000000 + index),
     }));
     const own = { "image.build.ecr.profile": "a0", defaultProfile: "a0" };
-    expect(await refused({ clusters, targetAccounts, ...own })).toContainEqual(
+    expect(await problemsFor({ clusters, targetAccounts, ...own })).toContainEqual(
       expect.stringContaining(
         "targetAccounts: found 90000 pairs of a cluster and a managed account; expected at most 10000",
       ),
     );
   });
 
-  test.each(["toString", "hasOwnProperty", "__proto__"])("the tag key %s", async (key) => {
-    expect(await refused({ [`iam.tags.${key}`]: "x" })).toEqual([
+  test.each(["toString", "hasOwnProperty", "__proto__"])("tag key %s", async (key) => {
+    expect(await problemsFor({ [`iam.tags.${key}`]: "x" })).toEqual([
       `iam.tags.${key}: found an unknown key; expected a different name`,
     ]);
   });
 
-  test("a key with an invisible character, shown with its code point", async () => {
-    expect((await refused({ "iam.role\u200bName": "x" })).join()).toContain(
+  test("key with an invisible character, shown as its code point", async () => {
+    expect((await problemsFor({ "iam.role\u200bName": "x" })).join()).toContain(
       'iam["role<U+200B>Name"]: found an unknown key',
     );
   });
 
-  test("a secret where none is read", async () => {
-    const [problem] = await refused({ "clusters[0].accountId": secretStandIn });
+  test("secret in a key that must be plain text", async () => {
+    const [problem] = await problemsFor({ "clusters[0].accountId": secretStandIn });
     expect(problem).toContain("Set it as plain text");
   });
 });
@@ -392,7 +392,7 @@ describe("all problems at once", () => {
       zone: 1,
     });
 
-  test("one message, in the order of the documentation, lists in their own", async () => {
+  test("one message lists all problems in the order of the documentation", async () => {
     const problems = await problemsOf(broken());
     expect(problems.map(({ path }) => pathText(path))).toEqual([
       "clusters[0].oidc_issuer_id",
@@ -414,18 +414,18 @@ describe("all problems at once", () => {
     );
   });
 
-  test("every problem is one line: where, what was found, what is expected", async () => {
+  test("every problem is one line: key, value found, expected value", async () => {
     for (const problem of await problemsOf(broken())) {
       expect(problemText(problem)).toMatch(/^[^\n]+: found [^\n]+; expected [^\n]+$/);
     }
   });
 
-  test("an empty config says what is needed", async () => {
+  test("an empty config reports the required keys", async () => {
     expect((await problemsOf({})).map(({ path }) => pathText(path))).toEqual(["clusters", "targetAccounts"]);
   });
 });
 
-describe("through Pulumi's own config", () => {
+describe("Pulumi config", () => {
   const load = (stack: StackConfig) => {
     pulumi.runtime.setAllConfig(stack.values, stack.secretKeys);
     return loadSettings();
@@ -435,7 +435,7 @@ describe("through Pulumi's own config", () => {
     return { values: { ...stack.values, [`holmes-aws-mcp:${key}`]: JSON.stringify(value) }, secretKeys };
   };
 
-  test("the same settings as from the file", async () => {
+  test("returns the same settings as the stack file", async () => {
     const { stack: _, ...loaded } = await load(readStackFile(projectFolder, "prod"));
     const { stack: __, ...direct } = await read(stackConfig("prod"));
     expect(loaded.iam.tags[OWNERSHIP_TAG]).toBe(`holmes-aws-mcp/${pulumi.getStack()}`);
@@ -443,7 +443,7 @@ describe("through Pulumi's own config", () => {
     expect({ ...loaded, iam: { ...loaded.iam, tags: direct.iam.tags } }).toEqual(direct);
   });
 
-  test("problems are a RunError, which Pulumi prints without a stack trace", async () => {
+  test("reports problems as a RunError, which Pulumi prints without a stack trace", async () => {
     const error: unknown = await load(withKey("iam", { roleNme: "x" })).catch((thrown: unknown) => thrown);
     expect(pulumi.RunError.isInstance(error)).toBe(true);
     expect((error as Error).message).toContain("iam.roleNme: found an unknown key; expected roleName");
@@ -451,8 +451,8 @@ describe("through Pulumi's own config", () => {
   });
 
   test.each([
-    ["a text where a list belongs", "clusters", "dev"],
-    ["a text that is no JSON", "iam", "{"],
+    ["string instead of a list", "clusters", "dev"],
+    ["string that is not JSON", "iam", "{"],
   ])("%s", async (_, key, value) => {
     const stack = readStackFile(projectFolder, "dev");
     const values = { ...stack.values, [`holmes-aws-mcp:${key}`]: value };
@@ -461,12 +461,12 @@ describe("through Pulumi's own config", () => {
 
   const registry = { repository: "ghcr.io/a/b", registry: { username: "u", password: "hunter2" } };
 
-  test("a registry password that is a Pulumi secret is taken", async () => {
+  test("accepts a registry password that is a Pulumi secret", async () => {
     const { image } = await load(withKey("image", { build: registry }, ["holmes-aws-mcp:image"]));
     expect(image).toMatchObject({ kind: "build", build: { registry: { password: "hunter2" } } });
   });
 
-  test("a stack file with secrets is read without decrypting them", async () => {
+  test("reads a stack file without decrypting its secrets", async () => {
     const { values, secretKeys } = parseStackFile(
       `config:
   holmes-aws-mcp:clusters:
@@ -492,7 +492,7 @@ describe("through Pulumi's own config", () => {
     expect((await load({ values, secretKeys })).image.kind).toBe("build");
   });
 
-  test("a misspelt project is told of, another project's keys are not", async () => {
+  test("reports keys of a misspelled project, not of other projects", async () => {
     const values = {
       "holmes-aws-mpc:iam": "{}",
       "holmes_aws_mcp:clustrs": "[]",
@@ -507,21 +507,21 @@ describe("through Pulumi's own config", () => {
     ]);
   });
 
-  test("in plain text it is refused, and another secret does not help", async () => {
+  test("rejects a registry password in plain text, also if another key is a secret", async () => {
     const plain = withKey("image", { build: registry }, ["holmes-aws-mcp:clusters"]);
     await expect(load(plain)).rejects.toThrow(
       "image.build.registry.password: found plain text; expected a Pulumi secret",
     );
   });
 
-  test("keys of other projects are none of ours", () => {
+  test("ignores keys of other projects", () => {
     const values = { "aws:region": "us-east-1", "holmes-aws-mcp:iam": "{}", "pulumi:disable-default-providers": "[]" };
     expect(rawConfig(values)).toEqual({ iam: {} });
   });
 });
 
 describe("secret values are never shown", () => {
-  // Every text of the config in turn is a secret at a place where it does not belong.
+  // Each case sets a secret in a key of the wrong type.
   const secret = "hunter2-hunter2";
   const places = ["name", "oidcIssuerUrl", "context", "deploy", "kubeconfig", "kubeconfg"];
   test.each(places)("clusters[0].%s", async (key) => {
@@ -551,7 +551,7 @@ describe("secret values are never shown", () => {
     expect(problems.map(problemText).join("\n")).not.toContain(secret);
   });
 
-  test("a map of environment in another form", async () => {
+  test("env as a list", async () => {
     const problems = await problemsOf(damaged(stackConfig("dev"), { "mcp.env": [`HTTPS_PROXY=${secret}`] }));
     expect(problems.map(problemText)).toEqual([
       expect.stringMatching(/^mcp\.env: found a value that is not shown; expected a map/),
@@ -560,7 +560,7 @@ describe("secret values are never shown", () => {
 });
 
 describe("limits", () => {
-  test("every region of the AWS provider is one, in its partition", () => {
+  test("accepts every region of the AWS provider and maps it to its partition", () => {
     const regions = Object.values(Region);
     expect(regions.length).toBeGreaterThan(40);
     expect(regions.filter((region) => !rules.region.pattern.test(region))).toEqual([]);
@@ -577,7 +577,7 @@ describe("limits", () => {
     ]);
   });
 
-  /** The longest text that a rule takes, and one that is a character longer. */
+  /** The longest valid string of a rule, and a string that is one character longer. */
   test.each<[keyof typeof rules, (length: number) => string, number]>([
     ["clusterName", (n) => "c".repeat(n), 100],
     ["profile", (n) => "p".repeat(n), 64],
@@ -635,12 +635,12 @@ describe("limits", () => {
       ["https://a.example.com", "https://a.example.com/b/c"],
       ["http://a.example.com", "https://localhost", "https://a.example.com?x=1", "https://A.example.com"],
     ],
-  ])("%s takes and refuses", (name, good, bad) => {
+  ])("%s accepts and rejects", (name, good, bad) => {
     expect(good.filter((text) => !rules[name].pattern.test(text))).toEqual([]);
     expect(bad.filter((text) => rules[name].pattern.test(text))).toEqual([]);
   });
 
-  test("100 issuers for an account are taken, roles by number are within IAM's 64 characters", async () => {
+  test("accepts 100 issuers per account, and numbered role names have at most 64 characters", async () => {
     const clusters = Array.from({ length: limits.oidcProvidersPerAccount }, (_, index) => ({
       name: `c${index}`,
       region: "us-east-1",
@@ -669,7 +669,7 @@ describe("nearest name", () => {
   });
 });
 
-test("key paths are read as they are written", () => {
+test("pathOf is the inverse of pathText", () => {
   for (const text of ["clusters[0].name", 'iam.tags["a b"]', "a", 'a["x.y/z"][3].b']) {
     expect(pathText(pathOf(text))).toBe(text);
   }

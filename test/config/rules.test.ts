@@ -1,4 +1,4 @@
-// Every rule between keys has a case that breaks it, in the order of the rules; the rule itself reports it.
+// Every rule between keys has a failing case, in the order of the rules. The rule itself must report it.
 import { expect, test } from "vitest";
 import { Problems, pathText } from "../../config/problems.js";
 import { readingOf } from "../../config/reading.js";
@@ -6,7 +6,7 @@ import { configRules } from "../../config/rules.js";
 import { configSchema } from "../../config/schema.js";
 import { damaged, problemsOf, type Stack, stackConfig } from "./support.js";
 
-/** Section, changes to the checked-in stack, and the keys at which the rule reports. */
+/** Stack, changes to the checked-in stack, and the keys that the rule must report. */
 type Case = readonly [stack: Stack, changes: Record<string, unknown>, ...paths: string[]];
 
 const issuer = `https://oidc.eks.us-east-1.amazonaws.com/id/${"A".repeat(32)}`;
@@ -17,7 +17,7 @@ const policy = "mcp.networkPolicy";
 const node = "mcp.affinity.nodeAffinity";
 const required = "requiredDuringSchedulingIgnoredDuringExecution";
 const everyNamespace = { matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "Exists" }] };
-const refusedVariables = [
+const reservedVariables = [
   ...["AWS_ENDPOINT_URL_STS", "AWS_CREDENTIAL_FILE", "BOTO_CONFIG", "PYTHONPATH", "LD_PRELOAD", "AWS_DATA_PATH"],
   ...["AWS_CSM_HOST", "BASH_ENV", "NODE_TLS_REJECT_UNAUTHORIZED", "OPENSSL_CONF"],
 ];
@@ -113,8 +113,8 @@ const cases: Record<string, readonly Case[]> = {
     ["dev", { "mcp.replicas": 2 }, "mcp.replicas"],
     [
       "dev",
-      { "mcp.env": Object.fromEntries(refusedVariables.map((name) => [name, "x"])) },
-      ...refusedVariables.map((name) => `mcp.env.${name}`),
+      { "mcp.env": Object.fromEntries(reservedVariables.map((name) => [name, "x"])) },
+      ...reservedVariables.map((name) => `mcp.env.${name}`),
     ],
     ["dev", { "mcp.env": { HTTPS_PROXY: "http://u:p@proxy.example.com:443" } }, "mcp.env.HTTPS_PROXY"],
     ["dev", { "mcp.env": proxies }, "mcp.env.HTTPS_PROXY", "mcp.env.HTTP_PROXY"],
@@ -193,7 +193,7 @@ const all = Object.entries(configRules).flatMap(([section, rules]) =>
   rules.map((rule, index) => ({ name: `${section}: ${rule.says}`, rule, broken: cases[section]?.[index] })),
 );
 
-test("the checked-in stacks break no rule", async () => {
+test("the checked-in stacks are valid", async () => {
   expect(await problemsOf(stackConfig("dev"))).toEqual([]);
   expect(await problemsOf(stackConfig("prod"))).toEqual([]);
   expect(all.length).toBeGreaterThan(40);

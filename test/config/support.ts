@@ -1,4 +1,4 @@
-/** The two checked-in stacks as raw config, and how the tests damage them. */
+/** The two checked-in stacks as raw config, and functions that change them. */
 import { ConfigError, rawConfig, readSettings } from "../../config/load.js";
 import type { Problem } from "../../config/problems.js";
 import type { Settings } from "../../config/settings.js";
@@ -11,7 +11,7 @@ export const projectFolder = new URL("../..", import.meta.url).pathname;
 
 const stacks = { dev: readStackFile(projectFolder, "dev"), prod: readStackFile(projectFolder, "prod") };
 
-/** A fresh copy of a checked-in stack's raw config. */
+/** Returns a copy of the raw config of a checked-in stack. */
 export function stackConfig(stack: Stack): Raw {
   return rawConfig(stacks[stack].values);
 }
@@ -23,7 +23,7 @@ export function pathOf(text: string): Array<string | number> {
   );
 }
 
-/** Sets values by key path; undefined removes the key. Missing parents are made. */
+/** Sets values by key path. Undefined removes the key. Missing parents are created. */
 export function damaged(raw: Raw, changes: Readonly<Record<string, unknown>>): Raw {
   for (const [text, value] of Object.entries(changes)) {
     const path = pathOf(text);
@@ -35,7 +35,7 @@ export function damaged(raw: Raw, changes: Readonly<Record<string, unknown>>): R
       parent = parent[part] as Record<string | number, unknown>;
     }
     if (value === undefined) delete parent[last];
-    // An assignment to __proto__ would not make a key.
+    // An assignment to __proto__ would not create a key.
     else Object.defineProperty(parent, last, { value, enumerable: true, configurable: true, writable: true });
   }
   return raw;
@@ -44,7 +44,7 @@ export function damaged(raw: Raw, changes: Readonly<Record<string, unknown>>): R
 export const read = (raw: Raw, secrets: readonly string[] = []): Promise<Settings> =>
   readSettings("test", raw, (key) => secrets.includes(key));
 
-/** The problems of a config; none when it is read. Anything but a ConfigError is thrown on. */
+/** Returns the problems of a config, or an empty list if it is valid. Rethrows errors other than ConfigError. */
 export async function problemsOf(raw: Raw, secrets: readonly string[] = []): Promise<readonly Problem[]> {
   try {
     await read(raw, secrets);

@@ -1,4 +1,4 @@
-// docs/config.md follows from the schema, and what it says about a key is true.
+// docs/config.md matches the schema, and its examples are valid.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -8,12 +8,12 @@ import { configDocument, configKeys, configPath } from "../../../scripts/docs/co
 
 const keys = configKeys();
 
-test("docs/config.md is what the schema says today (else: npm run docs)", () => {
+test("docs/config.md is up to date (update: npm run docs)", () => {
   expect(readFileSync(configPath, "utf8")).toBe(configDocument());
 });
 
-test("every key of the config has a line", () => {
-  // Parts of Kubernetes' own objects are described by Kubernetes.
+test("every key of the config has a row", () => {
+  // The Kubernetes documentation describes the fields of Kubernetes objects.
   const kubernetes =
     /^mcp\.(tolerations|affinity|topologySpreadConstraints|extraVolume(Mount)?s|metrics\.peers|networkPolicy\.(dns\.peers|additional(Peers|Egress)))/;
   const paths = (schema: z.ZodType, path: string): string[] => {
@@ -33,13 +33,13 @@ test("every key of the config has a line", () => {
   expect(keys.map(({ path }) => path).sort()).toEqual([...all].sort());
 });
 
-test.each(keys.map((key) => [key.path, key] as const))("%s: its example is taken, its meaning is said", (_, key) => {
+test.each(keys.map((key) => [key.path, key] as const))("%s has a description and a valid example", (_, key) => {
   expect(key.description).toMatch(/^.{3,}[.:)]$/s);
   const parsed = key.schema.safeParse(key.example);
   expect(parsed.error?.issues ?? []).toEqual([]);
 });
 
-test("the example of a switch is the other way than its default", () => {
+test("the example of a boolean differs from its default", () => {
   const switches = keys.filter(({ schema }) => unwrap(schema) instanceof z.ZodBoolean);
   expect(switches.length).toBeGreaterThan(10);
   for (const { path, schema, example } of switches) {
@@ -47,7 +47,7 @@ test("the example of a switch is the other way than its default", () => {
   }
 });
 
-test("every line has its five cells", () => {
+test("every row has five cells", () => {
   const rows = configDocument()
     .split("\n")
     .filter((line) => line.startsWith("| `"));
@@ -55,13 +55,13 @@ test("every line has its five cells", () => {
   for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
 });
 
-test("keys that docs/migration.md names are there", () => {
+test("keys in docs/migration.md exist", () => {
   const text = readFileSync("docs/migration.md", "utf8");
   const named = [
     ...text.matchAll(/`((?:clusters|kubernetes|iam|targetAccounts|image|mcp|holmes|verify)[[.][\w.[\]]+)/g),
   ]
     .map(([, path]) => path!)
-    // The old file's own spelling.
+    // Keys of the legacy config file.
     .filter((path) => !path.includes("_"));
   expect(new Set(named).size).toBeGreaterThan(10);
   const known = new Set(keys.map(({ path }) => path));
