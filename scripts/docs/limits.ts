@@ -1,4 +1,4 @@
-/** Renders docs/limits.md: every limit from where the program has it, every count from the functions that it runs. */
+/** Renders docs/limits.md from the limits and the functions of the program. */
 import { limits, partitionOf } from "../../config/limits.js";
 import { issuerPath, unknownIssuer } from "../../config/settings.js";
 import { awsConfigFile } from "../../documents/awsConfigFile.js";
@@ -14,15 +14,15 @@ import {
 } from "../../policies/size.js";
 import { packTrustPolicies, type Subject } from "../../policies/trust.js";
 
-/** Where the document belongs, from the project's folder. */
+/** Path of the document, relative to the project directory. */
 export const limitsPath = "docs/limits.md";
 
 const iamQuotas = "[IAM quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)";
 
-/** Kubernetes' limit for the data of a ConfigMap, in bytes. */
+/** Kubernetes limit of the data of a ConfigMap, in bytes. */
 const CONFIG_MAP_LIMIT = 1_048_576;
 
-/** What one AWS provider process is planned with, in MB: "some hundred" were seen. */
+/** Estimated memory of one AWS provider process, in MB. Several hundred were observed. */
 const PROVIDER_MEMORY = 300;
 
 export function limitsDocument(): string {
@@ -30,71 +30,71 @@ export function limitsDocument(): string {
 
 <!-- Generated from config/limits.ts, policies/ and documents/ by \`npm run docs\`. Do not edit. -->
 
-The config reader, \`npm run plan\` and \`npm run doctor\` hold a stack to these limits before anything is made. Sizes of
-policies are counted as AWS counts them: the characters of the JSON that are not white space.
+\`pulumi up\`, \`npm run plan\` and \`npm run doctor\` check these limits before any resource is created. The size of a policy
+is the number of characters of its JSON without white space, as in the IAM quotas.
 
-| limit | value | what the program does | source |
+| Limit | Value | Behavior of the program | Source |
 | --- | --- | --- | --- |
 ${table([
   [
     "trust policy of a role",
     `${TRUST_POLICY_LIMIT} characters; ${TRUST_POLICY_LIMIT_MAX} after a quota increase (L-C07B4B0D)`,
-    "spreads clusters over further roles at `iam.trustPolicyLimit` ([below](#clusters-per-role)); `doctor` compares it with each account's own quota",
+    "distributes clusters across additional roles at `iam.trustPolicyLimit` ([below](#clusters-per-role)); `doctor` compares the limit with the quota of each account",
     iamQuotas,
   ],
   [
-    "inline policies of a role, together",
+    "inline policies of a role, in total",
     `${INLINE_POLICIES_LIMIT} characters`,
-    `one inline policy as long as it fits; the default one has ${defaultSize()}`,
+    `uses one inline policy if it fits; the default policy has ${defaultSize()}`,
     iamQuotas,
   ],
   [
     "managed policy",
     `${MANAGED_POLICY_LIMIT} characters`,
-    "what does not fit inline is split over managed policies, by service group",
+    "splits a larger policy into managed policies, by service group",
     iamQuotas,
   ],
   [
     "managed policies on a role",
     `${MANAGED_POLICIES_PER_ROLE}; ${MANAGED_POLICIES_PER_ROLE_MAX} after a quota increase (L-0DA4ABF3)`,
-    `more than ${MANAGED_POLICIES_PER_ROLE} are an error`,
+    `rejects more than ${MANAGED_POLICIES_PER_ROLE}`,
     iamQuotas,
   ],
   [
     "OIDC providers in an account",
     `${limits.oidcProvidersPerAccount}`,
-    "more issuers (previous ones counted) are an error; `doctor` counts those that are there",
+    "rejects more issuers, including previous issuers; `doctor` counts the existing providers",
     iamQuotas,
   ],
   [
     "tags of a role, policy or provider",
     `${limits.tags}`,
-    "more in `iam.tags` are an error; the program adds `holmes-aws-mcp/stack`",
+    "rejects more tags in `iam.tags`; adds the tag `holmes-aws-mcp/stack`",
     iamQuotas,
   ],
   [
-    "longest session of the role (`iam.sessionDuration`)",
+    "maximum session duration of the role (`iam.sessionDuration`)",
     `${limits.sessionDuration.min} to ${limits.sessionDuration.max} s`,
-    "checked; the server's own sessions last 3600 s whatever it is, and the SDK renews them",
+    "rejects other values; sessions of the MCP server always last 3600 s, and the SDK renews them",
     "[CreateRole](https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html)",
   ],
   [
     "session name",
     `${limits.roleSessionName} characters`,
-    "`holmes-<cluster>`, cut with a hash when it is longer",
+    "uses `holmes-<cluster>`, and replaces the end of a longer name with a hash",
     "[AssumeRoleWithWebIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html)",
   ],
   [
     "role name, policy name",
     "64, 128 characters",
-    "3 of each are kept for the number of a further role or policy",
+    "reserves characters of each name for the number of an additional role or policy",
     iamQuotas,
   ],
-  ["IAM path", "512 characters", "checked", iamQuotas],
+  ["IAM path", "512 characters", "rejects a longer path", iamQuotas],
   [
     "template of the StackSet",
     `${TEMPLATE_BODY_LIMIT} bytes`,
-    "one that is larger is an error",
+    "rejects a larger template",
     "[CloudFormation quotas](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)",
   ],
   [
@@ -107,18 +107,19 @@ ${table([
 
 ## Clusters per role
 
-Each cluster takes one statement of the trust policy, with its issuer in it three times and every trusted service account;
-a previous issuer takes as much as a cluster. How many fit a role depends on region and names:
+Each cluster requires one statement in the trust policy. The statement contains the issuer three times and every trusted
+service account. A previous issuer requires the same space as a cluster. The number of clusters per role depends on the
+region and the names:
 
-| region | trusted service accounts | size of one cluster | clusters at ${TRUST_POLICY_LIMIT} | at ${TRUST_POLICY_LIMIT_MAX} |
+| Region | Trusted service accounts | Size of one cluster | Clusters at ${TRUST_POLICY_LIMIT} | at ${TRUST_POLICY_LIMIT_MAX} |
 | --- | --- | --- | --- | --- |
 ${table(clusterRows())}
 
-The clusters fill \`<roleName>\`, then \`<roleName>-2\`, and so on, in the order of the config; one that is appended moves no
-other. \`npm run plan\` shows the size of every trust policy. To have room for more in one role, ask AWS for the increase in
-**every** target account (\`npm run doctor\` prints the command for each account that lacks it), then raise
-\`iam.trustPolicyLimit\`. Raising it moves clusters to earlier roles: pin them first with \`clusters[].roleNumber\`
-([docs/accounts.md](accounts.md#several-roles)).
+The clusters fill \`<roleName>\`, then \`<roleName>-2\`, and so on, in the order of the config. Appending a cluster does not
+move other clusters. \`npm run plan\` shows the size of every trust policy. To fit more clusters in one role, request a quota
+increase in **every** target account (\`npm run doctor\` prints the command for each account without the increase), then
+increase \`iam.trustPolicyLimit\`. A higher limit moves clusters to earlier roles. To prevent this, first pin
+the clusters with \`clusters[].roleNumber\` ([docs/accounts.md](accounts.md#several-roles)).
 
 ## Hosted AWS MCP server
 
@@ -126,7 +127,7 @@ With \`holmes.hosted: true\`, AWS applies these quotas in each target account an
 ([AWS MCP Server quotas](https://docs.aws.amazon.com/agent-toolkit/latest/userguide/aws-mcp-limits.html), autumn 2026).
 Requests above the rate return 429.
 
-| quota | default |
+| Quota | Default |
 | --- | --- |
 | concurrent connections | 27, not adjustable |
 | concurrent active sessions | 180, adjustable |
@@ -135,16 +136,17 @@ Requests above the rate return 429.
 
 ## Accounts per stack
 
-Pulumi runs one AWS provider process for each managed target account, all at once: some hundred MB each. So the memory of
-the machine that runs \`pulumi up\` bounds the accounts of a stack, not AWS. Planned with ${PROVIDER_MEMORY} MB for a process:
+Pulumi runs one AWS provider process for each managed target account. All processes run at the same time, and each uses
+several hundred MB. The memory of the machine that runs \`pulumi up\` therefore limits the number of accounts in a stack. The
+table assumes ${PROVIDER_MEMORY} MB per process:
 
-| managed accounts | memory for providers | way |
+| Managed accounts | Memory for providers | Recommendation |
 | --- | --- | --- |
 ${table([10, 20, 50, 100].map((count) => [String(count), `about ${gigabytes(count)} GB`, way(count)]))}
-| hundreds | none | \`organization\`: a StackSet makes roles and providers, the accounts stand in the stack with \`manage: false\` |
+| hundreds | none | \`organization\`: a StackSet creates roles and providers. List the accounts in the stack with \`manage: false\` |
 
-An account with \`manage: false\` costs no process: its role's ARN follows from account id and names. \`npm run doctor\` takes
-no such process for any account.
+An account with \`manage: false\` requires no provider process. The ARN of its role is derived from the account ID and the
+names. \`npm run doctor\` starts no provider processes.
 `;
 }
 
@@ -153,7 +155,7 @@ const table = (rows: readonly (readonly string[])[]) => rows.map((row) => `| ${r
 const gigabytes = (accounts: number) => Math.ceil((accounts * PROVIDER_MEMORY) / 1000);
 
 const way = (accounts: number) =>
-  accounts <= 20 ? "one stack" : "several stacks with accounts of their own, or `organization`";
+  accounts <= 20 ? "one stack" : "several stacks with separate accounts, or `organization`";
 
 const defaultSize = () => permissionPolicies({ policyName: "MCPReadOnlyPolicy", partition: "aws" }).policies[0]!.size;
 
@@ -178,7 +180,7 @@ function clusterRows(): string[][] {
   );
 }
 
-/** Clusters of a region in the first role, when there are more than it can take. */
+/** Number of clusters of a region that fit the first role. */
 export function clustersPerRole(region: string, subjects: Subject[], limit: number): number {
   return rolesOf(region, subjects, limit, 50)[0]!.clusters.length;
 }
@@ -187,7 +189,7 @@ function rolesOf(region: string, subjects: Subject[], limit: number, count: numb
   return packTrustPolicies({
     clusters: Array.from({ length: count }, (_, index) => ({
       name: `cluster-${index}`,
-      // As long as a real issuer, and another one for each cluster.
+      // Same length as a real issuer, and different for each cluster.
       issuers: [issuerPath(unknownIssuer(region)).slice(0, -2) + String(index).padStart(2, "0")],
     })),
     subjects,
