@@ -1,5 +1,6 @@
 /** Reads the accounts of a stack and prints the report, or the repaired state. */
 import { readFileSync } from "node:fs";
+import { text as contentOf } from "node:stream/consumers";
 import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { toStderr } from "../common/progress.js";
@@ -30,7 +31,7 @@ export async function doctorCommand({
   if (repairs && (file === undefined || profile.length > 0)) {
     throw new UserError("--repair: expected --state FILE and no --profile.");
   }
-  const state = file === undefined ? undefined : StackState.parse(readState(file), stack, file);
+  const state = file === undefined ? undefined : StackState.parse(await readState(file), stack, file);
   process.chdir(projectFolder);
   const settings = await stackSettings(stack, readStackFile(projectFolder, stack));
   const report = await doctor(settings, { profiles: [...profile], state, expectNoChanges, onRead: progress() });
@@ -47,9 +48,10 @@ export async function doctorCommand({
 }
 
 /** `-` reads standard input: `pulumi stack export --stack dev | npm run doctor -- --state -`. */
-function readState(path: string): string {
+export async function readState(path: string): Promise<string> {
   try {
-    return readFileSync(path === "-" ? 0 : path, "utf8");
+    // A pipe can be non-blocking: a synchronous read fails with EAGAIN while the export is still being written.
+    return path === "-" ? await contentOf(process.stdin) : readFileSync(path, "utf8");
   } catch (error) {
     throw new UserError(`--state ${path}: ${(error as Error).message}`);
   }

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Settings } from "../../../config/settings.js";
 import { projectFolder } from "../../../scripts/common/command.js";
@@ -613,9 +614,9 @@ test("names every kind of call that it makes", async () => {
 
 describe("the command", () => {
   /** `npm run doctor -- …` on the checked-in stacks, from another folder. */
+  const loader = `${projectFolder}/node_modules/tsx/dist/loader.mjs`;
   const command = (...args: string[]) =>
     new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      const loader = `${projectFolder}/node_modules/tsx/dist/loader.mjs`;
       execFile(
         process.execPath,
         ["--import", loader, `${projectFolder}/scripts/doctor/main.ts`, ...args],
@@ -646,6 +647,24 @@ describe("the command", () => {
       "pulumi up --stack prod --continue-on-error --exclude '**::data' --exclude '**::data/**' --exclude '**::billing' --exclude '**::billing/**'",
     );
     expect(code).toBe(1);
+  });
+
+  // A killed CLI can leave the pipe non-blocking. Node.js makes the pipes of its children blocking, Python does not.
+  test("reads a state that arrives late in a non-blocking pipe", async () => {
+    const nonBlocking = "import os, sys; os.set_blocking(0, False); os.execv(sys.argv[1], sys.argv[1:])";
+    const read = `import { readState } from "${projectFolder}/scripts/doctor/command.ts";
+      process.stdout.write("reading ");
+      process.stdout.write(await readState("-"));`;
+    const child = execFile(
+      "python3",
+      ["-c", nonBlocking, process.execPath, "--import", loader, "--input-type=module", "--eval", read],
+      () => {},
+    );
+    let text = "";
+    for (const stream of [child.stderr!, child.stdout!]) stream.on("data", (piece) => (text += piece));
+    child.stdout!.once("data", () => setTimeout(() => child.stdin!.end("the state"), 500));
+    await once(child, "close");
+    expect(text).toBe("reading the state");
   });
 
   test.each([
