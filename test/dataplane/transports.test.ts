@@ -76,7 +76,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       await Promise.all(sessions.map((session) => session.close()));
       expect({ lost, wrong }).toEqual({ lost: [], wrong: [] });
     },
-    600_000,
+    900_000,
   );
 
   test("a client that leaves in mid-call harms nobody, and its late answer reaches nobody", async () => {
@@ -184,7 +184,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
         }
       };
       // The heaps reach their working size first: the low point before the first collection is below all later ones.
-      await visits(2_400);
+      await visits(800);
       // Node collects every six rounds or sooner where memory is plenty; each half has to see a collection.
       const half = 8;
       const open = descriptors(pid);
@@ -203,7 +203,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       // 10 KB a client: what a session leaves behind is far more (its transport alone holds some 50 KB until collected).
       expect(grown).toBeLessThan(half * 400 * 10_000);
     },
-    600_000,
+    900_000,
   );
 
   test("nothing of any answer is in what the process printed", () => {
