@@ -1,4 +1,4 @@
-/** Which clusters are verified on demand, and how kubectl finds each. */
+/** The clusters that `npm run verify` checks, and the kubectl flags for each. */
 import { writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import type { ClusterSettings, Settings } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 import type { Processes } from "../common/processes.js";
 
-/** What was given on the command line. */
+/** Options of the command line. */
 export interface Given {
   readonly cluster?: string | undefined;
   readonly context?: string | undefined;
@@ -15,9 +15,9 @@ export interface Given {
 }
 
 /**
- * The clusters to ask: the named one, or all that the server is deployed to.
+ * The clusters to verify: the one in --cluster, or every cluster that the server is deployed to.
  *
- * @throws UserError when there is none, or when one context is given for several
+ * @throws UserError if there is none, or if --context or --kubeconfig applies to several clusters
  */
 export function clustersToVerify(
   { settings, stack }: { settings: Pick<Settings, "clusters" | "mcp">; stack: string },
@@ -25,24 +25,30 @@ export function clustersToVerify(
 ): ClusterSettings[] {
   const deployed = settings.mcp.enabled ? settings.clusters.filter(({ deploy }) => deploy) : [];
   if (deployed.length === 0) {
-    throw new UserError(`stack ${stack} deploys no MCP server (mcp.enabled, clusters[].deploy): nothing to verify`);
+    throw new UserError(
+      `stack ${stack}: the MCP server is not deployed (mcp.enabled, clusters[].deploy). There is nothing to verify.`,
+    );
   }
   const names = deployed.map(({ name }) => name).join(", ");
   const wanted = deployed.filter(({ name }) => cluster === undefined || name === cluster);
   if (wanted.length === 0) {
-    throw new UserError(`stack ${stack} deploys to no cluster ${cluster}; --cluster takes one of: ${names}`);
+    throw new UserError(
+      `--cluster ${cluster}: stack ${stack} does not deploy to this cluster. Expected one of: ${names}.`,
+    );
   }
   if (wanted.length > 1 && (context !== undefined || kubeconfig !== undefined)) {
-    throw new UserError(`--context and --kubeconfig are for one cluster: add --cluster with one of: ${names}`);
+    throw new UserError(
+      `--context, --kubeconfig: these options apply to one cluster. Add --cluster with one of: ${names}.`,
+    );
   }
   return wanted;
 }
 
 /**
- * Flags by which kubectl finds a cluster: what was given, else what the config says. A kubeconfig that stands in the
- * config becomes a file until `processes` stop.
+ * kubectl flags that select a cluster: the options of the command line, else the config. Writes a kubeconfig that the
+ * config contains to a temporary file, which is deleted when `processes` stop.
  *
- * @throws UserError when only Pulumi can reach the cluster
+ * @throws UserError if the config has no kubeconfig and no context, or if the kubeconfig is a secret
  */
 export function accessFlags(cluster: ClusterSettings, given: Given, processes: Processes): string[] {
   const { name, region, profile, context, kubeconfig } = cluster;
@@ -51,7 +57,7 @@ export function accessFlags(cluster: ClusterSettings, given: Given, processes: P
   if (kubeconfig === undefined && context === undefined) {
     const account = profile === undefined ? "" : ` --profile ${profile}`;
     throw new UserError(
-      `cluster ${name}: the config names no kubeconfig or context, and the one from EKS is made by Pulumi alone: give --context NAME (aws eks update-kubeconfig --name ${name} --region ${region}${account} makes one)`,
+      `cluster ${name}: the config has no kubeconfig and no context. Run aws eks update-kubeconfig --name ${name} --region ${region}${account} and pass --context NAME.`,
     );
   }
   if (kubeconfig?.includes("\n")) return flags({ context, kubeconfig: kubeconfigFile(name, kubeconfig, processes) });
@@ -69,7 +75,7 @@ function kubeconfigFile(cluster: string, content: string, processes: Processes):
   // Only Pulumi can read a secret. Its placeholder is not a kubeconfig.
   if (!parse(content)?.clusters) {
     throw new UserError(
-      `cluster ${cluster}: its kubeconfig is a secret that only Pulumi can read. Give --context NAME or --kubeconfig FILE`,
+      `cluster ${cluster}: the kubeconfig is a secret, which only Pulumi can read. Pass --context NAME or --kubeconfig FILE.`,
     );
   }
   const file = join(processes.temporaryFolder(), "kubeconfig");

@@ -1,4 +1,4 @@
-/** The verification of `up`, run once more in a cluster: the same Job, made and removed with kubectl. */
+/** Runs the verification Job of `pulumi up` on demand: creates it with kubectl and deletes it at the end. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type VerificationOptions, verificationData, verificationJobSpec } from "../../documents/jobs.js";
@@ -50,33 +50,33 @@ interface Event {
 export interface VerificationRun {
   readonly kubectl: Kubectl;
   readonly processes: Processes;
-  /** The workload as the stack has it; its image is the one that runs. */
+  /** The workload of the stack. The image is that of the running Deployment. */
   readonly workload: Omit<Workload, "image">;
   /** Timeout, and the profiles that are not verified. */
   readonly options: VerificationOptions;
   /** Text of verification/verify.py. */
   readonly script: string;
-  /** Gets the Job's own output. */
+  /** Receives the log of the Job. */
   readonly show: (text: string) => void;
-  /** Gets one line of news about the Job. */
+  /** Receives one line of progress. */
   readonly tell: (line: string) => void;
-  /** Between two looks at the Job, in milliseconds. Default 1,000. */
+  /** Polling interval in milliseconds. Default: 1,000. */
   readonly pause?: number;
 }
 
-/** Seconds beyond the Job's own deadline in which the Job controller has to say what became of it. */
-const grace = 60;
+/** Seconds after the Job's deadline in which the Job controller must set the Job's condition. */
+const GRACE_SECONDS = 60;
 
 /**
- * Runs the Job with the image and the accounts of the Deployment, shows its log, and removes what it made.
+ * Runs the Job with the image and the accounts of the Deployment, shows its log, and deletes the Job and its ConfigMap.
  *
- * @returns whether every account answers
- * @throws UserError when the cluster cannot be asked, or has no such Deployment
+ * @returns whether every account passes
+ * @throws UserError if the cluster is not reachable or does not have the Deployment
  */
 export async function verifyInCluster(run: VerificationRun): Promise<boolean> {
   const { kubectl, processes, tell } = run;
   const name = `holmes-aws-mcp-verify-${randomBytes(4).toString("hex")}`;
-  const { image, configMap } = await whatRuns(run);
+  const { image, configMap } = await readDeployment(run);
   const remove = async () => {
     await kubectl.run(["delete", "job,configmap", name, "--ignore-not-found", "--wait=false"]);
   };
@@ -86,11 +86,11 @@ export async function verifyInCluster(run: VerificationRun): Promise<boolean> {
   return finished(run, job.metadata.name);
 }
 
-/** Image and accounts of the Deployment as it is now. */
-async function whatRuns({ kubectl, workload }: VerificationRun): Promise<{ image: string; configMap: string }> {
+/** Image and accounts of the running Deployment. */
+async function readDeployment({ kubectl, workload }: VerificationRun): Promise<{ image: string; configMap: string }> {
   const { serviceName, namespace } = workload;
   const deployment = await kubectl.get<Deployment | { items: [] }>("deployment", serviceName).catch((error) => {
-    const hint = `; is it the right context, and has pulumi up run for this stack?`;
+    const hint = `. Check the context, and run pulumi up for this stack.`;
     throw /NotFound/.test(error.message) ? new UserError(`${error.message}${hint}`) : error;
   });
   const pod = "spec" in deployment ? deployment.spec.template.spec : undefined;
@@ -98,13 +98,13 @@ async function whatRuns({ kubectl, workload }: VerificationRun): Promise<{ image
   const configMap = pod?.volumes?.find((volume) => volume.name === "aws-config")?.configMap?.name;
   if (image === undefined || configMap === undefined) {
     throw new UserError(
-      `cluster ${workload.cluster}: Deployment ${namespace}/${serviceName} is not this program's: expected a container "${container}" and a volume "aws-config"; run pulumi up`,
+      `cluster ${workload.cluster}: Deployment ${namespace}/${serviceName} was not created by this program. Expected a container "${container}" and a volume "aws-config". Run pulumi up.`,
     );
   }
   return { image, configMap };
 }
 
-/** The Job first: it owns the ConfigMap, so that nothing stays behind even when this process is killed. */
+/** Creates the Job first, because it owns the ConfigMap: Kubernetes deletes both even if this process is killed. */
 async function start(
   { kubectl, workload, options, script }: VerificationRun,
   name: string,
@@ -135,13 +135,13 @@ async function start(
   return job;
 }
 
-/** Waits for the Job's end, and shows the log of its pod as soon as there is one. */
+/** Waits until the Job has ended, and shows the log of its pod as soon as it starts. */
 async function finished(run: VerificationRun, name: string): Promise<boolean> {
   const { kubectl, processes, workload, options, show, tell, pause = 1_000 } = run;
   const { cluster } = workload;
-  const end = Date.now() + (options.timeoutSeconds + grace) * 1_000;
+  const end = Date.now() + (options.timeoutSeconds + GRACE_SECONDS) * 1_000;
   let followed = false;
-  let told = "";
+  let last = "";
   while (Date.now() < end) {
     const pod = followed ? undefined : (await podsOf(kubectl, name))[0];
     if (pod !== undefined && started(pod)) {
@@ -155,15 +155,15 @@ async function finished(run: VerificationRun, name: string): Promise<boolean> {
     if (verdict?.type === "Complete") return true;
     if (verdict !== undefined) {
       const why = `${verdict.reason ?? "Failed"}: ${verdict.message ?? "no message"}`;
-      tell(`cluster ${cluster}: the Job failed (${why})${followed ? "" : await hindrances(kubectl, name)}`);
+      tell(`cluster ${cluster}: the Job failed (${why})${followed ? "" : await warningEvents(kubectl, name)}`);
       return false;
     }
-    const news = pod === undefined ? "" : waiting(pod);
-    if (news !== told && news !== "") tell(`cluster ${cluster}: waiting for pod ${pod?.metadata.name}: ${news}`);
-    told = news;
+    const reason = pod === undefined ? "" : waiting(pod);
+    if (reason !== last && reason !== "") tell(`cluster ${cluster}: waiting for pod ${pod?.metadata.name}: ${reason}`);
+    last = reason;
     await sleep(pause);
   }
-  tell(`cluster ${cluster}: the Job did not end in time${await hindrances(kubectl, name)}`);
+  tell(`cluster ${cluster}: the Job did not end within its deadline${await warningEvents(kubectl, name)}`);
   return false;
 }
 
@@ -173,7 +173,7 @@ async function podsOf(kubectl: Kubectl, job: string): Promise<readonly Pod[]> {
 
 const started = ({ status }: Pod) => ["Running", "Succeeded", "Failed"].includes(status?.phase ?? "");
 
-/** Why a pod has not started: what its container waits for, or why no node takes it. */
+/** Why a pod has not started: the waiting reason of its container, or the scheduling condition. */
 function waiting({ status }: Pod): string {
   const container = status?.containerStatuses?.[0]?.state?.waiting;
   const unscheduled = status?.conditions?.find(({ type, status: is }) => type === "PodScheduled" && is === "False");
@@ -181,8 +181,8 @@ function waiting({ status }: Pod): string {
   return [reason, message].filter((part) => part !== undefined && part !== "").join(": ");
 }
 
-/** What the cluster says about a Job without a pod, or a pod that did not start. */
-async function hindrances(kubectl: Kubectl, job: string): Promise<string> {
+/** Warning events of a Job and its pods. */
+async function warningEvents(kubectl: Kubectl, job: string): Promise<string> {
   const names = [job, ...(await podsOf(kubectl, job)).map(({ metadata }) => metadata.name)];
   const lists = await Promise.all(
     names.map((name) => kubectl.get<{ items: Event[] }>("events", `--field-selector=involvedObject.name=${name}`)),

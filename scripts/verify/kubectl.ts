@@ -1,9 +1,9 @@
-/** kubectl, bound to one cluster. */
+/** kubectl for one cluster. */
 import { execFile } from "node:child_process";
 import { UserError } from "../common/errors.js";
 import { type Child, type Processes, tail } from "../common/processes.js";
 
-/** Longest answer that is read, in bytes: lists of Pods are far below it. */
+/** Maximum size of the output, in bytes. Lists of Pods are far below it. */
 const maxBuffer = 16 * 1024 * 1024;
 
 export interface KubectlArgs {
@@ -11,7 +11,7 @@ export interface KubectlArgs {
   readonly command: string;
   /** Name of the cluster, for messages. */
   readonly cluster: string;
-  /** Flags that choose the cluster: `--kubeconfig`, `--context`. */
+  /** Flags that select the cluster: `--kubeconfig`, `--context`. */
   readonly flags: readonly string[];
   readonly namespace: string;
 }
@@ -20,11 +20,11 @@ export class Kubectl {
   constructor(private readonly args: KubectlArgs) {}
 
   /**
-   * One call, to its end.
+   * Runs one command.
    *
-   * @param input goes to standard input
+   * @param input standard input
    * @returns standard output
-   * @throws UserError with what kubectl said
+   * @throws UserError with the error output of kubectl
    */
   run(args: readonly string[], input = ""): Promise<string> {
     const { command, cluster } = this.args;
@@ -32,10 +32,12 @@ export class Kubectl {
       const child = execFile(command, this.all(args), { maxBuffer }, (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-        const said = missing ? "command not found. Install kubectl, or give its path with --kubectl" : stderr.trim();
-        reject(new UserError(`cluster ${cluster}: ${command} ${args[0]}: ${said || error.message}`));
+        const message = missing
+          ? "command not found. Install kubectl, or pass its path with --kubectl."
+          : stderr.trim();
+        reject(new UserError(`cluster ${cluster}: ${command} ${args[0]}: ${message || error.message}`));
       });
-      // A kubectl that ends early does not read its input; its own words are what counts then.
+      // A kubectl that ends early does not read its input. Its own error is reported.
       child.stdin?.on("error", () => {}).end(input);
     });
   }
@@ -45,12 +47,12 @@ export class Kubectl {
     return JSON.parse(await this.run(["get", ...args, "--output=json"])) as T;
   }
 
-  /** Creates an object and gives it back as the API server has it. */
+  /** Creates an object. Returns it as stored by the API server. */
   async create<T>(object: object): Promise<T> {
     return JSON.parse(await this.run(["create", "--filename=-", "--output=json"], JSON.stringify(object))) as T;
   }
 
-  /** Follows a pod's log to its end; what cannot be followed is told, and is no failure of the pod. */
+  /** Follows the log of a pod to its end. An interrupted log is reported, and is not a failure of the pod. */
   async follow(processes: Processes, pod: string, show: (text: string) => void, tell: (line: string) => void) {
     const args = this.all(["logs", "--follow", `pod/${pod}`]);
     const child: Child = processes.start("kubectl logs", this.args.command, args, { onOutput: show });

@@ -1,4 +1,4 @@
-/** `npm run verify`: verifies every account from inside the clusters, as `pulumi up` does at its end. */
+/** `npm run verify`: verifies every account from inside the clusters, with the same Job as `pulumi up`. */
 import { statSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import { npmCommand, path, run, stackOption, text } from "../common/command.js";
@@ -10,8 +10,8 @@ await run<VerifyOptions>(
     summary: "Verifies from inside the clusters that the deployed server reaches every account, as pulumi up does.",
     examples: ["--stack prod", "--stack prod --cluster prod-eu --context admin@prod-eu"],
     exitCodes: {
-      0: "every account answers in every cluster",
-      1: "an account or a cluster does not, see docs/verify.md",
+      0: "every account passes in every cluster",
+      1: "an account or a cluster fails, see docs/verify.md",
     },
   })
     .addOption(stackOption())
@@ -25,7 +25,7 @@ await run<VerifyOptions>(
 function existingFile(value: string): string {
   const file = path(value);
   if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
-  throw new InvalidArgumentError(`Expected a file; ${file} is not one.`);
+  throw new InvalidArgumentError(`Expected an existing file.`);
 }
 
 /** A name without a slash is looked up on the PATH. */

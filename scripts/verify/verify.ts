@@ -1,4 +1,4 @@
-/** Verifies the clusters of a stack, one after the other. */
+/** Verifies the clusters of a stack in sequence. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { workloadOf } from "../../documents/componentArgs.js";
@@ -31,17 +31,17 @@ export async function verify({ stack, kubectl: command, ...given }: VerifyOption
     try {
       const flags = accessFlags(cluster, given, processes);
       const { namespace } = settings.kubernetes;
-      const right = await verifyInCluster({
+      const passed = await verifyInCluster({
         kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
         processes,
-        // The image is the running Deployment's.
+        // The image is that of the running Deployment.
         workload: workloadOf(settings, cluster.name, profilesByCluster(settings, clusters).get(cluster.name)!, ""),
         options: settings.verify,
         script,
         show: (output) => process.stdout.write(output),
         tell: toStderr,
       });
-      if (!right) failed.push(cluster.name);
+      if (!passed) failed.push(cluster.name);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       // An unreachable cluster does not prevent the verification of the others.
@@ -53,8 +53,8 @@ export async function verify({ stack, kubectl: command, ...given }: VerifyOption
   }
   toStderr(
     failed.length === 0
-      ? `verified: every account answers in ${wanted.map(({ name }) => name).join(", ")}`
-      : `not verified: ${failed.join(", ")} (docs/verify.md says how to read each line)`,
+      ? `verified: every account passes in ${wanted.map(({ name }) => name).join(", ")}`
+      : `not verified: ${failed.join(", ")} (docs/verify.md explains each line)`,
   );
   return failed.length === 0 ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-// `npm run verify` with a kubectl that records what it is asked and answers from a script.
+// `npm run verify` with a kubectl that records its calls and returns prepared output.
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
@@ -15,18 +15,18 @@ import { verifyInCluster } from "../../../scripts/verify/job.js";
 import { Kubectl } from "../../../scripts/verify/kubectl.js";
 import { changed } from "../../program/stacks.js";
 
-/** What the recorder answers; a list is gone through, its last entry stays. */
+/** Output of the recorder. Calls go through a list; its last entry repeats. */
 interface Script {
   deployment?: object | null;
   pods?: object[][];
   jobs?: object[];
   events?: object[];
   log?: string;
-  /** Exit code of `logs`; "never" follows until it is ended. */
+  /** Exit code of `logs`. "never" follows until the process is killed. */
   logs?: number | "never";
-  /** Verbs that fail, with what they say. */
+  /** Verbs that fail, with their error output. */
   fails?: Record<string, string>;
-  /** Contexts whose cluster does not answer. */
+  /** Contexts whose cluster is not reachable. */
   unreachable?: string[];
 }
 
@@ -60,7 +60,7 @@ const next = (kind, list) => {
   return list[Math.min(count, list.length - 1)];
 };
 const say = (object) => process.stdout.write(JSON.stringify(object));
-process.stderr.write("Warning: kubectl says something beside its answer\n");
+process.stderr.write("Warning: kubectl also writes to standard error\n");
 if (verb === "create") say({ ...input, metadata: { ...input.metadata, uid: "0f0f0f0f-job" } });
 if (verb === "get") {
   const kind = args[0];
@@ -170,7 +170,7 @@ describe("the Job on demand", () => {
     calls = ran.calls;
   });
 
-  test("is the Job of up, with the image and the accounts of the Deployment that runs", () => {
+  test("is the Job of pulumi up, with the image and the accounts of the running Deployment", () => {
     expect(ran.result).toBe(true);
     const made = created(calls(), "Job");
     const ofUp = dev.resources.find(({ type }) => type === "kubernetes:batch/v1:Job")!.open as {
@@ -184,7 +184,7 @@ describe("the Job on demand", () => {
     expect(volumes.verify.configMap.name).toBe(made.metadata.name);
     expect(made.metadata.namespace).toBe(ofUp.metadata.namespace);
 
-    // All else is equal.
+    // Everything else is equal.
     const comparable = (spec: unknown) =>
       JSON.parse(JSON.stringify(spec), (key, value) =>
         ["image", "ttlSecondsAfterFinished", "holmes-aws-mcp/verifies", "configMap"].includes(key) ? undefined : value,
@@ -192,7 +192,7 @@ describe("the Job on demand", () => {
     expect(comparable(made.spec)).toEqual(comparable(ofUp.spec));
   });
 
-  test("has its script and accounts in a ConfigMap that goes when the Job goes", () => {
+  test("owns the ConfigMap with its script and accounts", () => {
     const [made, map] = [created(calls(), "Job"), created(calls(), "ConfigMap")];
     expect(map.metadata.name).toBe(made.metadata.name);
     expect(map.metadata.ownerReferences).toEqual([
@@ -208,14 +208,14 @@ describe("the Job on demand", () => {
     expect(accounts.map(({ profile }: { profile: string }) => profile)).toEqual(["dev", "sandbox"]);
   });
 
-  test("takes a new name every time, and asks for its cluster and namespace in every call", async () => {
+  test("has a unique name, and sets cluster and namespace in every call", async () => {
     const second = await verify(right);
     expect(created(calls(), "Job").metadata.name).not.toBe(created(second.calls(), "Job").metadata.name);
     const flags = new Set(calls().map((call) => call.flags.join(" ")));
     expect([...flags]).toEqual(["--context=there --namespace=holmes-aws-mcp"]);
   });
 
-  test("shows the log of its pod, and removes Job and ConfigMap", () => {
+  test("shows the log of its pod, and deletes Job and ConfigMap", () => {
     expect(ran.shown()).toContain("ok    dev\n");
     const name = created(calls(), "Job").metadata.name;
     expect(calls().find(({ verb }) => verb === "logs")!.args).toEqual(["--follow", "pod/pod-1"]);
@@ -235,13 +235,13 @@ describe("the Job on demand", () => {
     expect(calls().at(-1)!.verb).toBe("delete");
   });
 
-  test("is not misled by a log that breaks off", async () => {
+  test("succeeds when only the log is interrupted", async () => {
     const { result, told } = await verify({ ...right, logs: 1 });
     expect(result).toBe(true);
     expect(told.join("\n")).toContain("kubectl logs ended with code 1");
   });
 
-  test("says what a pod waits for, once", async () => {
+  test("reports once why a pod waits", async () => {
     const waiting = {
       metadata: { name: "pod-1" },
       status: {
@@ -265,7 +265,7 @@ describe("the Job on demand", () => {
     ]);
   });
 
-  test("a pod that never came: the cluster's warnings say why", async () => {
+  test("reports the warning events when the pod is not created", async () => {
     const events = [
       { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
       { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
@@ -279,20 +279,20 @@ describe("the Job on demand", () => {
     );
   });
 
-  test("without a Deployment: says where it looked, and makes nothing", async () => {
+  test("without the Deployment: reports its name, and creates nothing", async () => {
     const { result, calls } = await verify({ ...right, deployment: null });
-    expect(String(result)).toContain('deployments.apps "holmes-aws-mcp" not found; is it the right context');
+    expect(String(result)).toContain('deployments.apps "holmes-aws-mcp" not found. Check the context');
     expect(calls().map(({ verb }) => verb)).toEqual(["get"]);
   });
 
-  test("with somebody else's Deployment of that name: makes nothing", async () => {
+  test("with a Deployment managed outside this stack: creates nothing", async () => {
     const other = { spec: { template: { spec: { containers: [{ name: "web", image: "nginx" }] } } } };
     const { result, calls } = await verify({ ...right, deployment: other });
-    expect(String(result)).toContain("Deployment holmes-aws-mcp/holmes-aws-mcp is not this program's");
+    expect(String(result)).toContain("Deployment holmes-aws-mcp/holmes-aws-mcp was not created by this program");
     expect(calls().map(({ verb }) => verb)).toEqual(["get"]);
   });
 
-  test("removes what it made when kubectl fails in between", async () => {
+  test("deletes what it created when kubectl fails", async () => {
     const { result, calls } = await verify({
       ...right,
       pods: undefined,
@@ -303,18 +303,18 @@ describe("the Job on demand", () => {
     expect(calls().at(-1)!.verb).toBe("delete");
   });
 
-  test("without kubectl: says what to do", async () => {
+  test("without kubectl: reports the fix", async () => {
     const kubectl = new Kubectl({ command: "/nonexistent/kubectl", cluster: "dev", flags: [], namespace: "x" });
     await expect(kubectl.run(["get", "pods"])).rejects.toThrow(
-      "cluster dev: /nonexistent/kubectl get: command not found. Install kubectl, or give its path with --kubectl",
+      "cluster dev: /nonexistent/kubectl get: command not found. Install kubectl, or pass its path with --kubectl",
     );
   });
 });
 
-describe("which clusters", () => {
+describe("clustersToVerify", () => {
   const names = (clusters: ClusterSettings[]) => clusters.map(({ name }) => name);
 
-  test("all that the server is deployed to, or the named one", () => {
+  test("returns every cluster that the server is deployed to, or the one in --cluster", () => {
     expect(names(clustersToVerify(prod, {}))).toEqual(["prod-us", "prod-eu"]);
     expect(names(clustersToVerify(prod, { cluster: "prod-eu", context: "x" }))).toEqual(["prod-eu"]);
     const [first, second] = prod.settings.clusters;
@@ -327,18 +327,23 @@ describe("which clusters", () => {
       "an unknown name",
       () => ({}),
       { cluster: "x" },
-      "deploys to no cluster x; --cluster takes one of: prod-us, prod-eu",
+      "does not deploy to this cluster. Expected one of: prod-us, prod-eu",
     ],
-    ["one context for two", () => ({}), { context: "x" }, "add --cluster with one of: prod-us, prod-eu"],
-    ["one kubeconfig for two", () => ({}), { kubeconfig: "x" }, "add --cluster with one of: prod-us, prod-eu"],
-    ["nothing deployed", ({ mcp }) => ({ mcp: { ...mcp, enabled: false } }), {}, "stack prod deploys no MCP server"],
-  ])("%s is refused", (_, change, given, expected) => {
+    ["one context for two clusters", () => ({}), { context: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
+    ["one kubeconfig for two clusters", () => ({}), { kubeconfig: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
+    [
+      "a stack without the server",
+      ({ mcp }) => ({ mcp: { ...mcp, enabled: false } }),
+      {},
+      "stack prod: the MCP server is not deployed",
+    ],
+  ])("rejects %s", (_, change, given, expected) => {
     const settings = { ...prod.settings, ...change(prod.settings) };
     expect(() => clustersToVerify({ stack: "prod", settings }, given)).toThrow(expected);
   });
 });
 
-describe("how kubectl finds a cluster", () => {
+describe("accessFlags", () => {
   const cluster = (change: Partial<ClusterSettings>): ClusterSettings => ({
     ...dev.clusters[0]!,
     context: undefined,
@@ -351,19 +356,19 @@ describe("how kubectl finds a cluster", () => {
     ["the context of the config", { context: "a" }, {}, ["--context=a"]],
     ["its kubeconfig", { kubeconfig: "kube/config" }, {}, ["--kubeconfig=kube/config"]],
     ["both", { kubeconfig: "~/.kube/x", context: "a" }, {}, [`--kubeconfig=${homedir()}/.kube/x`, "--context=a"]],
-    ["what was given wins", { kubeconfig: "k", context: "a" }, { context: "b" }, ["--context=b"]],
+    ["options that override the config", { kubeconfig: "k", context: "a" }, { context: "b" }, ["--context=b"]],
     [
-      "a given kubeconfig, with the context of the config",
+      "--kubeconfig, with the context of the config",
       { context: "a" },
       { kubeconfig: "k" },
       ["--kubeconfig=k", "--context=a"],
     ],
-    ["a given kubeconfig and its current context", { kubeconfig: "c" }, { kubeconfig: "k" }, ["--kubeconfig=k"]],
-  ])("by %s", (_, change, given, expected) => {
+    ["--kubeconfig and its current context", { kubeconfig: "c" }, { kubeconfig: "k" }, ["--kubeconfig=k"]],
+  ])("use %s", (_, change, given, expected) => {
     expect(accessFlags(cluster(change), given, processes)).toEqual(expected);
   });
 
-  test("by a kubeconfig in the config itself: a file that only its owner reads, for the time of the run", async () => {
+  test("write a kubeconfig that the config contains to a temporary file with mode 0600", async () => {
     const own = new Processes();
     const kubeconfig = "apiVersion: v1\nkind: Config\nclusters:\n  - name: a\n";
     const [flag] = accessFlags(cluster({ kubeconfig }), {}, own);
@@ -374,13 +379,13 @@ describe("how kubectl finds a cluster", () => {
     expect(existsSync(path.dirname(file))).toBe(false);
   });
 
-  test("not by one that Pulumi makes or keeps secret: says what to give", () => {
+  test("reject a cluster without kubeconfig and context, and a secret kubeconfig", () => {
     expect(() => accessFlags(cluster({ profile: "ops" }), {}, processes)).toThrow(
-      /give --context NAME \(aws eks update-kubeconfig --name dev-cluster --region us-east-1 --profile ops makes one\)/,
+      "Run aws eks update-kubeconfig --name dev-cluster --region us-east-1 --profile ops and pass --context NAME",
     );
-    // What readStackFile puts in a secret's place.
+    // readStackFile replaces a secret with this placeholder.
     expect(() => accessFlags(cluster({ kubeconfig: "[secret]\n" }), {}, processes)).toThrow(
-      "its kubeconfig is a secret that only Pulumi can read",
+      "the kubeconfig is a secret, which only Pulumi can read",
     );
   });
 });
@@ -398,7 +403,7 @@ describe("the command", () => {
     return { code, output: child.output() };
   }
 
-  test("goes through all clusters: one that cannot be reached fails the run and keeps nobody from the others", async () => {
+  test("verifies all clusters: an unreachable one fails the run and does not stop the others", async () => {
     const { command: kubectl, calls } = await recording({ ...right, unreachable: ["prod-us"] });
     const { code, output } = await command(["--stack", "prod", "--kubectl", kubectl]);
     expect(output).toContain(`cluster prod-us: ${kubectl} get: Unable to connect to the server`);
@@ -412,16 +417,16 @@ describe("the command", () => {
     expect(code).toBe(1);
   });
 
-  test("ends with 0 when every cluster is right, and brings the script of the repository", async () => {
+  test("exits with 0 when every cluster passes, and runs the script of the repository", async () => {
     const { command: kubectl, calls } = await recording(right);
     const { code, output } = await command(["--stack", "prod", "--cluster", "prod-eu", "--kubectl", kubectl]);
-    expect(output).toContain("verified: every account answers in prod-eu");
+    expect(output).toContain("verified: every account passes in prod-eu");
     expect(created(calls(), "ConfigMap").data["verify.py"]).toBe(readFileSync("verification/verify.py", "utf8"));
     expect(calls().every(({ flags }) => flags.includes("--context=prod-eu"))).toBe(true);
     expect(code).toBe(0);
   });
 
-  test("interrupted: removes what it made", async () => {
+  test("deletes what it created when it is interrupted", async () => {
     const { command: kubectl, calls } = await recording({ ...right, pods: [[running]], logs: "never" });
     const { code } = await command(["--stack", "dev", "--kubectl", kubectl], (text, kill) => {
       if (text.includes("ok    dev")) kill("SIGINT");
@@ -441,7 +446,7 @@ describe("the command", () => {
     [["--stack", ""], "is invalid. Expected letters"],
     [["--stack", "dev", "--nope"], "unknown option '--nope'"],
     [["--stack", "dev", "prod"], 'unexpected argument "prod". npm passes options on only after "--"'],
-    [["--stack", "dev", "--kubeconfig", "/nonexistent"], "Expected a file; /nonexistent is not one"],
+    [["--stack", "dev", "--kubeconfig", "/nonexistent"], "Expected an existing file"],
     [["--stack", "dev", "--kubectl", ""], "Expected a text that is not empty"],
   ])("rejects %j", async (args, expected) => {
     const { code, output } = await command(args);
