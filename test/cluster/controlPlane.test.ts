@@ -10,7 +10,7 @@ import { buildControlPlane, type ControlPlane, kubernetesVersion, startControlPl
 const ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
 const AUDIENCE = "sts.amazonaws.com";
 
-describe("without a usable Go there is no control plane, and one line says why", () => {
+describe("without a supported Go version, the control plane is skipped with the reason", () => {
   const { PATH, XDG_CACHE_HOME } = process.env;
   let directory: string;
 
@@ -80,7 +80,7 @@ describe.skipIf(binary === undefined)("control plane", () => {
     spec: { containers: [{ ...container, ...overrides }] },
   });
 
-  test("server and kubectl are of the pinned version, and the one node is ready", async () => {
+  test("server and kubectl have the pinned version, and the node is ready", async () => {
     const version = JSON.parse(await kubectl("version", "-o", "json"));
     expect(version.serverVersion.gitVersion).toBe(kubernetesVersion());
     expect(version.clientVersion.gitVersion).toBe(kubernetesVersion());
@@ -118,13 +118,13 @@ describe.skipIf(binary === undefined)("control plane", () => {
     expect(await create(pod())).toMatchObject({ code: 0, stdout: "pod/plain created\n" });
   });
 
-  test("a field that does not exist is refused", async () => {
+  test("rejects an unknown field", async () => {
     const { code, stderr } = await create(pod({ imagePullPolicies: "Always" }));
     expect(code).toBe(1);
     expect(stderr).toContain('unknown field "spec.containers[0].imagePullPolicies"');
   });
 
-  test("a service account's token has the claims that EKS puts in, signed with a key that is served", async () => {
+  test("issues service account tokens with the claims of EKS, signed with a published key", async () => {
     await kubectl("create", "namespace", "tokens");
     await kubectl("create", "serviceaccount", "reader", "-n", "tokens");
     const token = await cluster.createToken("tokens", "reader", AUDIENCE, 3600);
@@ -145,7 +145,7 @@ describe.skipIf(binary === undefined)("control plane", () => {
     await expect(cluster.createToken("tokens", "nobody", AUDIENCE)).rejects.toThrow(/tokens:nobody: 404/);
   });
 
-  test("a Deployment becomes available and a Job gets done", async () => {
+  test("a Deployment becomes available and a Job completes", async () => {
     await kubectl("create", "deployment", "web", "--image=registry.example/app:1", "--replicas=2");
     await kubectl("create", "job", "once", "--image=registry.example/app:1");
     await kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=60s");
@@ -154,7 +154,7 @@ describe.skipIf(binary === undefined)("control plane", () => {
     expect(deployment.status).toMatchObject({ replicas: 2, availableReplicas: 2 });
   });
 
-  test("a failure of kubectl comes back as a code with its words", async () => {
+  test("returns the exit code and error output of kubectl", async () => {
     expect(await cluster.kubectl(["get", "pod", "absent"])).toEqual({
       code: 1,
       stdout: "",
@@ -162,7 +162,7 @@ describe.skipIf(binary === undefined)("control plane", () => {
     });
   });
 
-  test("stop leaves no process and no file", async () => {
+  test("stop ends every process and deletes every file", async () => {
     const short = await startControlPlane({ issuerUrl: ISSUER });
     const pids = [...short.processes.values()];
     expect(pids).toHaveLength(5);

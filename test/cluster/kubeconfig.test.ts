@@ -1,4 +1,4 @@
-// The kubeconfig that is made from EKS, used by a real kubectl against a real API server. `aws eks get-token` is the
+// The kubeconfig that is generated from EKS, used by a real kubectl against a real API server. `aws eks get-token` is the
 // one part that needs AWS: a stand-in takes its place, which answers only to the right arguments and profile.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { buildControlPlane, type ControlPlane, startControlPlane } from "./contr
 
 const binary = await buildControlPlane(toStderr);
 
-describe.skipIf(binary === undefined)("kubeconfig made from EKS", () => {
+describe.skipIf(binary === undefined)("kubeconfig generated from EKS", () => {
   let cluster: ControlPlane;
   let directory: string;
 
@@ -33,7 +33,7 @@ printf '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v
     rmSync(directory, { recursive: true, force: true });
   });
 
-  /** kubectl with the kubeconfig of this cluster, in which single facts may be wrong. */
+  /** kubectl with the kubeconfig of this cluster, with optional changes. */
   const kubectl = (args: string[], facts: Partial<EksEndpoint> = {}, env: Record<string, string> = {}) => {
     const kubeconfigPath = join(directory, "kubeconfig");
     const certificateAuthority = Buffer.from(cluster.caPem).toString("base64");
@@ -45,39 +45,39 @@ printf '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v
     });
   };
 
-  test("logs in with what the AWS CLI gives", async () => {
+  test("authenticates with the token of the AWS CLI", async () => {
     const result = await kubectl(["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]);
     expect(result).toEqual({ code: 0, stdout: "test-admin", stderr: "" });
   });
 
-  test("has one context, the cluster's name", async () => {
+  test("has one context with the name of the cluster", async () => {
     expect(await kubectl(["config", "get-contexts", "-o", "name"])).toMatchObject({ code: 0, stdout: "prod-eu\n" });
     expect(await kubectl(["config", "current-context"])).toMatchObject({ code: 0, stdout: "prod-eu\n" });
   });
 
-  test("writes as well as reads", async () => {
+  test("can read and write objects", async () => {
     expect(await kubectl(["create", "namespace", "from-eks"])).toMatchObject({ code: 0 });
   });
 
-  test("an unknown profile is the AWS CLI's own message", async () => {
+  test("reports the message of the AWS CLI for an unknown profile", async () => {
     const { code, stderr } = await kubectl(["get", "namespaces"], { profile: "absent" });
     expect(code).not.toBe(0);
     expect(stderr).toContain("The config profile (absent) could not be found");
   });
 
-  test("a token that the server does not know is refused", async () => {
+  test("is rejected with an unknown token", async () => {
     const { code, stderr } = await kubectl(["get", "namespaces"], {}, { STAND_IN_TOKEN: "stranger" });
     expect(code).not.toBe(0);
     expect(stderr).toContain("You must be logged in to the server");
   });
 
-  test("without the AWS CLI, the message says that it is needed", async () => {
+  test("reports that the AWS CLI is required", async () => {
     const { code, stderr } = await kubectl(["get", "namespaces"], {}, { PATH: "/nonexistent" });
     expect(code).not.toBe(0);
     expect(stderr).toContain("The AWS CLI (aws) is needed to log in to the cluster.");
   });
 
-  test("a server with another certificate is not trusted", async () => {
+  test("rejects a server with another certificate", async () => {
     const other = await startControlPlane({ issuerUrl: "https://issuer.example" });
     try {
       const certificateAuthority = Buffer.from(other.caPem).toString("base64");

@@ -33,7 +33,7 @@ describe.skipIf(binary === undefined)("workload with options", () => {
   };
   const kinds = (rendered: KubernetesObject[]) => rendered.map(({ kind }) => kind);
 
-  test("several replicas over HTTP, with everything about placement, are available and may lose one at a time", async () => {
+  test("several HTTP replicas with every placement option are available, with a PodDisruptionBudget of one", async () => {
     await kubectl(["create", "priorityclass", "observability", "--value=1000"]);
     const rendered = await deploy(
       (config) => {
@@ -75,7 +75,7 @@ describe.skipIf(binary === undefined)("workload with options", () => {
 
     const { items: pods } = await get("http", "pods", "-l", "app=aws-api-mcp-server,team=platform");
     expect(pods).toHaveLength(3);
-    // Priority is what admission made of the class's name.
+    // Admission sets the priority of the class.
     for (const pod of pods)
       expect(pod.spec).toMatchObject({ priority: 1000, imagePullSecrets: [{ name: "registry" }] });
 
@@ -107,7 +107,7 @@ describe.skipIf(binary === undefined)("workload with options", () => {
     });
   });
 
-  test("a namespace and a service account that are there already are used, and left as they are", async () => {
+  test("uses an existing namespace and service account without changing them", async () => {
     await kubectl(["create", "namespace", "theirs"]);
     await kubectl(["create", "serviceaccount", "their-account", "-n", "theirs"]);
     const before = await get("theirs", "namespace/theirs", "serviceaccount/their-account");
@@ -126,7 +126,7 @@ describe.skipIf(binary === undefined)("workload with options", () => {
     expect(pods.map((pod: KubernetesObject) => pod.spec.serviceAccountName)).toEqual(["their-account"]);
   });
 
-  test("further peers and ports of the network policy are as the API accepts them", async () => {
+  test("the API server accepts additional peers and ports of the network policy", async () => {
     const peer = { namespaceSelector: { matchLabels: { team: "observability" } } };
     const rule = { to: [{ ipBlock: { cidr: "10.0.0.0/8" } }], ports: [{ protocol: "TCP", port: 3128 }] };
     const rendered = await deploy((config) => {
@@ -139,7 +139,7 @@ describe.skipIf(binary === undefined)("workload with options", () => {
     expect(spec.egress).toContainEqual(rule);
   });
 
-  test("without the network policy and the verification there is neither", async () => {
+  test("creates no network policy and no verification when they are disabled", async () => {
     const rendered = await deploy((config) => {
       config.kubernetes = { namespace: "bare" };
       config.mcp = { networkPolicy: { enabled: false } };

@@ -37,7 +37,7 @@ describe.skipIf(binary === undefined)("workload", () => {
     await processes.stopAll();
   });
 
-  test("both stacks have a cluster to look at", () => {
+  test("both stacks have a cluster", () => {
     expect(workloads.map(([title]) => title)).toEqual(["dev/dev-cluster", "prod/prod-us", "prod/prod-eu"]);
   });
 
@@ -74,7 +74,7 @@ describe.skipIf(binary === undefined)("workload", () => {
     });
     afterAll(() => cluster?.stop());
 
-    test("every manifest applies with strict validation, without an error or a warning", () => {
+    test("applies every manifest with strict validation, without errors or warnings", () => {
       expect(first).toMatchObject({ code: 0, stderr: "" });
       expect(first.stdout.trimEnd().split("\n")).toHaveLength(rendered.length);
     });
@@ -91,7 +91,7 @@ describe.skipIf(binary === undefined)("workload", () => {
       );
     });
 
-    test("applied again, nothing changes", async () => {
+    test("a second apply changes nothing", async () => {
       // All that we own of each object; what controllers report about it is theirs.
       const owned = async () => {
         const list = await cluster.kubectl(["get", "-o", "json", "--show-managed-fields", "-f", "-"], { input: text });
@@ -108,7 +108,7 @@ describe.skipIf(binary === undefined)("workload", () => {
       expect(await owned()).toEqual(before);
     });
 
-    test("the commands of the readme find the service account's role and the running pod", async () => {
+    test("the commands of docs/verify.md find the service account's role and the running pod", async () => {
       const account = await kubectl("get", "sa", kubernetes.serviceAccount, "-n", namespace, "-o", "yaml");
       const annotation = only("ServiceAccount").metadata.annotations?.["eks.amazonaws.com/role-arn"];
       expect(annotation).toMatch(/^arn:aws:iam::\d{12}:role\//);
@@ -213,7 +213,7 @@ describe.skipIf(binary === undefined)("workload", () => {
             spec.volumes = [...(spec.volumes ?? []), { name: "host", hostPath: { path: "/" } }];
           },
         ],
-      ])("refused when weakened: %s", async (_, reason, weaken) => {
+      ])("rejects a weakened pod: %s", async (_, reason, weaken) => {
         for (const template of templates) {
           const { code, stderr } = await create(template, weaken);
           expect(code).toBe(1);
@@ -223,7 +223,7 @@ describe.skipIf(binary === undefined)("workload", () => {
       });
     });
 
-    test("the stored NetworkPolicy lets Holmes in and nobody else, and shuts the metadata addresses", async () => {
+    test("the stored NetworkPolicy admits only Holmes, and blocks the metadata addresses", async () => {
       const { items: policies } = await get<{ items: NetworkPolicy[] }>("networkpolicies");
       expect(policies).not.toEqual([]);
       const { items } = await get<{ items: KubernetesObject[] }>("pods", "-l", "app=aws-api-mcp-server");
@@ -284,7 +284,7 @@ describe.skipIf(binary === undefined)("workload", () => {
         }
       };
 
-      test("the pod's own token is accepted by the role of every profile, each in its account", async () => {
+      test("the role of every profile accepts the token of the pod", async () => {
         const { serviceAccount, audience, expirationSeconds } = await projected();
         const token = await cluster.createToken(namespace, serviceAccount, audience, expirationSeconds);
         const roles = await profiles();
@@ -297,7 +297,7 @@ describe.skipIf(binary === undefined)("workload", () => {
         }
       });
 
-      test("another service account's is refused, beside ours and by the same name elsewhere", async () => {
+      test("rejects the token of another service account, also one of the same name in another namespace", async () => {
         const { serviceAccount, audience } = await projected();
         await kubectl("create", "serviceaccount", "intruder", "-n", namespace);
         await kubectl("create", "namespace", "elsewhere");
@@ -310,13 +310,13 @@ describe.skipIf(binary === undefined)("workload", () => {
         await refused(tokens, { name: "AccessDenied" });
       });
 
-      test("one for another audience is refused", async () => {
+      test("rejects a token for another audience", async () => {
         const { serviceAccount } = await projected();
         const token = await cluster.createToken(namespace, serviceAccount, "https://kubernetes.default.svc");
         await refused([token], { name: "InvalidIdentityTokenException", message: "Incorrect token audience" });
       });
 
-      test("a forged one, alike but for the signature, is refused", async () => {
+      test("rejects a token with a forged signature", async () => {
         const { serviceAccount, audience } = await projected();
         const real = await cluster.createToken(namespace, serviceAccount, audience);
         const { kid } = decodeProtectedHeader(real);
@@ -339,7 +339,7 @@ describe.skipIf(binary === undefined)("workload", () => {
         return templateHash();
       };
 
-      test("a description or a further account rolls the pod, and the old config rolls it back", async () => {
+      test("a changed description or a new account rolls out the pod, and the previous config rolls it back", async () => {
         const before = await templateHash();
         const described = await applied((accounts) => {
           for (const account of accounts) account.description = "New words";

@@ -1,4 +1,4 @@
-// What the launcher adds to the server: refusals, tokens, deadlines and bounds, free slots, the call log.
+// What the launcher adds to the server: rejections, tokens, deadlines, limits, slots and the call log.
 import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect as connectSocket, createServer, type Server } from "node:net";
@@ -84,7 +84,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       ...["program", "option"].map((alias) => ({ outcome: "refused", command: `aws ${alias} --profile {profile}` })),
     ];
 
-    test(`${attacks.length} attacks are refused, alone and in lists, and reach no listener`, async () => {
+    test(`${attacks.length} attacks are rejected, alone and in lists, and reach no listener`, async () => {
       const seen = connections;
       const before = calls(running).length;
       const passed: string[] = [];
@@ -121,7 +121,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       expect(connections).toBe(seen);
     });
 
-    test("commands of 64 kB and more are refused and fill no volume", async () => {
+    test("rejects commands of 64 kB and more, which fill no volume", async () => {
       const before = await bytesBelow(home);
       for (let call = 0; call < 17; call += 1) {
         const answer = await run(running.endpoint, `aws ec2 describe-vpcs --vpc-ids ${"x".repeat(90_000)}`);
@@ -130,7 +130,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       expect((await bytesBelow(home)) - before).toBeLessThan(100_000);
     });
 
-    test("initialize, ping and tools/list answer within 200 ms (p95) while 50 slow calls run", async () => {
+    test("initialize, ping and tools/list respond within 200 ms (p95) while 50 slow calls run", async () => {
       const quick = async () => {
         const times: number[] = [];
         const timed = async (work: () => Promise<unknown>) => {
@@ -158,7 +158,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
         done += 1;
         return isError;
       });
-      // Every slot has a call that AWS does not answer; the others wait for a slot.
+      // Every slot has a call without a response from AWS. The others wait for a slot.
       while (lab.parameters.open.length < 16) await sleep(50);
       const busy = await quick();
       expect(done).toBe(0);
@@ -175,7 +175,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       expect(busy).toBeLessThan(Math.max(200, 3 * idle));
     });
 
-    test("the call log and the metrics count what 50 clients counted", async () => {
+    test("the call log and the metrics match the counts of 50 clients", async () => {
       const metrics = async () => {
         const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
         const counts: Record<string, number> = { ok: 0, refused: 0 };
@@ -217,7 +217,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     });
     afterAll(() => running?.stop());
 
-    /** The slot is free again: a good call is answered at once. */
+    /** The slot is free again: a valid call returns at once. */
     const isFree = async () => {
       const { command, arn } = lab.marked(3);
       expect((await run(running.endpoint, command)).text).toContain(arn);
@@ -225,7 +225,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     const byPath = (milliseconds: number) =>
       `aws ssm get-parameters-by-path --path /pages/${milliseconds} --profile mark-0`;
 
-    test("a call whose pages never end ends at its deadline", async () => {
+    test("a call with endless pages ends at its deadline", async () => {
       const began = performance.now();
       const answer = await run(running.endpoint, byPath(200));
       expect(answer).toEqual({ isError: true, text: expect.stringMatching(/did not finish in time.*--query/) });
@@ -233,19 +233,19 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       await isFree();
     });
 
-    test("a call whose fast pages never end ends at a bound", async () => {
+    test("a call with endless fast pages ends at a limit", async () => {
       const answer = await run(running.endpoint, byPath(0));
       expect(answer).toEqual({ isError: true, text: expect.stringMatching(/exceeds|pages|in time/) });
       await isFree();
     });
 
-    test("a call that AWS does not answer ends at its deadline", async () => {
+    test("a call without a response from AWS ends at its deadline", async () => {
       const answer = await run(running.endpoint, parameter(`/hold/deadline-${transport}`));
       expect(answer).toEqual({ isError: true, text: expect.stringContaining("did not finish in time") });
       await isFree();
     });
 
-    test("an answer above maxAnswerBytes is an error", async () => {
+    test("a response above maxAnswerBytes is an error", async () => {
       const answer = await run(running.endpoint, parameter(`/size/20000/${transport}`));
       expect(answer).toEqual({ isError: true, text: expect.stringMatching(/exceeds 10000 bytes.*--query/) });
       await isFree();
@@ -309,7 +309,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     });
   });
 
-  describe("with a token at the door", () => {
+  describe("with bearer authentication", () => {
     const [first, second] = ["a".repeat(32), "b".repeat(48)];
     let running: Running;
     let file: string;
@@ -326,7 +326,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     });
     afterAll(() => running?.stop());
 
-    test("a request without a token or with a wrong one gets 401, and /healthz needs none", async () => {
+    test("returns 401 without a valid token, except for /healthz", async () => {
       const { origin } = new URL(running.endpoint.url);
       const sse = transport === "sse";
       const headers = [
@@ -359,7 +359,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       expect((await attempt(first)).text).toContain(lab.marked(5).arn);
     });
 
-    test("a rotation fails no call, and ends the old token", async () => {
+    test("a rotation fails no call, and revokes the previous token", async () => {
       let token = first;
       let stop = false;
       let answered = 0;

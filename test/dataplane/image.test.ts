@@ -108,7 +108,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
     expect(await docker("inspect", container, "--format", "{{.State.ExitCode}}")).toBe("0");
   });
 
-  test.each(["sse", "streamable-http"] as const)("returns the right account over %s", async (transport) => {
+  test.each(["sse", "streamable-http"] as const)("returns the identity of the account over %s", async (transport) => {
     const lab = await startLab();
     try {
       const port = await freePort();

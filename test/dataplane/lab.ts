@@ -25,10 +25,10 @@ const ROLE = "HolmesReadOnly";
 const nodeOptions = /NODE_OPTIONS="(.+?)"/.exec(readFileSync(path.join(projectDir, "image/Dockerfile"), "utf8"))![1]!;
 const SUBJECT = { namespace: "holmes", serviceAccount: "aws-api-mcp-sa" };
 
-/** A call whose right answer nobody else can get: account and session name are this mark's alone. */
+/** A call with a unique expected response: only this mark has its account and session name. */
 export interface MarkedCall {
   command: string;
-  /** Part of the right answer, and of no other. */
+  /** Unique part of the expected response. */
   arn: string;
 }
 
@@ -37,7 +37,7 @@ export interface Running {
   endpoint: McpEndpoint;
   /** Gateway (SSE) or server (streamable HTTP): what the kubelet would watch. */
   child: Child;
-  /** Everything that it printed. */
+  /** Complete output. */
   log(): string;
   stop(): Promise<void>;
 }
@@ -263,7 +263,7 @@ export class ParameterStore {
     return `<${second}>`.repeat(Math.ceil(Number(first) / (second!.length + 2))).slice(0, Number(first));
   }
 
-  /** Settles when the server has asked for the parameter, and so is in the middle of that call. */
+  /** Resolves when the server has requested the parameter, so that the call is in progress. */
   asked(name: string): Promise<void> {
     return this.held.has(name) ? Promise.resolve() : new Promise((resolve) => this.waiting.set(name, resolve));
   }

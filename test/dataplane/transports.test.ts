@@ -45,19 +45,19 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
   });
   afterAll(() => running?.stop());
   afterEach(async () => {
-    // Whatever one caller did: the process lives, and the next caller gets its own answer.
+    // Whatever one caller did, the process runs and the next caller receives its own response.
     expect(running.child.exitCode).toBeUndefined();
     const { command, arn } = lab.marked(500);
     expect(await ask(running.endpoint, command)).toContain(arn);
   });
 
   test.each([1, 2, 10, 50])(
-    "%i clients at once: every call gets its own account's answer",
+    "%i concurrent clients: every call returns the response of its account",
     async (clients) => {
       const calls = 2;
       const lost: number[] = [];
       const wrong: number[] = [];
-      // All sessions are open before the first call, so that every answer has every wrong way to go.
+      // All sessions are open before the first call, so that a response can reach any wrong session.
       const sessions = await Promise.all(Array.from({ length: clients }, () => connect(running.endpoint)));
       const call = async (session: Client, mark: number) => {
         const { command, arn } = lab.marked(mark);
@@ -79,7 +79,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     900_000,
   );
 
-  test("a client that leaves in mid-call harms nobody, and its late answer reaches nobody", async () => {
+  test("a disconnect during a call does not affect other clients, and its late response is dropped", async () => {
     const name = `/hold/left-${transport}`;
     const leaving = await RawSession.open(running.endpoint);
     void leaving.request("tools/call", callAws(parameter(name)));
@@ -88,7 +88,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     const next = RawSession.open(running.endpoint);
     lab.parameters.release(name);
     const session = await next;
-    // Clients number alike: this call has the number of the one that was left.
+    // Clients use the same IDs: this call has the ID of the abandoned call.
     const { command, arn } = lab.marked(1);
     expect(textOf((await session.request("tools/call", callAws(command), 1)).result)).toContain(arn);
     await sleep(200);
@@ -96,7 +96,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     session.close();
   });
 
-  test("a cancellation in mid-call ends that call only", async () => {
+  test("a cancellation during a call ends only that call", async () => {
     const name = `/hold/cancelled-${transport}`;
     await withMcp(running.endpoint, async (client) => {
       const abort = new AbortController();
@@ -115,7 +115,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     });
   });
 
-  test("messages that are no JSON, no JSON-RPC or no MCP harm only who sends them", async () => {
+  test("invalid JSON, JSON-RPC or MCP messages affect only their sender", async () => {
     const bad = await RawSession.open(running.endpoint);
     const good = await RawSession.open(running.endpoint);
     const bodies = [
@@ -149,7 +149,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     good.close();
   });
 
-  test("an answer just below the bound arrives whole, and one above it is an error that says what to do", async () => {
+  test("a response just below the limit is complete, and one above it is an error with a fix", async () => {
     const tooLarge = await callTool(running.endpoint, "call_aws", {
       cli_command: parameter(`/size/${2 * MEGABYTE}/${transport}`),
     });
@@ -196,7 +196,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       // Sockets are closed a moment after the clients have gone.
       for (let wait = 0; wait < 50 && descriptors(pid) > open; wait += 1) await sleep(100);
       expect(descriptors(pid)).toBeLessThanOrEqual(open);
-      // Garbage is collected when it suits the runtimes: the low points tell.
+      // The runtimes collect garbage at any time, so only the minima are compared.
       const grown = Math.min(...after.slice(half)) - Math.min(...after.slice(0, half));
       const figures = after.map((bytes) => (bytes / MEGABYTE).toFixed(0)).join(", ");
       process.stderr.write(`${transport}: memory after each 400 reconnects: ${figures} MB\n`);
@@ -206,7 +206,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     900_000,
   );
 
-  test("nothing of any answer is in what the process printed", () => {
+  test("the output of the process contains no response", () => {
     const log = running.log();
     for (const text of ["arn:aws", "assumed-role", "value of", `<${transport}>`]) {
       expect(log.includes(text), `"${text}" in the log`).toBe(false);
@@ -222,7 +222,7 @@ describe.each(["sse", "streamable-http"] as const)("the end of the %s process", 
     return { code, inTime: took < milliseconds };
   };
 
-  test("comes within 1 s of SIGTERM, idle or with a session open", async () => {
+  test("follows SIGTERM within 1 s, idle or with an open session", async () => {
     for (const busy of [false, true]) {
       const running = await lab.start(transport);
       const session = busy ? await RawSession.open(running.endpoint) : undefined;
@@ -234,7 +234,7 @@ describe.each(["sse", "streamable-http"] as const)("the end of the %s process", 
     }
   });
 
-  test("comes within 1 s of the server's own death, with an error code", async () => {
+  test("follows the end of the server within 1 s, with an error code", async () => {
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       const running = await lab.start(transport);
       const session = await RawSession.open(running.endpoint);

@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => (folder ? rm(folder, { recursive: true, force: true }) : undefined));
 
-describe("what trim.sh leaves", () => {
+describe("the environment after trim.sh", () => {
   test("has every command of the AWS CLI, with every operation and waiter, as before", async () => {
     const script = path.join(projectDir, "test/dataplane/commands.py");
     const before = JSON.parse(await run(path.join(original, "bin/python"), script)) as Record<string, string[]>;
@@ -52,7 +52,7 @@ describe("what trim.sh leaves", () => {
     expect(after).toEqual(before);
   });
 
-  test("runs the aws command itself", async () => {
+  test("runs the aws command", async () => {
     const python = path.join(venv, "bin/python");
     expect(await run(python, "-m", "awscli", "--version")).toContain("aws-cli/1.");
     const offline = ["--endpoint-url", "http://127.0.0.1:9", "--region", "us-east-1"];
@@ -67,7 +67,7 @@ describe("what trim.sh leaves", () => {
     await expect(run(path.join(venv, "bin/python"), "-m", "pip", "--version")).rejects.toThrow("No module named pip");
   });
 
-  test("answers over both transports, customisations of the CLI included", async () => {
+  test("responds over both transports, including customizations of the CLI", async () => {
     const server = [path.join(venv, "bin/python"), path.join(venv, "bin/awslabs.aws-api-mcp-server")];
     const lab = await startLab({ server, gateway: path.join(gateway, "node_modules/.bin/supergateway") });
     try {

@@ -10,14 +10,14 @@ const without = (profile: string) => [
   `**::${profile}/**`,
 ];
 
-describe.skipIf(missing !== undefined)("accounts that are not as they should be", () => {
+describe.skipIf(missing !== undefined)("accounts with unexpected resources or credentials", () => {
   let engine: Engine;
   beforeEach(async () => {
     engine = await new Engine().start();
   });
   afterEach(() => engine.stop());
 
-  test("a profile of another account: nothing is made there", async () => {
+  test("creates nothing with a profile of another account", async () => {
     engine.configure(iamOnly([account("dev"), account("sandbox")]));
     engine.breakProfile("sandbox", "prod");
     const { code, text } = await engine.up();
@@ -27,7 +27,7 @@ describe.skipIf(missing !== undefined)("accounts that are not as they should be"
     expect(await engine.iam("sandbox")).toEqual({});
   });
 
-  test("a provider that is there already: AWS's message, the other account finished, then declared as existing", async () => {
+  test("reports an existing provider, completes the other account, and accepts it in existingOidcProviders", async () => {
     await engine.existingProvider("sandbox", "one");
     engine.configure(iamOnly([account("dev"), account("sandbox")]));
     const { code, text } = await engine.up("--continue-on-error");
@@ -46,7 +46,7 @@ describe.skipIf(missing !== undefined)("accounts that are not as they should be"
     expect(Object.keys(await engine.iam("sandbox"))).toEqual([`provider ${issuers.one}`]);
   });
 
-  test("a profile without credentials stops the stack; without it the others are finished", async () => {
+  test("fails with a profile without credentials, and completes the other accounts without it", async () => {
     engine.configure(iamOnly([account("dev"), account("sandbox")]));
     engine.breakProfile("sandbox");
     const stopped = await engine.up();
@@ -57,7 +57,7 @@ describe.skipIf(missing !== undefined)("accounts that are not as they should be"
     expect(Object.keys(await engine.iam("dev"))).toHaveLength(3);
   });
 
-  test("what the old script made is taken over and put right in one up", async () => {
+  test("adopts and updates the resources of the legacy script in one update", async () => {
     await engine.madeByScript("dev");
     engine.configure(iamOnly([account("dev", { adopt: true })]));
     const { code, text } = await engine.up();
@@ -66,7 +66,7 @@ describe.skipIf(missing !== undefined)("accounts that are not as they should be"
     expect(Object.keys(iam)).toHaveLength(3);
     expect(iam["role EKSMultiAccountMCPRole"]).toMatch(/^Account dev 3600 .*AssumeRoleWithWebIdentity/);
     expect(iam["policy EKSMultiAccountMCPRole/MCPReadOnlyPolicy"]).toContain("cloudwatch:");
-    // The option stays in the file and does nothing more.
+    // The option has no effect in later updates.
     const again = await engine.up("--expect-no-changes");
     expect(again.code, again.text).toBe(0);
     expect((await engine.destroy()).code).toBe(0);
@@ -80,7 +80,7 @@ describe.skipIf(missing !== undefined)("accounts that are not as they should be"
     expect(Object.keys(await engine.iam("dev"))).toEqual([`provider ${issuers.one}`]);
   });
 
-  test("a bad config: every problem, no stack trace, nothing made", async () => {
+  test("reports every problem of an invalid config without a stack trace, and creates nothing", async () => {
     engine.configure(iamOnly([account("dev", { accountId: 11111, desciption: "typo" })]));
     const { code, text } = await engine.up();
     expect(code).not.toBe(0);

@@ -36,7 +36,7 @@ describe.skipIf(missing !== undefined || noGo)("the workload on a real API serve
   const get = async (what: string, path: string) =>
     (await plane.kubectl(["-n", "holmes-aws-mcp", "get", what, "-o", `jsonpath=${path}`])).stdout;
 
-  test("up awaits Deployment and verification, with Pod Security restricted enforced", async () => {
+  test("up waits for Deployment and verification, with Pod Security restricted enforced", async () => {
     engine.configure(stack());
     const { code, text } = await engine.up();
     expect(code, text).toBe(0);
@@ -47,12 +47,12 @@ describe.skipIf(missing !== undefined || noGo)("the workload on a real API serve
     );
   });
 
-  test("up again changes nothing, after a refresh as well", async () => {
+  test("a second up changes nothing, also after a refresh", async () => {
     const { code, text } = await engine.up("--refresh", "--expect-no-changes");
     expect(code, text).toBe(0);
   });
 
-  test("another account rolls the Deployment and asks again, once", async () => {
+  test("a new account rolls out the Deployment and repeats the verification once", async () => {
     const generation = await get("deployment/holmes-aws-mcp", "{.metadata.generation}");
     const job = await get("job", "{.items[*].metadata.name}");
     engine.configure(stack({ targetAccounts: [account("dev"), account("sandbox"), account("prod")] }));
@@ -66,7 +66,7 @@ describe.skipIf(missing !== undefined || noGo)("the workload on a real API serve
     expect(next).not.toContain(" ");
   });
 
-  test("a cluster that cannot be reached: the others are finished", async () => {
+  test("completes the other clusters when one is unreachable", async () => {
     const away = {
       ...reachable(),
       name: "two",
@@ -86,7 +86,7 @@ describe.skipIf(missing !== undefined || noGo)("the workload on a real API serve
     expect(back.code, back.text).toBe(0);
   });
 
-  test("destroy leaves no namespace and no role", async () => {
+  test("destroy deletes namespaces and roles", async () => {
     const { code, text } = await engine.destroy();
     expect(code, text).toBe(0);
     expect((await plane.kubectl(["get", "namespace", "holmes-aws-mcp"])).code).not.toBe(0);

@@ -52,7 +52,7 @@ export const account = (profile: keyof typeof accounts, more: object = {}) => ({
   ...more,
 });
 
-/** A stack without a workload: IAM alone. */
+/** A stack without a workload: IAM resources only. */
 export const iamOnly = (targetAccounts: object[], more: object = {}) => ({
   clusters: [cluster("one")],
   targetAccounts,
@@ -66,7 +66,7 @@ export interface Outcome {
   readonly text: string;
 }
 
-/** A project of its own around the repository's program, with a state and an AWS that nobody else uses. */
+/** A separate project with the repository's program, its own state and its own emulated AWS. */
 export class Engine {
   private readonly processes = new Processes();
   private readonly folder = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-engine-"));
@@ -235,7 +235,7 @@ export class Engine {
     return found;
   }
 
-  /** A provider that somebody else made in the account. */
+  /** Creates a provider outside the stack. */
   async existingProvider(
     profile: keyof typeof accounts,
     issuer: keyof typeof issuers,

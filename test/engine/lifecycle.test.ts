@@ -16,14 +16,14 @@ describe.skipIf(missing !== undefined)("the real engine, from the first up to de
   afterAll(() => engine.stop());
   const both = [account("dev"), account("sandbox")];
 
-  test("preview makes nothing", async () => {
+  test("preview creates nothing", async () => {
     engine.configure(iamOnly(both));
     const { code, text } = await engine.pulumi("preview", "--non-interactive", "--stack", "test");
     expect(code, text).toBe(0);
     expect(await engine.iam("dev")).toEqual({});
   });
 
-  test("up makes provider, role and policy in each account", async () => {
+  test("up creates provider, role and policy in each account", async () => {
     const { code, text } = await engine.up();
     expect(code, text).toBe(0);
     for (const profile of ["dev", "sandbox"] as const) {
@@ -35,12 +35,12 @@ describe.skipIf(missing !== undefined)("the real engine, from the first up to de
     }
   });
 
-  test("up again changes nothing", async () => {
+  test("a second up changes nothing", async () => {
     const { code, text } = await engine.up("--expect-no-changes");
     expect(code, text).toBe(0);
   });
 
-  test("a changed description changes one resource", async () => {
+  test("a changed description updates one resource", async () => {
     engine.configure(iamOnly([account("dev", { description: "Home of the cluster" }), account("sandbox")]));
     const { code, text } = await engine.up();
     expect(code, text).toBe(0);
@@ -49,7 +49,7 @@ describe.skipIf(missing !== undefined)("the real engine, from the first up to de
     expect((await engine.iam("dev"))["role EKSMultiAccountMCPRole"]).toMatch(/^Home of the cluster/);
   });
 
-  test("a cluster that is added gets a provider in each account and a place in each trust policy", async () => {
+  test("a new cluster adds a provider to each account and to each trust policy", async () => {
     engine.configure(iamOnly(both, { clusters: [cluster("one"), cluster("two")] }));
     const { code, text } = await engine.up();
     expect(code, text).toBe(0);
@@ -59,7 +59,7 @@ describe.skipIf(missing !== undefined)("the real engine, from the first up to de
     expect(changes(text).created, text).toBe(2 + 1);
   });
 
-  test("a re-created cluster: both issuers for a time, then the new one alone", async () => {
+  test("a re-created cluster: trusts both issuers, then only the new one", async () => {
     const old = `https://oidc.eks.us-east-1.amazonaws.com/id/${issuers.one}`;
     engine.configure(
       iamOnly(both, { clusters: [cluster("one", { oidcIssuerId: issuers.two, previousIssuers: [old] })] }),
@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)("the real engine, from the first up to de
     expect(iam["role EKSMultiAccountMCPRole"]).not.toContain(issuers.one);
   });
 
-  test("an account that is removed loses all that was ours", async () => {
+  test("removing an account deletes the stack's resources in it", async () => {
     engine.configure(iamOnly([account("dev")]));
     const { code, text } = await engine.up();
     expect(code, text).toBe(0);
@@ -83,7 +83,7 @@ describe.skipIf(missing !== undefined)("the real engine, from the first up to de
     expect(Object.keys(await engine.iam("dev"))).toHaveLength(3);
   });
 
-  test("destroy leaves nothing of ours, and everything that is not", async () => {
+  test("destroy deletes the stack's resources and keeps all others", async () => {
     await engine.existingProvider("dev", "two");
     const { code, text } = await engine.destroy();
     expect(code, text).toBe(0);

@@ -7,7 +7,7 @@ describe.skipIf(missing !== undefined)("an organization's StackSet", () => {
   beforeAll(() => engine.start());
   afterAll(() => engine.stop());
 
-  test("is made in the management account, and nothing in the accounts that it is for", async () => {
+  test("is created in the management account, with no resource in its target accounts", async () => {
     const organization = {
       profile: "prod",
       accountId: accounts.prod,

@@ -63,7 +63,7 @@ describe.skipIf(missing !== undefined || absent !== undefined)("image.verify", (
     expect(await engine.iam("dev")).toEqual({});
   });
 
-  test("lets a signed image pass", async () => {
+  test("accepts a signed image", async () => {
     await sign("cosign.key");
     const { code, text } = await engine.up("--skip-preview");
     expect(code, text).toBe(0);

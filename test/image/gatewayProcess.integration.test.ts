@@ -88,20 +88,20 @@ describe("the gateway's process", () => {
         { id: 1, result: { echo: { mark: "second" } } },
         { id: "1", result: { slow: "third" } },
       ]);
-      // One answer to initialize and one to each request: no notification, nobody else's answer.
+      // One response to initialize and one to each request: no notification, no response of another client.
       expect([first.received.length, second.received.length]).toEqual([2, 3]);
       // The server's stderr, and nothing else.
       expect(child.output()).toBe("starting\n");
     });
 
-    test("passes an answer of 5 MB", async () => {
+    test("forwards a response of 5 MB", async () => {
       const { endpoint } = running;
       const session = await RawSession.open(endpoint);
       const { result } = await session.request("large", { size: 5 * 1_048_576 });
       expect(result).toBe("x".repeat(5 * 1_048_576));
     });
 
-    test("outlives what callers send that is no message, and refuses it with 400", async () => {
+    test("rejects invalid messages with 400 and keeps running", async () => {
       const { endpoint, port, child } = running;
       const session = await RawSession.open(endpoint);
       for (const body of ["", "{", "[]", "7", '{"jsonrpc":"2.0","id":{},"method":"x"}']) {
@@ -123,7 +123,7 @@ describe("the gateway's process", () => {
     });
 
     // Only Linux has all of 127.0.0.0/8 as addresses of its own.
-    test.skipIf(process.platform !== "linux")("listens where it is told, and nowhere else", async () => {
+    test.skipIf(process.platform !== "linux")("listens only on the configured address", async () => {
       const { port } = running;
       await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow("fetch failed");
     });
@@ -166,7 +166,7 @@ describe("the gateway's process", () => {
     session.close();
   });
 
-  test("reports its health only while the server answers pings", async () => {
+  test("is healthy only while the server responds to pings", async () => {
     const wedged = await start("wedged");
     const status = async ({ port }: { port: number }) => (await fetch(`http://127.0.0.1:${port}/healthz`)).status;
     await expect.poll(() => status(wedged).catch(() => 0), { timeout: 10_000 }).toBe(503);

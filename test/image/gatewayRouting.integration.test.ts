@@ -24,7 +24,7 @@ interface Module {
 
 let gatewayDir: string;
 let module: Module;
-// The module as it is installed: what the patch made of Supergateway, not a copy that could differ.
+// The installed module of the patched Supergateway, not a copy that could differ.
 beforeAll(async () => {
   gatewayDir = path.resolve(await realpath(path.dirname(path.dirname(path.dirname(await ensureGateway(toStderr))))));
   const file = path.join(gatewayDir, "node_modules/supergateway/dist/lib/sessionRouting.js");
@@ -64,8 +64,8 @@ const cancelled = (requestId: unknown) => ({
 });
 const answer = (id: unknown, result: unknown = {}) => ({ jsonrpc: "2.0", id, result });
 
-describe("answers", () => {
-  test("go to the one session that asked, under the id it used, though both used the same", () => {
+describe("responses", () => {
+  test("go to the session of the request, with its ID, even if both sessions use the same ID", () => {
     const [first, second] = [ask("a", 1), ask("b", 1)];
     expect(first).not.toBe(second);
     routing.fromServer(answer(second, "for b"));
@@ -78,7 +78,7 @@ describe("answers", () => {
     expect(got.a).toEqual([answer(id)]);
   });
 
-  test("tell the ids 7 and '7' of one session apart", () => {
+  test("distinguish the IDs 7 and '7' of one session", () => {
     const [number, text] = [ask("a", 7), ask("a", "7")];
     routing.fromServer(answer(text, "text"));
     routing.fromServer(answer(number, "number"));
@@ -91,7 +91,7 @@ describe("answers", () => {
     expect(got).toEqual({ a: [], b: [{ jsonrpc: "2.0", id: "x", error }] });
   });
 
-  test("go out once: a second answer to the same request is dropped", () => {
+  test("are sent once: a second response to the same request is dropped", () => {
     const id = ask("a", 1);
     routing.fromServer(answer(id, 1));
     routing.fromServer(answer(id, 2));
@@ -104,7 +104,7 @@ describe("answers", () => {
     expect([got.a, got.b]).toEqual([[answer(1, ids[0])], [answer(1, ids[1])]]);
   });
 
-  test("reach exactly the asker, in whatever order requests, answers and departures come", () => {
+  test("reach only the requesting session, in any order of requests, responses and disconnects", () => {
     const session = fc.constantFrom("s0", "s1", "s2", "s3");
     const step = fc.oneof(
       fc.record({ kind: fc.constant("ask" as const), session, id: fc.oneof(fc.nat(3), fc.constantFrom("0", "1")) }),
@@ -176,7 +176,7 @@ describe("progress", () => {
   });
   const token = (index: number) => ((toServer[index]!.params as Message)._meta as Message).progressToken;
 
-  test.each([1, "1", 0, ""])("goes to the one who asked for it with the token %j", (own) => {
+  test.each([1, "1", 0, ""])("goes to the session that requested it with the token %j", (own) => {
     ask("a", 1, { _meta: { progressToken: own, other: true } });
     ask("b", 1, { _meta: { progressToken: own } });
     expect(token(0)).not.toBe(token(1));
@@ -185,7 +185,7 @@ describe("progress", () => {
     expect(got).toEqual({ a: [], b: [progress(own)] });
   });
 
-  test("is dropped after the answer, and where nobody asked for any", () => {
+  test("is dropped after the response, and without a request", () => {
     ask("a", 1, { _meta: { progressToken: 5 } });
     const quiet = ask("b", 2);
     routing.fromServer(answer(toServer[0]!.id));
@@ -224,18 +224,18 @@ describe("cancellation", () => {
 });
 
 describe("the server's own messages", () => {
-  test.each([3, "3", 0])("ping with the id %j is answered by the gateway", (id) => {
+  test.each([3, "3", 0])("the gateway responds to a ping with the ID %j", (id) => {
     routing.fromServer(request(id, undefined, "ping"));
     expect(toServer).toEqual([{ jsonrpc: "2.0", id, result: {} }]);
   });
 
-  test.each(["sampling/createMessage", "elicitation/create", "roots/list", "x"])("%s is refused", (method) => {
+  test.each(["sampling/createMessage", "elicitation/create", "roots/list", "x"])("rejects %s", (method) => {
     routing.fromServer(request(4, {}, method));
     expect(toServer).toMatchObject([{ jsonrpc: "2.0", id: 4, error: { code: -32601 } }]);
     expect(got).toEqual({ a: [], b: [] });
   });
 
-  test("with the number of a request under way leave that request alone", () => {
+  test("with the ID of a pending request do not affect that request", () => {
     const id = ask("a", 1);
     routing.fromServer(request(id, {}, "roots/list"));
     routing.fromServer(answer(id));
@@ -247,7 +247,7 @@ describe("the server's own messages", () => {
     { method: "notifications/tools/list_changed" },
     { method: "notifications/resources/updated", params: { uri: "x" } },
     { method: "notifications/cancelled", params: { requestId: 1 } },
-  ])("$method belongs to nobody and is dropped", (notification) => {
+  ])("$method belongs to no session and is dropped", (notification) => {
     ask("a", 1);
     routing.fromServer({ jsonrpc: "2.0", ...notification });
     expect(got).toEqual({ a: [], b: [] });
@@ -255,7 +255,7 @@ describe("the server's own messages", () => {
   });
 
   test.each([[null], [7], ["text"], [[]], [[null]], [{}], [{ id: null, error: {} }], [{ id: 99, result: {} }]])(
-    "%j is dropped without harm",
+    "drops %j without effect",
     (message) => {
       const id = ask("a", 1);
       routing.fromServer(message);
@@ -279,7 +279,7 @@ describe("other messages of clients", () => {
     ["x"],
     [{}],
     [{ method: 5, id: 1 }],
-  ])("%j is dropped: the gateway alone answers the server", (message) => {
+  ])("drops %j: only the gateway responds to the server", (message) => {
     routing.fromClient("a", message);
     expect(toServer).toEqual([]);
     expect(routing.size).toBe(0);
@@ -287,7 +287,7 @@ describe("other messages of clients", () => {
 });
 
 describe("a session that ends", () => {
-  test("cancels its requests and no other's; answers that come later are dropped", () => {
+  test("cancels only its requests, and drops later responses", () => {
     const [mine, other] = [ask("a", 1), ask("b", 1)];
     const second = ask("a", 2, { _meta: { progressToken: 1 } });
     expect(routing.size).toBe(3);
@@ -300,7 +300,7 @@ describe("a session that ends", () => {
     expect(routing.size).toBe(0);
   });
 
-  test("leaves nothing to a later session, not even one of the same name", () => {
+  test("leaves no state for a later session, even with the same ID", () => {
     const old = ask("a", 1);
     routing.close("a");
     open("a");
@@ -352,7 +352,7 @@ describe("the patch", () => {
   test.each([
     ["another version", "package.json", (text: string) => text.replace('"4.0.0"', '"4.0.1"')],
     ["another text", "dist/index.js", (text: string) => text.replace("host: argv.host,", "host: argv.hostname,")],
-  ])("refuses %s of Supergateway", async (_, file, change) => {
+  ])("rejects %s of Supergateway", async (_, file, change) => {
     const folder = await mkdtemp(path.join(tmpdir(), "gateway-patch-"));
     try {
       const target = path.join(folder, "node_modules/supergateway");
