@@ -67,12 +67,12 @@ interface Attempt {
   token: string;
   account: string;
   role?: string;
-  /** What the documents alone are asked; absent where no document can tell (a signature, a time). */
+  /** The check of the documents alone. Undefined if no document decides (a signature, a time). */
   document?: { providerArn: string; claims: JWTPayload };
 }
 interface Attack {
   name: string;
-  /** STS's answer. */
+  /** The response of STS. */
   code: string;
   attempts: () => Promise<Attempt[]>;
 }
@@ -95,7 +95,7 @@ const withClaims = (name: string, code: string, change: (right: JWTPayload) => J
 });
 const withSubject = (name: string, sub: string) => withClaims(name, "AccessDenied", (right) => ({ ...right, sub }));
 
-/** A token that is not what it seems, which only its cryptography or the clock tells. */
+/** An invalid token, which only its signature or its times reveal. */
 const withToken = (name: string, code: string, make: (cluster: ClusterIssuer) => Promise<string>): Attack => ({
   name,
   code,
@@ -238,7 +238,7 @@ const attacks: Attack[] = [
   {
     name: "role that names another account's provider",
     code: "InvalidIdentityToken",
-    // The document says yes, wrongly made as it is: STS still has no provider of its own to believe.
+    // The invalid document allows the call, but STS has no provider for the issuer.
     attempts: async () => [{ account: "222222222222", role: "Misled", token: await west.token(mcp) }],
   },
   {

@@ -113,7 +113,7 @@ describe("the lists behind the policy", () => {
     expect(denied.filter((action) => isReadOnly(action) && !listed.includes(action.action))).toEqual([]);
   });
 
-  test("are each opened alone by iam.sensitiveReadsExcept, unless the groups do not allow them", () => {
+  test("are allowed one by one with iam.sensitiveReadsExcept, unless the groups do not allow them", () => {
     const names = (documents: PolicyDocument[], actions = catalogue.actions) =>
       allowedActions(documents, actions).map(({ action }) => action);
     const allowed = names(documents("allow"));

@@ -42,7 +42,7 @@ describe("checkPolicy", () => {
     ["a statement that is a text", policy("allow"), "Statement[0] is not an object"],
     ["a misspelt key", policy({ ...good, Actions: [] }), "Statement[0] has an unknown key Actions"],
     ["a Principal", policy({ ...good, Principal: "*" }), "trust and resource policies"],
-    ["a wrong Effect", policy({ ...good, Effect: "allow" }), 'Statement[0].Effect is "allow"'],
+    ["an invalid Effect", policy({ ...good, Effect: "allow" }), 'Statement[0].Effect is "allow"'],
     ["no Action", policy({ Effect: "Allow", Resource: "*" }), "needs Action or NotAction"],
     ["Action and NotAction", policy({ ...good, NotAction: "iam:*" }), "needs Action or NotAction, and not both"],
     ["no Resource", policy({ Effect: "Allow", Action: "ec2:Describe*" }), "needs Resource or NotResource"],
@@ -56,7 +56,7 @@ describe("checkPolicy", () => {
     ["a wildcard in the service", policy({ ...good, Action: "e*:Describe*" }), '"e*:Describe*" is not of the form'],
     ["a Sid with a blank", policy({ ...good, Sid: "My own" }), "only letters and digits"],
     ["a Sid twice", policy(good, good), 'Sid "Own" is used twice'],
-    ["a wrong Condition", policy({ ...good, Condition: { StringEquals: "x" } }), "Statement[0].Condition"],
+    ["an invalid Condition", policy({ ...good, Condition: { StringEquals: "x" } }), "Statement[0].Condition"],
     [
       "a Condition on an object",
       policy({ ...good, Condition: { StringEquals: { key: {} } } }),
@@ -74,7 +74,7 @@ describe("checkPolicy", () => {
 
   test.each([
     ["everything", "*", ["everything", "notReadOnly"]],
-    ["everything of a service", "ec2:*", ["everything", "notReadOnly"]],
+    ["every action of a service", "ec2:*", ["everything", "notReadOnly"]],
     ["a write", "ec2:TerminateInstances", ["notReadOnly"]],
     ["a pattern with writes in it", "glue:Get*", ["notReadOnly"]],
     ["tagging", "ec2:CreateTags", ["notReadOnly"]],

@@ -37,7 +37,7 @@ type Resources = Record<
   { Type: string; Condition?: string; DependsOn?: string[]; Properties: Record<string, Json> }
 >;
 
-/** What CloudFormation makes of a template in one account: conditions decided, functions replaced by their values. */
+/** The template as CloudFormation evaluates it in one account: conditions and functions are resolved. */
 function render(more: Partial<OrganizationTemplateArgs>, accountId: string, partition = "aws"): Resources {
   const { Conditions = {}, Resources: resources } = JSON.parse(templateBody(organizationTemplate(args(more))));
   const pseudo: Record<string, string> = { "AWS::AccountId": accountId, "AWS::Partition": partition };
@@ -74,7 +74,7 @@ describe("organizationTemplate", () => {
     ["aws", "111122223333"],
     ["aws-us-gov", "012345678901"],
     ["aws-cn", "999988887777"],
-  ])("in %s, account %s, it makes what the direct way makes", (partition, accountId) => {
+  ])("in %s, account %s, the template creates the same resources as the providers", (partition, accountId) => {
     const resources = render({}, accountId, partition);
     const direct = packTrustPolicies({ clusters, subjects, accountId, partition, limit: 2048 });
     const roles = ofType(resources, "AWS::IAM::Role").map(({ Properties }) => Properties);
@@ -105,7 +105,7 @@ describe("organizationTemplate", () => {
     );
   });
 
-  test("makes the managed policies of a plan that does not fit inline, and attaches all of them to each role", () => {
+  test("creates managed policies if the inline quota is exceeded, and attaches all of them to each role", () => {
     const permissions = plan({
       additionalActions: Array.from({ length: 40 }, (_, n) => `ec2:Describe${"x".repeat(40)}${n}`),
     });
@@ -143,7 +143,7 @@ describe("organizationTemplate", () => {
     }
   });
 
-  test.each([1, 2, 11, 101])("makes no provider in the %s accounts that have it already", (count) => {
+  test.each([1, 2, 11, 101])("creates no provider in the %s accounts that already have it", (count) => {
     const having = Array.from({ length: count }, (_, n) => String(100_000_000_000 + n));
     const existingOidcProviders = { B: having };
     const urls = (accountId: string) =>
@@ -157,7 +157,7 @@ describe("organizationTemplate", () => {
     expect(urls("999999999999")).toHaveLength(5);
   });
 
-  test("makes each role after the providers that it trusts, the previous ones of a re-created cluster too", () => {
+  test("creates each role after the providers that it trusts, including previous ones of a re-created cluster", () => {
     const recreated = [{ name: "A", issuers: [issuer("A"), issuer("F")] }];
     const resources = render({ clusters: recreated }, "111122223333");
     const providers = Object.keys(resources).filter((id) => resources[id]!.Type === "AWS::IAM::OIDCProvider");
@@ -172,7 +172,7 @@ describe("organizationTemplate", () => {
     expect(ids(clusters.slice(1)).every((id) => ids(clusters).includes(id))).toBe(true);
   });
 
-  test("keeps the providers on deletion only when told to", () => {
+  test("retains the providers on deletion only if configured", () => {
     const policies = (retainOidcProviders: boolean) =>
       Object.values(organizationTemplate(args({ retainOidcProviders })).Resources)
         .filter(({ Type }) => Type === "AWS::IAM::OIDCProvider")
@@ -181,7 +181,7 @@ describe("organizationTemplate", () => {
     expect(new Set(policies(false))).toEqual(new Set([undefined]));
   });
 
-  test("has the ids, attributes and size that CloudFormation takes", () => {
+  test("has the IDs, attributes and size that CloudFormation accepts", () => {
     const template = organizationTemplate(args({ existingOidcProviders: { A: ["111122223333"] } }));
     const ids = [
       ...Object.keys(template.Resources),
@@ -192,7 +192,7 @@ describe("organizationTemplate", () => {
     expect(Buffer.byteLength(templateBody(template))).toBeLessThanOrEqual(TEMPLATE_BODY_LIMIT);
   });
 
-  test("says when there are too many roles for one template, or a cluster does not fit", () => {
+  test("reports too many roles for one template, and a cluster that does not fit", () => {
     const many = Array.from({ length: 40 }, (_, n) => ({
       name: `c${n}`,
       issuers: [issuer(n.toString(16).slice(-1).toUpperCase())],

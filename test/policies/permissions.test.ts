@@ -366,7 +366,7 @@ describe("evaluate", () => {
     expect(decide("arn:aws:ec2:eu-west-1:1:vpc/abc")).toBe("implicitDeny");
   });
 
-  test("takes the characters of patterns other than wildcards as they are", () => {
+  test("matches all characters except wildcards literally", () => {
     expect(evaluate([allow(["s3:Get.bject"])], { action: "s3:GetObject" }).decision).toBe("implicitDeny");
     expect(evaluate([allow(["s3:Get*"])], { action: "xs3:GetObject" }).decision).toBe("implicitDeny");
   });

@@ -99,7 +99,7 @@ describe("provisioningPolicy", () => {
     ["iam:CreateUser", "user/u"],
     ["iam:CreateAccessKey", "user/u"],
     ["iam:PassRole", "role/EKSMultiAccountMCPRole"],
-  ])("refuses %s on %s", (action, resource) => {
+  ])("denies %s on %s", (action, resource) => {
     expect(evaluate([provisioningPolicy(names)], { action, resource: iam(resource) }).decision).toBe("implicitDeny");
   });
 
@@ -126,7 +126,7 @@ describe("provisioningPolicy", () => {
     );
   });
 
-  test("makes roles only with the boundary where there is one, and never takes it off", () => {
+  test("creates roles only with the configured boundary, and never removes it", () => {
     const document = provisioningPolicy({ ...names, permissionsBoundary: boundary });
     const decide = (action: string, context: Record<string, string>) =>
       evaluate([document], { action, resource: iam("role/EKSMultiAccountMCPRole"), context }).decision;
@@ -157,7 +157,7 @@ describe("the other accounts", () => {
     expect(evaluate([ecr], { action: "ecr:GetAuthorizationToken" }).decision).toBe("allowed");
   });
 
-  test("the reading half reads what the whole reads, and writes nothing", () => {
+  test("the read-only policy has every read of the full policy, and no write", () => {
     const whole = provisioningPolicy({ ...names, permissionsBoundary: boundary });
     const half = readingHalf(whole);
     const level = (action: string) => catalogue.matching(action)[0]!.level;

@@ -1,6 +1,6 @@
 /** Calls of Holmes in five kinds of investigation, and calls that must be denied. */
 
-/** A call as the AWS CLI makes it. */
+/** A call of the AWS CLI. */
 export interface Call {
   /** Action that IAM checks. */
   action: string;

@@ -71,7 +71,7 @@ describe("trustPolicy", () => {
     expect(statement?.Condition?.StringEquals?.[`${issuer}:aud`]).toBe("sts.amazonaws.com");
   });
 
-  test("takes a self-hosted issuer with port and path", () => {
+  test("accepts a self-hosted issuer with port and path", () => {
     const issuer = "kubernetes.example.com:8443/clusters/one";
     const [statement] = trustPolicy({
       accountId,
@@ -128,7 +128,7 @@ describe("packTrustPolicies", () => {
     expect(large).toBeLessThanOrEqual(9);
   });
 
-  test("fills role after role in config order and says how full each is", () => {
+  test("fills the roles in config order and reports the size of each", () => {
     const clusters = Array.from({ length: 10 }, (_, n) => cluster(n));
     const roles = spread(clusters);
     expect(roles.map(({ number, clusters: names }) => [number, names.length])).toEqual([
@@ -169,7 +169,7 @@ describe("packTrustPolicies", () => {
     ]);
   });
 
-  test("says that a cluster does not fit even alone, and what to do", () => {
+  test("reports a cluster that does not fit even alone, with the fix", () => {
     const error = caught(() => spread([cluster(1)], 300));
     expect(error).toMatchObject({ name: "TrustSizeError", cluster: "cluster-1", limit: 300 });
     expect(error.size).toBeGreaterThan(300);
@@ -177,7 +177,7 @@ describe("packTrustPolicies", () => {
     expect(error.message).toContain("additionalSubjects");
   });
 
-  test("says which clusters are in the way of a pin", () => {
+  test("reports the clusters that prevent a pin", () => {
     const clusters = [...[1, 2, 3, 4].map((n) => cluster(n)), cluster(5, { roleNumber: 1 })];
     const error = caught(() => spread(clusters));
     expect(error.cluster).toBe("cluster-5");
@@ -200,7 +200,7 @@ describe("packTrustPolicies", () => {
       expect(roles[0]!.size).toBe(policySize(documentFor([1, 7])));
     });
 
-    test("gives the documents of the whole list when it names every cluster, in any order", () => {
+    test("returns the documents of the whole list if it names every cluster, in any order", () => {
       expect(packed(clusters.map(({ name }) => name).reverse())).toEqual(packed());
     });
 
@@ -258,7 +258,7 @@ describe("packTrustPolicies", () => {
               limit,
             });
           } catch (error) {
-            // A pin into a full role is refused; it moves nothing.
+            // A pin to a full role is rejected and moves no cluster.
             if (error instanceof TrustSizeError) return undefined;
             throw error;
           }
@@ -279,7 +279,7 @@ describe("packTrustPolicies", () => {
     expect(compared).toBeGreaterThan(50);
   });
 
-  test("keeps every other cluster in place when all are pinned and one is taken out", () => {
+  test("keeps every other cluster in place when all are pinned and one is removed", () => {
     const clusters = Array.from({ length: 9 }, (_, n) => cluster(n));
     const pinned = clusters.map((one) => ({ ...one, roleNumber: numberOf(clusters, one.name)! }));
     const without = pinned.filter(({ name }) => name !== "cluster-2");

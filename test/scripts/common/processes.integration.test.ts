@@ -77,7 +77,7 @@ describe("Processes", () => {
     expect(empty.output()).toBe("end\n");
   });
 
-  test("says which command does not exist", () => {
+  test("reports a command that does not exist", () => {
     expect(() => processes.start("the server", "/no/such/command", [])).toThrow(
       new UserError('the server: cannot start "/no/such/command": command not found'),
     );
@@ -91,7 +91,7 @@ describe("Processes", () => {
     await until(() => !isRunning(grandchild));
   });
 
-  test("leaves nothing of a process that ends by itself", async () => {
+  test("cleans up after a process that ends by itself", async () => {
     const child = node(`${PARENT} setTimeout(() => process.exit(0), 300)`);
     const grandchild = await grandchildOf(child);
     await child.exited;
@@ -149,14 +149,14 @@ describe("when the Node process that started them ends", () => {
     expect(output()).not.toContain("taken for a failure");
   });
 
-  test("by SIGKILL, when no handler can run: nothing stays", async () => {
+  test("by SIGKILL, when no handler can run: no process is left", async () => {
     const { started, pid, exited } = await startOwner();
     started.kill("SIGKILL");
     await exited;
     await until(() => !isRunning(pid));
   });
 
-  test.each(["exit", "throw"])("by process.exit or an error (%s): nothing stays", async (how) => {
+  test.each(["exit", "throw"])("by process.exit or an error (%s): no process is left", async (how) => {
     const { pid, exited } = await startOwner(how);
     await exited;
     await until(() => !isRunning(pid));
@@ -170,7 +170,7 @@ describe("freePort", () => {
       socket.on("connect", () => socket.destroy());
     });
 
-  test("gives a port that nobody listens on", async () => {
+  test("returns a port without a listener", async () => {
     const port = await freePort();
     expect(port).toBeGreaterThan(1023);
     expect(await canConnect(port)).toBe(false);
@@ -202,7 +202,7 @@ describe("waitForHttp", () => {
     expect(statuses).toEqual([]);
   });
 
-  test("gives up when the process ends, with its last words", async () => {
+  test("fails with the last output when the process ends", async () => {
     const child = node("console.error('cannot do it'); process.exit(1)");
     const failure = await waitForHttp(`http://127.0.0.1:${await freePort()}/`, { child }).catch(
       (error: Error) => error,
@@ -212,7 +212,7 @@ describe("waitForHttp", () => {
     expect((failure as Error).message).toContain("cannot do it");
   });
 
-  test("gives up in time, also on one who takes the connection and says nothing", async () => {
+  test("fails at its deadline, also if a connection stays without a response", async () => {
     server = createServer(() => {}).listen(0, "127.0.0.1");
     await new Promise((resolve) => server!.once("listening", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

@@ -1,4 +1,4 @@
-// The stack file is read as Pulumi reads it, or refused.
+// The stack file is read as Pulumi reads it, or rejected.
 import { expect, test } from "vitest";
 import { parseStackFile } from "../../../scripts/common/stackFile.js";
 
@@ -38,7 +38,7 @@ test.each([
   ["*x", "alias"],
   ["a\n---\nb: c", "a second document. Expected one."],
   ["{a: 1, a: 2}", "not YAML: Map keys must be unique."],
-])("%s is refused", (written, message) => {
+])("rejects %s", (written, message) => {
   let text = "";
   try {
     values(written);

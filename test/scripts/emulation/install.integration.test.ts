@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(cache, { recursive: true, force: true }));
 
-/** A pid that is certainly nobody's: above the largest that Linux and macOS give. */
+/** A pid without a process: above the maximum of Linux and macOS. */
 const NOBODY = 4_194_305;
 const file = "file";
 let runs = 0;
@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 
 describe("installOnce", () => {
-  test("installs once and says so, and is silent after that", async () => {
+  test("installs once with progress, and is silent afterwards", async () => {
     const dir = await install();
     expect(dir).toBe(path.join(cache, "thing-0123"));
     expect(existsSync(path.join(dir, file))).toBe(true);
@@ -88,14 +88,14 @@ describe("installOnce", () => {
     expect(told.filter((line) => line.startsWith(`Waiting for process ${process.pid}`))).toHaveLength(2);
   });
 
-  test("leaves nothing behind a failure, and tries again the next time", async () => {
+  test("cleans up after a failure, and tries again the next time", async () => {
     const failing = install({ run: () => Promise.reject(new UserError("no network")) });
     await expect(failing).rejects.toThrow("no network");
     expect(await readdir(cache)).toEqual([]);
     await expect(install()).resolves.toBeDefined();
   });
 
-  test("goes on after one that was interrupted: its lock and its half-made folder are nobody's", async () => {
+  test("recovers from an interrupted install: removes its lock and its folder", async () => {
     await writeFile(path.join(cache, "thing-0123.lock"), String(NOBODY));
     const half = path.join(cache, `.thing-0123.${NOBODY}.abcd`);
     await mkdir(half);
@@ -105,7 +105,7 @@ describe("installOnce", () => {
     expect(existsSync(path.join(cache, "thing-0123.lock"))).toBe(false);
   });
 
-  test("goes on after a lock that nobody has touched for long, though its pid is somebody's now", async () => {
+  test("takes over a stale lock, even if another process has its pid", async () => {
     const lock = path.join(cache, "thing-0123.lock");
     await writeFile(lock, String(process.ppid));
     const long = new Date(Date.now() - 60_000);
@@ -138,7 +138,7 @@ describe("contentKey", () => {
 });
 
 describe("runStep", () => {
-  test("is silent when it works and shows the last words when it does not", async () => {
+  test("is silent on success and shows the last output on failure", async () => {
     await expect(runStep("a step", "/bin/sh", ["-c", "echo fine"])).resolves.toBeUndefined();
     const failure = await runStep("a step", "/bin/sh", ["-c", "echo first; echo last >&2; exit 7"], {
       advice: "look at your network",

@@ -13,7 +13,7 @@ let opened: number;
 /** Sessions that are open now. */
 let sessions: Map<string, SSEServerTransport | StreamableHTTPServerTransport>;
 
-/** A tool that answers in two blocks, and one that fails as MCP says it. */
+/** A tool that returns two blocks, and one that returns an MCP error. */
 function tools(): McpServer {
   const mcp = new McpServer({ name: "test", version: "1" });
   const block = (text: string) => ({ type: "text" as const, text });
@@ -83,16 +83,16 @@ describe.each(["sse", "streamable-http"] as const)("over %s", (transport) => {
     await noneLeft();
   });
 
-  test("tells a tool's own failure from an answer", async () => {
+  test("distinguishes a tool error from a result", async () => {
     expect(await callTool(endpoint, "fail", {})).toEqual({ text: "no", isError: true });
   });
 
-  test("leaves no session behind a call that takes too long", async () => {
+  test("leaves no session after a timeout", async () => {
     await expect(callTool(endpoint, "hang", {}, 200)).rejects.toThrow("timed out");
     await noneLeft();
   });
 
-  test("fails where nobody listens", async () => {
+  test("fails without a listener", async () => {
     await expect(callTool({ ...endpoint, url: "http://127.0.0.1:9/sse" }, "echo", {})).rejects.toThrow();
   });
 });

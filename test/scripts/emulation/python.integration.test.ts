@@ -23,19 +23,19 @@ const noVenv = "echo \"ModuleNotFoundError: No module named 'ensurepip'\" >&2; e
 const find = () => findPython({ PATH: bin });
 
 describe("findPython", () => {
-  test("takes the oldest that the lock files resolve for, so that it is the same one every time", async () => {
+  test("selects the oldest supported version, so that the choice is deterministic", async () => {
     await command("python3", "echo 3.13");
     await command("python3.13", "echo 3.13");
     await command("python3.12", "echo 3.12");
     expect(await find()).toBe("python3.12");
   });
 
-  test("takes python3 when its version fits", async () => {
+  test("selects python3 if its version is supported", async () => {
     await command("python3", "echo 3.13");
     expect(await find()).toBe("python3");
   });
 
-  test("passes over a version manager's shim that has nothing behind it, and over other versions", async () => {
+  test("skips shims of version managers without an interpreter, and other versions", async () => {
     await command("python3.11", "echo 'python3.11: command not found' >&2; exit 127");
     await command("python3", "echo 3.14");
     await command("python", "echo 3.12");
@@ -54,7 +54,7 @@ describe("findPython", () => {
       { "python3.11": noVenv },
       /^python3\.11 has no venv module: .*apt install python3\.11-venv.*$/,
     ],
-  ])("says in one line what to install when %s", async (_, commands, message) => {
+  ])("reports in one line what to install when %s", async (_, commands, message) => {
     for (const [name, script] of Object.entries(commands)) await command(name, script);
     const failure = await find().catch((error: Error) => error);
     expect(failure).toBeInstanceOf(UserError);

@@ -27,7 +27,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** As the MCP server asks: Python requests, told by the environment alone. */
+/** A request as the MCP server sends it: Python requests, configured by the environment. */
 async function get(
   url: string,
   env: NodeJS.ProcessEnv = {},
@@ -57,7 +57,7 @@ describe("service reference on loopback", () => {
     expect(services).toContainEqual({ service: "ec2", url: `${root}v1/ec2/ec2.json` });
   });
 
-  test("tells reads from writes, tags and permissions in each service's document", async () => {
+  test("distinguishes reads from writes, tagging and permissions in each document", async () => {
     const { Name, Actions } = (await get(`${root}v1/ec2/ec2.json`)).body as unknown as {
       Name: string;
       Actions: { Name: string; Annotations: { Properties: Record<string, boolean> } }[];
@@ -80,7 +80,7 @@ describe("service reference on loopback", () => {
     expect((await get(root + file)).status).toBe(404);
   });
 
-  test("lets nothing else through", async () => {
+  test("rejects all other hosts", async () => {
     expect((await get("https://sts.amazonaws.com/")).error).toContain("403");
     expect((await get(`https://${SERVICE_REFERENCE_HOST}:8443/`)).error).toContain("403");
     expect((await get(`http://${SERVICE_REFERENCE_HOST}/`)).status).toBe(403);
@@ -90,7 +90,7 @@ describe("service reference on loopback", () => {
     expect((await get(root, { REQUESTS_CA_BUNDLE: "" })).error).toContain("CERTIFICATE_VERIFY_FAILED");
   });
 
-  test("is not asked for the loopback endpoint when NO_PROXY names it", async () => {
+  test("is not used for the loopback endpoint in NO_PROXY", async () => {
     const direct = await get(proxy.proxyUrl, { NO_PROXY: "127.0.0.1" });
     expect(direct.status).toBe(403);
   });

@@ -45,12 +45,12 @@ describe("ClusterIssuer", () => {
     ]);
   });
 
-  test("makes a token that has run out, as it was before", async () => {
+  test("creates an expired token, which was valid before", async () => {
     const { exp, iat } = decodeJwt(await cluster.token({ ...subject, expiresInSeconds: -10 }));
     expect(exp! - iat!).toBe(600);
   });
 
-  test("takes another audience, and any claim in place of the right one", async () => {
+  test("accepts another audience, and any other claim", async () => {
     expect(decodeJwt(await cluster.token({ ...subject, audience: "other" })).aud).toEqual(["other"]);
     expect(decodeJwt(await cluster.token({ ...subject, sub: "x", exp: undefined }))).toMatchObject({ sub: "x" });
     expect(decodeJwt(await cluster.token({ ...subject, exp: undefined }))).not.toHaveProperty("exp");

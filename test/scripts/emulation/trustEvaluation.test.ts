@@ -22,7 +22,7 @@ const subjectIs = (operator: string, ...values: string[]) => ({
 });
 
 describe("evaluateTrust", () => {
-  test("allows the pair that the policy names, and says by which statement", () => {
+  test("allows the pair in the policy, and reports the statement", () => {
     const other = statement({ Principal: { Federated: providerArn.replace("eu-west-1", "us-east-1") } });
     expect(evaluateTrust(policy(other, statement()), { providerArn, claims })).toEqual({
       allowed: true,
@@ -30,7 +30,7 @@ describe("evaluateTrust", () => {
     });
   });
 
-  test("refuses when no statement matches, and says for each which part did not", () => {
+  test("denies when no statement matches, and reports the reason for each", () => {
     const verdict = evaluateTrust(policy(statement(), statement({ Action: "sts:AssumeRole" })), {
       providerArn,
       claims: { ...claims, sub: "system:serviceaccount:default:other" },
@@ -40,7 +40,7 @@ describe("evaluateTrust", () => {
     expect(verdict.reason).toContain("statement 2: its action is not sts:AssumeRoleWithWebIdentity");
   });
 
-  test("refuses by a policy without statements", () => {
+  test("denies with a policy without statements", () => {
     expect(evaluateTrust(policy(), { providerArn, claims }).allowed).toBe(false);
   });
 
@@ -74,7 +74,7 @@ describe("evaluateTrust", () => {
     expect(allowed({ Action: ["sts:TagSession", action] })).toBe(expected);
   });
 
-  test("takes a wildcard as itself in StringEquals, on either side", () => {
+  test("matches a wildcard literally in StringEquals, on either side", () => {
     expect(allowed(subjectIs("StringEquals", "system:serviceaccount:default:*"))).toBe(false);
     expect(allowed({}, { ...claims, sub: "system:serviceaccount:default:*" })).toBe(false);
     expect(allowed({}, { ...claims, sub: "*" })).toBe(false);
@@ -108,7 +108,7 @@ describe("evaluateTrust", () => {
     expect(allowed({}, { ...claims, aud: ["https://kubernetes.default.svc", "sts.amazonaws.com"] })).toBe(true);
   });
 
-  test("finds nothing for a claim that is missing or a key of another issuer", () => {
+  test("has no value for a missing claim or a key of another issuer", () => {
     expect(allowed({}, { aud: claims.aud })).toBe(false);
     expect(allowed({ Condition: { StringEquals: { "other.example:sub": subject } } })).toBe(false);
     expect(allowed({ Condition: { StringLike: { "aws:PrincipalOrgID": "*" } } })).toBe(false);
@@ -119,7 +119,7 @@ describe("evaluateTrust", () => {
     expect(allowed({}, { ...claims, aud: ["x"], azp: "sts.amazonaws.com" })).toBe(true);
   });
 
-  test("lets a Deny win, wherever it stands, and only when it matches", () => {
+  test("a matching Deny overrides every Allow, in any position", () => {
     const deny = statement({ Effect: "Deny" });
     expect(evaluateTrust(policy(statement(), deny), { providerArn, claims })).toEqual({
       allowed: false,
@@ -137,7 +137,7 @@ describe("evaluateTrust", () => {
     ["NotPrincipal", { NotPrincipal: "*" }],
     ["NotAction", { Action: undefined, NotAction: "s3:*" }],
     ["Effect", { Effect: "allow" as "Allow" }],
-  ])("refuses to guess: %s", (what, change) => {
+  ])("rejects unsupported elements: %s", (what, change) => {
     expect(() => allowed(change)).toThrow(what);
   });
 });

@@ -1,4 +1,4 @@
-/** The rehearsal as a person runs it: its table, its exit codes, and nothing left running. */
+/** `npm run rehearse`: tables, exit codes, and no process left running. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { projectFolder } from "../../../scripts/common/command.js";
 
-// A temporary folder of its own tells this rehearsal's leftovers from those of others.
+// A separate temporary folder shows what this rehearsal leaves.
 const temporary = mkdtempSync(join(tmpdir(), "rehearsal-test-"));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
@@ -57,7 +57,7 @@ const running = () =>
     });
 
 describe("npm run rehearse", () => {
-  test("shows every account's own answer and every refusal, and leaves nothing behind", async () => {
+  test("shows the response of every account and every rejection, and leaves no file or process", async () => {
     const { code, text } = await start("--stack", "dev").ended;
     expect(code, text).toBe(0);
     expect(text).toMatch(/│ dev +│ 111111111111 us-east-1 +│ 111111111111 us-east-1 .*right/);
