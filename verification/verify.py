@@ -390,6 +390,12 @@ def connection_failure(error: BaseException, task: Task) -> Failure:
             "the server rejects the Host header",
             "AWS_API_MCP_ALLOWED_HOSTS of the Deployment must contain the Service's name. Do not set it in mcp.env",
         )
+    if status == 401:
+        return Failure(
+            "the server rejects the bearer token (HTTP 401)",
+            "After a rotation, running pods read the new token within about a minute: run the verification again. Then"
+            " compare the Secret <mcp.serviceName>-tokens with the stack",
+        )
     if status in (502, 503, 504) or isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         return Unreachable(
             f"no connection ({f'HTTP {status}' if status else str(error) or type(error).__name__})",

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join, relative, sep } from "node:path";
 import { ConfigError, project, rawConfig, readSettings } from "../../config/load.js";
-import { UserError } from "../common/errors.js";
+import { fileProblem, UserError } from "../common/errors.js";
 import { parseStackFile } from "../common/stackFile.js";
 import { type Conversion, convert } from "./convert.js";
 
@@ -76,8 +76,7 @@ function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(code === "ENOENT" ? `${path}: file not found.` : `${path}: ${message}`);
+    throw fileProblem(path, error);
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { text as contentOf } from "node:stream/consumers";
 import { projectFolder } from "../common/command.js";
-import { UserError } from "../common/errors.js";
+import { fileProblem, UserError } from "../common/errors.js";
 import { toStderr } from "../common/progress.js";
 import { readStackFile } from "../common/stackFile.js";
 import { doctor, stackSettings } from "./doctor.js";
@@ -53,7 +53,7 @@ export async function readState(path: string): Promise<string> {
     // A pipe can be non-blocking: a synchronous read fails with EAGAIN while the export is still being written.
     return path === "-" ? await contentOf(process.stdin) : readFileSync(path, "utf8");
   } catch (error) {
-    throw new UserError(`--state ${path}: ${(error as Error).message}`);
+    throw fileProblem(`--state ${path}`, error);
   }
 }
 

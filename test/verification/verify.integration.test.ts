@@ -415,6 +415,20 @@ describe("when the connection to the server fails", () => {
     expect(code).toBe(1);
   });
 
+  test.each(["sse", "streamable-http"])("%s server that rejects the token: names the Secret", async (transport) => {
+    const door = createServer((_, response) => response.writeHead(401, { "www-authenticate": "Bearer" }).end());
+    await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+    const endpoint = `http://127.0.0.1:${(door.address() as AddressInfo).port}/mcp`;
+    try {
+      const { code, of } = await verify([dev], { endpoint, transport });
+      expect(of("FAIL", "server")).toContain("the server rejects the bearer token (HTTP 401)");
+      expect(of("FAIL", "server")).toContain("<mcp.serviceName>-tokens");
+      expect(code).toBe(1);
+    } finally {
+      door.close();
+    }
+  });
+
   test("server that never responds: ends within the time limit, with a report", async () => {
     const silent = createTcpServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));

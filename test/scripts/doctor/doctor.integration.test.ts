@@ -670,7 +670,7 @@ describe("the command", () => {
   test.each([
     [["--stack", "nowhere"], /^--stack nowhere: .*Pulumi\.nowhere\.yaml not found\. Expected one of: .*dev/m],
     [["--profile", "sandbix"], /^--profile sandbix: not a profile of stack dev; did you mean sandbox\?/m],
-    [["--state", "/nowhere/state.json"], /^--state \/nowhere\/state.json: ENOENT/m],
+    [["--state", "/nowhere/state.json"], /^--state \/nowhere\/state.json: file not found\.$/m],
     [["--write"], /unknown option '--write'/],
   ])("says in a line what is wrong with %s", async (args, message) => {
     const { code, stdout, stderr } = await command(...args);
