@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile, realpath, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -131,13 +132,14 @@ export async function ensureVenv(
 export async function relocate(dir: string): Promise<void> {
   const configFile = path.join(dir, "pyvenv.cfg");
   const config = await readFile(configFile, "utf8");
-  // Python 3.11 and later write `command = python -m venv DIR`.
-  const [command, before] = /^command = .* -m venv (.+)$/m.exec(config) ?? [];
+  // Python 3.11 and later write `command = python -m venv --without-pip DIR`.
+  const [command, before] = /^command = .* -m venv (?:--\S+ )*(.+)$/m.exec(config) ?? [];
   if (before === undefined || before === dir || (await realpath(before).catch(() => "")) === dir) return;
   const bin = path.join(dir, "bin");
   for (const entry of await readdir(bin, { withFileTypes: true })) {
     const script = path.join(bin, entry.name);
-    const content = entry.isFile() ? await readFile(script, "latin1") : "";
+    // Another process can be repairing the same folder: its drafts come and go.
+    const content = entry.isFile() ? await readFile(script, "latin1").catch(() => "") : "";
     // pip writes the second form for paths with spaces: sh executes it, and Python reads it as a string.
     const head = /^#!\/.*\/bin\/python[\d.]*\n|^#!\/bin\/sh\n'''exec' .*\n' '''\n/.exec(content)?.[0];
     if (head === undefined) continue;
@@ -154,7 +156,7 @@ export async function relocate(dir: string): Promise<void> {
 
 /** Replaces a file in one step, because other processes can be reading it. */
 async function replaceFile(file: string, content: string | Buffer, mode: number): Promise<void> {
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${randomBytes(4).toString("hex")}`;
   await writeFile(draft, content, { mode });
   await rename(draft, file);
 }

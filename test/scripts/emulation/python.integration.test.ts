@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdtemp, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -69,13 +69,16 @@ test("scripts of an environment run after its folder was moved, also to a path w
   let dir = path.join(parent, "first");
   await exec(await findPython(), ["-m", "venv", "--without-pip", dir]);
   const tool = () => path.join(dir, "bin/tool");
-  await writeFile(tool(), `#!${dir}/bin/python\nimport sys\nprint(sys.prefix, sys.argv[1:])\n`, { mode: 0o755 });
+  const text = `#!${dir}/bin/python\nimport sys\nprint(sys.prefix, sys.argv[1:])\n`;
+  await writeFile(tool(), text, { mode: 0o755 });
+  await relocate(dir);
+  expect(await readFile(tool(), "utf8")).toBe(text);
   for (const name of ["it's moved", "back"]) {
     const moved = path.join(parent, name);
     await rename(dir, moved);
     dir = moved;
     await expect(exec(tool(), ["1 2"])).rejects.toThrow(/ENOENT|not found/);
-    await relocate(dir);
+    await Promise.all([relocate(dir), relocate(dir), relocate(dir)]);
     expect((await exec(tool(), ["1 2"])).stdout).toBe(`${dir} ['1 2']\n`);
   }
 });
