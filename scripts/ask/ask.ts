@@ -21,7 +21,7 @@ export interface AskOptions {
   readonly question?: string | undefined;
   /** Environment of Holmes. A model is configured if it has MODEL or OPENAI_API_KEY. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Show the results of the calls. Default: only the expected facts in them. */
+  /** Show the results of the calls. Default: only the expected facts in them, and the text of other errors. */
   readonly full?: boolean | undefined;
   readonly show: (text: string) => void;
   readonly paint: Paint;
@@ -102,7 +102,7 @@ async function play({ chain, commands, facts }: Scenes, scenario: Scenario, opti
         .join("\n")}`,
     );
     show(`  ${status}, ${text.length} characters, ${seconds} s${arrived.length > 0 ? `: ${arrived.join(", ")}` : ""}`);
-    if (full) show(text);
+    if (full || (isError && arrived.length === 0)) show(text);
     results.push(result);
   }
   const problems = judge(scenario, facts.get(scenario.name)!, results);

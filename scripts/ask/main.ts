@@ -1,6 +1,7 @@
 /** `npm run ask`: asks HolmesGPT about a scenario on this machine. */
 import { Argument, Option } from "commander";
 import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
+import { UserError } from "../common/errors.js";
 import { painter } from "../common/terminal.js";
 import { scenarioNames } from "./scenario.js";
 
@@ -23,7 +24,10 @@ await run<Options>(
     .addOption(new Option("--scenario <name>", "what happened").choices(scenarioNames()).default("load-balancer"))
     .option("--full", "without a model: show the results of the calls")
     .addOption(
-      new Option("--serve", "build every scenario for HolmesGPT's own evaluations, until Ctrl-C").conflicts("scenario"),
+      new Option("--serve", "build every scenario for HolmesGPT's own evaluations, until Ctrl-C").conflicts([
+        "scenario",
+        "full",
+      ]),
     )
     .addOption(stackOption("dev")),
   async (options, question) => {
@@ -31,6 +35,7 @@ await run<Options>(
     const { ask, serve } = await import("./ask.js");
     const show = (output: string) => process.stdout.write(`${output}\n`);
     if (options.serve) {
+      if (question !== undefined) throw new UserError("QUESTION: cannot be used with --serve.");
       await serve(projectFolder, { ...options, show });
       return 0;
     }

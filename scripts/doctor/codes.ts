@@ -19,7 +19,7 @@ const table = {
       "`aws sso login …`, `aws configure sso …`, the trust policy of the assumed role; until then `verify.skipProfiles: [P]` and `pulumi up --continue-on-error --exclude '**::P' --exclude '**::P/**'`",
   },
   "wrong-account": {
-    finding: "The profile belongs to another account than the config says",
+    finding: "The account of the profile differs from `accountId`",
     resolution: 'Another profile, or `accountId: "…"`',
   },
   cluster: { finding: "EKS returned the cluster and its issuer", resolution: "none" },
@@ -59,7 +59,7 @@ const table = {
     resolution: REFRESH,
     change: true,
   },
-  "provider-existing": { finding: "It exists, as `existingOidcProviders` says", resolution: "none" },
+  "provider-existing": { finding: "It exists, and `existingOidcProviders` lists it", resolution: "none" },
   "provider-adoptable": { finding: "`adopt` imports it", resolution: "none" },
   "provider-of-script": {
     finding: "Created by the legacy script, or by this stack and lost from its state",
