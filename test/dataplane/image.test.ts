@@ -173,7 +173,7 @@ if command -v apk > /dev/null; then apk info -v 2> /dev/null | sed 's/-\\([0-9]\
 `;
 const FIND_LEFTOVERS = `
 find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -type f \\( -perm -4000 -o -perm -2000 \\) -print 2> /dev/null
-ls -d /usr/local/lib/node_modules /usr/lib/node_modules /root/.npm /root/.cache /build /opt/venv/bin/pip 2> /dev/null
+ls -d /usr/local/lib/node_modules /usr/lib/node_modules ~root/.npm ~root/.cache /build /opt/venv/bin/pip 2> /dev/null
 ls /var/cache/apk 2> /dev/null
 command -v npm npx yarn supergateway pip
 true

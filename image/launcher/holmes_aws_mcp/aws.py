@@ -26,7 +26,7 @@ from botocore.loaders import JSONFileLoader, Loader
 MAX_DATA_FILES = 160
 MAX_CLIENTS = 128
 MAX_PROFILES = 128
-# Before the end of a session of an hour: longer than any call takes, shorter than botocore's 15 minutes.
+# Credentials are refreshed this long before they expire: longer than a call takes, shorter than botocore's 15 minutes.
 REFRESH_SECONDS = 300
 
 

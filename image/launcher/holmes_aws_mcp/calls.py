@@ -56,7 +56,7 @@ class CallLog:
         """The text format of Prometheus, version 0.0.4."""
 
         def labels(**values: str) -> str:
-            # json.dumps escapes quotes, backslashes and line ends as the format wants them.
+            # json.dumps escapes quotes, backslashes and line ends as the format requires.
             return "{" + ",".join(f"{name}={json.dumps(value)}" for name, value in values.items()) + "}"
 
         with self._lock:

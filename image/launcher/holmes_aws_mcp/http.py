@@ -54,13 +54,13 @@ class Tokens:
         try:
             self.read()
         except TokensError:
-            # A file that is being replaced: the tokens of before stay valid.
+            # The file is being replaced. The previous tokens stay valid.
             pass
         scheme, _, given = header.partition(b" ")
         if scheme.lower() != b"bearer":
             return False
         given = given.strip()
-        # A list: every token is compared, whichever matches.
+        # A list, so that every token is compared, also after a match.
         return any([hmac.compare_digest(given, token) for token in self._tokens])  # noqa: C419
 
 
@@ -95,7 +95,7 @@ class FrontDoor:
             elif message["type"] == "http.request":
                 size += len(message.get("body", b""))
                 if size > MAX_BODY_BYTES:
-                    # Without a length in the headers: the body is not read further.
+                    # The headers have no length, so the limit applies while the body is read.
                     left.set()
                     return {"type": "http.disconnect"}
             return message

@@ -12,9 +12,9 @@ from typing import Any
 
 # Requests of one command, pages and retries included.
 MAX_REQUESTS = 1_000
-# Bytes that all running commands may hold as received. Parsed, an answer takes about five times as much memory.
+# Bytes that all running commands can hold as received. Parsed, an answer takes about five times as much memory.
 MAX_BYTES_IN_FLIGHT = 64_000_000
-# A filter (--query) can reduce what was received, so that more than one answer's size may be read.
+# A filter (--query) can reduce an answer, so more than the size of one answer can be received.
 RECEIVED_PER_ANSWER = 8
 NARROW = "Narrow the question: use --query, filters, a time range or --max-items"
 

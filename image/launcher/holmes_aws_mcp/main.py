@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="holmes-aws-mcp", description=__doc__)
     parser.add_argument("--check", action="store_true", help="verify the installed packages, then exit")
     arguments = parser.parse_args()
-    # The stdio transport of --check must not need what a start needs.
+    # --check requires no configuration, so it uses the stdio transport.
     if arguments.check:
         os.environ["AWS_API_MCP_TRANSPORT"] = "stdio"
     from .internals import InternalsError, check
@@ -62,7 +62,7 @@ def _start(settings: Settings) -> None:
     logger.add(
         sys.stderr, level="ERROR", format=lambda record: _line(record["message"]), backtrace=False, diagnose=False
     )
-    # It reports every client that leaves, with a traceback.
+    # It logs a traceback for every client that disconnects.
     logging.getLogger("mcp.server.streamable_http").setLevel(logging.CRITICAL)
     try:
         tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
@@ -105,7 +105,7 @@ def _start(settings: Settings) -> None:
     if server.TRANSPORT != "stdio":
         run = partial(run, middleware=[HttpMiddleware(FrontDoor, tokens=tokens)], uvicorn_config={"access_log": False})
     mcp.run = run
-    # What is loaded by now stays: a full collection, which stops every thread, need not look at it (0.1 s).
+    # Excludes what is loaded now from full collections, which otherwise stop every thread for 0.1 s.
     gc.freeze()
     threading.Thread(target=runner.warm, name="warm", daemon=True).start()
     try:

@@ -125,7 +125,7 @@ class Guarded(Middleware):
         work = asyncio.ensure_future(self._run_all(commands, max_results, session, started))
         answers = await _until_left(work, callers.departures(context.fastmcp_context))
         if answers is None:
-            # The caller ignores this answer. It ends the request in the protocol's bookkeeping.
+            # The caller ignores this response. The protocol requires one to end the request.
             return ToolResult(content=[mt.TextContent(type="text", text="The call was cancelled.")], is_error=True)
         if not is_list and len(answers) == 1:
             (answer,) = answers
@@ -141,7 +141,7 @@ class Guarded(Middleware):
         deadline = started + self._settings.call_timeout_seconds
         answers = await asyncio.gather(*(self._run(command, max_results, session, deadline) for command in commands))
         flat = [answer for group in answers for answer in group]
-        # The bound holds for the call: what no longer fits is an error of its own, never a part of an answer.
+        # The limit applies to the whole call. An answer that exceeds the rest becomes an error and is never cut.
         left = self._settings.max_answer_bytes
         for answer in flat:
             size = len(answer.text.encode("utf-8", "surrogatepass"))

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from .job import CommandError, Job, deadline_exceeded
 
-# What a thread may take to notice that its job has ended; longer, and it is stuck.
+# Time for a thread to notice that its job has ended. After it, the thread counts as stuck.
 STUCK_SECONDS = 30
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ class Pool:
     def _finish(self, profile: str, future: asyncio.Future[Any]) -> None:
         self._deadlines.pop(future, None)
         if not future.cancelled():
-            # Read, so that the error of a job whose caller has left is not reported as never retrieved.
+            # Otherwise asyncio logs the error of a job whose caller has left as never retrieved.
             future.exception()
         self._release(profile)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Holmes stops reading after 120 s; the answer needs the rest to get there.
+# Holmes stops reading after 120 s. The rest is for the transfer of the answer.
 MAX_CALL_TIMEOUT_SECONDS = 115
-# Each of these wins over the region of every profile.
+# Each of these overrides the region of every profile.
 FORBIDDEN_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 

@@ -46,7 +46,7 @@ class Watchdog:
         missed = 0
         while missed < TICKS:
             self._turned.clear()
-            # Counted in ticks of this thread: a process that was suspended is not taken for a wedged one.
+            # Counted in ticks of this thread, so that a suspended process does not count as wedged.
             time.sleep(TICK_SECONDS)
             missed = 0 if self._turned.is_set() and not self._pool.is_wedged else missed + 1
         sys.stderr.write('{"event":"wedged","message":"The server no longer works and exits."}\n')

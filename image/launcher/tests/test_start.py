@@ -56,6 +56,6 @@ def test_clients_connect_and_list_tools_while_models_load(launcher):
         async with Client(server.server) as client:
             return [tool.name for tool in await client.list_tools()]
 
-    # What loading holds, for longer than any loading takes.
+    # Loading holds these locks. Here they are held until the client has its answer.
     with runner._parse_lock, runner._aws._lock:
         assert asyncio.run(asyncio.wait_for(connect(), 60)) == ["call_aws"]
