@@ -7,7 +7,7 @@ import { endpoint, tokenSecrets } from "./names.js";
 
 /** YAML texts for one cluster. */
 export interface HolmesConfig {
-  /** For `~/.holmes/config.yaml`. Undefined if Holmes' chart runs the server or the hosted server is used. */
+  /** For `~/.holmes/config.yaml`. Undefined if Holmes' chart runs the server. */
   readonly mcpServers: string | undefined;
   /** Values of the Holmes chart (`robusta/holmes`). */
   readonly helmValues: string;

@@ -40,7 +40,7 @@ export function judge(
     const errors = [error ?? null].flat();
     const failure = errors.every((entry) => entry !== null);
     const called = templates.map((template) => fill(template, facts));
-    if (result.isError !== failure) problem(`${called[0]}: ${result.isError ? "error" : "success"}`);
+    let asExpected = true;
     // Each entry of a batch result begins with its command, which has been removed.
     const text = withoutCommands(result);
     const entries = templates.length === 1 ? [text] : text.split('{"cli_command":"').slice(1);
@@ -49,6 +49,7 @@ export function judge(
       const pattern = errors[errors.length > 1 ? position : 0] ?? undefined;
       const failed = /"(?:error|detail)":\s*"/.test(entry);
       if (pattern === undefined ? failed : !new RegExp(pattern).test(entry)) {
+        asExpected = false;
         problem(`${called[position]}: expected ${pattern === undefined ? "a success" : `the error ${pattern}`}`);
       }
       for (const place of ["cause", "twin"] as const) {
@@ -57,6 +58,8 @@ export function judge(
         if (foreign.length > 0) problem(`${called[position]}: content of another account: ${foreign.join(", ")}`);
       }
     }
+    // The text of a failed call is reported above.
+    if (asExpected && result.isError !== failure) problem(`${called[0]}: ${result.isError ? "error" : "success"}`);
   }
   const text = results.map(withoutCommands).join("\n");
   for (const fact of expected_output.flatMap(factsOf)) if (!contains(text, fact)) problem(`missing fact: ${fact}`);

@@ -41,6 +41,8 @@ export interface Conversion {
   readonly steps: readonly Step[];
   /** Remaining steps, one sentence each. */
   readonly notes: readonly string[];
+  /** Problems that the new config does not show. */
+  readonly problems: readonly string[];
   /** The message of a problem in the new config, with the keys of the legacy file. */
   readonly explain: (problem: Problem) => string;
 }
@@ -90,8 +92,7 @@ const sections = [
 class Converter implements Conversion {
   readonly steps: Step[] = [];
   readonly notes: string[] = [];
-  /** Why the file cannot be converted. */
-  private readonly problems: string[] = [];
+  readonly problems: string[] = [];
   private readonly document: Document;
   /** Paths in the new config and in the legacy file. */
   private readonly origins: Array<{ to: Path; from: Path }> = [];
@@ -128,27 +129,17 @@ class Converter implements Conversion {
       this.config.items.unshift(this.document.createPair(providers, this.flow(["aws", "kubernetes", "docker"])));
       this.step("added", providers, "every resource must have an explicit provider");
     }
-    for (const { from, to, by } of sections) {
-      const value = this.old[from];
-      if (value === undefined || isEmpty(value)) continue;
-      this.origins.push({ to: [to], from: [from] });
-      if (by === undefined) this.mergeTable([to], [from], value);
-      else this.mergeList([to], [from], value, by);
-    }
     const known = sections.map(({ from }) => from);
-    for (const key of Object.keys(this.old).filter((key) => !known.some((from) => from === key))) {
-      const near = nearest(key, known);
-      if (near !== undefined) this.misspelt([key], near);
-      else this.leaveOut([key]);
+    for (const { from, to, by } of sections) {
+      for (const [key, value] of Object.entries(this.old).filter(([key]) => nearest(key, known) === from)) {
+        if (key !== from) this.misspelt([key], from);
+        if (isEmpty(value)) continue;
+        this.origins.push({ to: [to], from: [key] });
+        if (by === undefined) this.mergeTable([to], [key], value);
+        else this.mergeList([to], [key], value, by);
+      }
     }
-    if (this.problems.length > 0) {
-      const { source, target } = this.options;
-      throw new UserError(
-        [`${source}: nothing was written to ${target}.`, ...this.problems.map((problem) => `  - ${problem}`)].join(
-          "\n",
-        ),
-      );
-    }
+    for (const key of Object.keys(this.old)) if (nearest(key, known) === undefined) this.leaveOut([key]);
     this.namespace();
     this.policy();
     if (this.options.adopt === true) this.adopt();
@@ -167,7 +158,13 @@ class Converter implements Conversion {
     const rest = problem.path.slice(origin?.to.length ?? 0);
     const oldKey = rest.length === 0 || (rest.length === 1 && requiredKeys.has(String(rest[0])));
     if (origin === undefined || !oldKey) return `${target}: ${problemText(problem)}`;
-    return problemText({ ...problem, path: [...origin.from, ...rest.map((part) => snakeCase(String(part)))] });
+    const keys = new Map(this.origins.map(({ to, from }) => [pathText(to), pathText(from)]));
+    const fix = problem.fix?.replace(/[\w.[\]-]*[\w\]]/g, (word) => keys.get(word) ?? word);
+    return problemText({
+      ...problem,
+      path: [...origin.from, ...rest.map((part) => snakeCase(String(part)))],
+      ...(fix === undefined ? {} : { fix }),
+    });
   };
 
   private get config(): YAMLMap {
@@ -178,6 +175,7 @@ class Converter implements Conversion {
     this.steps.push({ outcome, key, why });
   }
 
+  /** The value is converted, so that its own problems are reported too. */
   private misspelt(path: Path, near: string): void {
     this.problems.push(`${pathText(path)}: the key is unknown. Expected ${near}. Correct it, or remove the line.`);
   }
@@ -232,14 +230,9 @@ class Converter implements Conversion {
     const names = value.map((entry) => (isTable(entry) ? entry[by] : undefined));
     for (const [index, entry] of value.entries()) {
       const name = names[index];
-      const first = names.indexOf(name);
-      if (name !== undefined && first < index) {
-        this.problems.push(
-          `${pathText([...from, index, by])}: ${JSON.stringify(name)} is also the ${by} of ${pathText([...from, first])}. Expected a unique ${by} for each entry.`,
-        );
-        continue;
-      }
-      const known = list.items.findIndex((item) => isMap(item) && name !== undefined && item.get(by) === name);
+      // A duplicate becomes a separate entry, which the config rejects.
+      const isKnown = (item: unknown) => isMap(item) && name !== undefined && item.get(by) === name;
+      const known = names.indexOf(name) < index ? -1 : list.items.findIndex(isKnown);
       const place = known >= 0 ? known : list.items.length;
       if (known < 0) list.add(this.document.createNode(isTable(entry) ? {} : entry));
       this.mergeEntry(list.items[place], [...to, place], [...from, index], entry);
@@ -255,15 +248,13 @@ class Converter implements Conversion {
     this.origins.push({ to, from });
     if (!isTable(entry) || !isMap(node)) return;
     for (const [key, value] of Object.entries(entry)) {
-      const name = camelCase(key);
-      const schema = schemaAt([...to, name]);
-      const near = schema === undefined ? nearest(name, keysAt(to)) : undefined;
-      if (near !== undefined) this.misspelt([...from, key], snakeCase(near));
-      else if (schema === undefined) this.leaveOut([...from, key]);
+      const name = nearest(camelCase(key), keysAt(to));
+      if (name !== undefined && name !== camelCase(key)) this.misspelt([...from, key], snakeCase(name));
+      if (name === undefined) this.leaveOut([...from, key]);
       else if (isEmpty(value)) this.leaveOut([...from, key], "the value is empty");
       else {
         this.origins.push({ to: [...to, name], from: [...from, key] });
-        this.put(node, [...to, name], typed(value, schema), pathText([...from, key]));
+        this.put(node, [...to, name], typed(value, schemaAt([...to, name])!), pathText([...from, key]));
       }
     }
   }
@@ -302,7 +293,7 @@ class Converter implements Conversion {
     const iam = this.table("iam");
     const present = iam.get("policyFile");
     if (policyFile !== undefined && present !== undefined && present !== policyFile) {
-      throw new UserError(
+      this.problems.push(
         `${target}: iam.policyFile is already ${JSON.stringify(present)}. Remove the key, or run without --permissions.`,
       );
     }
@@ -342,36 +333,31 @@ class Converter implements Conversion {
     const inaccessible = this.clusters().flatMap((cluster, index) =>
       cluster.get("deploy") === false || access.some((key) => cluster.has(key)) ? [] : [{ cluster, index }],
     );
+    const contexts = inaccessible.map(({ index }) => `clusters[${index}].context`);
     const mcp = this.config.get(`${project}:mcp`);
-    if (isMap(mcp) && mcp.get("enabled") === false) {
-      this.notes.push(
-        this.workloadNote(
-          !this.config.has(`${project}:image`),
-          inaccessible.map(({ index }) => index),
-        ),
-      );
-    } else if (!this.config.has(`${project}:image`)) {
+    const disabled = isMap(mcp) && mcp.get("enabled") === false;
+    const noImage = !this.config.has(`${project}:image`);
+    if (!disabled && noImage) {
       const node = this.table("mcp");
       node.commentBefore =
         " IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster.";
       this.put(node, ["mcp", "enabled"], false, `${target} has no image`);
       this.trustRunningServer();
+    }
+    if (disabled || noImage) {
+      const needs = [...(noImage ? ["image"] : []), ...contexts];
       this.notes.push(
-        this.workloadNote(
-          true,
-          inaccessible.map(({ index }) => index),
-        ),
+        `The stack creates IAM resources only. To deploy the server, ${needs.length === 0 ? "" : `set ${needs.join(", ")} and `}remove mcp.enabled: false.`,
       );
-    } else {
-      for (const { cluster, index } of inaccessible) {
-        this.put(cluster, ["clusters", index, "deploy"], false, "the cluster has no context, kubeconfig or profile");
-      }
-      if (inaccessible.length > 0) {
-        const keys = inaccessible.map(({ index }) => `clusters[${index}].context`).join(", ");
-        this.notes.push(
-          `To deploy the server to the other clusters, set ${keys} (or kubeconfig, profile) and remove deploy: false.`,
-        );
-      }
+      return;
+    }
+    for (const { cluster, index } of inaccessible) {
+      this.put(cluster, ["clusters", index, "deploy"], false, "the cluster has no context, kubeconfig or profile");
+    }
+    if (contexts.length > 0) {
+      this.notes.push(
+        `To deploy the server to the other clusters, set ${contexts.join(", ")} (or kubeconfig, profile) and remove deploy: false.`,
+      );
     }
   }
 
@@ -385,11 +371,6 @@ class Converter implements Conversion {
     if (typeof namespace !== "string" || namespace === trusted) return;
     const subject = `${namespace}:${kubernetes.get("serviceAccount") ?? "aws-api-mcp-sa"}`;
     this.put(kubernetes, ["kubernetes", "additionalSubjects"], [subject], "the running server keeps its access");
-  }
-
-  private workloadNote(image: boolean, clusters: readonly number[]): string {
-    const needs = [...(image ? ["image"] : []), ...clusters.map((index) => `clusters[${index}].context`)];
-    return `The stack creates IAM resources only. To deploy the server, ${needs.length === 0 ? "" : `set ${needs.join(", ")} and `}remove mcp.enabled: false.`;
   }
 }
 

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join, relative, sep } from "node:path";
 import { ConfigError, project, rawConfig, readSettings } from "../../config/load.js";
+import type { Problem } from "../../config/problems.js";
 import { fileProblem, UserError } from "../common/errors.js";
 import { parseStackFile } from "../common/stackFile.js";
 import { type Conversion, convert } from "./convert.js";
@@ -9,6 +10,7 @@ import { type Conversion, convert } from "./convert.js";
 export interface ConvertFilesOptions {
   /** Path of the legacy script's file. */
   readonly file: string;
+  /** Without an organization, which is not part of the name of the file. */
   readonly stack: string;
   /** The project's folder. Must be the working directory, because policy files are relative to it. */
   readonly folder: string;
@@ -25,8 +27,7 @@ export interface ConvertFilesOptions {
  * @throws UserError with every problem if the result is invalid. Nothing is written in this case.
  */
 export async function convertFiles(options: ConvertFilesOptions): Promise<string> {
-  const { file, folder, permissions } = options;
-  const stack = stackName(options.stack);
+  const { file, stack, folder, permissions } = options;
   const target = join(folder, `Pulumi.${stack}.yaml`);
   const existing = existsSync(target) ? read(target) : undefined;
   const policy = permissions === undefined ? undefined : policyOf(permissions, folder, stack);
@@ -40,17 +41,10 @@ export async function convertFiles(options: ConvertFilesOptions): Promise<string
     policyChecks: options.policyChecks,
   });
   const state = existing === undefined ? "written" : existing === conversion.content ? "unchanged" : "changed";
-  let warnings: readonly string[];
-  try {
-    warnings = await warningsOf(stack, conversion.content, target, policy);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw invalidConfig(
-      error,
-      conversion,
-      `${basename(target)} was not ${existing === undefined ? "written" : "changed"}`,
-      options,
-    );
+  const { warnings, problems } = await validated(stack, conversion.content, target, policy);
+  if (conversion.problems.length + problems.length > 0) {
+    const outcome = `${basename(target)} was not ${existing === undefined ? "written" : "changed"}`;
+    throw invalidConfig(problems, conversion, outcome, options);
   }
   if (policy?.copy === true) writeAtomically(join(folder, policy.path), read(policy.source));
   if (state !== "unchanged") writeAtomically(target, conversion.content);
@@ -64,12 +58,6 @@ export async function convertFiles(options: ConvertFilesOptions): Promise<string
     `Next: run npm run plan -- --stack ${stack}, then npm run doctor -- --stack ${stack} to check the accounts before pulumi up.`,
   ];
   return `${lines.join("\n")}\n`;
-}
-
-/** Pulumi's rule for stack names. The file name does not contain the organization. */
-function stackName(name: string): string {
-  if (/^[A-Za-z0-9_.-]{1,100}$/.test(name)) return name;
-  throw new UserError(`--stack: found ${JSON.stringify(name)}. Expected a stack name of letters, digits and _ . -`);
 }
 
 function read(path: string): string {
@@ -102,28 +90,39 @@ function policyOf(source: string, folder: string, stack: string): Policy {
   return { source, path, copy: true };
 }
 
-/** Validates the new file as the program does. Returns the warnings. */
-async function warningsOf(stack: string, content: string, target: string, policy: Policy | undefined) {
+/** Validates the new file as the program does. */
+async function validated(
+  stack: string,
+  content: string,
+  target: string,
+  policy: Policy | undefined,
+): Promise<{ warnings: readonly string[]; problems: readonly Problem[] }> {
   const { values, secretKeys } = parseStackFile(content, target);
   const raw = rawConfig(values);
   // The copy does not exist yet.
   if (policy !== undefined) raw.iam = { ...(raw.iam as object), policyFile: policy.source };
-  const { warnings } = await readSettings(stack, raw, (key) => secretKeys.includes(`${project}:${key}`));
-  return warnings;
+  try {
+    const { warnings } = await readSettings(stack, raw, (key) => secretKeys.includes(`${project}:${key}`));
+    return { warnings, problems: [] };
+  } catch (error) {
+    if (error instanceof ConfigError) return { warnings: [], problems: error.problems };
+    throw error;
+  }
 }
 
 function invalidConfig(
-  { problems }: ConfigError,
-  { explain }: Conversion,
+  problems: readonly Problem[],
+  conversion: Conversion,
   outcome: string,
   { file, permissions }: ConvertFilesOptions,
 ): UserError {
-  const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+  const all = [...conversion.problems, ...problems.map(conversion.explain)];
+  const count = all.length === 1 ? "1 problem" : `${all.length} problems`;
   const policy = permissions !== undefined && problems.some(({ path }) => path[1] === "policyFile");
   return new UserError(
     [
       `${file}: ${count}; ${outcome}.`,
-      ...problems.map((problem) => `  - ${explain(problem)}`),
+      ...all.map((problem) => `  - ${problem}`),
       ...(policy
         ? [
             "Without --permissions, the built-in policy applies: it covers these services and more (docs/permissions.md).",

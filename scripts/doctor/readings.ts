@@ -354,7 +354,7 @@ export class AccountReader {
   }
 }
 
-export const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
 async function orAbsent<T>(reading: () => Promise<T>): Promise<T | undefined> {
   try {

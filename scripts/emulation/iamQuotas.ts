@@ -4,14 +4,9 @@ import {
   ListOpenIDConnectProvidersCommand,
   ListRolePoliciesCommand,
 } from "@aws-sdk/client-iam";
+import { limits } from "../../config/limits.js";
 import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT } from "../../policies/size.js";
 import { AwsError } from "./awsError.js";
-
-/**
- * IAM quota for OIDC providers in one account. Not adjustable.
- * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
- */
-export const OIDC_PROVIDERS_PER_ACCOUNT = 100;
 
 /** Actions with quotas that IAM enforces and moto does not. */
 export const BOUNDED_ACTIONS = [
@@ -57,7 +52,7 @@ export async function checkIamQuotas(
       const issuer = text("Url").replace("https://", "");
       // An existing provider is a conflict, which moto reports.
       if (list.some(({ Arn }) => Arn?.endsWith(`:oidc-provider/${issuer}`))) return;
-      return atMost(list.length + 1, OIDC_PROVIDERS_PER_ACCOUNT, "OpenIdConnectProvidersPerAccount");
+      return atMost(list.length + 1, limits.oidcProvidersPerAccount, "OpenIdConnectProvidersPerAccount");
     }
   }
 }

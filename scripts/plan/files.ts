@@ -43,7 +43,7 @@ export function planJson({ stack, resources, warnings }: Evaluation): string {
 }
 
 /** Kubernetes objects of one cluster, by the name of its provider. */
-export function manifestsOf({ resources }: Evaluation, provider: string): Record<string, unknown>[] {
+function manifestsOf({ resources }: Evaluation, provider: string): Record<string, unknown>[] {
   const rank = ({ inputs }: Registered) => kinds.indexOf(String(inputs.kind));
   return resources
     .filter((resource) => resource.provider === provider && resource.type.startsWith("kubernetes:"))
@@ -107,15 +107,12 @@ function provisioningPolicies({ settings, clusters }: Evaluation): [path: string
   );
   return settings.targetAccounts
     .filter(({ manage }) => manage)
-    .flatMap(({ profile, partition, accountId, permissionsBoundaryArn, clusters: trusted }) => {
+    .flatMap(({ profile, partition, accountId, permissionsBoundaryArn: boundary, clusters: trusted }) => {
       const issuers = trustClusters(known.filter(({ name }) => trusted.includes(name))).flatMap(
         ({ issuers }) => issuers,
       );
-      const permissionsBoundary = permissionsBoundaryArn;
-      const up = provisioningPolicy({
-        ...{ partition, accountId, roleName, policyName, path, issuers },
-        ...(permissionsBoundary === undefined ? {} : { permissionsBoundary }),
-      });
+      const own = boundary === undefined ? {} : { permissionsBoundary: boundary };
+      const up = provisioningPolicy({ partition, accountId, roleName, policyName, path, issuers, ...own });
       return [
         [`provisioning/${profile}/up.json`, up],
         [`provisioning/${profile}/preview.json`, readingHalf(up)],
@@ -124,7 +121,7 @@ function provisioningPolicies({ settings, clusters }: Evaluation): [path: string
 }
 
 /** Every permission policy of every role, inline or attached. */
-export function rolePolicies({ resources }: Evaluation): { role: Registered; name: string; document: string }[] {
+function rolePolicies({ resources }: Evaluation): { role: Registered; name: string; document: string }[] {
   const roleOf = (resource: Registered) =>
     resources.find(
       ({ type, provider, open }) =>

@@ -37,7 +37,7 @@ export interface AdviceLines {
 }
 
 /** Calls that `pulumi up` makes as well: without them it fails too. */
-export const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);
+const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);
 
 export function unread(subject: string, { call, code, message }: Failure): Finding {
   const needed = neededByUp.has(call);

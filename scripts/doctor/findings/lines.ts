@@ -35,7 +35,7 @@ export function adviceLines(
   };
 }
 
-export function adoptLine(
+function adoptLine(
   account: TargetAccountSettings,
   oidcProviders: readonly string[],
   role: boolean,

@@ -97,7 +97,7 @@ export function trustOf(facts: AccountFacts, roles: readonly JudgedRole[], issue
   };
 }
 
-export function fittingMode(mode: Mode, providers: readonly JudgedProvider[]): Mode {
+function fittingMode(mode: Mode, providers: readonly JudgedProvider[]): Mode {
   if (providers.some(({ found }) => "failure" in found)) return mode;
   const owners = new Set(providers.map(({ verdict }) => verdict?.owner ?? "absent"));
   const [current] = providers;
@@ -124,10 +124,10 @@ export function sharingFindings({ facts }: Examination, clusters: readonly Judge
   return [unread("other roles that trust the OIDC providers", facts.allRoles.failure)];
 }
 
-export const subjectOf = (cluster: JudgedCluster, provider: JudgedProvider) =>
+const subjectOf = (cluster: JudgedCluster, provider: JudgedProvider) =>
   `OIDC provider of ${cluster.name}${provider.current ? "" : ` (previous issuer ${provider.issuer.split("/").at(-1)})`}`;
 
-export function absentProvider(
+function absentProvider(
   { accountAccess, state, settings }: Examination,
   cluster: JudgedCluster,
   provider: JudgedProvider,
@@ -200,7 +200,7 @@ export function absentProvider(
   return { level: "ok", code: "provider-absent", subject, message: "absent; the stack creates it" };
 }
 
-export function presentProvider(
+function presentProvider(
   { account, accountAccess, settings, state }: Examination,
   cluster: JudgedCluster,
   provider: JudgedProvider,

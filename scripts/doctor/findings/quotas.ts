@@ -34,10 +34,10 @@ export function quotaFindings(
   ];
 }
 
-export const newcomers = (roles: readonly JudgedRole[]) =>
+const newcomers = (roles: readonly JudgedRole[]) =>
   roles.filter(({ found }) => "value" in found && found.value === undefined).length;
 
-export function trustQuota(
+function trustQuota(
   { iam }: Settings,
   accountAccess: AccountAccess,
   roles: readonly JudgedRole[],
@@ -66,7 +66,7 @@ export function trustQuota(
   };
 }
 
-export function providerQuota(facts: AccountFacts, clusters: readonly JudgedCluster[]): Finding[] {
+function providerQuota(facts: AccountFacts, clusters: readonly JudgedCluster[]): Finding[] {
   const subject = "OIDC providers";
   if ("failure" in facts.oidcProviderCount) return [unread(subject, facts.oidcProviderCount.failure)];
   const count = facts.oidcProviderCount.value;
@@ -91,7 +91,7 @@ export function providerQuota(facts: AccountFacts, clusters: readonly JudgedClus
       ];
 }
 
-export function countQuota(
+function countQuota(
   accountAccess: AccountAccess,
   summary: Readonly<Record<string, number>>,
   counter: string,
@@ -114,7 +114,7 @@ export function countQuota(
 }
 
 /** Only an existing role can have policies from outside the stack. */
-export function attachmentQuota(
+function attachmentQuota(
   accountAccess: AccountAccess,
   { permissions }: TargetAccountSettings,
   roles: readonly JudgedRole[],

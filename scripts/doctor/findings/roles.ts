@@ -196,7 +196,7 @@ function differences({ settings, account }: Examination, { wanted, role }: Judge
 }
 
 /** Policies on a role that the stack owns or will adopt. */
-export function extraFindings(
+function extraFindings(
   { settings, account, accountAccess }: Examination,
   { wanted, role, verdict }: JudgedRole,
   lines: AdviceLines,
@@ -263,8 +263,8 @@ export function extraFindings(
   return findings;
 }
 
-export const withState = ({ stack }: Settings) =>
+const withState = ({ stack }: Settings) =>
   `pulumi stack export --stack ${stack} --file state.json && npm run doctor -- --stack ${stack} --state state.json`;
 
 /** A role name beside the taken one. */
-export const freeName = (name: string) => `${name.slice(0, 54)}-holmes`;
+const freeName = (name: string) => `${name.slice(0, 54)}-holmes`;

@@ -74,6 +74,10 @@ describe("judge", () => {
     expect(judged(change)).toContain(problem);
   });
 
+  test("reports a failed call once", () => {
+    expect(judged({ isError: true, text: '70 {"error": "denied"}' })).toEqual([`${command}: expected a success`]);
+  });
+
   test("rejects a missing call, and a missing entry of a batch", () => {
     expect(judge(scenario, facts, [])).toContain("0 calls. Expected 1.");
     const batch = { ...scenario, calls: [{ command: [command, command] }] };

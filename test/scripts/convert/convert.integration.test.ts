@@ -140,19 +140,6 @@ describe("a new stack", () => {
     ]);
   });
 
-  test("reports duplicate profiles and misspelled keys together", () => {
-    const text = old
-      .replace("  service_account:", "  serviceaccount:")
-      .replace(/profile: \S+/g, "profile: shared")
-      .concat("\ntarget_acounts: []\n");
-    expect(() => pure(text)).toThrow(/nothing was written to/);
-    expect(() => pure(text)).toThrow(/kubernetes\.serviceaccount: the key is unknown\. Expected service_account\./);
-    expect(() => pure(text)).toThrow(
-      /target_accounts\[1\]\.profile: "shared" is also the profile of target_accounts\[0\]\./,
-    );
-    expect(() => pure(text)).toThrow(/target_acounts: the key is unknown\. Expected target_accounts\./);
-  });
-
   test("offers to keep the OIDC providers, unless the config decides", () => {
     expect(pure(old).notes.join()).toContain("iam.retainOidcProviders: true");
     const existing = "config:\n  holmes-aws-mcp:iam: { retainOidcProviders: false }\n";
@@ -292,6 +279,25 @@ describe("convertFiles", () => {
     expect(readdirSync(folder)).toEqual(["old.yaml"]);
   });
 
+  test("reports duplicate profiles, misspelled keys and invalid values together", async () => {
+    const text = old
+      .replace("  service_account:", "  serviceaccount:")
+      .replace('account_id: "222222222222"', 'acount_id: "2"')
+      .replace(/profile: \S+/g, "profile: shared")
+      .concat('\ntarget_acounts: [{ profile: third, account_id: "3", iam: 1 }]\n');
+    const message = await messageOf(convertHere(text));
+    expect(message.split("\n")[0]).toMatch(/old\.yaml: 6 problems; Pulumi\.x\.yaml was not written\.$/);
+    expect(message.split("\n").slice(1)).toEqual([
+      "  - kubernetes.serviceaccount: the key is unknown. Expected service_account. Correct it, or remove the line.",
+      "  - target_accounts[1].acount_id: the key is unknown. Expected account_id. Correct it, or remove the line.",
+      "  - target_acounts: the key is unknown. Expected target_accounts. Correct it, or remove the line.",
+      '  - target_accounts[1].profile: found "shared"; expected a unique profile. It duplicates target_accounts[0].profile.',
+      expect.stringMatching(/^ {2}- target_accounts\[1\]\.acount_id: found "2"; expected an AWS account ID/),
+      expect.stringMatching(/^ {2}- target_acounts\[0\]\.account_id: found "3"; expected an AWS account ID/),
+    ]);
+    expect(readdirSync(folder)).toEqual(["old.yaml"]);
+  });
+
   test("reports missing values and wrong types with the keys of the legacy file", async () => {
     const text = old
       .replace("    region: us-east-1\n", "")
@@ -356,10 +362,6 @@ describe("convertFiles", () => {
     await convertHere(old);
     expect(readFileSync(join(folder, "elsewhere.yaml"), "utf8")).toContain("holmes-aws-mcp:clusters");
     expect(written()).toContain("holmes-aws-mcp:clusters");
-  });
-
-  test.each(["", "a/b", "a b", "x".repeat(101)])("rejects the stack name %j", async (stack) => {
-    expect(await messageOf(convertHere(old, { stack }))).toContain(`--stack: found ${JSON.stringify(stack)}. Expected`);
   });
 
   test("reports a missing file", async () => {
@@ -429,6 +431,11 @@ describe("the command", () => {
   test.each<[string, string[], string]>([
     ["a missing argument", ["--stack", "x"], "missing required argument 'file'"],
     ["a missing stack", ["old.yaml"], "required option '--stack <name>' not specified"],
+    ...["", "a/b", "a b", "x".repeat(101)].map((name): [string, string[], string] => [
+      `the stack name ${JSON.stringify(name)}`,
+      ["old.yaml", "--stack", name],
+      "is invalid. Expected letters, digits",
+    ]),
     ["an unknown option", ["old.yaml", "--stack", "x", "--adpt"], "(Did you mean --adopt?)"],
     ["a missing file", ["old.yaml", "--stack", "convert-test"], "old.yaml: file not found."],
   ])("reports %s without a stack trace, and exits with 1", async (_, args, text) => {
