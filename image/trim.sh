@@ -1,5 +1,5 @@
 #!/bin/sh
-# Removes from a Python environment and a gateway folder what nobody runs, about 200 MB.
+# Removes unused files from a Python environment and a gateway folder, about 200 MB.
 # Usage: trim.sh VENV GATEWAY
 # test/dataplane/trim.test.ts shows that every command of the AWS CLI is still there, with the same operations.
 set -eu

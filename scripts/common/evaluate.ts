@@ -267,7 +267,7 @@ function answerCall(token: string, inputs: Record<string, unknown>, place: Place
       };
     }
     default:
-      throw new Error(`the program asked for ${token}, which the plan cannot answer`);
+      throw new Error(`the program called ${token}, which the plan does not support`);
   }
 }
 

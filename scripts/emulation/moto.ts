@@ -66,16 +66,16 @@ export interface AccountClient {
  */
 export async function accountClient(url: string, accountId: string, partition = "aws"): Promise<AccountClient> {
   const region = homeRegion(partition);
-  const someone = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "local" };
-  const anyone = new STSClient({ endpoint: url, region, credentials: someone });
-  const { Credentials: keys } = await anyone.send(
+  const exampleCredentials = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "local" };
+  const bootstrap = new STSClient({ endpoint: url, region, credentials: exampleCredentials });
+  const { Credentials: keys } = await bootstrap.send(
     new AssumeRoleCommand({
       // moto uses only the account in the ARN. The role does not have to exist.
       RoleArn: `arn:${partition}:iam::${accountId}:role/OrganizationAccountAccessRole`,
       RoleSessionName: "local",
     }),
   );
-  anyone.destroy();
+  bootstrap.destroy();
   const credentials = {
     accessKeyId: keys!.AccessKeyId!,
     secretAccessKey: keys!.SecretAccessKey!,

@@ -78,7 +78,7 @@ export function planFiles(evaluation: Evaluation): Map<string, string> {
   return files;
 }
 
-/** Documents for whoever manages the accounts with `manage: false`. */
+/** Documents for the owners of accounts with `manage: false`. */
 function documentsOfUnmanaged({ settings, clusters }: Evaluation): [path: string, document: object][] {
   return settings.targetAccounts
     .filter(({ manage }) => !manage)

@@ -169,8 +169,11 @@ async function callServer(
     refusal(`aws ec2 run-instances --image-id ami-00000000000000000 --profile ${profile}`),
     (text) => /denied by security policy/.test(text),
   );
-  await check("an unknown profile", "refused", refusal("aws sts get-caller-identity --profile nobody"), (text) =>
-    /profile .*could not be found/.test(text),
+  await check(
+    "an unknown profile",
+    "refused",
+    refusal("aws sts get-caller-identity --profile unknown-profile"),
+    (text) => /profile .*could not be found/.test(text),
   );
 
   const own = readFileSync(pod.tokenFile, "utf8");

@@ -25,7 +25,7 @@ describe("without a supported Go version, the control plane is skipped with the 
   afterAll(() => rmSync(directory, { recursive: true }));
 
   test.each([
-    { found: undefined, reason: "there is no `go` on the PATH" },
+    { found: undefined, reason: "`go` is not on the PATH" },
     { found: "go1.25.4", reason: "`go` on the PATH is go1.25.4" },
     { found: "devel", reason: "`go` on the PATH is devel" },
   ])("$found", async ({ found, reason }) => {
@@ -142,7 +142,9 @@ describe.skipIf(binary === undefined)("control plane", () => {
     const forOthers = await cluster.createToken("tokens", "reader", "vault.example", 600);
     await expect(jwtVerify(forOthers, keys, { audience: AUDIENCE })).rejects.toThrow(errors.JWTClaimValidationFailed);
     await expect(cluster.createToken("tokens", "reader", AUDIENCE, 599)).rejects.toThrow(/may not specify a duration/);
-    await expect(cluster.createToken("tokens", "nobody", AUDIENCE)).rejects.toThrow(/tokens:nobody: 404/);
+    await expect(cluster.createToken("tokens", "missing-account", AUDIENCE)).rejects.toThrow(
+      /tokens:missing-account: 404/,
+    );
   });
 
   test("a Deployment becomes available and a Job completes", async () => {

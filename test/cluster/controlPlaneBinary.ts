@@ -17,9 +17,9 @@ const run = promisify(execFile);
 
 /**
  * The control plane's binary, built from `test/cluster/controlplane/` when the cache has none for these sources.
- * Cold it downloads 570 MB of Go modules and compiles for 7 minutes or more; after that it answers at once.
+ * The first build downloads 570 MB of Go modules and compiles for 7 minutes or more. Later calls return immediately.
  *
- * @param progress gets one line at a time, also the reason when there is no binary to be had.
+ * @param progress receives one line at a time, including the reason why no binary is available.
  * @returns the absolute path; `undefined` when Go 1.26 or newer is missing.
  * @throws Error with the end of Go's output when the build fails.
  */
@@ -73,7 +73,7 @@ async function missingGo(): Promise<string | undefined> {
     if (found >= GO.major * 1000 + GO.minor) return undefined;
     return `${needed}, and \`go\` on the PATH is ${stdout.trim() || "of unknown version"}`;
   } catch {
-    return `${needed}, and there is no \`go\` on the PATH`;
+    return `${needed}, and \`go\` is not on the PATH`;
   }
 }
 
@@ -134,8 +134,8 @@ async function report(signal: AbortSignal, line: () => void): Promise<void> {
 }
 
 /**
- * Waits for the lock file, so that two test files don't compile the same thing side by side. A lock whose owner is
- * gone is taken over.
+ * Waits for the lock file, so that two test files do not compile the same binary at once. A lock whose owner has
+ * ended is replaced.
  */
 async function lock(file: string, done: () => boolean, progress: Progress): Promise<() => void> {
   mkdirSync(dirname(file), { recursive: true });

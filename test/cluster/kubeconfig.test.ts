@@ -66,7 +66,7 @@ printf '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v
   });
 
   test("is rejected with an unknown token", async () => {
-    const { code, stderr } = await kubectl(["get", "namespaces"], {}, { STAND_IN_TOKEN: "stranger" });
+    const { code, stderr } = await kubectl(["get", "namespaces"], {}, { STAND_IN_TOKEN: "unknown" });
     expect(code).not.toBe(0);
     expect(stderr).toContain("You must be logged in to the server");
   });

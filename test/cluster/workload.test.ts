@@ -228,7 +228,7 @@ describe.skipIf(binary === undefined)("workload", () => {
       expect(policies).not.toEqual([]);
       const { items } = await get<{ items: KubernetesObject[] }>("pods", "-l", "app=aws-api-mcp-server");
       const server: Endpoint = { pod: { namespace, labels: items[0]!.metadata.labels ?? {} } };
-      const network = { policies, namespaces: { [namespace]: {}, [holmes.namespace]: {}, stranger: {} } };
+      const network = { policies, namespaces: { [namespace]: {}, [holmes.namespace]: {}, other: {} } };
       const caller = (where: string, labels: Record<string, string>): Endpoint => ({
         pod: { namespace: where, labels },
       });
@@ -236,7 +236,7 @@ describe.skipIf(binary === undefined)("workload", () => {
       const mayReach = (ip: string) => isAllowed(network, { from: server, to: { ip }, protocol: "TCP", port: 443 });
       expect(mayCall(caller(holmes.namespace, holmes.podLabels))).toBe(true);
       expect(mayCall(caller(holmes.namespace, {}))).toBe(false);
-      expect(mayCall(caller("stranger", holmes.podLabels))).toBe(false);
+      expect(mayCall(caller("other", holmes.podLabels))).toBe(false);
       expect(["52.94.76.10", "2600:1f14::10"].map(mayReach)).toEqual([true, true]);
       expect(["169.254.169.254", "169.254.170.23", "fd00:ec2::254"].map(mayReach)).toEqual([false, false, false]);
     });

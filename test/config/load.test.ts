@@ -388,7 +388,7 @@ describe("all problems at once", () => {
       "iam.sessionDuration": 100,
       "clusters[1].name": "prod-us",
       "clusters[0].oidc_issuer_id": "x",
-      defaultProfile: "nobody",
+      defaultProfile: "unknown-profile",
       zone: 1,
     });
 

@@ -246,8 +246,8 @@ async function trust(url: string, accountId: string, { issuerUrl }: ClusterIssue
 }
 
 /**
- * SSM's GetParameter, with answers as long and as late as a test needs: `/size/N/MARK` has a value of N characters,
- * `/slow/N/MARK` is answered after N ms, `/hold/MARK` when the test lets it go. GetParametersByPath of `/pages/N` has
+ * SSM's GetParameter, with responses of any size and delay: `/size/N/MARK` has a value of N characters,
+ * `/slow/N/MARK` is answered after N ms, `/hold/MARK` when the test releases it. GetParametersByPath of `/pages/N` has
  * no last page, and N ms pass before each.
  */
 export class ParameterStore {
@@ -275,7 +275,7 @@ export class ParameterStore {
 
   release(name: string): void {
     const go = this.held.get(name);
-    if (go === undefined) throw new Error(`nobody has asked for ${name}`);
+    if (go === undefined) throw new Error(`${name} was not requested`);
     this.held.delete(name);
     go();
   }

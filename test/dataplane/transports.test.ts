@@ -167,7 +167,9 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     expect(
       await ask(running.endpoint, "aws ec2 run-instances --image-id ami-00000000000000000 --profile mark-0"),
     ).toContain("denied by security policy");
-    expect(await ask(running.endpoint, "aws sts get-caller-identity --profile nobody")).toMatch(/nobody.*not be found/);
+    expect(await ask(running.endpoint, "aws sts get-caller-identity --profile unknown-profile")).toMatch(
+      /unknown-profile.*not be found/,
+    );
     expect(await ask(running.endpoint, "aws sts get-caller-identity")).toMatch(/No AWS credentials found.*mark-0/);
   });
 
@@ -227,7 +229,7 @@ describe.each(["sse", "streamable-http"] as const)("the end of the %s process", 
       const running = await lab.start(transport);
       const session = busy ? await RawSession.open(running.endpoint) : undefined;
       running.child.kill("SIGTERM");
-      // The server closes what is open and then lets the signal end it, as uvicorn does.
+      // The server closes open connections and then ends by the signal, as uvicorn does.
       const code = transport === "sse" ? 0 : 128 + constants.signals.SIGTERM;
       expect(await within(1000, running.child), busy ? "with a session" : "idle").toEqual({ code, inTime: true });
       session?.close();

@@ -115,9 +115,11 @@ describe("the gateway's process", () => {
           const options = { port, method: "POST", path: `/message${query}`, agent: false };
           request(options, (response) => resolve(response.resume().statusCode)).end(ping);
         });
-      expect([await status(""), await status("?sessionId=nobody"), await status("?sessionId=__proto__")]).toEqual([
-        400, 503, 503,
-      ]);
+      expect([
+        await status(""),
+        await status("?sessionId=unknown-session"),
+        await status("?sessionId=__proto__"),
+      ]).toEqual([400, 503, 503]);
       expect(await session.request("echo", { still: "here" })).toMatchObject({ result: { echo: { still: "here" } } });
       expect(child.exitCode).toBeUndefined();
     });

@@ -162,7 +162,7 @@ describe("requests", () => {
   });
 
   test("of a session that is not open are dropped", () => {
-    routing.fromClient("nobody", request(1));
+    routing.fromClient("unknown-session", request(1));
     expect(toServer).toEqual([]);
     expect(routing.size).toBe(0);
   });
@@ -176,7 +176,7 @@ describe("progress", () => {
   });
   const token = (index: number) => ((toServer[index]!.params as Message)._meta as Message).progressToken;
 
-  test.each([1, "1", 0, ""])("goes to the session that requested it with the token %j", (own) => {
+  test.each([1, "1", 0, ""])("is sent to the session that requested it with the token %j", (own) => {
     ask("a", 1, { _meta: { progressToken: own, other: true } });
     ask("b", 1, { _meta: { progressToken: own } });
     expect(token(0)).not.toBe(token(1));
@@ -313,7 +313,7 @@ describe("a session that ends", () => {
   test("may be ended twice, or never have been", () => {
     routing.close("a");
     routing.close("a");
-    routing.close("nobody");
+    routing.close("unknown-session");
     routing.fromServer(answer(ask("b", 1)));
     expect(got.b).toEqual([answer(1)]);
   });

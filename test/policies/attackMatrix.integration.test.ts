@@ -24,8 +24,8 @@ const east = issuerOf("us-east-1", "A");
 const west = issuerOf("eu-west-1", "B");
 const left = issuerOf("us-west-2", "C");
 const stray = issuerOf("us-east-1", "D");
-const stranger = issuerOf("us-east-1", "E");
-const known = [east, west, left, stray, stranger];
+const unknown = issuerOf("us-east-1", "E");
+const known = [east, west, left, stray, unknown];
 
 const subjects: Subject[] = [
   { namespace: "default", serviceAccount: "multi-account-mcp-sa" },
@@ -128,26 +128,26 @@ const attacks: Attack[] = [
     ...right,
     aud: ["https://kubernetes.default.svc"],
   })),
-  withClaims("audience of China, which no partition uses", "InvalidIdentityToken", (right) => ({
+  withClaims("audience of the China partition, which STS does not use", "InvalidIdentityToken", (right) => ({
     ...right,
     aud: ["sts.amazonaws.com.cn"],
   })),
-  withClaims("audience that the provider knows and the role does not", "AccessDenied", (right) => ({
+  withClaims("audience that the provider accepts and the role does not", "AccessDenied", (right) => ({
     ...right,
     aud: ["another-client"],
   })),
   withClaims("right audience, another authorized party", "InvalidIdentityToken", (right) => ({
     ...right,
-    azp: "somebody-else",
+    azp: "unregistered-client",
   })),
   {
-    name: "issuer that no account knows, with keys of its own",
+    name: "issuer without a provider in any account, with its own keys",
     code: "InvalidIdentityToken",
     attempts: () =>
       Promise.all(
         accountIds.map(async (account) => {
-          const token = await stranger.token(mcp);
-          const document = { providerArn: providerArn(account, stranger.issuerUrl), claims: claimsIn(token) };
+          const token = await unknown.token(mcp);
+          const document = { providerArn: providerArn(account, unknown.issuerUrl), claims: claimsIn(token) };
           return { account, token, document };
         }),
       ),
@@ -192,7 +192,7 @@ const attacks: Attack[] = [
   withToken("the same, naming this cluster's key", "InvalidIdentityToken", async (cluster) =>
     other(cluster).sign(claimsIn(await cluster.token(mcp)), { kid: cluster.keyId }),
   ),
-  withToken("no token at all", "InvalidIdentityToken", async () => "garbage"),
+  withToken("garbage instead of a token", "InvalidIdentityToken", async () => "garbage"),
   {
     name: "cluster that was removed from the account",
     code: "InvalidIdentityToken",
@@ -203,7 +203,7 @@ const attacks: Attack[] = [
     },
   },
   {
-    name: "cluster that was never ours, whose provider the account has",
+    name: "cluster outside the stack, whose provider exists in the account",
     code: "AccessDenied",
     attempts: async () => {
       const token = await stray.token(mcp);
@@ -212,7 +212,7 @@ const attacks: Attack[] = [
     },
   },
   {
-    name: "cluster of the stack that the account does not list, whose provider the account has",
+    name: "cluster of the stack that the account does not list, whose provider exists in the account",
     code: "AccessDenied",
     attempts: () =>
       Promise.all(
@@ -366,7 +366,7 @@ describe("every attack is rejected", () => {
     rows.push([
       name,
       `refused ${answers.filter((answer) => answer.code === code).length} of ${tried.length}: ${code}`,
-      asked.length === 0 ? "(not theirs to tell)" : `refused ${refused} of ${asked.length}`,
+      asked.length === 0 ? "(not evaluated)" : `refused ${refused} of ${asked.length}`,
     ]);
     expect(answers).toEqual(tried.map(() => ({ code })));
     expect(refused).toBe(asked.length);

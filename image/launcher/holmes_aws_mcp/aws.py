@@ -163,7 +163,7 @@ class Aws:
         self._client_session = self._new_base()
 
     def adopt(self, session: Any) -> None:
-        """Lets a botocore session of another module use the shared models."""
+        """Makes a botocore session of another module use the shared models."""
         session.register_component("data_loader", self.loader)
 
     def load(self, service: str, kind: str) -> Any:
@@ -197,7 +197,7 @@ class Aws:
         )
 
     def client(self, service_name: str, **arguments: Any) -> Any:
-        """Stands in for `boto3.client` inside the server: one client by service, credentials, region and endpoint.
+        """Replaces `boto3.client` inside the server: one client by service, credentials, region and endpoint.
 
         The retry mode is `standard`. The server asks for `adaptive`, whose rate limiter lives in the client: stock, a
         client lives for one call, so that it never took effect; kept, it would hold back every later call.

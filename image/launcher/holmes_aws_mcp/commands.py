@@ -275,7 +275,7 @@ class Runner:
 
 
 class _Boto3:
-    """Stands in for the module `boto3` inside the server's modules."""
+    """Replaces the module `boto3` inside the server's modules."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws

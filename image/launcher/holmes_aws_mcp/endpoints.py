@@ -1,8 +1,8 @@
 """Wall 2: no request of botocore leaves for a host that is not an endpoint of the command's service and partition.
 
-The check reads the URL with urllib3, which opens the connection: a second parser could see another host. It stands
-in front of `URLLib3Session.send`, through which every HTTP request of botocore, of the AWS CLI and of the credential
-providers goes. Redirects that botocore follows pass it again; urllib3 follows none (`retries=Retry(False)`).
+The check reads the URL with urllib3, which opens the connection: a second parser could see another host. It wraps
+`URLLib3Session.send`, which sends every HTTP request of botocore, of the AWS CLI and of the credential providers.
+Redirects that botocore follows pass it again; urllib3 follows none (`retries=Retry(False)`).
 """
 
 from __future__ import annotations

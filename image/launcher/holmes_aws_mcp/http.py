@@ -1,4 +1,4 @@
-"""What stands in front of the MCP endpoint over HTTP: the token, a bound on bodies, notice of callers that leave."""
+"""ASGI middleware of the MCP endpoint: checks the token, limits the body size, detects callers that disconnect."""
 
 from __future__ import annotations
 

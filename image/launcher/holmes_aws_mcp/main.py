@@ -16,7 +16,7 @@ from typing import Any
 
 from .settings import Settings, SettingsError, load
 
-# Python's default of 5 ms lets every working thread delay the event loop: with 16 of them, by 40 to 80 ms a turn.
+# With Python's default of 5 ms, every busy thread delays the event loop: 16 threads delay it by 40 to 80 ms per turn.
 SWITCH_INTERVAL_SECONDS = 0.0005
 
 

@@ -1,4 +1,4 @@
-/** The command line of every command, as npm starts it. */
+/** The command line of every npm command. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -21,7 +21,7 @@ describe.each(["plan", "rehearse", "doctor", "verify", "convert", "docs"])("npm 
     expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
   });
 
-  test("rejects an argument that it does not know", () => {
+  test("rejects an unexpected argument", () => {
     const { stdout, stderr, status } = npm(
       `${name} -- ${name === "convert" ? "a.yaml --stack dev" : name === "verify" ? "--stack dev" : ""} surplus`,
     );
@@ -36,7 +36,7 @@ test.each([
   ["plan --stack=prod --out x", "--stack, --out", "npm run plan -- --stack prod --out x"],
   ["plan --json", "--json", "npm run plan -- --json"],
   ["convert a.yaml --stack prod", "--stack", "npm run convert -- --stack <name>"],
-])("%s names the missing --", (args, taken, remedy) => {
+])("%s reports the missing --", (args, taken, remedy) => {
   const { stdout, stderr, status } = npm(args);
   expect(stderr).toContain(`npm took ${taken} for itself. Put "--" before the options: ${remedy}\n`);
   expect(status).toBe(1);
@@ -45,12 +45,12 @@ test.each([
   else expect(stdout).toBe("");
 });
 
-test("plan | head ends quietly", () => {
+test("plan | head ends without an error", () => {
   const { stdout, stderr, status } = npm("plan -- --json | head -n 1");
   expect({ stdout, stderr, status }).toEqual({ stdout: "{\n", stderr: "", status: 0 });
 });
 
-test("plan --out is relative to where the user is", () => {
+test("plan --out is relative to the user's current folder", () => {
   const { stderr, status } = npm("plan -- --out ''");
   expect(stderr).toContain("Expected a text that is not empty");
   expect(status).toBe(1);

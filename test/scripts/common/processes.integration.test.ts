@@ -14,7 +14,7 @@ afterEach(() => processes.stopAll());
 
 const node = (script: string, options = {}) => processes.start("a script", process.execPath, ["-e", script], options);
 
-/** Whether a process runs; one that ended and that nobody has collected (no init in a container) does not. */
+/** Whether a process runs. A zombie (in a container without init) does not run. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -50,7 +50,7 @@ describe("Processes", () => {
     expect(child.output().split("\n").sort()).toEqual(["", "err", "out"]);
   });
 
-  test("keeps only the tail of much output, and hands all of it on", async () => {
+  test("keeps only the end of a long output, and passes on all of it", async () => {
     let seen = 0;
     const script = "for (let i = 0; i < 2000; i += 1) console.log('0123456789'); console.log('last')";
     const child = node(script, { outputLimit: 100, onOutput: (text: string) => (seen += text.length) });
@@ -60,13 +60,13 @@ describe("Processes", () => {
     expect(seen).toBe(2000 * 11 + 5);
   });
 
-  test("gives 128 + its number for a signal", async () => {
+  test("returns 128 + the signal number after a signal", async () => {
     const child = node("setInterval(() => {}, 1e6)");
     child.kill("SIGKILL");
     expect(await child.exited).toBe(137);
   });
 
-  test("gives a piped standard input to write to, and an empty one otherwise", async () => {
+  test("provides a writable standard input if it is piped, and an empty one otherwise", async () => {
     const script = "process.stdin.on('data', (d) => console.log('got ' + d)).on('end', () => console.log('end'))";
     const piped = node(script, { stdin: "pipe" });
     piped.stdin!.end("words");
@@ -83,7 +83,7 @@ describe("Processes", () => {
     );
   });
 
-  test("stops a process with all that it started", async () => {
+  test("stops a process and its children", async () => {
     const child = node(PARENT);
     const grandchild = await grandchildOf(child);
     await processes.stopAll();
@@ -117,7 +117,7 @@ describe("when the Node process that started them ends", () => {
     processes.onStop(() => console.log("cleaned"));
     const child = processes.start("child", process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6)"]);
     console.log("child " + child.pid);
-    child.exited.then(() => console.log("taken for a failure"));
+    child.exited.then(() => console.log("reported as a failure"));
     if (process.argv.includes("exit")) process.exit(0);
     if (process.argv.includes("throw")) throw new Error("on purpose");
   `;
@@ -140,13 +140,13 @@ describe("when the Node process that started them ends", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
-  ] as const)("by %s: nothing stays, cleanups run, nobody is told of a failure, exit code %d", async (signal, code) => {
+  ] as const)("by %s: no process is left, cleanups run, no failure is reported, exit code %d", async (signal, code) => {
     const { started, pid, exited, output } = await startOwner();
     started.kill(signal);
     expect(await exited).toBe(code);
     expect(isRunning(pid)).toBe(false);
     expect(output()).toContain("cleaned");
-    expect(output()).not.toContain("taken for a failure");
+    expect(output()).not.toContain("reported as a failure");
   });
 
   test("by SIGKILL, when no handler can run: no process is left", async () => {

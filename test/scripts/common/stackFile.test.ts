@@ -50,11 +50,11 @@ test.each([
   expect(text).not.toMatch(/YAML\.|parseAll|stringify/);
 });
 
-test("every fault with its line, at once", () => {
+test("reports all problems at once, each with its line", () => {
   expect(() => parse("config:\n  holmes-aws-mcp:a: 1_0\n  holmes-aws-mcp:b: 0b1\n")).toThrow(/line 2: .*\n.*line 3: /);
 });
 
-test("aliases without end", () => {
+test("rejects exponential expansion of aliases", () => {
   const bomb = Array.from({ length: 9 }, (_, index) =>
     index === 0
       ? "  p:0: &a0 [x, x, x, x, x, x, x, x, x]"
@@ -63,11 +63,11 @@ test("aliases without end", () => {
   expect(() => parse(`config:\n${bomb.join("\n")}\n`)).toThrow("too many aliases");
 });
 
-test("a key without its project", () => {
+test("rejects a key without its project", () => {
   expect(() => parse("config:\n  clusters: []\n")).toThrow("Expected holmes-aws-mcp:clusters.");
 });
 
-test("secrets inside are never shown, and make their key a secret", () => {
+test("nested secrets are never shown, and make their key a secret", () => {
   const { values, secretKeys } = parse(
     "config:\n  p:a: [{ b: { secure: v1:x } }]\n  p:c: { secure: v1:y }\n  p:d: e\n",
   );

@@ -17,7 +17,7 @@ beforeAll(async () => {
   catalogue = await loadCatalogue();
 });
 
-test("docs/permissions.md is up to date (otherwise run npm run docs)", () => {
+test("docs/permissions.md is up to date (update: npm run docs)", () => {
   const document = permissionsDocument(catalogue);
   for (const name of ["logs:StartQuery", "secretsmanager:GetSecretValue", ...optionalGroups.map(({ id }) => id)])
     expect(document).toContain(`\`${name}\``);
@@ -26,11 +26,11 @@ test("docs/permissions.md is up to date (otherwise run npm run docs)", () => {
   expect(readFileSync(permissionsPath, "utf8")).toBe(document);
 });
 
-test("docs/provisioning-policy.md is up to date (otherwise run npm run docs)", () => {
+test("docs/provisioning-policy.md is up to date (update: npm run docs)", () => {
   expect(readFileSync(provisioningPath, "utf8")).toBe(provisioningDocument());
 });
 
-test("the example that opens Lambda and ECS loads, and opens exactly these reads", async () => {
+test("the example for Lambda and ECS is valid and allows exactly these additional reads", async () => {
   const example = /### Example: open Lambda and ECS.*?```yaml\n(.*?)```/s.exec(readFileSync(permissionsPath, "utf8"));
   const { "holmes-aws-mcp:iam": iam } = parse(example![1]!) as {
     "holmes-aws-mcp:iam": { sensitiveReadsExcept: string[] };

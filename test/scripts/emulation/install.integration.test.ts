@@ -16,14 +16,14 @@ beforeEach(async () => {
 afterEach(() => rm(cache, { recursive: true, force: true }));
 
 /** A pid without a process: above the maximum of Linux and macOS. */
-const NOBODY = 4_194_305;
+const UNUSED_PID = 4_194_305;
 const file = "file";
 let runs = 0;
 const install = (change: Partial<Install> = {}) => {
   return installOnce({
-    name: "thing",
+    name: "tool",
     key: "0123",
-    what: "a thing",
+    what: "a tool",
     intact: (dir) => existsSync(path.join(dir, file)),
     run: async (dir) => {
       runs += 1;
@@ -42,11 +42,11 @@ beforeEach(() => {
 describe("installOnce", () => {
   test("installs once with progress, and is silent afterwards", async () => {
     const dir = await install();
-    expect(dir).toBe(path.join(cache, "thing-0123"));
+    expect(dir).toBe(path.join(cache, "tool-0123"));
     expect(existsSync(path.join(dir, file))).toBe(true);
     expect(told).toEqual([
-      expect.stringMatching(/^Installing a thing into /),
-      expect.stringMatching(/^Installed a thing in \d+ s$/),
+      expect.stringMatching(/^Installing a tool into /),
+      expect.stringMatching(/^Installed a tool in \d+ s$/),
     ]);
     expect(await install()).toBe(dir);
     expect(runs).toBe(1);
@@ -66,15 +66,15 @@ describe("installOnce", () => {
 
   test("removes installs of other keys, and no other install", async () => {
     await install({ key: "0".repeat(16) });
-    await install({ name: "thing-else", key: "0".repeat(16) });
+    await install({ name: "tool-else", key: "0".repeat(16) });
     const current = await install({ key: "1".repeat(16), removeStale: true });
     const links = (await readdir(cache)).filter((name) => !name.startsWith("."));
-    expect(links).toEqual([`thing-${"1".repeat(16)}`, `thing-else-${"0".repeat(16)}`]);
+    expect(links).toEqual([`tool-${"1".repeat(16)}`, `tool-else-${"0".repeat(16)}`]);
     expect(await readdir(cache)).toHaveLength(4);
     expect(existsSync(path.join(current, file))).toBe(true);
   });
 
-  test("works once for several that ask at the same time", async () => {
+  test("installs once for concurrent callers", async () => {
     const slow: Partial<Install> = {
       run: async (dir) => {
         runs += 1;
@@ -88,7 +88,7 @@ describe("installOnce", () => {
     expect(told.filter((line) => line.startsWith(`Waiting for process ${process.pid}`))).toHaveLength(2);
   });
 
-  test("cleans up after a failure, and tries again the next time", async () => {
+  test("cleans up after a failure, and installs on the next call", async () => {
     const failing = install({ run: () => Promise.reject(new UserError("no network")) });
     await expect(failing).rejects.toThrow("no network");
     expect(await readdir(cache)).toEqual([]);
@@ -96,17 +96,17 @@ describe("installOnce", () => {
   });
 
   test("recovers from an interrupted install: removes its lock and its folder", async () => {
-    await writeFile(path.join(cache, "thing-0123.lock"), String(NOBODY));
-    const half = path.join(cache, `.thing-0123.${NOBODY}.abcd`);
+    await writeFile(path.join(cache, "tool-0123.lock"), String(UNUSED_PID));
+    const half = path.join(cache, `.tool-0123.${UNUSED_PID}.abcd`);
     await mkdir(half);
     await install();
     expect(runs).toBe(1);
     expect(existsSync(half)).toBe(false);
-    expect(existsSync(path.join(cache, "thing-0123.lock"))).toBe(false);
+    expect(existsSync(path.join(cache, "tool-0123.lock"))).toBe(false);
   });
 
-  test("takes over a stale lock, even if another process has its pid", async () => {
-    const lock = path.join(cache, "thing-0123.lock");
+  test("replaces a stale lock, even if another process has its pid", async () => {
+    const lock = path.join(cache, "tool-0123.lock");
     await writeFile(lock, String(process.ppid));
     const long = new Date(Date.now() - 60_000);
     await utimes(lock, long, long);
@@ -115,7 +115,7 @@ describe("installOnce", () => {
   });
 
   test("waits for the holder of a fresh lock", async () => {
-    const lock = path.join(cache, "thing-0123.lock");
+    const lock = path.join(cache, "tool-0123.lock");
     await writeFile(lock, String(process.ppid));
     let finished = false;
     const waiting = install().then(() => {
@@ -125,7 +125,7 @@ describe("installOnce", () => {
     expect(finished).toBe(false);
     await rm(lock);
     await waiting;
-    expect(told[0]).toBe(`Waiting for process ${process.ppid}, which is installing a thing (0 s)`);
+    expect(told[0]).toBe(`Waiting for process ${process.ppid}, which is installing a tool (0 s)`);
   });
 });
 

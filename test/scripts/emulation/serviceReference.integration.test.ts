@@ -86,7 +86,7 @@ describe("service reference on loopback", () => {
     expect((await get(`http://${SERVICE_REFERENCE_HOST}/`)).status).toBe(403);
   });
 
-  test("is believed only by who was given its authority", async () => {
+  test("is trusted only by clients with its certificate authority", async () => {
     expect((await get(root, { REQUESTS_CA_BUNDLE: "" })).error).toContain("CERTIFICATE_VERIFY_FAILED");
   });
 

@@ -51,12 +51,12 @@ describe("evaluateTrust", () => {
       { Principal: { Federated: ["arn:aws:iam::111111111111:oidc-provider/x", providerArn] } },
       true,
     ],
-    ["everybody", { Principal: "*" }, true],
-    ["everybody, written as AWS", { Principal: { AWS: "*" } }, true],
+    ["any principal", { Principal: "*" }, true],
+    ["any principal, written as AWS", { Principal: { AWS: "*" } }, true],
     ["another account's provider", { Principal: { Federated: providerArn.replaceAll("1111", "2222") } }, false],
     ["an account", { Principal: { AWS: "arn:aws:iam::111111111111:root" } }, false],
     ["a service", { Principal: { Service: "pods.eks.amazonaws.com" } }, false],
-    ["nobody", { Principal: undefined }, false],
+    ["no principal", { Principal: undefined }, false],
   ])("principal: %s", (_, change, expected) => {
     expect(allowed(change)).toBe(expected);
   });
@@ -103,7 +103,7 @@ describe("evaluateTrust", () => {
       StringLike: { [`${issuer}:sub`]: "*:other" },
     };
     expect(allowed({ Condition: both })).toBe(false);
-    expect(allowed(subjectIs("StringEquals", "someone-else", subject))).toBe(true);
+    expect(allowed(subjectIs("StringEquals", "another-subject", subject))).toBe(true);
     expect(allowed({}, { ...claims, aud: "https://kubernetes.default.svc" })).toBe(false);
     expect(allowed({}, { ...claims, aud: ["https://kubernetes.default.svc", "sts.amazonaws.com"] })).toBe(true);
   });
@@ -115,7 +115,7 @@ describe("evaluateTrust", () => {
   });
 
   test("compares aud with the authorized party when the token has one", () => {
-    expect(allowed({}, { ...claims, azp: "somebody" })).toBe(false);
+    expect(allowed({}, { ...claims, azp: "another-client" })).toBe(false);
     expect(allowed({}, { ...claims, aud: ["x"], azp: "sts.amazonaws.com" })).toBe(true);
   });
 
@@ -125,7 +125,7 @@ describe("evaluateTrust", () => {
       allowed: false,
       reason: "statement 2 denies it",
     });
-    const denyOther = statement({ Effect: "Deny", ...subjectIs("StringEquals", "someone-else") });
+    const denyOther = statement({ Effect: "Deny", ...subjectIs("StringEquals", "another-subject") });
     expect(evaluateTrust(policy(denyOther, statement()), { providerArn, claims }).allowed).toBe(true);
   });
 

@@ -56,7 +56,7 @@ test("an empty folder", () => {
   expect(Object.keys(tree(join(place, "empty")))).toEqual([marker, "accounts/dev/policy.json", "plan.json"]);
 });
 
-test("a second plan replaces the first and leaves other files alone", () => {
+test("a second plan replaces the first and keeps other files", () => {
   const folder = join(place, "out");
   write(folder);
   writeFileSync(join(folder, "notes.md"), "mine");
@@ -116,7 +116,7 @@ test("a file that no earlier plan wrote is not replaced", () => {
   expect(readFileSync(join(folder, "plan.json"), "utf8")).toBe("1");
 });
 
-test("links inside the folder lead to nothing that is replaced or deleted", () => {
+test("files behind links in the folder are not replaced or deleted", () => {
   const folder = join(place, "out");
   write(folder);
   const elsewhere = join(place, "elsewhere");
@@ -141,7 +141,7 @@ test("a folder whose file cannot be written keeps its earlier plan", () => {
   const folder = join(place, "out");
   write(folder);
   const before = tree(folder);
-  // A name that no file system takes.
+  // No file system accepts this name.
   refused(
     folder,
     /ENAMETOOLONG/,
