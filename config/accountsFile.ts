@@ -1,9 +1,11 @@
 /** Accounts in a separate file. A StackSet creates their roles. The workload requires only their names. */
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
-import type { Path, Problems } from "./problems.js";
-import { accountsFileSchema, type Config, type TargetAccountConfig } from "./schema.js";
+import type { Problems } from "./problems.js";
+import { unique } from "./rules/rule.js";
+import type { Config, TargetAccountConfig } from "./schema.js";
 import { addIssue } from "./schemaProblems.js";
+import { accountsFileSchema } from "./sections/organization.js";
 
 /** Returns the accounts of `organization.accountsFile` as unmanaged target accounts, or none if it has problems. */
 export function readAccountsFile(config: Config, problems: Problems): TargetAccountConfig[] {
@@ -22,26 +24,17 @@ export function readAccountsFile(config: Config, problems: Problems): TargetAcco
     for (const issue of parsed.error.issues) addIssue(issue, problems, accountsFileSchema, [...path, file]);
     return [];
   }
-  checkUnique(config.targetAccounts, parsed.data, [...path, file], problems);
+  for (const key of ["profile", "accountId"] as const) {
+    const inStack = config.targetAccounts.map(
+      (account, index) => [["targetAccounts", index, key], account[key]] as const,
+    );
+    const inFile = parsed.data.map((account, index) => [[...path, file, index, key], account[key]] as const);
+    unique(problems, [...inStack, ...inFile], "a value that is unique across all accounts");
+  }
   return parsed.data.map((entry) => ({
     ...entry,
-    region: entry.region,
     manage: false,
     adopt: false,
     existingOidcProviders: [],
   }));
-}
-
-type Account = Pick<TargetAccountConfig, "profile" | "accountId">;
-
-function checkUnique(inStack: readonly Account[], inFile: readonly Account[], path: Path, problems: Problems): void {
-  for (const key of ["profile", "accountId"] as const) {
-    const taken = new Set(inStack.map((account) => account[key].toLowerCase()));
-    for (const [index, account] of inFile.entries()) {
-      const value = account[key].toLowerCase();
-      if (taken.has(value))
-        problems.add([...path, index, key], account[key], "a value that is unique across all accounts");
-      taken.add(value);
-    }
-  }
 }

@@ -49,10 +49,10 @@ export const line: TextRule = {
   expected: "a non-empty single-line string",
 };
 /**
- * Placeholder for a secret: commands such as `npm run plan` do not decrypt the stack (scripts/common/stackFile.ts). The
- * line break makes a kubeconfig placeholder count as content and not as a path.
+ * Value of a secret that is not decrypted, as in `npm run plan` (scripts/common/stackFile.ts). The line break makes it
+ * the content of a kubeconfig and not a path.
  */
-export const secretStandIn = "[secret]\n";
+export const maskedSecret = "[secret]\n";
 
 /** A string that can be a Pulumi secret. */
 export const secret = ({ pattern, ...rule }: TextRule) =>

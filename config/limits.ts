@@ -18,13 +18,12 @@ const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRul
   ...(fix === undefined ? {} : { fix }),
 });
 
-/** Suggests a valid form: the string in lower case, with each invalid character replaced by `-`. */
-const asLabel =
-  (pattern: RegExp, most: number): TextRule["fix"] =>
-  (text) => {
-    const label = text.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
-    return pattern.test(label) ? `Use ${JSON.stringify(label)}.` : tooLong(text, most);
-  };
+/** A rule for a DNS name. Suggests the string in lower case, with each invalid character replaced by `-`. */
+const dnsName = (pattern: RegExp, expected: string, most: number): TextRule =>
+  rule(pattern, expected, (text) => {
+    const name = text.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
+    return pattern.test(name) ? `Use ${JSON.stringify(name)}.` : tooLong(text, most);
+  });
 
 const tooLong = (text: string, most: number) => (text.length > most ? `It has ${text.length} characters.` : undefined);
 
@@ -118,22 +117,22 @@ export const rules = {
     "an AWS profile name: letters, digits and _ . @ + -, at most 64 characters, starting with a letter or digit",
   ),
   /** RFC 1123 label, as Kubernetes requires for namespaces and Services. */
-  dnsLabel: rule(
+  dnsLabel: dnsName(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     "an RFC 1123 label: lower-case letters, digits and -, at most 63 characters, starting and ending with a letter or digit",
-    asLabel(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 63),
+    63,
   ),
   /** RFC 1035 label, as Kubernetes requires for Services. 24 of 63 are reserved for the Job's `-verify-<hash>`. */
-  serviceName: rule(
+  serviceName: dnsName(
     /^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/,
     "an RFC 1035 label: lower-case letters, digits and -, at most 39 characters (63 less the suffix of the verification Job), starting with a letter",
-    asLabel(/^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/, 39),
+    39,
   ),
   /** RFC 1123 subdomain, as Kubernetes requires for service accounts, Secrets and priority classes. */
-  dnsSubdomain: rule(
+  dnsSubdomain: dnsName(
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
     "an RFC 1123 subdomain: lower-case letters, digits, - and ., at most 253 characters, starting and ending with a letter or digit",
-    asLabel(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/, 253),
+    253,
   ),
   subject: rule(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { packTrustPolicies, TrustSizeError } from "../policies/trust.js";
 import { readAccountsFile } from "./accountsFile.js";
-import { partitionOf } from "./limits.js";
+import { issuerUrl, partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
 import { nearest, type Path, type Problem, Problems, pathText, problemsText } from "./problems.js";
@@ -16,7 +16,6 @@ import { addIssue, inOrder } from "./schemaProblems.js";
 import {
   type ImageSigner,
   issuerPath,
-  issuerUrl,
   mcpSettings,
   project,
   type Settings,
@@ -24,8 +23,6 @@ import {
   unknownIssuer,
 } from "./settings.js";
 import { warningsOf } from "./warnings.js";
-
-export { project };
 
 /** Contains all problems of a config. */
 export class ConfigError extends Error {
@@ -274,7 +271,7 @@ function checkTrust(
       packTrustPolicies({
         clusters,
         trusted,
-        subjects: [...subjects],
+        subjects,
         accountId,
         partition,
         limit: config.iam.trustPolicyLimit,

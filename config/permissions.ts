@@ -22,6 +22,10 @@ const expected: Record<Finding["kind"], string> = {
 /** `*`, or an ARN of wildcards: `arn:aws:*`. */
 const everyResource = /^[*?]+$|^arn:(aws[a-z-]*|[*?]+)[:*?/]*$/;
 
+/** Number and names of write actions. */
+const writeActions = (names: readonly string[], where = "") =>
+  `${names.length} write action${names.length === 1 ? "" : "s"}${where} (${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""})`;
+
 /** Reads and checks every policy file once, regardless of the number of accounts that use it. */
 export class PolicySource {
   private readonly plans = new Map<string, Promise<PermissionPlan>>();
@@ -109,18 +113,7 @@ export class PolicySource {
         await this.rejectWritesOnEverything(path, file, parsePolicy(replacement));
     }
     try {
-      const plan = permissionPolicies({
-        policyName: iam.policyName,
-        partition,
-        groups: { disabled: iam.disabledPolicyGroups, additional: iam.additionalPolicyGroups },
-        additionalActions: iam.additionalActions,
-        sensitiveReads: iam.sensitiveReads,
-        sensitiveReadsExcept: iam.sensitiveReadsExcept,
-        allowedRegions: iam.allowedRegions,
-        logContents: iam.logContents,
-        dataPerimeter: iam.dataPerimeter,
-        ...(replacement === undefined ? {} : { replacement }),
-      });
+      const plan = permissionPolicies({ ...iam, partition, replacement });
       if (holmes.hosted) await this.warnOfWrites(path, plan);
       return plan;
     } catch (error) {
@@ -139,9 +132,8 @@ export class PolicySource {
       await loadCatalogue(),
     );
     if (writes.length === 0) return;
-    const named = writes.slice(0, 5).join(", ") + (writes.length > 5 ? ", …" : "");
     this.warnings.push(
-      `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writes.length === 1 ? "1 write action" : `${writes.length} write actions`} (${named}), and the hosted AWS MCP server does not reject them. Only IAM prevents writes there.`,
+      `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writeActions(writes)}, and the hosted AWS MCP server does not reject them. Only IAM prevents writes there.`,
     );
   }
 
@@ -157,10 +149,9 @@ export class PolicySource {
     );
     const writes = writesAllowed([{ ...policy, Statement: wide }], await loadCatalogue());
     if (writes.length === 0) return;
-    const named = writes.slice(0, 5).join(", ") + (writes.length > 5 ? ", …" : "");
     this.problems.say(
       path,
-      `${file}: ${writes.length === 1 ? "1 write action" : `${writes.length} write actions`} on every resource (${named})`,
+      `${file}: ${writeActions(writes, " on every resource")}`,
       "read-only actions, or specific resources",
       "If Holmes must be able to write, set iam.allowWritePermissions: true.",
     );

@@ -12,8 +12,6 @@ import { mcpSchema } from "./sections/mcp.js";
 import { organizationSchema } from "./sections/organization.js";
 import { verifySchema } from "./sections/verify.js";
 
-export { accountsFileSchema } from "./sections/organization.js";
-
 /** Stack config, one entry per key under `holmes-aws-mcp:`. */
 export const configSchema = object({
   clusters: doc(

@@ -1,6 +1,6 @@
 /** Converts schema issues to problems with fixes, and sorts problems in schema order. */
 import { z } from "zod";
-import { secretStandIn } from "./fields.js";
+import { maskedSecret } from "./fields.js";
 import { rules, type TextRule } from "./limits.js";
 import { nearest, type Path, type Problem, type Problems, visible } from "./problems.js";
 import { objectIn, unwrap } from "./reading.js";
@@ -68,7 +68,7 @@ const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: Tex
 /** Returns the fix, if the value indicates one. */
 function fixOf({ code, input, message, ...issue }: z.core.$ZodIssue): string | undefined {
   if (input === null) return "YAML reads a key without a value as null. Set a value, or remove the key.";
-  if (input === secretStandIn) return "Set it as plain text. The commands do not decrypt the secrets of the stack.";
+  if (input === maskedSecret) return "Set it as plain text. The commands do not decrypt the secrets of the stack.";
   const type = code === "invalid_type" ? (issue as { expected?: string }).expected : undefined;
   const wantsText = type === "string" || ruleByText.has(message);
   if (wantsText && (typeof input === "number" || typeof input === "boolean")) return quotesFix(input, message);

@@ -1,10 +1,9 @@
 /** Settings of the program: the validated config with all defaults and derived values. */
+import { homedir } from "node:os";
 import type { PermissionPlan } from "../policies/permissions.js";
 import type { Subject } from "../policies/trust.js";
 import { issuerUrl } from "./limits.js";
 import type { ClusterConfig, Config, TargetAccountConfig } from "./schema.js";
-
-export { issuerUrl };
 
 /** Name of the Pulumi project: the namespace of every config key. */
 export const project = "holmes-aws-mcp";
@@ -83,7 +82,12 @@ export function issuerPath(url: string): string {
   return url.replace(/^https:\/\//, "");
 }
 
-/** Placeholder for an issuer that is not looked up yet. It has the length of a real issuer, so that sizes are exact. */
+/** An issuer with the length of an EKS issuer, so that sizes are exact before the issuer is looked up. */
 export function unknownIssuer(region: string): string {
   return issuerUrl(region, "0".repeat(32));
+}
+
+/** Path of a kubeconfig file. `~/` is the home directory. */
+export function kubeconfigPath(path: string): string {
+  return path.replace(/^~\//, `${homedir()}/`);
 }

@@ -68,7 +68,7 @@ export function organizationArgs(
       organizationTemplate({
         ...iam,
         clusters: trustClusters(clusters),
-        subjects: [...subjects],
+        subjects,
         partition,
         permissions,
         existingOidcProviders,

@@ -1,10 +1,7 @@
 /** Access to a cluster's API server, with the configured kubeconfig or one created from the EKS description. */
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
-import type { ClusterSettings } from "../config/settings.js";
+import { type ClusterSettings, kubeconfigPath } from "../config/settings.js";
 
 export interface EksEndpoint {
   readonly name: string;
@@ -34,31 +31,17 @@ export function needsEks({ issuerUrl, deploy, kubeconfig, context }: ClusterSett
   return issuerUrl === undefined || (deploy && kubeconfig === undefined && context === undefined);
 }
 
-/**
- * Kubeconfig and context of a cluster. Undefined when nothing is deployed there.
- *
- * @throws pulumi.RunError when the kubeconfig does not exist
- */
+/** Kubeconfig and context of a cluster. Undefined when nothing is deployed there. */
 export function kubernetesAccess(cluster: DescribedCluster) {
-  const { name, deploy, kubeconfig, context, eksName, region, profile, description } = cluster;
+  const { deploy, kubeconfig, context, eksName, region, profile, description } = cluster;
   if (!deploy) return undefined;
   if (kubeconfig === undefined && context === undefined)
     return { kubeconfig: eksKubeconfig({ name: eksName, region, profile: profile!, ...description! }) };
   // A multi-line text is the content of a kubeconfig.
   return {
-    kubeconfig: kubeconfig?.includes("\n") ? pulumi.secret(kubeconfig) : kubeconfig && file(kubeconfig, name),
+    kubeconfig: kubeconfig?.includes("\n") ? pulumi.secret(kubeconfig) : kubeconfig && kubeconfigPath(kubeconfig),
     context,
   };
-}
-
-function file(path: string, cluster: string): string {
-  const full = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
-  if (!existsSync(full)) {
-    throw new pulumi.RunError(
-      `clusters: kubeconfig of ${cluster}: file "${path}" not found. Expected the path of a kubeconfig, or its content.`,
-    );
-  }
-  return full;
 }
 
 /** A kubeconfig with one context, as YAML. It contains no credential: kubectl gets a token from the AWS CLI. */

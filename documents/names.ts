@@ -50,6 +50,19 @@ export const environmentNames = [
 ] as const;
 export type EnvironmentName = (typeof environmentNames)[number];
 
+/** Variables with the same value in every environment of the server. */
+export const guards = {
+  AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+  // Without it, the SDK uses the node's role when a profile is missing.
+  AWS_EC2_METADATA_DISABLED: "true",
+  READ_OPERATIONS_ONLY: "true",
+  AWS_API_MCP_TELEMETRY: "false",
+  AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
+  // Without it, every tool description contains a notice that the model repeats.
+  AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
+  FASTMCP_LOG_LEVEL: "WARNING",
+} satisfies Partial<Record<EnvironmentName, string>>;
+
 /** Annotations of the pods. */
 export const annotations = {
   skipContainers: "eks.amazonaws.com/skip-containers",

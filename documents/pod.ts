@@ -7,6 +7,7 @@ import {
   container,
   type EnvironmentName,
   envSecret,
+  guards,
   launcherFile,
   paths,
   port,
@@ -54,15 +55,7 @@ export function environment(workload: Workload): EnvVar[] {
     TMPDIR: paths.tmp,
     AWS_CONFIG_FILE: `${paths.awsConfig}/config`,
     HOLMES_AWS_MCP_CONFIG: `${paths.awsConfig}/${launcherFile}`,
-    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-    // Without it, the SDK uses the node's role when a profile is missing.
-    AWS_EC2_METADATA_DISABLED: "true",
-    READ_OPERATIONS_ONLY: "true",
-    AWS_API_MCP_TELEMETRY: "false",
-    AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
-    // Without it, every tool description contains a notice that the model repeats.
-    AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
-    FASTMCP_LOG_LEVEL: "WARNING",
+    ...guards,
     ...(authentication ? { HOLMES_AWS_MCP_TOKENS_FILE: `${paths.tokens}/${tokensFile}` } : {}),
     ...transportEnv,
     // A closed port, because the tool sends user input out of the cluster.

@@ -8,25 +8,25 @@ import { AUDIENCE, packTrustPolicies, roleNameFor, type Subject, type TrustClust
 
 export interface OrganizationTemplateArgs {
   /** In config order. */
-  clusters: TrustCluster[];
-  subjects: Subject[];
+  readonly clusters: readonly TrustCluster[];
+  readonly subjects: readonly Subject[];
   /** Partition of the organization and all its accounts. */
-  partition: string;
+  readonly partition: string;
   /** Quota for a trust policy in every account, in characters without white space. */
-  trustPolicyLimit: number;
-  roleName: string;
+  readonly trustPolicyLimit: number;
+  readonly roleName: string;
   /** IAM path of roles and policies: `/`, `/holmes/`. */
-  path: string;
+  readonly path: string;
   /** MaxSessionDuration of the roles, in seconds. */
-  sessionDuration: number;
+  readonly sessionDuration: number;
   /** Name (with path) of a managed policy that exists in each account, or a policy ARN. */
-  permissionsBoundary?: string | undefined;
-  tags: Record<string, string>;
-  permissions: PermissionPlan;
+  readonly permissionsBoundary?: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly permissions: PermissionPlan;
   /** Whether the OIDC providers are retained when a stack is deleted. */
-  retainOidcProviders: boolean;
+  readonly retainOidcProviders: boolean;
   /** Ids of accounts where a cluster's OIDC providers already exist and are not created, by cluster name. */
-  existingOidcProviders?: Record<string, string[]>;
+  readonly existingOidcProviders?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** JSON of a template, including intrinsic functions. */
@@ -46,7 +46,7 @@ export interface Template {
  */
 export const TEMPLATE_BODY_LIMIT = 51_200;
 
-/** Placeholder for the account id in documents. It has the length of an account id, so that sizes are exact. */
+/** The wildcard account ID of a StackSet template. It has the length of an account ID, so that sizes are exact. */
 const ANY_ACCOUNT = "000000000000";
 /** Maximum number of conditions in one Fn::Or. */
 const OR_LIMIT = 10;
@@ -142,7 +142,7 @@ export function organizationTemplate(args: OrganizationTemplateArgs): Template {
   return template;
 }
 
-/** Replaces the account placeholder and partition in values with those of the stack. Keys do not change. */
+/** Replaces the wildcard account ID and the partition in values with those of the stack. Keys do not change. */
 function portable(value: Json, partition: string): Json {
   if (typeof value === "string") {
     if (!value.startsWith(`arn:${partition}:`)) return value;
@@ -165,9 +165,8 @@ function policyArn(policy: string, partition: string): string {
     : `arn:${partition}:iam::${ANY_ACCOUNT}:policy/${policy.replace(/^\//, "")}`;
 }
 
-function accountIn(accountIds: string[]): Json {
-  const tests: Json[] = accountIds.map((accountId) => ({ "Fn::Equals": [{ Ref: "AWS::AccountId" }, accountId] }));
-  return any(tests);
+function accountIn(accountIds: readonly string[]): Json {
+  return any(accountIds.map((accountId) => ({ "Fn::Equals": [{ Ref: "AWS::AccountId" }, accountId] })));
 }
 
 function any(tests: Json[]): Json {

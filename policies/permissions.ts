@@ -11,8 +11,10 @@ export interface PermissionOptions {
   readonly policyName: string;
   /** `aws`, `aws-cn`, `aws-us-gov`, … */
   readonly partition: string;
-  /** Ids of service groups and billed calls to omit from the default policy, and of optional groups to add. */
-  readonly groups?: { readonly disabled?: readonly string[]; readonly additional?: readonly string[] };
+  /** Ids of service groups and billed calls to omit from the default policy. Default: none. */
+  readonly disabledPolicyGroups?: readonly string[];
+  /** Ids of optional groups to add. Default: none. */
+  readonly additionalPolicyGroups?: readonly string[];
   /** Additional action patterns to allow on all resources. Default: none. */
   readonly additionalActions?: readonly string[];
   /** Whether reads that return credentials, secrets or customer data are explicitly denied. Default: `deny`. */
@@ -26,7 +28,7 @@ export interface PermissionOptions {
   /** Allowed regions. All others are explicitly denied, except for global services. Empty: all regions are allowed. */
   readonly allowedRegions?: readonly string[];
   /** Custom document that replaces the service groups. The explicit denials above still apply. */
-  readonly replacement?: PolicyDocument;
+  readonly replacement?: PolicyDocument | undefined;
 }
 
 export interface PermissionPolicy {
@@ -231,7 +233,7 @@ function denials(options: PermissionOptions): Statement[] {
 function allowances(options: PermissionOptions): Statement[] {
   const allow = (Sid: string, actions: readonly string[]): Statement[] =>
     actions.length === 0 ? [] : [{ Sid, Effect: "Allow", Action: [...actions], Resource: "*" }];
-  const { disabled = [], additional = [] } = options.groups ?? {};
+  const { disabledPolicyGroups: disabled = [], additionalPolicyGroups: additional = [] } = options;
   const billed = billedCalls.filter(({ id }) => disabled.includes(id)).flatMap(({ actions }) => actions);
   const enabled = [
     ...groups.filter(({ id }) => !disabled.includes(id)),

@@ -7,9 +7,6 @@ export interface ReviewedAction {
   readonly reason: string;
 }
 
-/** Prefixes of read-only actions. Read and List actions with other names are reviewed one by one. */
-const readingVerbs = ["batchget", "describe", "get", "list"];
-
 const readOnly: ReadonlyArray<readonly [reason: string, actions: string]> = [
   [
     "Evaluates given policies. Stores nothing.",
@@ -63,12 +60,6 @@ const readOnly: ReadonlyArray<readonly [reason: string, actions: string]> = [
 export const reviewedActions: readonly ReviewedAction[] = readOnly.flatMap(([reason, actions]) =>
   actionList(actions).map((action) => ({ action, reason })),
 );
-
-/** Whether an action's name begins with a reading verb, including `apigateway:GET`. */
-export function hasReadingVerb(action: string): boolean {
-  const name = action.slice(action.indexOf(":") + 1).toLowerCase();
-  return readingVerbs.some((verb) => name.startsWith(verb));
-}
 
 const reviewed = new Set(reviewedActions.map(({ action }) => action));
 

@@ -26,222 +26,181 @@ export interface SensitiveRead {
 }
 
 /**
- * Category, reason, patterns and resources. The policy replaces everything after a `~` with `*`, to stay within the
+ * Reason, patterns and resources, by category. The policy replaces everything after a `~` with `*`, to stay within the
  * limit of inline policies. No action that the default policy allows matches only the shorter pattern
  * (test/policies/catalogue.test.ts).
  */
-type Entry = readonly [SensitiveCategory, reason: string, actions: string, resources?: readonly string[]];
+type Entry = readonly [reason: string, actions: string, resources?: readonly string[]];
 
-const entries: readonly Entry[] = [
-  // Credentials: the response grants access to another system.
-  [
-    "credentials",
-    "Tokens for image and package registries, and for AWS itself.",
-    "ecr GetAuth~orizationToken; sts Get*Token",
-  ],
-  [
-    "credentials",
-    "Credentials of a pod's role, in exchange for a service account token.",
-    "eks-auth Assume~RoleForPodIdentity",
-  ],
-  ["credentials", "Administrator password of a Windows instance.", "ec2 GetPass~wordData"],
-  [
-    "credentials",
-    "Temporary credentials for buckets and tables.",
-    "s3 GetData~Access; lakeformation GetDataA~ccess GetTemp~orary*",
-  ],
-  [
-    "credentials",
-    "Temporary credentials for just-in-time node access and for CloudWatch spaces.",
-    "ssm GetAccess~Token; cloudwatch GetSpaceCredentials*",
-  ],
-  [
-    "credentials",
-    "Database passwords and sign-in tokens.",
-    `redshift GetCluster~Credentials* GetId~entityCenterAuthToken
+const entries: Readonly<Record<SensitiveCategory, readonly Entry[]>> = {
+  // The response grants access to another system.
+  credentials: [
+    ["Tokens for image and package registries, and for AWS itself.", "ecr GetAuth~orizationToken; sts Get*Token"],
+    ["Credentials of a pod's role, in exchange for a service account token.", "eks-auth Assume~RoleForPodIdentity"],
+    ["Administrator password of a Windows instance.", "ec2 GetPass~wordData"],
+    ["Temporary credentials for buckets and tables.", "s3 GetData~Access; lakeformation GetDataA~ccess GetTemp~orary*"],
+    [
+      "Temporary credentials for just-in-time node access and for CloudWatch spaces.",
+      "ssm GetAccess~Token; cloudwatch GetSpaceCredentials*",
+    ],
+    [
+      "Database passwords and sign-in tokens.",
+      `redshift GetCluster~Credentials* GetId~entityCenterAuthToken
       redshift-serverless GetCr~edentials GetI~dentityCenterAuthToken`,
-  ],
-  [
-    "credentials",
-    "Credentials for the artifact bucket, which are part of a pipeline job.",
-    "codepipeline Get*Job~Details",
-  ],
-  [
-    "credentials",
-    "Private keys of certificates, and keys that can request new certificates.",
-    "acm Export~Certificate Get*Credentials",
-  ],
-  ["credentials", "API keys in plain text.", "wafv2 GetDecrypted~APIKey; appsync ListApiK~eys"],
-  [
-    "credentials",
-    "API keys in plain text. API Gateway has one action for all reads, so the resource identifies the keys.",
-    "apigateway GET",
-    ["apigateway:*::/apikeys*", "apigateway:*::/usageplans/*/keys*"],
-  ],
-  [
-    "credentials",
-    "Sessions and tokens that a policy managed outside this stack could otherwise allow.",
-    `codeartifact GetAuth~orization*; cognito-identity Get*; connect GetFed~eration*; datazone Get*Credentials
+    ],
+    ["Credentials for the artifact bucket, which are part of a pipeline job.", "codepipeline Get*Job~Details"],
+    [
+      "Private keys of certificates, and keys that can request new certificates.",
+      "acm Export~Certificate Get*Credentials",
+    ],
+    ["API keys in plain text.", "wafv2 GetDecrypted~APIKey; appsync ListApiK~eys"],
+    [
+      "API keys in plain text. API Gateway has one action for all reads, so the resource identifies the keys.",
+      "apigateway GET",
+      ["apigateway:*::/apikeys*", "apigateway:*::/usageplans/*/keys*"],
+    ],
+    [
+      "Sessions and tokens that a policy managed outside this stack could otherwise allow.",
+      `codeartifact GetAuth~orization*; cognito-identity Get*; connect GetFed~eration*; datazone Get*Credentials
       dsql DbConnect*; ecr-public GetAuth~orization*; rds-db connect; storagegateway DescribeChap~Credentials; sts Assume*`,
-  ],
-  [
-    "credentials",
-    "Presigned URLs and upload signatures, which grant access to the objects that they point to.",
-    `dms Describe*AssessmentResults; ec2 DescribeBu~ndle* DescribeConv~ersion* DescribeImport*
+    ],
+    [
+      "Presigned URLs and upload signatures, which grant access to the objects that they point to.",
+      `dms Describe*AssessmentResults; ec2 DescribeBu~ndle* DescribeConv~ersion* DescribeImport*
       inspector2 GetCodeSecurityI~ntegration`,
+    ],
   ],
-  // Secrets: values stored as secrets, or in fields that are returned in plain text.
-  ["secrets", "Values of secrets. The metadata of secrets remains readable.", "secretsmanager *GetS~ecretValue"],
-  ["secrets", "Values of parameters, SecureString included. DescribeParameters remains allowed.", "ssm GetParameter*"],
-  [
-    "secrets",
-    "Application configuration, which can contain passwords.",
-    "appconfig GetConfiguration GetHosted~ConfigurationVersion GetLatest~Configuration",
-  ],
-  [
-    "secrets",
-    "Environment variables, and links to the code.",
-    `lambda GetFunction GetFunctionConfiguration GetLayerVersion GetMicrovm* ListFunctions
+  // Values stored as secrets, or in fields that are returned in plain text.
+  secrets: [
+    ["Values of secrets. The metadata of secrets remains readable.", "secretsmanager *GetS~ecretValue"],
+    ["Values of parameters, SecureString included. DescribeParameters remains allowed.", "ssm GetParameter*"],
+    [
+      "Application configuration, which can contain passwords.",
+      "appconfig GetConfiguration GetHosted~ConfigurationVersion GetLatest~Configuration",
+    ],
+    [
+      "Environment variables, and links to the code.",
+      `lambda GetFunction GetFunctionConfiguration GetLayerVersion GetMicrovm* ListFunctions
       lambda ListMicrovmImageV~ersions ListV~ersionsByFunction`,
-  ],
-  [
-    "secrets",
-    "Environment variables of containers, jobs, builds and pipeline actions in plain text.",
-    `apprunner DescribeS~ervice; batch DescribeJobD~efinitions DescribeJobs DescribeServiceJ~ob
+    ],
+    [
+      "Environment variables of containers, jobs, builds and pipeline actions in plain text.",
+      `apprunner DescribeS~ervice; batch DescribeJobD~efinitions DescribeJobs DescribeServiceJ~ob
       codebuild BatchGetBuild* BatchGetC~ommandExecutions BatchGetP~rojects BatchGetS~andboxes ListCommand*
       codepipeline GetPipeline ListActionE~xecutions ListRuleE~xecutions; ecs Describe*TaskDefinition DescribeE~xpressGatewayService
       elasticbeanstalk DescribeConfigurationS~ettings`,
-  ],
-  [
-    "secrets",
-    "Recorded configuration of the affected resources, including environment variables of functions, tasks and builds. Findings of GuardDuty and Inspector remain readable.",
-    "securityhub GetFindings GetResourcesV2",
-  ],
-  [
-    "secrets",
-    "Default arguments of jobs, which can contain passwords. GetJobRun and GetJobRuns remain allowed.",
-    "glue GetJob GetJobs GetTrigger* GetWorkflow*",
-  ],
-  [
-    "secrets",
-    "Arguments, environment variables and configuration properties of EMR jobs. ListClusters returns the reason of a failure.",
-    `elasticmapreduce *Step* DescribeCluster DescribeNote~book* ListBoot~strap*
+    ],
+    [
+      "Recorded configuration of the affected resources, including environment variables of functions, tasks and builds. Findings of GuardDuty and Inspector remain readable.",
+      "securityhub GetFindings GetResourcesV2",
+    ],
+    [
+      "Default arguments of jobs, which can contain passwords. GetJobRun and GetJobRuns remain allowed.",
+      "glue GetJob GetJobs GetTrigger* GetWorkflow*",
+    ],
+    [
+      "Arguments, environment variables and configuration properties of EMR jobs. ListClusters returns the reason of a failure.",
+      `elasticmapreduce *Step* DescribeCluster DescribeNote~book* ListBoot~strap*
       elasticmapreduce ListInstanceF~leets ListInstanceG~roups ListSess~ions
       emr-containers *Job* *Managed*; emr-serverless Get*`,
-  ],
-  [
-    "secrets",
-    "Scripts, parameters and outputs of Systems Manager documents and tasks, and package sources.",
-    `ssm *Association *AssociationVersions *MaintenanceWindow*Task* DescribeAuto~mation*
+    ],
+    [
+      "Scripts, parameters and outputs of Systems Manager documents and tasks, and package sources.",
+      `ssm *Association *AssociationVersions *MaintenanceWindow*Task* DescribeAuto~mation*
       ssm DescribeEffectiveI~nstance* GetAuto~mation* GetDocument GetPatchBaseline`,
-  ],
-  [
-    "secrets",
-    "Certificates, passwords, header values and import tokens of connections, options and restores.",
-    `backup Get*Metadata GetRestoreTestingS~election; datasync DescribeLocationFsxO*
+    ],
+    [
+      "Certificates, passwords, header values and import tokens of connections, options and restores.",
+      `backup Get*Metadata GetRestoreTestingS~election; datasync DescribeLocationFsxO*
       dms DescribeCe~rtificates DescribeEndpoints
       events DescribeConnection; kms GetParameters*; rds DescribeOptionGroups
       redshift DescribeAuth~enticationProfiles`,
-  ],
-  ["secrets", "License tokens.", "eks *Eks*"],
-  [
-    "secrets",
-    "User data: startup scripts, which can contain join tokens and passwords.",
-    `autoscaling DescribeLa~unchConfigurations
+    ],
+    ["License tokens.", "eks *Eks*"],
+    [
+      "User data: startup scripts, which can contain join tokens and passwords.",
+      `autoscaling DescribeLa~unchConfigurations
       ec2 DescribeInstanceA~ttribute DescribeLaunchTemplateV~ersions DescribeSpot*Requests GetLaunch~TemplateData`,
-  ],
-  [
-    "secrets",
-    "Pre-shared keys of VPN tunnels and BGP keys. ec2:GetActiveVpnTunnelStatus and metrics show the tunnel state.",
-    `directconnect DescribeRo~uterConfiguration DescribeVirtualI~nterfaces
+    ],
+    [
+      "Pre-shared keys of VPN tunnels and BGP keys. ec2:GetActiveVpnTunnelStatus and metrics show the tunnel state.",
+      `directconnect DescribeRo~uterConfiguration DescribeVirtualI~nterfaces
       ec2 DescribeVpnConn~ections GetVpnConnectionDeviceS~ampleConfiguration`,
+    ],
+    [
+      "Client secrets of identity providers, and passwords of connections.",
+      "ec2 DescribeVerifiedAccessT~rustProviders; cognito-idp DescribeUserPoolC~lient; glue GetConnection*",
+    ],
+    [
+      "Templates and property values, including secrets written into them. Stacks, events and outputs remain readable.",
+      "cloudformation *ResourceDrifts *ResourceRequest* DescribeChangeSet DescribeStackSet Get*Template",
+    ],
+    [
+      "Recorded copies of data that is denied above, such as environment variables and templates. Compliance and inventory remain readable, and CloudTrail records what changed.",
+      "config *Get*ResourceConfig* GetResourceE~valuationSummary Select*",
+    ],
+    ["Secrets of a Step Functions state under test.", "states Reveal~Secrets"],
+    ["Writes a template to a bucket.", "ec2 GetFlow*"],
   ],
-  [
-    "secrets",
-    "Client secrets of identity providers, and passwords of connections.",
-    "ec2 DescribeVerifiedAccessT~rustProviders; cognito-idp DescribeUserPoolC~lient; glue GetConnection*",
-  ],
-  [
-    "secrets",
-    "Templates and property values, including secrets written into them. Stacks, events and outputs remain readable.",
-    "cloudformation *ResourceDrifts *ResourceRequest* DescribeChangeSet DescribeStackSet Get*Template",
-  ],
-  [
-    "secrets",
-    "Recorded copies of data that is denied above, such as environment variables and templates. Compliance and inventory remain readable, and CloudTrail records what changed.",
-    "config *Get*ResourceConfig* GetResourceE~valuationSummary Select*",
-  ],
-  ["secrets", "Secrets of a Step Functions state under test.", "states Reveal~Secrets"],
-  ["secrets", "Writes a template to a bucket.", "ec2 GetFlow*"],
-  // Customer data: rows, objects, messages, code and personal data.
-  [
-    "customer data",
-    "Contents of objects. Names, sizes, ACLs and bucket settings remain readable.",
-    "s3 GetObject GetObject*Annotation* GetObject*Torrent GetObjectVersion GetObjectVersionFor~Replication",
-  ],
-  [
-    "customer data",
-    "Contents of disks, and console output of instances.",
-    "ebs GetSnapshot~Block; ec2 GetConsole* GetInstanceU~efiData",
-  ],
-  [
-    "customer data",
-    "Source code, and images that contain it. Tags, digests, sizes and scan results remain readable.",
-    "codecommit Git*; ecr BatchGetImage GetDownload~UrlForLayer",
-  ],
-  [
-    "customer data",
-    "Rows and documents of databases.",
-    "cassandra Select*; dynamodb *GetItem GetRecords Parti~QLSelect Query Scan; es ESHttpGet",
-  ],
-  [
-    "customer data",
-    "Results of queries.",
-    "athena GetQueryRes~ults*; redshift Fetch~Results; redshift-data GetStatement~Result*",
-  ],
-  [
-    "customer data",
-    "Records and messages. Receiving a message also hides it from its consumers.",
-    "kinesis GetRecords Subscribe~ToShard; sqs Receive~Message",
-  ],
-  [
-    "customer data",
-    "Inputs and outputs of executions. ListExecutions and the state machine's logs remain readable.",
-    "lambda GetDu~rableExecution*; states DescribeExecution GetExecution~History",
-  ],
-  [
-    "customer data",
-    "Text and output of commands that ran on instances.",
-    "ssm GetCommand~Invocation ListCommandInvocations ListCommands",
-  ],
-  ["customer data", "Removes the masking of a log group's data protection policy.", "logs Unmask"],
-  ["customer data", "Contents of lookup tables.", "logs GetLook~upTable"],
-  [
-    "customer data",
-    "Sessions and requests of end users, including cookies and authorization headers.",
-    "rum GetAppMonitorD~ata; wafv2 GetSampled~Requests",
-  ],
-  ["customer data", "Code.", "cloudfront Get*Function; dms DescribeMetadataModel; inspector2 BatchGetCo~deSnippet"],
-  [
-    "customer data",
-    "Phone numbers, addresses and device tokens of end users.",
-    `sns GetEndpoint~Attributes GetSub~scription* ListEndpoints~ByPlatformApplication
+  // Rows, objects, messages, code and personal data.
+  "customer data": [
+    [
+      "Contents of objects. Names, sizes, ACLs and bucket settings remain readable.",
+      "s3 GetObject GetObject*Annotation* GetObject*Torrent GetObjectVersion GetObjectVersionFor~Replication",
+    ],
+    [
+      "Contents of disks, and console output of instances.",
+      "ebs GetSnapshot~Block; ec2 GetConsole* GetInstanceU~efiData",
+    ],
+    [
+      "Source code, and images that contain it. Tags, digests, sizes and scan results remain readable.",
+      "codecommit Git*; ecr BatchGetImage GetDownload~UrlForLayer",
+    ],
+    [
+      "Rows and documents of databases.",
+      "cassandra Select*; dynamodb *GetItem GetRecords Parti~QLSelect Query Scan; es ESHttpGet",
+    ],
+    ["Results of queries.", "athena GetQueryRes~ults*; redshift Fetch~Results; redshift-data GetStatement~Result*"],
+    [
+      "Records and messages. Receiving a message also hides it from its consumers.",
+      "kinesis GetRecords Subscribe~ToShard; sqs Receive~Message",
+    ],
+    [
+      "Inputs and outputs of executions. ListExecutions and the state machine's logs remain readable.",
+      "lambda GetDu~rableExecution*; states DescribeExecution GetExecution~History",
+    ],
+    [
+      "Text and output of commands that ran on instances.",
+      "ssm GetCommand~Invocation ListCommandInvocations ListCommands",
+    ],
+    ["Removes the masking of a log group's data protection policy.", "logs Unmask"],
+    ["Contents of lookup tables.", "logs GetLook~upTable"],
+    [
+      "Sessions and requests of end users, including cookies and authorization headers.",
+      "rum GetAppMonitorD~ata; wafv2 GetSampled~Requests",
+    ],
+    ["Code.", "cloudfront Get*Function; dms DescribeMetadataModel; inspector2 BatchGetCo~deSnippet"],
+    [
+      "Phone numbers, addresses and device tokens of end users.",
+      `sns GetEndpoint~Attributes GetSub~scription* ListEndpoints~ByPlatformApplication
       sns ListPhone~NumbersOptedOut ListSMS~SandboxPhoneNumbers ListSubs~criptions*`,
+    ],
+    [
+      "Addresses and phone numbers of the account's owners, and files sent to AWS Support.",
+      "account Get*Contact*; support DescribeA~ttachment",
+    ],
   ],
-  [
-    "customer data",
-    "Addresses and phone numbers of the account's owners, and files sent to AWS Support.",
-    "account Get*Contact*; support DescribeA~ttachment",
-  ],
-];
+};
 
-export const sensitiveReads: readonly SensitiveRead[] = entries.map(([category, reason, text, resources]) => ({
-  category,
-  reason,
-  actions: actionList(text).map((pattern) => pattern.replace("~", "")),
-  written: actionList(text).map((pattern) => pattern.replace(/~.*/, "*")),
-  ...(resources === undefined ? {} : { resources }),
-}));
+export const sensitiveReads: readonly SensitiveRead[] = Object.entries(entries).flatMap(([category, list]) =>
+  list.map(([reason, text, resources]) => ({
+    category: category as SensitiveCategory,
+    reason,
+    actions: actionList(text).map((pattern) => pattern.replace("~", "")),
+    written: actionList(text).map((pattern) => pattern.replace(/~.*/, "*")),
+    ...(resources === undefined ? {} : { resources }),
+  })),
+);
 
 /** Every pattern of the list: the valid values of `iam.sensitiveReadsExcept`. */
 export const sensitivePatterns: readonly string[] = sensitiveReads.flatMap(({ actions }) => actions);

@@ -1,10 +1,9 @@
 import { statSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { dnsSuffixOf, issuerUrl, limits, rules } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
 import type { Reading } from "../reading.js";
 import type { Config } from "../schema.js";
+import { kubeconfigPath } from "../settings.js";
 import { type Rule, unique } from "./rule.js";
 
 type Cluster = Reading<Config>["clusters"][number];
@@ -82,7 +81,7 @@ const credential = /^\s*"?(token|password|client-key-data|id-token|refresh-token
 /** A single-line string is a path (documents/kubeconfig.ts). */
 function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, problems: Problems): void {
   if (!kubeconfig || kubeconfig.includes("\n")) return;
-  const full = kubeconfig.startsWith("~/") ? join(homedir(), kubeconfig.slice(2)) : kubeconfig;
+  const full = kubeconfigPath(kubeconfig);
   const stats = full.includes("\0") ? undefined : statSync(full, { throwIfNoEntry: false });
   // Pipes are valid: bash creates one for <(…).
   if (stats !== undefined && !stats.isDirectory()) return;

@@ -1,9 +1,9 @@
 /** Evaluates the real index.ts without an engine. Pulumi's mocks record every registration. */
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { dnsSuffixOf, partitionOf } from "../../config/limits.js";
+import { dnsSuffixOf, issuerUrl, partitionOf } from "../../config/limits.js";
 import { loadSettings } from "../../config/load.js";
-import { type ClusterSettings, issuerUrl, type Settings } from "../../config/settings.js";
+import type { ClusterSettings, Settings } from "../../config/settings.js";
 import type { TrustedCluster } from "../../documents/profiles.js";
 import type { StackConfig } from "./stackFile.js";
 
@@ -32,7 +32,7 @@ export interface Evaluation {
   /** The flat config, as passed to the program. */
   readonly config: Readonly<Record<string, string>>;
   readonly settings: Settings;
-  /** The clusters with their issuers. Values that only EKS knows are placeholders. */
+  /** The clusters with their issuers. Values that only EKS knows are derived from the names of the clusters. */
   readonly clusters: readonly (ClusterSettings & TrustedCluster)[];
   readonly resources: readonly Registered[];
   readonly outputs: Record<string, unknown>;
@@ -131,7 +131,7 @@ export async function evaluate(
   });
   const clusters = settings.clusters.map((cluster) => ({
     ...cluster,
-    issuerUrl: cluster.issuerUrl ?? issuerUrl(cluster.region, placeholderId(cluster.name)),
+    issuerUrl: cluster.issuerUrl ?? issuerUrl(cluster.region, derivedId(cluster.name)),
   }));
   return {
     stack,
@@ -202,7 +202,7 @@ function opened(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, opened(inner)]));
 }
 
-/** Placeholder for the digest of an image that is not built here. */
+/** Digest of an image that is not built here, derived from its name. */
 const digest = (name: string) => `sha256:${createHash("sha256").update(name).digest("hex")}`;
 
 /** Account and region of a provider. */
@@ -228,7 +228,7 @@ function computed(
     const image = String(open.imageName);
     return { repoDigest: `${image.slice(0, image.lastIndexOf(":"))}@${digest(image)}` };
   }
-  // Placeholder for the generated token. The plan does not show it.
+  // The plan does not show the generated token.
   if (type === "random:index/randomPassword:RandomPassword") return { result: digest(name).slice(-48) };
   if (!type.startsWith("aws:")) return {};
   const place = placeOf(places, provider);
@@ -261,8 +261,8 @@ function answerCall(token: string, inputs: Record<string, unknown>, place: Place
     case "aws:eks/getCluster:getCluster": {
       const suffix = dnsSuffixOf(place.region);
       return {
-        endpoint: `https://${placeholderId(String(inputs.name))}.gr7.${place.region}.eks.${suffix}`,
-        identities: [{ oidcs: [{ issuer: issuerUrl(place.region, placeholderId(String(inputs.name))) }] }],
+        endpoint: `https://${derivedId(String(inputs.name))}.gr7.${place.region}.eks.${suffix}`,
+        identities: [{ oidcs: [{ issuer: issuerUrl(place.region, derivedId(String(inputs.name))) }] }],
         certificateAuthorities: [{ data: "" }],
       };
     }
@@ -271,5 +271,5 @@ function answerCall(token: string, inputs: Record<string, unknown>, place: Place
   }
 }
 
-/** Placeholder for an issuer id that only EKS knows. */
-const placeholderId = (name: string) => createHash("sha256").update(name).digest("hex").slice(0, 32).toUpperCase();
+/** An ID in the form of an EKS issuer ID, derived from the name of a cluster that only EKS describes. */
+const derivedId = (name: string) => createHash("sha256").update(name).digest("hex").slice(0, 32).toUpperCase();

@@ -1,8 +1,8 @@
-/** Reads a stack's config from `Pulumi.<stack>.yaml` in the form of the engine, with placeholders for secrets. */
+/** Reads a stack's config from `Pulumi.<stack>.yaml` in the form of the engine, with secrets masked. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Alias, isAlias, isScalar, LineCounter, type Node, parseDocument, type Scalar, visit } from "yaml";
-import { secretStandIn } from "../../config/fields.js";
+import { maskedSecret } from "../../config/fields.js";
 import { visible } from "../../config/problems.js";
 import { project } from "../../config/settings.js";
 import { UserError } from "./errors.js";
@@ -118,7 +118,7 @@ function holdsSecret(value: unknown): boolean {
 }
 
 function reveal(value: unknown): unknown {
-  if (isSecure(value)) return secretStandIn;
+  if (isSecure(value)) return maskedSecret;
   if (Array.isArray(value)) return value.map(reveal);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, reveal(inner)]));

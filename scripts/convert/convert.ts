@@ -4,10 +4,10 @@
  */
 import { type Document, isMap, isSeq, type Node, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 import { z } from "zod";
-import { project } from "../../config/load.js";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
 import { objectIn, unwrap } from "../../config/reading.js";
 import { configSchema } from "../../config/schema.js";
+import { project } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 
 export interface ConvertOptions {

@@ -1,8 +1,9 @@
 /** Converts files: reads the legacy file, validates the result as the program does, and writes everything or nothing. */
 import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join, relative, sep } from "node:path";
-import { ConfigError, project, rawConfig, readSettings } from "../../config/load.js";
+import { ConfigError, rawConfig, readSettings } from "../../config/load.js";
 import type { Problem } from "../../config/problems.js";
+import { project } from "../../config/settings.js";
 import { fileProblem, UserError } from "../common/errors.js";
 import { parseStackFile } from "../common/stackFile.js";
 import { type Conversion, convert } from "./convert.js";

@@ -80,7 +80,7 @@ function introduction(catalogue: Catalogue): string[] {
 }
 
 function allowed(catalogue: Catalogue): string[] {
-  const actions = allowedBy(catalogue, { groups: { additional: optionalGroupIds } });
+  const actions = allowedBy(catalogue, { additionalPolicyGroups: optionalGroupIds });
   const own = (group: ServiceGroup) => {
     const covered = new Set(
       group.actions.flatMap((pattern) => catalogue.matching(pattern)).map(({ action }) => action),
@@ -96,7 +96,7 @@ function allowed(catalogue: Catalogue): string[] {
         return [`[\`${group.id}\`](#${anchor(group.title)})`, group.description, services.size, members.length];
       }),
     );
-  const optional = defaultPlan({ groups: { additional: optionalGroupIds } }).policies;
+  const optional = defaultPlan({ additionalPolicyGroups: optionalGroupIds }).policies;
   return [
     "## Service groups",
     "",

@@ -1,8 +1,8 @@
 /** Reads the accounts of a stack, all at once, and compares them with what the stack creates. It never writes. */
 import * as pulumi from "@pulumi/pulumi";
-import { loadSettings, project } from "../../config/load.js";
+import { loadSettings } from "../../config/load.js";
 import { nearest } from "../../config/problems.js";
-import type { Settings, TargetAccountSettings } from "../../config/settings.js";
+import { project, type Settings, type TargetAccountSettings } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { type AccountAccess, accountAccesses } from "./accountAccess.js";

@@ -1,9 +1,8 @@
 /** The clusters that `npm run verify` checks, and the kubectl flags for each. */
 import { writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import type { ClusterSettings, Settings } from "../../config/settings.js";
+import { type ClusterSettings, kubeconfigPath, type Settings } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 import type { Processes } from "../common/processes.js";
 
@@ -61,7 +60,7 @@ export function accessFlags(cluster: ClusterSettings, given: Given, processes: P
     );
   }
   if (kubeconfig?.includes("\n")) return flags({ context, kubeconfig: kubeconfigFile(name, kubeconfig, processes) });
-  return flags({ context, kubeconfig: kubeconfig?.replace(/^~\//, `${homedir()}/`) });
+  return flags({ context, kubeconfig: kubeconfig && kubeconfigPath(kubeconfig) });
 }
 
 function flags({ context, kubeconfig }: Given): string[] {
@@ -72,7 +71,7 @@ function flags({ context, kubeconfig }: Given): string[] {
 }
 
 function kubeconfigFile(cluster: string, content: string, processes: Processes): string {
-  // Only Pulumi can read a secret. Its placeholder is not a kubeconfig.
+  // A secret that was not decrypted is not a kubeconfig.
   if (!parse(content)?.clusters) {
     throw new UserError(
       `cluster ${cluster}: the kubeconfig is a secret, which only Pulumi can read. Pass --context NAME or --kubeconfig FILE.`,

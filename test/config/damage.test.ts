@@ -1169,8 +1169,13 @@ describe("organization", () => {
     [
       "duplicate entries in the accounts file",
       { organization: { ...organization, accountsFile: twice } },
-      [at(twice, "[1].profile"), '"ONE"', "a value that is unique across all accounts"],
-      [at(twice, "[1].accountId"), '"111111111111"', "a value that is unique across all accounts"],
+      [at(twice, "[1].profile"), '"ONE"', "a value that is unique across all accounts", "It duplicates"],
+      [
+        at(twice, "[1].accountId"),
+        '"111111111111"',
+        "a value that is unique across all accounts",
+        "targetAccounts[0].accountId",
+      ],
     ],
     [
       "default profile that is neither in the stack nor in the accounts file",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, describe, expect, test } from "vitest";
-import { secretStandIn } from "../../config/fields.js";
+import { maskedSecret } from "../../config/fields.js";
 import { limits, partitionOf, rules } from "../../config/limits.js";
 import { defaultProviderWarnings, exampleAccounts, loadSettings, rawConfig } from "../../config/load.js";
 import { OWNERSHIP_TAG } from "../../config/ownership.js";
@@ -373,7 +373,7 @@ describe("also rejected", () => {
   });
 
   test("secret in a key that must be plain text", async () => {
-    const [problem] = await problemsFor({ "clusters[0].accountId": secretStandIn });
+    const [problem] = await problemsFor({ "clusters[0].accountId": maskedSecret });
     expect(problem).toContain("Set it as plain text");
   });
 });

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
+import { guards } from "../../documents/names.js";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { type Progress, toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
@@ -122,13 +123,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
       HOME: home,
       TMPDIR: temporary,
       AWS_CONFIG_FILE: configFile,
-      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-      AWS_EC2_METADATA_DISABLED: "true",
-      READ_OPERATIONS_ONLY: "true",
-      AWS_API_MCP_TELEMETRY: "false",
-      AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
-      AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
-      FASTMCP_LOG_LEVEL: "WARNING",
+      ...guards,
       AWS_ENDPOINT_URL: front.url,
       AWS_ENDPOINT_URL_SSM: parametersUrl,
       HTTPS_PROXY: reference.proxyUrl,

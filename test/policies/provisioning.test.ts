@@ -7,10 +7,10 @@ import {
   provisioningPolicy,
   readingHalf,
 } from "../../policies/provisioning.js";
-import { evaluate } from "../../policies/simulate.js";
 import { MANAGED_POLICY_LIMIT, policySize } from "../../policies/size.js";
 import { listOf, type PolicyDocument } from "../../policies/types.js";
 import { provisioningDocument, provisioningPath } from "../../scripts/docs/permissions.js";
+import { evaluate } from "./evaluate.js";
 
 let catalogue: Catalogue;
 beforeAll(async () => {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   const { policies } = permissionPolicies({
     policyName: "P",
     partition: "aws",
-    groups: { additional: optionalGroupIds },
+    additionalPolicyGroups: optionalGroupIds,
   });
   const documents = policies.map(({ document }) => document);
   allowed = allowedActions(documents, catalogue.actions).map(({ action }) => action);

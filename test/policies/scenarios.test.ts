@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
 import { permissionPolicies } from "../../policies/permissions.js";
-import { evaluate } from "../../policies/simulate.js";
+import { evaluate } from "./evaluate.js";
 import { type Call, investigations, refusals } from "./scenarios.js";
 
 let catalogue: Catalogue;

@@ -7,6 +7,7 @@ import path from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
 import type { JSONWebKeySet } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { guards } from "../../documents/names.js";
 import { trustPolicy } from "../../policies/trust.js";
 import { freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
@@ -185,18 +186,12 @@ beforeAll(async () => {
     HOME: dir,
     TMPDIR: dir,
     AWS_CONFIG_FILE: path.join(dir, "config"),
-    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-    AWS_EC2_METADATA_DISABLED: "true",
+    ...guards,
     AWS_ENDPOINT_URL: front.url,
     AWS_ENDPOINT_URL_STS: front.url,
     HTTPS_PROXY: reference.proxyUrl,
     NO_PROXY: "127.0.0.1",
     REQUESTS_CA_BUNDLE: reference.caBundle,
-    READ_OPERATIONS_ONLY: "true",
-    AWS_API_MCP_TELEMETRY: "false",
-    AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
-    AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS: "no-access",
-    FASTMCP_LOG_LEVEL: "WARNING",
   };
   const [gatewayPort, nativePort] = [await freePort(), await freePort()];
   sse = `http://127.0.0.1:${gatewayPort}/sse`;

@@ -383,7 +383,7 @@ describe("accessFlags", () => {
     expect(() => accessFlags(cluster({ profile: "ops" }), {}, processes)).toThrow(
       "Run aws eks update-kubeconfig --name dev-cluster --region us-east-1 --profile ops and pass --context NAME",
     );
-    // readStackFile replaces a secret with this placeholder.
+    // Without decryption, readStackFile returns this value for a secret.
     expect(() => accessFlags(cluster({ kubeconfig: "[secret]\n" }), {}, processes)).toThrow(
       "the kubeconfig is a secret, which only Pulumi can read",
     );
