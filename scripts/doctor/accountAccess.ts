@@ -1,19 +1,19 @@
-/** The AWS accounts that `pulumi up` gets into, and the credentials with which it does. */
+/** The AWS accounts that `pulumi up` accesses, and the credentials that it uses. */
 import type { STSClientConfig } from "@aws-sdk/client-sts";
 import { fromIni, fromNodeProviderChain, fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { partitionOf } from "../../config/limits.js";
 import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
 
-/** How the program's provider gets in: a profile, or a role that it assumes. */
+/** How the program's provider authenticates: with a profile, or with a role that it assumes. */
 export type Access = Pick<TargetAccountSettings, "profile" | "assumeRole">;
 
-/** One account behind one way in. */
+/** One account with one way to authenticate. */
 export interface AccountAccess {
   readonly access: Access;
   readonly accountId: string;
   readonly region: string;
   readonly partition: string;
-  /** The managed target account that it is, if it is one. */
+  /** The managed target account, if it is one. */
   readonly target: TargetAccountSettings | undefined;
   /** Clusters that are looked up from EKS here. */
   readonly clusters: readonly ClusterSettings[];
@@ -23,7 +23,7 @@ export interface AccountAccess {
   readonly organization: boolean;
 }
 
-/** Every account access once: a target account that also holds a cluster or the repository is read once for all. */
+/** Every account access once: a target account that also has a cluster or the repository is read only once. */
 export function accountAccesses({ targetAccounts, clusters, image, organization }: Settings): AccountAccess[] {
   const accesses = new Map<string, AccountAccess>();
   const add = (accountAccess: AccountAccess) => {
@@ -93,12 +93,12 @@ const accessOf = ({ profile, assumeRole }: Access): Access => ({
   ...(assumeRole === undefined ? {} : { assumeRole }),
 });
 
-/** Whether something about the cluster is looked up: its issuer, or what a kubeconfig is made from. */
+/** Whether the cluster is looked up: for its issuer or for its kubeconfig. */
 function isLookedUp({ issuerUrl, deploy, kubeconfig, context }: ClusterSettings): boolean {
   return issuerUrl === undefined || (deploy && kubeconfig === undefined && context === undefined);
 }
 
-/** The same way in as the program's provider, read anew from the AWS files each time. */
+/** The same credentials as the program's provider, read from the AWS files each time. */
 export function credentialsOf({ access, region }: AccountAccess): NonNullable<STSClientConfig["credentials"]> {
   const clientConfig = { region };
   const ofProfile = (profile: string) => fromIni({ profile, ignoreCache: true, clientConfig });

@@ -9,9 +9,9 @@ export interface Fix {
   readonly what: string;
   /** A line of the stack file. */
   readonly config?: string;
-  /** Where that line stands, such as `targetAccounts, profile dev`. */
+  /** Section of that line, such as `targetAccounts, profile dev`. */
   readonly at?: string;
-  /** Commands for a shell, in the order to run them; of several ways the first is the better one. */
+  /** Commands for a shell, in the order to run them; of several alternatives, the first is preferred. */
   readonly commands?: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export function configLine(key: string, value: unknown): string {
 
 export const accountKey = ({ profile }: Pick<TargetAccountSettings, "profile">) => `targetAccounts, profile ${profile}`;
 
-/** What restores the stack's own resources, whether the config or the account changed. */
+/** Restores the stack's own resources, whether the config or the account changed. */
 export const refreshFix = ({ stack }: Pick<Settings, "stack">): Fix => ({
   what: "Apply the stack again.",
   commands: [`pulumi up --refresh --stack ${stack}`],
@@ -44,7 +44,7 @@ export function awsCommand({ access }: Pick<AccountAccess, "access">, command: s
 
 /**
  * `pulumi up` without these accounts. Resources are called `<profile>` and `<profile>/…`; where a cluster, the image or
- * the organization has the name of a profile, the types tell them apart.
+ * the organization has the name of a profile, the types distinguish them.
  */
 export function upWithout(settings: Settings, profiles: readonly string[]): string {
   const others = new Set([...settings.clusters.map(({ name }) => name), "image", "organization"]);
@@ -73,9 +73,9 @@ export function credentialsFix({ access, accountId }: AccountAccess, { code, mes
   }
   if (code === "CredentialsProviderError" && /could not (resolve|be found|load)/i.test(message)) {
     return named === undefined
-      ? { what: "Give the shell AWS credentials, or name assumeRole.sourceProfile." }
+      ? { what: "Provide AWS credentials in the environment, or set assumeRole.sourceProfile." }
       : {
-          what: `Add profile ${named} to the AWS config file (or point AWS_CONFIG_FILE at the one that has it).`,
+          what: `Add profile ${named} to the AWS config file (or set AWS_CONFIG_FILE to the file that has it).`,
           commands: [`aws configure sso --profile ${named}`],
         };
   }
@@ -88,7 +88,7 @@ export function credentialsFix({ access, accountId }: AccountAccess, { code, mes
     };
   }
   return {
-    what: `Give ${named === undefined ? "the shell" : `profile ${named}`} valid credentials of account ${accountId}.`,
+    what: `Configure valid credentials of account ${accountId} ${named === undefined ? "in the environment" : `for profile ${named}`}.`,
     commands: [`aws sts get-caller-identity${named === undefined ? "" : ` --profile ${named}`}`],
   };
 }
@@ -103,13 +103,13 @@ const quotaCodes = {
 
 export type Quota = keyof typeof quotaCodes;
 
-/** IAM's quotas are raised in its home region; outside the `aws` partition AWS Support does it. */
+/** IAM's quotas are raised in its home region; outside the `aws` partition through AWS Support. */
 export function quotaFix(accountAccess: AccountAccess, quota: Quota, value: number): Fix {
   if (accountAccess.partition !== "aws") {
     return { what: `Ask AWS Support to raise ${quota} of account ${accountAccess.accountId} to ${value}.` };
   }
   return {
-    what: `Ask for a higher quota (account ${accountAccess.accountId}).`,
+    what: `Request a higher quota (account ${accountAccess.accountId}).`,
     commands: [
       awsCommand(
         accountAccess,

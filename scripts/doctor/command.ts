@@ -57,10 +57,10 @@ export async function readState(path: string): Promise<string> {
   }
 }
 
-/** One line that counts on a terminal; on anything else only the first and the last. */
+/** One line that counts on a terminal; otherwise only the first and the last line. */
 function progress(): (done: number, all: number) => void {
   const live = process.stderr.isTTY;
-  toStderr("reading the accounts, all at once");
+  toStderr("reading the accounts in parallel");
   return (done, all) => {
     const line = `${done} of ${all} accounts read`;
     if (live) process.stderr.write(`\r${line}${done === all ? "\n" : ""}`);

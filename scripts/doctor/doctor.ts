@@ -1,4 +1,4 @@
-/** Reads the accounts of a stack, all at once, and compares them with what the stack creates. It never writes. */
+/** Reads the accounts of a stack in parallel and compares them with what the stack creates. It never writes. */
 import * as pulumi from "@pulumi/pulumi";
 import { loadSettings } from "../../config/load.js";
 import { nearest } from "../../config/problems.js";
@@ -33,7 +33,7 @@ export interface Report {
   readonly accounts: readonly AccountReport[];
   /** Commands that complete an interrupted update, in order; null when the state has no pending operation. */
   readonly recovery: readonly string[] | null;
-  /** `pulumi up` without the unavailable accounts; null when there are none, or one cannot be left out. */
+  /** `pulumi up` without the unavailable accounts; null when there are none, or one cannot be excluded. */
   readonly upWithout: string | null;
 }
 
@@ -77,16 +77,16 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
       `--profile ${profile}: not a profile of stack ${settings.stack}${near === undefined ? "." : `; did you mean ${near}?`} Expected one of: ${known.join(", ")}.`,
     );
   }
-  const asked = (item: AccountAccess | TargetAccountSettings) =>
+  const isSelected = (item: AccountAccess | TargetAccountSettings) =>
     profiles.length === 0 || profiles.includes(profileOf(item));
-  // Look-ups come first, as in the program, and whoever is asked for: the accounts cannot be judged without them.
+  // Look-ups come first, as in the program, for any selection of profiles: every account is compared with their result.
   const entered = await Promise.all(
     accesses
-      .filter((accountAccess) => asked(accountAccess) || isLookedUp(accountAccess))
+      .filter((accountAccess) => isSelected(accountAccess) || isLookedUp(accountAccess))
       .map((accountAccess) => enter(accountAccess, settings.mcp.networkPolicy.enabled, options.timeouts)),
   );
   const informed = withIssuers(settings, entered);
-  const judged = entered.filter(({ accountAccess }) => asked(accountAccess));
+  const judged = entered.filter(({ accountAccess }) => isSelected(accountAccess));
   let done = 0;
   const accounts = await Promise.all(
     judged.map(async (entry) => {
@@ -97,7 +97,7 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
   );
   for (const { reader } of entered) reader.close();
   const unavailable = judged.flatMap(({ accountAccess }, index) => (accounts[index]!.read ? [] : [accountAccess]));
-  const all = [...accounts, ...unmanaged.filter(asked).map(unmanagedReport)].map((account) =>
+  const all = [...accounts, ...unmanaged.filter(isSelected).map(unmanagedReport)].map((account) =>
     options.expectNoChanges ? { ...account, findings: account.findings.map(strictly) } : account,
   );
   const recovery = (options.state?.pendingOperations ?? 0) > 0 ? recoveryCommands(settings.stack) : null;
@@ -107,7 +107,7 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
     ok: recovery === null && all.every(({ findings }) => findings.every(({ level }) => level !== "problem")),
     accounts: all,
     upWithout:
-      unavailable.length > 0 && unavailable.every(canBeLeftOut)
+      unavailable.length > 0 && unavailable.every(canBeExcluded)
         ? upWithout(settings, unavailable.map(profileOf))
         : null,
   };
@@ -204,7 +204,7 @@ async function inspect(
     caller: arn,
     findings,
   });
-  if ("failure" in caller) return report(null, false, [refusal(settings, accountAccess, caller.failure)]);
+  if ("failure" in caller) return report(null, false, [authenticationFailed(settings, accountAccess, caller.failure)]);
   const { accountId, arn } = caller.value;
   if (accountId !== accountAccess.accountId)
     return report(arn, false, [wrongAccount(settings, accountAccess, accountId)]);
@@ -227,7 +227,7 @@ async function inspect(
   return report(arn, true, findings);
 }
 
-function refusal(settings: Settings, accountAccess: AccountAccess, failure: Failure): Finding {
+function authenticationFailed(settings: Settings, accountAccess: AccountAccess, failure: Failure): Finding {
   return {
     level: "problem",
     code: "credentials",
@@ -244,9 +244,9 @@ function wrongAccount(settings: Settings, accountAccess: AccountAccess, found: s
     level: "problem",
     code: "wrong-account",
     subject: "credentials",
-    message: `profile ${profileOf(accountAccess)} is account ${found}${taken === undefined ? "" : ` (that of ${taken.profile})`}, the config says ${accountId}: up would stop before it creates anything`,
+    message: `profile ${profileOf(accountAccess)} belongs to account ${found}${taken === undefined ? "" : ` (target account ${taken.profile})`}, but the config has ${accountId}: up would fail before it creates resources`,
     fix: orWithout(settings, accountAccess, {
-      what: `Point the profile at account ${accountId}, or correct the config.`,
+      what: `Change the profile to account ${accountId}, or correct accountId in the config.`,
       ...(target === undefined || taken !== undefined
         ? {}
         : { at: accountKey(target), config: configLine("accountId", found) }),
@@ -254,27 +254,30 @@ function wrongAccount(settings: Settings, accountAccess: AccountAccess, found: s
   };
 }
 
-/** What is looked up before everything else stops an update whatever is excluded. */
-const canBeLeftOut = ({ target, clusters, registry, organization }: AccountAccess) =>
+/** An account with a look-up cannot be excluded: the update fails before the exclusion applies. */
+const canBeExcluded = ({ target, clusters, registry, organization }: AccountAccess) =>
   target !== undefined && clusters.length === 0 && !registry && !organization;
 
-/** A target account can be left out of an update. */
+/** Adds how to continue without the account. Only a target account can be excluded from an update. */
 function orWithout(settings: Settings, accountAccess: AccountAccess, fix: Fix): Fix {
   if (accountAccess.clusters.length > 0) {
     const names = accountAccess.clusters.map(({ name }) => name).join(", ");
     return {
       ...fix,
-      what: `${fix.what} Without it no account can be updated, because ${names} is looked up first; oidcIssuerUrl and context in the config of ${names} avoid the look-up.`,
+      what: `${fix.what} Until then, pulumi up cannot update any account, because ${names} is looked up first. To avoid the look-up, set oidcIssuerUrl and context of ${names}.`,
     };
   }
   if (accountAccess.registry) {
-    return { ...fix, what: `${fix.what} Without it no image can be built; image.prebuilt needs none.` };
+    return {
+      ...fix,
+      what: `${fix.what} Until then, the image cannot be built. image.prebuilt does not need this account.`,
+    };
   }
-  if (!canBeLeftOut(accountAccess)) return fix;
+  if (!canBeExcluded(accountAccess)) return fix;
   const profile = profileOf(accountAccess);
   return {
     ...fix,
-    what: `${fix.what} Until then, leave the account out: verify.skipProfiles: [${profile}], and up with --exclude.`,
+    what: `${fix.what} Until then, exclude the account: set verify.skipProfiles: [${profile}] and run pulumi up with --exclude.`,
     commands: [...(fix.commands ?? []), upWithout(settings, [profile])],
   };
 }

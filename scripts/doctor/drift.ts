@@ -20,7 +20,7 @@ function canonical(value: unknown): unknown {
 
 const textOf = (value: unknown) => JSON.stringify(canonical(value));
 
-/** Sid, or whom the statement trusts, or its actions. */
+/** Sid, or the principals of the statement, or its actions. */
 function nameOf({ Sid, Principal, Action }: Statement): string {
   if (Sid !== undefined) return Sid;
   const principals =

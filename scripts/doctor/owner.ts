@@ -1,6 +1,6 @@
 /**
- * Whose a role, an OIDC provider or a policy is: by the stack's state, then by its ownership tag. Only what is older
- * than the tag is judged by its content and by the roles that trust it.
+ * The owner of a role, an OIDC provider or a policy: from the stack's state, then from its ownership tag. Resources that
+ * are older than the tag are judged by their content and by the roles that trust them.
  */
 import { OWNERSHIP_TAG, ownershipTag } from "../../config/ownership.js";
 import type { Settings, TargetAccountSettings } from "../../config/settings.js";
@@ -19,7 +19,7 @@ export type Owner = "ours" | "script" | "siblingStack" | "other" | "unclear";
 
 export interface Verdict {
   readonly owner: Owner;
-  /** What tells, as a clause: "it has the tags of iam.tags". */
+  /** The evidence, as a clause: "it has the tags of iam.tags". */
   readonly because: string;
 }
 
@@ -28,7 +28,7 @@ const verdict = (owner: Owner, because: string): Verdict => ({ owner, because })
 type Context = Pick<Settings, "iam" | "stack">;
 type Tags = Readonly<Record<string, string>>;
 
-/** What state and tag say; undefined for what is not in the state and has no ownership tag. */
+/** Owner from state and tag; undefined for a resource that is not in the state and has no ownership tag. */
 function recordedOwner(
   { stack }: Context,
   arn: string,
@@ -48,7 +48,7 @@ function recordedOwner(
 /** Sids that only this program's policies have. */
 const sids = new Set([...groups.map(({ sid }) => sid), "DenySensitiveReads", "DenySensitiveResources"]);
 
-/** Whether an earlier or the present version of the program wrote the document. */
+/** Whether this or an earlier version of the program wrote the document. */
 function isWritten(document: PolicyDocument): boolean {
   return document.Statement.filter(({ Sid }) => Sid !== undefined && sids.has(Sid)).length >= 2;
 }
@@ -81,7 +81,7 @@ function isWebIdentity({ Sid, Effect, Principal, Action, Condition }: Statement)
 }
 
 /**
- * @param trust what the stack would write
+ * @param trust the trust policy that the stack would write
  */
 export function roleOwner(
   context: Context,
@@ -106,7 +106,7 @@ export function roleOwner(
       : verdict("siblingStack", `${evidence}, but it trusts none of this stack's clusters`);
   }
   if (!looksScripted) return verdict("other", "its content matches neither this stack nor the legacy script");
-  // A file of the user's own may be what the script was given as well.
+  // The user can pass the same policy file to the script and to the stack.
   const documents = [...role.inline.values()];
   const ownFile = permissions.policies.some(({ document }) => documents.some((found) => same(found, document)));
   return ownFile
@@ -123,7 +123,7 @@ function programEvidence(
 ): string | undefined {
   if (!isOurForm(role.trust)) return undefined;
   if (hasOurTags(context, role.tags)) return "it has the tags of iam.tags";
-  if ([...role.inline.values()].some(isWritten)) return "its policy is one that this program writes";
+  if ([...role.inline.values()].some(isWritten)) return "its policy matches a policy of this program";
   const names = permissions.placement === "managed" ? permissions.policies.map(({ name }) => name) : [];
   if (role.attached.some(({ name }) => names.includes(name))) return "the policies of this stack are attached to it";
   return description !== "" && role.description === description && same(role.trust, trust)
@@ -180,8 +180,8 @@ export function policyOwner(context: Context, policy: ManagedPolicyFacts, state:
   if (state !== undefined) return verdict("other", "it is not in the stack's state");
   if (hasOurTags(context, policy.tags)) return verdict("ours", "it has the tags of iam.tags");
   return isWritten(policy.document) || policy.document.Statement.some(({ Sid }) => Sid !== undefined && sids.has(Sid))
-    ? verdict("ours", "it is one that this program writes")
-    : verdict("other", "neither its tags nor its statements are this stack's");
+    ? verdict("ours", "it matches a policy of this program")
+    : verdict("other", "neither its tags nor its statements match this stack");
 }
 
 const same = (a: PolicyDocument, b: PolicyDocument) => minify(a) === minify(b);

@@ -1,4 +1,4 @@
-/** What an account has, read with Get and List calls alone. */
+/** The resources of an account, read only with Get and List calls. */
 import { DescribeAddonCommand, DescribeClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   GetAccountSummaryCommand,
@@ -20,7 +20,7 @@ import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { PolicyDocument } from "../../policies/types.js";
 import { type AccountAccess, credentialsOf } from "./accountAccess.js";
 
-/** Why a call, or the way to its credentials, failed. */
+/** Why a call, or loading its credentials, failed. */
 export interface Failure {
   /** Such as `sts:GetCallerIdentity`. */
   readonly call: string;
@@ -29,7 +29,7 @@ export interface Failure {
   readonly message: string;
 }
 
-/** One reading: its value, or why there is none. The others go on without it. */
+/** One reading: its value, or why it failed. The other readings continue. */
 export type Reading<T> = { readonly value: T } | { readonly failure: Failure };
 
 export interface OidcProviderFacts {
@@ -39,7 +39,7 @@ export interface OidcProviderFacts {
 }
 
 export interface RoleFacts {
-  /** As the account spells it: IAM keeps the case but does not tell names apart by it. */
+  /** As spelled in the account: IAM keeps the case, but names are case-insensitive. */
   readonly name: string;
   readonly arn: string;
   readonly path: string;
@@ -61,7 +61,7 @@ export interface ManagedPolicyFacts {
   readonly document: PolicyDocument;
 }
 
-/** Trust of a role that is not ours: who else uses an OIDC provider. */
+/** Trust policy of any role: shows which roles use an OIDC provider. */
 export interface RoleSummary {
   readonly name: string;
   readonly trust: PolicyDocument;
@@ -69,17 +69,17 @@ export interface RoleSummary {
 
 export interface AccountFacts {
   readonly accountId: string;
-  /** ARN of whoever the credentials are. */
+  /** ARN of the caller. */
   readonly caller: string;
   readonly oidcProviderCount: Reading<number>;
   /** By issuer without `https://`; undefined where the account has none. */
   readonly oidcProviders: ReadonlyMap<string, Reading<OidcProviderFacts | undefined>>;
   readonly allRoles: Reading<readonly RoleSummary[]>;
-  /** By the name that the program gives; undefined where no role has it, in any case. */
+  /** By the name in the program, case-insensitive; undefined if the account has no such role. */
   readonly roles: ReadonlyMap<string, Reading<RoleFacts | undefined>>;
-  /** Managed policies by the name that the program gives. */
+  /** Managed policies by the name in the program. */
   readonly policies: ReadonlyMap<string, Reading<ManagedPolicyFacts | undefined>>;
-  /** Whether the permissions boundary is there; undefined when none is asked for. */
+  /** Whether the permissions boundary exists; undefined when none is configured. */
   readonly boundary: Reading<boolean> | undefined;
   /** GetAccountSummary: counts and quotas by their AWS names. */
   readonly summary: Reading<Readonly<Record<string, number>>>;
@@ -98,7 +98,7 @@ export interface Wanted {
 
 /** Bounds of one call, in milliseconds and tries. */
 export interface Timeouts {
-  /** For connecting, for one answer, and for a call with all its retries. */
+  /** For connecting, for one response, and for a call with all its retries. */
   readonly connect: number;
   readonly answer: number;
   readonly call: number;
@@ -107,7 +107,7 @@ export interface Timeouts {
 
 export const timeouts: Timeouts = { connect: 5_000, answer: 10_000, call: 30_000, tries: 4 };
 
-/** Connections to IAM per account: it throttles an account that is asked for more at once. */
+/** Connections to IAM per account: IAM throttles more concurrent calls. */
 const connections = 5;
 
 function clientConfig(accountAccess: AccountAccess, { tries, connect, answer }: Timeouts) {
@@ -152,7 +152,7 @@ export class AccountReader {
     });
   }
 
-  /** Issuer of a cluster, `https://…`; undefined when there is no such cluster in the region. */
+  /** Issuer of a cluster, `https://…`; undefined when the region has no such cluster. */
   issuer(name: string, region: string): Promise<Reading<string | undefined>> {
     return this.eks("eks:DescribeCluster", region, async (eks, options) => {
       const { cluster } = await eks.send(new DescribeClusterCommand({ name }), options);
@@ -200,7 +200,7 @@ export class AccountReader {
     const roles = new Map<string, Reading<RoleFacts | undefined>>();
     await Promise.all(
       wanted.roles.map(async (name) => {
-        // Without the list the name is tried as it stands.
+        // Without the list, the configured spelling is tried.
         const spelled = "value" in allRoles ? allRoles.value.find((role) => sameName(role.name, name))?.name : name;
         roles.set(name, spelled === undefined ? { value: undefined } : await this.role(spelled));
       }),
@@ -304,7 +304,7 @@ export class AccountReader {
     const { accountId, partition } = this.accountAccess;
     await Promise.all(
       managedPolicies.map(async (name) => {
-        // Without the list the ARN that the program would make is tried.
+        // Without the list, the ARN that the program would create is tried.
         const arn =
           "value" in list
             ? list.value.find(({ PolicyName = "" }) => sameName(PolicyName, name))?.Arn
@@ -331,15 +331,15 @@ export class AccountReader {
     );
   }
 
-  /** A reading within its time; what it throws becomes a failure, so that the others go on. */
+  /** A reading with a timeout. An error becomes a failure, so that the other readings continue. */
   private async read<T>(call: string, reading: (abort: AbortSignal) => Promise<T>): Promise<Reading<T>> {
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
-    // The signal does not reach into credential providers (a process, a browser login): they are raced.
+    // The signal does not abort credential providers (a process, a browser login), so they are raced.
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         abort.abort();
-        reject(Object.assign(new Error(`no answer within ${this.bounds.call / 1000} s`), { name: "TimeoutError" }));
+        reject(Object.assign(new Error(`no response within ${this.bounds.call / 1000} s`), { name: "TimeoutError" }));
       }, this.bounds.call);
     });
     const answer = reading(abort.signal);
@@ -367,7 +367,7 @@ async function orAbsent<T>(reading: () => Promise<T>): Promise<T | undefined> {
 
 function failureOf(call: string, error: unknown): Failure {
   const { name, message, code } = error as Error & { code?: string };
-  // A connection error has its reason in the code and, with several addresses tried, no message at all.
+  // A connection error has its reason in the code and, after attempts on several addresses, an empty message.
   const text = (message || code || name).split("\n")[0]!.trim();
   return { call, code: name === "Error" || name === "AggregateError" ? (code ?? name) : name, message: text };
 }
@@ -375,7 +375,7 @@ function failureOf(call: string, error: unknown): Failure {
 const tagsOf = (tags: readonly Tag[] | undefined): Record<string, string> =>
   Object.fromEntries((tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value]));
 
-/** IAM hands documents out URL-encoded; one that is no policy counts as an empty one. */
+/** IAM returns documents URL-encoded. An invalid policy counts as an empty one. */
 function documentOf(encoded: string | undefined): PolicyDocument {
   const empty: PolicyDocument = { Version: "2012-10-17", Statement: [] };
   try {

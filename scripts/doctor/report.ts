@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import type { AccountReport, Report } from "./doctor.js";
 import type { Finding, Level } from "./findings/finding.js";
 
-/** Widths that a report takes at least and at most, in characters. */
+/** Minimum and maximum width of a report, in characters. */
 const narrowest = 100;
 const widest = 180;
 
@@ -65,10 +65,10 @@ export function reportText(report: Report, width = 140): string {
 const marks: Record<Level, string> = { problem: "✗", note: "•", ok: "✓" };
 
 function rowsOf({ findings }: AccountReport, copies: Copies): [finding: string, advice: string][] {
-  const told = (["problem", "note"] as const).flatMap((level) => findings.filter((item) => item.level === level));
+  const listed = (["problem", "note"] as const).flatMap((level) => findings.filter((item) => item.level === level));
   const right = findings.filter(({ level }) => level === "ok");
   return [
-    ...told.map((item): [string, string] => [
+    ...listed.map((item): [string, string] => [
       `${marks[item.level]} ${item.subject}: ${item.message}`,
       adviceText(item, copies),
     ]),
@@ -108,7 +108,7 @@ function column(values: readonly string[], head: string, most: number): number {
   return Math.min(most, Math.max(head.length, ...values.map(({ length }) => length)));
 }
 
-/** Breaks at blanks; what is longer than a line (an ARN) is broken where the line ends, never cut off. */
+/** Breaks at spaces. A word that is longer than a line (an ARN) is broken at the end of the line, not truncated. */
 export function wrap(text: string, width: number): string {
   return text
     .split("\n")

@@ -23,7 +23,7 @@ export interface PendingCreate {
   readonly resource: StateResource;
   /** Undefined for types whose existence doctor cannot read. */
   readonly arn: string | undefined;
-  /** What Pulumi calls the resource's id. */
+  /** The resource's ID in Pulumi. */
   readonly id: string | undefined;
 }
 
@@ -58,8 +58,8 @@ export class StackState {
 
   /**
    * @param content output of `pulumi stack export`
-   * @param source where it came from, for messages
-   * @throws UserError when it is not one, or another stack's
+   * @param source file name, for messages
+   * @throws UserError when it is not a stack export, or belongs to another stack
    */
   static parse(content: string, stack: string, source: string): StackState {
     let parsed: unknown;
@@ -127,10 +127,10 @@ function identityOf(
       const arn = arnOf(`policy${path}${inputs.name}`);
       return { arn, id: arn };
     }
-    // Policies on a role are written, not created: repeating the call does no harm.
+    // Policies on a role are written with an idempotent call, so it can be repeated.
     default:
       return { arn: undefined, id: undefined };
   }
 }
 
-const hint = (stack: string) => `Make it with: pulumi stack export --stack ${stack} --file state.json`;
+const hint = (stack: string) => `Create it with: pulumi stack export --stack ${stack} --file state.json`;

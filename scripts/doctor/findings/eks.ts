@@ -19,7 +19,7 @@ export function issuerFinding(
       code: "cluster-unread",
       subject,
       message: `${call}: ${code}: ${message}`,
-      fix: { what: `Allow ${call}: pulumi up needs it before it creates anything. Or: ${spare}` },
+      fix: { what: `Allow ${call} for the provisioning role: pulumi up needs it too. Or: ${spare}` },
     };
   }
   if (found.value === undefined) {
@@ -27,7 +27,7 @@ export function issuerFinding(
       level: "problem",
       code: "cluster-absent",
       subject,
-      message: `EKS has no such cluster in ${region} of account ${accountId}: up would stop before it creates anything`,
+      message: `does not exist in ${region} of account ${accountId}: up would fail before it creates resources`,
       fix: { what: `Correct name, region or profile of the cluster; ${spare}` },
     };
   }
@@ -36,7 +36,7 @@ export function issuerFinding(
       level: "problem",
       code: "issuer-differs",
       subject,
-      message: `its issuer is ${found.value}, the config says ${issuerUrl}: its tokens would be rejected`,
+      message: `its issuer is ${found.value}, but the config has ${issuerUrl}: STS would reject its tokens`,
       fix: {
         what: "The cluster was re-created: replace the issuer, and list the old one in previousIssuers while it is in use.",
         at: `clusters, name ${name}`,
@@ -72,7 +72,7 @@ export function networkPolicyFinding(
     subject,
     message: "vpc-cni does not enforce it: every pod in the cluster can reach the server",
     fix: {
-      what: "Turn it on, unless another CNI enforces NetworkPolicies. Keep the add-on's other settings in the command.",
+      what: "Enable it, unless another CNI enforces NetworkPolicies. Keep the add-on's other settings in the command.",
       commands: [
         awsCommand(
           accountAccess,

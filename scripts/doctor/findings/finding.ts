@@ -1,4 +1,4 @@
-/** One finding, what it is derived from, and what AWS refused to show. */
+/** One finding, what it is derived from, and the finding for a read that AWS rejected. */
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
 import type { AccountAccess } from "../accountAccess.js";
 import type { Fix } from "../advice.js";
@@ -6,7 +6,7 @@ import type { FindingCode } from "../codes.js";
 import type { AccountFacts, Failure } from "../readings.js";
 import type { StackState } from "../state.js";
 
-/** `ok`: as it should be. `note`: worth knowing. `problem`: `pulumi up` would fail or do harm. */
+/** `ok`: as expected. `note`: information. `problem`: `pulumi up` would fail, or change resources of another owner. */
 export type Level = "ok" | "note" | "problem";
 
 export interface Finding {
@@ -21,7 +21,7 @@ export interface Finding {
   readonly interruptedArn?: string;
 }
 
-/** A managed target account as it stands. */
+/** A managed target account and what doctor read in it. */
 export interface Examination {
   readonly settings: Settings;
   readonly accountAccess: AccountAccess;
@@ -48,8 +48,8 @@ export function unread(subject: string, { call, code, message }: Failure): Findi
     message: `not checked: ${call}: ${code}: ${message}`,
     fix: {
       what: needed
-        ? `Allow ${call} to whoever provisions: pulumi up needs it too.`
-        : `Allow ${call} to whoever runs doctor to have it checked; pulumi up does not need it.`,
+        ? `Allow ${call} for the provisioning role: pulumi up needs it too.`
+        : `Allow ${call} for the identity that runs doctor. pulumi up does not need it.`,
     },
   };
 }

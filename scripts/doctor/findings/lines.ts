@@ -5,17 +5,17 @@ import type { AdviceLines, Examination } from "./finding.js";
 import type { JudgedCluster, Mode } from "./providers.js";
 import { isForeign, type JudgedRole } from "./roles.js";
 
-/** Whole lines, so that one paste settles all findings of the account about them. */
+/** Complete lines: each covers all findings of the account about its key. */
 export function adviceLines(
   { account, settings }: Examination,
   clusters: readonly JudgedCluster[],
   roles: readonly JudgedRole[],
 ): AdviceLines {
   const fitting = (mode: Mode) => clusters.filter((cluster) => cluster.fitting === mode).map(({ name }) => name);
-  // Clusters whose issuer is not known keep what the config says of them.
+  // Clusters with an unknown issuer keep their setting from the config.
   const unknown = account.clusters.filter((name) => !clusters.some((cluster) => cluster.name === name));
   const existing = [...fitting("existing"), ...unknown.filter((name) => account.existingOidcProviders.includes(name))];
-  // One that is ours already may stand there: adopt does nothing more about it.
+  // A provider that the stack owns can be listed: adopt does not change it.
   const adoptable = clusters
     .filter(
       ({ fitting: mode, providers }) =>

@@ -21,7 +21,7 @@ export function managedPolicyFindings({ settings, account, facts, state }: Exami
         .filter((text) => text !== undefined)
         .join("; ");
       return difference === ""
-        ? { level: "ok", code: "policy-ours", subject, message: `this stack's: ${because}` }
+        ? { level: "ok", code: "policy-ours", subject, message: `belongs to this stack: ${because}` }
         : { level: "note", code: "policy-differs", subject, message: difference, fix: refreshFix(settings) };
     }
     return {
@@ -30,7 +30,7 @@ export function managedPolicyFindings({ settings, account, facts, state }: Exami
       subject,
       message: `managed outside this stack (${found.value.arn}): ${because}; names are unique across paths and case-insensitive`,
       fix: {
-        what: "Give the stack's policies another name (the same in every account).",
+        what: "Set another name for the stack's policies (the same in every account).",
         at: "iam",
         config: configLine("policyName", `${settings.iam.policyName.slice(0, 118)}-holmes`),
       },
@@ -53,7 +53,7 @@ export function boundaryFindings({ account, facts, accountAccess }: Examination)
       subject,
       message: `${arn} does not exist: AWS would reject the role`,
       fix: {
-        what: `Create it, or name another one for this account (${accountKey(account)}: permissionsBoundary).`,
+        what: `Create it, or set another one for this account (${accountKey(account)}: permissionsBoundary).`,
         commands: [
           awsCommand(
             accountAccess,

@@ -23,7 +23,7 @@ export function knownClusters({ clusters }: Settings, { clusters: trusted }: Tar
   );
 }
 
-/** How the config treats a cluster's providers, or should. */
+/** How the config treats a cluster's providers. */
 export type Mode = "made" | "existing" | "adopted";
 
 export interface JudgedProvider {
@@ -37,7 +37,7 @@ export interface JudgedProvider {
 export interface JudgedCluster {
   readonly name: string;
   readonly mode: Mode;
-  /** The mode that fits what is there. */
+  /** The mode that fits the account. */
   readonly fitting: Mode;
   readonly providers: readonly JudgedProvider[];
 }
@@ -162,8 +162,8 @@ function absentProvider(
       code: "provider-existing-absent",
       subject,
       message: provider.current
-        ? "the account has the previous issuer's provider, not the current one's"
-        : "the account has no provider for the previous issuer: its tokens are rejected",
+        ? "the account has the provider of the previous issuer, but not of the current one"
+        : "the account has no provider for the previous issuer: STS rejects its tokens",
       fix: { what: "Ask its owner to create it.", commands: [create] },
     };
   }
@@ -191,9 +191,9 @@ function absentProvider(
       level: "problem",
       code: "provider-adopt-absent",
       subject,
-      message: "absent, while the legacy script created the provider of another issuer of this cluster",
+      message: "does not exist, but the legacy script created the provider of another issuer of this cluster",
       fix: {
-        what: `Two steps: up once with oidcIssuerUrl set to the existing issuer, without previousIssuers, and with adopt; then restore both and remove ${cluster.name} from adopt.`,
+        what: `Two steps: run pulumi up with oidcIssuerUrl set to the existing issuer, without previousIssuers, and with adopt. Then restore both and remove ${cluster.name} from adopt.`,
       },
     };
   }
@@ -239,7 +239,7 @@ function presentProvider(
           message: `${audienceText}: STS rejects the server's tokens`,
           fix: { what: "Ask its owner to add the audience.", commands: [addAudience] },
         }
-      : { level: "ok", code: "provider-existing", subject, message: "exists, as existingOidcProviders says" };
+      : { level: "ok", code: "provider-existing", subject, message: "exists, and existingOidcProviders lists it" };
   }
 
   if (owner === "ours") {
@@ -251,11 +251,11 @@ function presentProvider(
           level: "problem",
           code: "provider-audience",
           subject,
-          message: `this stack's (${because}), but ${audienceText}: STS rejects the server's tokens`,
+          message: `belongs to this stack (${because}), but ${audienceText}: STS rejects the server's tokens`,
           fix: refreshFix(settings),
         }
       : differences === ""
-        ? { level: "ok", code: "provider-ours", subject, message: `this stack's: ${because}` }
+        ? { level: "ok", code: "provider-ours", subject, message: `belongs to this stack: ${because}` }
         : { level: "note", code: "provider-differs", subject, message: differences, fix: refreshFix(settings) };
   }
   if (cluster.mode === "adopted" && owner !== "other") {
@@ -288,9 +288,9 @@ function presentProvider(
       what:
         owner === "other"
           ? missingAudience
-            ? "Use it as it is, and ask its owner to add the audience."
-            : "Use it as it is."
-          : `Use it as it is; or adopt it, if the legacy script created it (adopt with oidcProviders: [${cluster.name}] in account ${account.profile}).`,
+            ? "Use the existing provider, and ask its owner to add the audience."
+            : "Use the existing provider."
+          : `Use the existing provider; or adopt it, if the legacy script created it (adopt with oidcProviders: [${cluster.name}] in account ${account.profile}).`,
       ...lines.existing,
       ...(missingAudience ? { commands: [addAudience] } : {}),
     },

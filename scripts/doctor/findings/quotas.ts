@@ -85,7 +85,7 @@ function providerQuota(facts: AccountFacts, clusters: readonly JudgedCluster[]):
           subject,
           message: `${message}: AWS does not raise this limit`,
           fix: {
-            what: "Delete providers of clusters that no longer exist, or give the account a stack of its own that trusts fewer clusters.",
+            what: "Delete providers of clusters that no longer exist, or manage the account in a separate stack that trusts fewer clusters.",
           },
         },
       ];
@@ -131,7 +131,7 @@ function attachmentQuota(
         level: "problem",
         code: "account-quota",
         subject: `policies of role ${name}`,
-        message: `${others} attached by others and ${ours.length} of this stack. A role can have ${limit}`,
+        message: `${others} attached outside this stack and ${ours.length} of this stack, but the quota is ${limit} per role`,
         fix: quotaFix(accountAccess, "AttachedPoliciesPerRoleQuota", others + ours.length),
       },
     ];

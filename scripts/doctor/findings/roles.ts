@@ -1,4 +1,4 @@
-/** The stack's roles in an account, and what is on them. */
+/** The stack's roles in an account, and their policies. */
 import { type Settings, type TargetAccountSettings, unknownIssuer } from "../../../config/settings.js";
 import { roleArn, trustRoles } from "../../../documents/profiles.js";
 import { roleNameFor, type TrustRole } from "../../../policies/trust.js";
@@ -77,7 +77,7 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
   }
 
   const rename: Fix = {
-    what: "Give the stack's role another name (the same in every account).",
+    what: "Set another name for the stack's role (the same in every account).",
     at: "iam",
     config: configLine("roleName", freeName(settings.iam.roleName)),
   };
@@ -97,12 +97,12 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
     return [
       ...differences(examination, judged),
       role.path === settings.iam.path
-        ? { level: "ok", code: "role-ours", subject, message: `this stack's: ${verdict.because}` }
+        ? { level: "ok", code: "role-ours", subject, message: `belongs to this stack: ${verdict.because}` }
         : {
             level: "note",
             code: "role-path",
             subject,
-            message: `this stack's, at path ${role.path}: up replaces it, because a path cannot change; the server cannot assume it for some seconds`,
+            message: `belongs to this stack, at path ${role.path}: up replaces the role, because IAM cannot change a path; the server cannot assume it for a few seconds`,
             fix: { what: "To avoid this, keep the path.", at: "iam", config: configLine("path", role.path) },
           },
       ...rest,
@@ -112,10 +112,10 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
     return [
       problem(
         "role-of-sibling-stack",
-        `another stack's, or this one's before its clusters were re-created: ${verdict.because}`,
+        `belongs to another stack, or to this stack before its clusters were re-created: ${verdict.because}`,
         {
           ...rename,
-          what: "If it is another stack's, give this stack's role another name. The state shows the owner (--state).",
+          what: "If it belongs to another stack, set another name for this stack's role. The state shows the owner (--state).",
           commands: [withState(settings)],
         },
       ),
@@ -136,7 +136,7 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
         "role-path",
         `${verdict.because}, at path ${role.path}: it cannot be imported at ${settings.iam.path}, and names are unique across paths`,
         {
-          what: "Keep its path (the same in every account), or give the stack's role another name.",
+          what: "Keep its path (the same in every account), or set another name for the stack's role.",
           at: "iam",
           config: configLine("path", role.path),
         },
@@ -154,7 +154,7 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
           ...lines.adopt,
         })
       : problem("role-unclear", verdict.because, {
-          what: "Adopt it, which changes nothing when the stack owns it; or pass the state with --state.",
+          what: "Adopt it (no effect if the stack owns it), or pass the state with --state.",
           ...lines.adopt,
           commands: [withState(settings)],
         }),
@@ -266,5 +266,5 @@ function extraFindings(
 const withState = ({ stack }: Settings) =>
   `pulumi stack export --stack ${stack} --file state.json && npm run doctor -- --stack ${stack} --state state.json`;
 
-/** A role name beside the taken one. */
+/** A role name that differs from the existing one. */
 const freeName = (name: string) => `${name.slice(0, 54)}-holmes`;

@@ -1,4 +1,4 @@
-/** Kinds of change behind Pulumi's back, with the finding that names each. */
+/** Kinds of changes outside Pulumi, with the finding that reports each. */
 import {
   AttachRolePolicyCommand,
   CreateOpenIDConnectProviderCommand,
@@ -100,7 +100,7 @@ const role = (name: string, says: RegExp, apply: Change["apply"]): Change => ({
  */
 export const changes: readonly Change[] = [
   role(
-    "a foreign principal is trusted",
+    "another principal is trusted",
     /trust policy.*777777777777.*added/s,
     trust((all) => [...all, foreign]),
   ),
@@ -110,12 +110,12 @@ export const changes: readonly Change[] = [
     trust(() => [foreign]),
   ),
   role(
-    "the audience is no longer compared",
+    "the condition on the audience is removed",
     /trust policy.*changed/s,
     condition((key, value) => (key.endsWith(":aud") ? undefined : [key, value])),
   ),
   role(
-    "the subject is no longer compared",
+    "the condition on the subject is removed",
     /trust policy.*changed/s,
     condition((key, value) => (key.endsWith(":sub") ? undefined : [key, value])),
   ),

@@ -3,13 +3,13 @@ import { expect, test } from "vitest";
 import { doctorDocument, doctorPath } from "../../../scripts/docs/doctor.js";
 import { clustersPerRole, limitsDocument, limitsPath } from "../../../scripts/docs/limits.js";
 
-test("docs/doctor.md has the table of all codes (else: npm run docs)", () => {
+test("docs/doctor.md has the table of all codes (update: npm run docs)", () => {
   const document = doctorDocument();
   expect(document).toContain("| `role-differs` Δ |");
   expect(readFileSync(doctorPath, "utf8")).toBe(document);
 });
 
-test("docs/limits.md is what the program computes today (else: npm run docs)", () => {
+test("docs/limits.md is up to date (update: npm run docs)", () => {
   const document = limitsDocument();
   expect(readFileSync(limitsPath, "utf8")).toBe(document);
   // The facts that the project started from: 4 at 2048, 8 or 9 at 4096.

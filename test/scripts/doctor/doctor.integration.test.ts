@@ -5,7 +5,7 @@ import type { Settings } from "../../../config/settings.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import { type AccountReport, type DoctorOptions, doctor, type Report } from "../../../scripts/doctor/doctor.js";
 import { AwsError } from "../../../scripts/emulation/awsError.js";
-import { advice, audience, Emulation, type OldScript, providerArn, quick, settingsOf } from "./support.js";
+import { advice, audience, Emulation, type LegacyScript, providerArn, quick, settingsOf } from "./support.js";
 
 const role = "EKSMultiAccountMCPRole";
 const emulation = new Emulation();
@@ -14,7 +14,7 @@ const account: Emulation["account"] = (...args) => emulation.account(...args);
 beforeAll(() => emulation.start());
 afterAll(() => emulation.stop());
 
-/** Every test's calls are read-only ones, whatever it is about. */
+/** Every test makes read-only calls. */
 afterEach(() => {
   const calls = emulation.recorder.calls.splice(0);
   const writes = calls.map(({ action }) => action).filter((action) => !/^(Get|List|AssumeRole$|GET \/)/.test(action));
@@ -30,8 +30,8 @@ const of = (report: Report, profile: string): AccountReport =>
   report.accounts.find((item) => item.profile === profile)!;
 const codes = ({ findings }: AccountReport) => findings.map(({ code }) => code);
 
-describe("an account of one's own", () => {
-  test("that is empty: all is to be created", async () => {
+describe("an empty account", () => {
+  test("has no problem: the stack creates every resource", async () => {
     const report = await read(await settingsOf([await account("empty")]));
     expect(report.ok).toBe(true);
     expect(report.upWithout).toBeNull();
@@ -47,14 +47,14 @@ describe("an account of one's own", () => {
   });
 });
 
-describe("what the old script made", () => {
-  const all = async (script: OldScript) => {
+describe("resources of the legacy script", () => {
+  const all = async (script: LegacyScript) => {
     await script.provider("A");
     await script.provider("B");
     await script.role(["A", "B"]);
   };
 
-  test("is taken over by adopt: true", async () => {
+  test("are reported, with adopt: true as the fix", async () => {
     const report = await read(await settingsOf([await account("script", all)]));
     const line = { at: "targetAccounts, profile script", config: "adopt: true" };
     expect(report.ok).toBe(false);
@@ -65,13 +65,13 @@ describe("what the old script made", () => {
     ]);
   });
 
-  test("fits when adopt: true is there", async () => {
+  test("are not a problem when adopt: true is set", async () => {
     const report = await read(await settingsOf([{ ...(await account("adopted", all)), adopt: true }]));
     expect(report.ok).toBe(true);
     expect(codes(of(report, "adopted"))).toEqual(expect.arrayContaining(["provider-adoptable", "role-adoptable"]));
   });
 
-  test("in part: adopt names the parts, because up fails at what is not there", async () => {
+  test("that exist in part: adopt lists the existing parts, because up fails for missing ones", async () => {
     const part = await account("part", async (script) => {
       await script.provider("A");
       await script.role(["A"], { policy: null });
@@ -94,7 +94,7 @@ describe("what the old script made", () => {
     expect(right.ok).toBe(true);
   });
 
-  test("is not there at all, though adopt says so", async () => {
+  test("that do not exist although adopt is set: the fix is adopt: false", async () => {
     const report = await read(await settingsOf([{ ...(await account("nothing")), adopt: true }]));
     const line = { at: "targetAccounts, profile nothing", config: "adopt: false" };
     expect(advice(of(report, "nothing").findings)).toEqual([
@@ -104,7 +104,7 @@ describe("what the old script made", () => {
     ]);
   });
 
-  test("has another path than the stack's: names are unique whatever the path", async () => {
+  test("at another path than the stack's: names are unique across paths", async () => {
     const accounts = [await account("path", all)];
     const report = await read(await settingsOf(accounts, { iam: { path: "/holmes/" } }));
     expect(advice(of(report, "path").findings)).toContainEqual({
@@ -116,7 +116,7 @@ describe("what the old script made", () => {
     });
   });
 
-  test("keeps its inline policy beside managed ones: the command removes it", async () => {
+  test("with an inline policy in addition to managed ones: the command removes it", async () => {
     const settings = await settingsOf([{ ...(await account("leftover", all)), adopt: true }]);
     const managed = {
       ...settings,
@@ -137,7 +137,7 @@ describe("what the old script made", () => {
   });
 });
 
-describe("somebody else's OIDC provider", () => {
+describe("an OIDC provider of another owner", () => {
   const problem = (profile: string, clusters = "[alpha]", commands?: string[]) => ({
     level: "problem",
     code: "provider-of-others",
@@ -147,13 +147,13 @@ describe("somebody else's OIDC provider", () => {
     ...(commands === undefined ? {} : { commands }),
   });
 
-  test("is told by its tags", async () => {
+  test("is recognized by its tags", async () => {
     const accounts = [await account("tagged", (script) => script.provider("A", { tags: { owner: "eksctl" } }))];
     const report = await read(await settingsOf(accounts));
     expect(advice(of(report, "tagged").findings)).toEqual([problem("tagged")]);
   });
 
-  test("is told by another role that trusts it, even where the script's role does too", async () => {
+  test("is recognized by another role that trusts it, even if the legacy script's role trusts it too", async () => {
     const shared = await account("shared", async (script) => {
       await script.provider("A");
       await script.role(["A"]);
@@ -163,25 +163,25 @@ describe("somebody else's OIDC provider", () => {
     const found = of(report, "shared").findings;
     expect(advice(found)[0]).toEqual(problem("shared"));
     expect(found.find(({ code }) => code === "provider-of-others")!.message).toContain("role ebs-csi trusts it");
-    // Taking it over would take it from the other role at destroy.
+    // After adoption, destroy would delete the provider that the other role uses.
     const adopted = await read(
       await settingsOf([{ ...shared, adopt: { oidcProviders: ["alpha"], role: true, policy: true } }]),
     );
     expect(advice(of(adopted, "shared").findings)).toEqual([problem("shared")]);
   });
 
-  test("with other audiences: used as it is, once its owner has added ours", async () => {
-    const deaf = await account("deaf", (script) => script.provider("A", { audiences: ["other"] }));
-    const command = `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${providerArn(deaf.accountId, "A")} --client-id ${audience} --profile deaf`;
-    const report = await read(await settingsOf([deaf]));
-    expect(advice(of(report, "deaf").findings)).toEqual([problem("deaf", "[alpha]", [command])]);
-    const declared = await read(await settingsOf([{ ...deaf, existingOidcProviders: ["alpha"] }]));
-    expect(advice(of(declared, "deaf").findings)).toEqual([
+  test("with other audiences can be used after its owner adds the audience", async () => {
+    const restricted = await account("restricted", (script) => script.provider("A", { audiences: ["other"] }));
+    const command = `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${providerArn(restricted.accountId, "A")} --client-id ${audience} --profile restricted`;
+    const report = await read(await settingsOf([restricted]));
+    expect(advice(of(report, "restricted").findings)).toEqual([problem("restricted", "[alpha]", [command])]);
+    const declared = await read(await settingsOf([{ ...restricted, existingOidcProviders: ["alpha"] }]));
+    expect(advice(of(declared, "restricted").findings)).toEqual([
       { level: "problem", code: "provider-audience", subject: "OIDC provider of alpha", commands: [command] },
     ]);
   });
 
-  test("fits when it is declared; the line keeps what was declared before", async () => {
+  test("is not a problem when existingOidcProviders lists it; the fix keeps the clusters that are already listed", async () => {
     const two = await account("two", async (script) => {
       await script.provider("A", { tags: { owner: "eksctl" } });
       await script.provider("B", { tags: { owner: "eksctl" } });
@@ -192,7 +192,7 @@ describe("somebody else's OIDC provider", () => {
     expect(advice(of(half, "two").findings)).toEqual([problem("two", "[alpha, beta]")]);
   });
 
-  test("is declared and not there: the stack makes it", async () => {
+  test("that is listed but does not exist: the stack creates it", async () => {
     const report = await read(await settingsOf([{ ...(await account("declared")), existingOidcProviders: ["alpha"] }]));
     expect(advice(of(report, "declared").findings)).toEqual([
       {
@@ -205,14 +205,14 @@ describe("somebody else's OIDC provider", () => {
     ]);
   });
 
-  test("may be a leftover: nothing tells, so the way that harms nobody comes first", async () => {
+  test("without evidence of the owner: the fix uses the existing provider", async () => {
     const report = await read(await settingsOf([await account("unclear", (script) => script.provider("A"))]));
     expect(advice(of(report, "unclear").findings)).toEqual([{ ...problem("unclear"), code: "provider-unclear" }]);
   });
 });
 
-describe("a role of that name", () => {
-  test("that is somebody else's: another name", async () => {
+describe("an existing role with the stack's role name", () => {
+  test("of another owner: the fix is another role name", async () => {
     const trust = JSON.stringify({
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }],
@@ -233,13 +233,13 @@ describe("a role of that name", () => {
     ).toHaveLength(1);
   });
 
-  test("in another case and path: IAM takes it for the same name", async () => {
+  test("in another case and at another path: IAM names are case-insensitive", async () => {
     const other = await account("case", (script) => script.role(["A"], { name: role.toLowerCase(), path: "/x/" }));
     const report = await read(await settingsOf([other]));
     expect(advice(of(report, "case").findings)[0]).toMatchObject({ level: "problem", code: "role-case" });
   });
 
-  test("with policies of others on it: said, because destroy detaches them", async () => {
+  test("with policies of another owner: reported, because destroy detaches them", async () => {
     const extra = await account("extra", async (script) => {
       await script.provider("A");
       await script.provider("B");
@@ -262,7 +262,7 @@ describe("a role of that name", () => {
 });
 
 describe("names and quotas of the account", () => {
-  test("a managed policy of the stack's name, at another path and in another case", async () => {
+  test("a managed policy with the stack's policy name, at another path and in another case", async () => {
     const taken = await account("policy", (script) => script.managedPolicy("mcpreadonlypolicy", { path: "/other/" }));
     const settings = await settingsOf([taken]);
     const managed = {
@@ -284,7 +284,7 @@ describe("names and quotas of the account", () => {
     ]);
   });
 
-  test("a permissions boundary that is there, and one that is not", async () => {
+  test("an existing and a missing permissions boundary", async () => {
     const bounded = await account("bounded", (script) => script.managedPolicy("Boundary", { path: "/team/" }));
     const unbounded = await account("unbounded");
     const report = await read(
@@ -304,7 +304,7 @@ describe("names and quotas of the account", () => {
     ]);
   });
 
-  test("a trust policy that the account's quota refuses", async () => {
+  test("a trust policy that exceeds the account's quota", async () => {
     const clusters = ["A", "B", "C", "D", "E", "F"].map((id) => ({
       name: `cluster-${id}`,
       region: "us-east-1",
@@ -325,7 +325,7 @@ describe("names and quotas of the account", () => {
     expect(two.ok).toBe(true);
   });
 
-  test("as many OIDC providers as an account may have", async () => {
+  test("the maximum number of OIDC providers in an account", async () => {
     const full = await account("full", async (script) => {
       for (let number = 0; number < 99; number += 1) await script.provider(String(number).padStart(2, "0"));
     });
@@ -339,12 +339,12 @@ describe("names and quotas of the account", () => {
   });
 });
 
-describe("an account that lets nobody in", () => {
+describe("an account where authentication fails", () => {
   const without = (...names: string[]) =>
     `pulumi up --stack test --continue-on-error${names.map((name) => ` --exclude '**::${name}' --exclude '**::${name}/**'`).join("")}`;
 
-  test("leaves the others read, and out of one up", async () => {
-    const well = await account("well");
+  test("does not prevent reading the other accounts, and is excluded from up", async () => {
+    const available = await account("available");
     const elsewhere = await account("wrong");
     const wrong = { ...elsewhere, accountId: "222222222222" };
     const refused = await account("refused");
@@ -354,19 +354,19 @@ describe("an account that lets nobody in", () => {
       if (profile === "refused") {
         return new AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403);
       }
-      return profile === "silent" ? "silence" : undefined;
+      return profile === "silent" ? "noResponse" : undefined;
     };
     const unknown = { profile: "unknown", accountId: "333333333333" };
-    const report = await read(await settingsOf([well, wrong, refused, silent, unknown]), { timeouts: quick });
+    const report = await read(await settingsOf([available, wrong, refused, silent, unknown]), { timeouts: quick });
 
-    expect(of(report, "well").read).toBe(true);
-    expect(of(report, "well").findings.every(({ level }) => level === "ok")).toBe(true);
+    expect(of(report, "available").read).toBe(true);
+    expect(of(report, "available").findings.every(({ level }) => level === "ok")).toBe(true);
     expect(report.ok).toBe(false);
     expect(report.upWithout).toBe(without("wrong", "refused", "silent", "unknown"));
-    const sick = { level: "problem", code: "credentials", subject: "credentials" };
+    const problem = { level: "problem", code: "credentials", subject: "credentials" };
     expect(advice(of(report, "wrong").findings)).toEqual([
       {
-        ...sick,
+        ...problem,
         code: "wrong-account",
         at: "targetAccounts, profile wrong",
         config: `accountId: "${elsewhere.accountId}"`,
@@ -374,21 +374,21 @@ describe("an account that lets nobody in", () => {
       },
     ]);
     expect(advice(of(report, "refused").findings)).toEqual([
-      { ...sick, commands: ["aws sts get-caller-identity --profile refused", without("refused")] },
+      { ...problem, commands: ["aws sts get-caller-identity --profile refused", without("refused")] },
     ]);
-    // AWS's own words, with the account's profile.
+    // The error message of AWS, for the account's profile.
     expect(of(report, "refused").findings[0]!.message).toBe(
       "InvalidClientTokenId: The security token included in the request is invalid.",
     );
-    expect(advice(of(report, "silent").findings)).toEqual([{ ...sick, commands: [without("silent")] }]);
+    expect(advice(of(report, "silent").findings)).toEqual([{ ...problem, commands: [without("silent")] }]);
     expect(of(report, "silent").findings[0]!.message).toMatch(/^TimeoutError: /);
     expect(advice(of(report, "unknown").findings)).toEqual([
-      { ...sick, commands: ["aws configure sso --profile unknown", without("unknown")] },
+      { ...problem, commands: ["aws configure sso --profile unknown", without("unknown")] },
     ]);
     expect(of(report, "silent").read).toBe(false);
   });
 
-  test("is told apart from a cluster of the same name", async () => {
+  test("is distinguished from a cluster with the same name", async () => {
     const report = await read(await settingsOf([{ profile: "alpha", accountId: "333333333334" }]));
     expect(report.upWithout).toBe(
       "pulumi up --stack test --continue-on-error --exclude '**::holmes-aws-mcp:index:TargetAccount::alpha'" +
@@ -396,20 +396,20 @@ describe("an account that lets nobody in", () => {
     );
   });
 
-  test("cannot be left out where something is looked up first", async () => {
-    const cluster = { name: "eks", region: "us-east-1", accountId: "444444444444", profile: "nobody" };
+  test("cannot be excluded if a cluster is looked up there", async () => {
+    const cluster = { name: "eks", region: "us-east-1", accountId: "444444444444", profile: "unknown-profile" };
     const report = await read(
-      await settingsOf([await account("beside")], { clusters: [{ ...cluster, deploy: false }] }),
+      await settingsOf([await account("target")], { clusters: [{ ...cluster, deploy: false }] }),
     );
-    expect(of(report, "nobody").purposes).toEqual(["EKS look-up of eks"]);
-    expect(of(report, "nobody").findings[0]!.fix!.what).toContain("eks is looked up first");
+    expect(of(report, "unknown-profile").purposes).toEqual(["EKS look-up of eks"]);
+    expect(of(report, "unknown-profile").findings[0]!.fix!.what).toContain("eks is looked up first");
     expect(report.upWithout).toBeNull();
     expect(report.ok).toBe(false);
   });
 });
 
-describe("the way in", () => {
-  test("through an assumed role, with its external id", async () => {
+describe("authentication", () => {
+  test("assumes a role with an external ID", async () => {
     const source = await account("source");
     const target = await account("target");
     const roleArn = `arn:aws:iam::${target.accountId}:role/Provisioner`;
@@ -439,7 +439,7 @@ describe("the way in", () => {
     expect(refused.findings[0]!.fix!.what).toContain("external id holmes-42");
   });
 
-  test("is left alone where the account is managed elsewhere", async () => {
+  test("is skipped for an account with manage: false", async () => {
     const report = await read(await settingsOf([{ profile: "stackset", accountId: "555555555555", manage: false }]));
     expect(emulation.recorder.calls).toEqual([]);
     expect(report.ok).toBe(true);
@@ -447,7 +447,7 @@ describe("the way in", () => {
     expect(codes(of(report, "stackset"))).toEqual(["not-managed"]);
   });
 
-  test("reads the named profiles only, and knows the others by name", async () => {
+  test("covers only the selected profiles, and an unknown profile is rejected with a suggestion", async () => {
     const [one, two] = [await account("one"), await account("second")];
     const settings = await settingsOf([one, two]);
     const report = await read(settings, { profiles: ["second"] });
@@ -463,7 +463,7 @@ describe("clusters that are looked up from EKS", () => {
     clusters: [{ name: "eks", region: "us-east-1", accountId, profile: "home", deploy: false, ...more }],
   });
 
-  test("are asked for first, in an account that is read once for all its purposes", async () => {
+  test("are looked up first; an account with several purposes is read once", async () => {
     const home = await account("home");
     const issuer = await emulation.eksCluster("home", "eks");
     const id = issuer.split("/").at(-1)!;
@@ -489,13 +489,13 @@ describe("clusters that are looked up from EKS", () => {
       config: "existingOidcProviders: [eks]",
     };
     expect(advice(of(report, "other").findings)).toEqual([problem]);
-    // Also where only the other account is asked for.
+    // Also when only the other account is selected.
     const one = await read(settings, { profiles: ["other"] });
     expect(one.accounts.map(({ profile }) => profile)).toEqual(["other"]);
     expect(advice(of(one, "other").findings)).toEqual([problem]);
   });
 
-  test("may have another issuer than the config says: they were re-created", async () => {
+  test("with another issuer than in the config were re-created", async () => {
     const home = await account("home");
     const issuer = await emulation.eksCluster("home", "eks");
     const old = { deploy: true, oidcIssuerId: "A".repeat(32) };
@@ -516,7 +516,7 @@ describe("clusters that are looked up from EKS", () => {
     ]);
   });
 
-  test("may be absent, or not for us to see: no account is compared with them", async () => {
+  test("that do not exist or cannot be read: no account is compared with them", async () => {
     const home = await account("home");
     const settings = await settingsOf([home], clusterOf(home.accountId));
     const unknown = { level: "note", code: "issuer-unknown", subject: "cluster eks" };
@@ -534,7 +534,7 @@ describe("clusters that are looked up from EKS", () => {
   });
 });
 
-describe("readings that AWS refuses", () => {
+describe("read calls that AWS rejects", () => {
   const denied = (action: string) =>
     new AwsError("AccessDenied", `User is not authorized to perform: iam:${action}`, 403);
   const refuse =
@@ -542,7 +542,7 @@ describe("readings that AWS refuses", () => {
     ({ action }: { action: string }) =>
       actions.includes(action) ? denied(action) : undefined;
 
-  test("that up does not need: said, and the rest goes on", async () => {
+  test("that up does not need: a note, and the other checks run", async () => {
     const half = await account("half", async (script) => {
       await script.provider("A");
       await script.provider("B");
@@ -559,7 +559,7 @@ describe("readings that AWS refuses", () => {
     expect(codes(of(report, "half"))).toEqual(expect.arrayContaining(["provider-adoptable", "role-adoptable"]));
   });
 
-  test("that up needs too: a problem", async () => {
+  test("that up also needs: a problem", async () => {
     const blind = await account("blind", (script) => script.role(["A"]));
     emulation.recorder.fault = refuse("GetRole");
     const report = await read(await settingsOf([blind]));
@@ -571,7 +571,7 @@ describe("readings that AWS refuses", () => {
     });
   });
 
-  test("are tried again when AWS is only busy", async () => {
+  test("are repeated when AWS throttles them", async () => {
     const busy = await account("busy");
     let refusals = 0;
     emulation.recorder.fault = ({ action }) =>
@@ -581,7 +581,7 @@ describe("readings that AWS refuses", () => {
   });
 });
 
-test("names every kind of call that it makes", async () => {
+test("makes only the listed calls", async () => {
   const rich = await account("rich", async (script) => {
     await script.provider("A");
     await script.provider("B");
@@ -625,7 +625,7 @@ describe("the command", () => {
       );
     });
 
-  test("exits 0 when nothing is wrong, with a table", async () => {
+  test("prints a table and exits with 0 when there is no problem", async () => {
     await emulation.account("dev", undefined, "111111111111");
     await emulation.account("sandbox", undefined, "222222222222");
     const { code, stdout, stderr } = await command();
@@ -635,7 +635,7 @@ describe("the command", () => {
     expect(code).toBe(0);
   });
 
-  test("exits 1 when something is, with JSON alone on standard output", async () => {
+  test("prints only JSON to standard output and exits with 1 when there is a problem", async () => {
     const { code, stdout } = await command("--stack", "prod", "--json", "--profile", "data", "--profile", "billing");
     const report: Report = JSON.parse(stdout);
     expect(report).toMatchObject({ stack: "prod", ok: false });
@@ -650,7 +650,7 @@ describe("the command", () => {
   });
 
   // A killed CLI can leave the pipe non-blocking. Node.js makes the pipes of its children blocking, Python does not.
-  test("reads a state that arrives late in a non-blocking pipe", async () => {
+  test("reads a state that arrives late through a non-blocking pipe", async () => {
     const nonBlocking = "import os, sys; os.set_blocking(0, False); os.execv(sys.argv[1], sys.argv[1:])";
     const read = `import { readState } from "${projectFolder}/scripts/doctor/command.ts";
       process.stdout.write("reading ");
@@ -672,7 +672,7 @@ describe("the command", () => {
     [["--profile", "sandbix"], /^--profile sandbix: not a profile of stack dev; did you mean sandbox\?/m],
     [["--state", "/nowhere/state.json"], /^--state \/nowhere\/state.json: file not found\.$/m],
     [["--write"], /unknown option '--write'/],
-  ])("says in a line what is wrong with %s", async (args, message) => {
+  ])("reports an invalid argument in one line: %s", async (args, message) => {
     const { code, stdout, stderr } = await command(...args);
     expect(stderr).toMatch(message);
     expect(stderr).not.toContain("    at ");

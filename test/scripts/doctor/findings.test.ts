@@ -1,4 +1,4 @@
-/** States that need no account: facts in, findings out. */
+/** Findings for given facts, without an account. */
 import { describe, expect, test } from "vitest";
 import type { Settings } from "../../../config/settings.js";
 import { trustRoles } from "../../../documents/profiles.js";
@@ -10,11 +10,11 @@ import { examine, wantedOf } from "../../../scripts/doctor/findings/examine.js";
 import type { Finding } from "../../../scripts/doctor/findings/finding.js";
 import type { AccountFacts, OidcProviderFacts, RoleFacts } from "../../../scripts/doctor/readings.js";
 import { reportText, wrap } from "../../../scripts/doctor/report.js";
-import { advice, audience, issuerOf, OldScript, providerArn, settingsOf } from "./support.js";
+import { advice, audience, issuerOf, LegacyScript, providerArn, settingsOf } from "./support.js";
 
 const accountId = "111111111111";
 const roleName = "EKSMultiAccountMCPRole";
-const script = new OldScript(undefined as never, accountId);
+const script = new LegacyScript(undefined as never, accountId);
 const trust = (...ids: string[]) => JSON.parse(script.trust(ids));
 
 const provider = (id: string, more: Partial<OidcProviderFacts> = {}): [string, OidcProviderFacts] => [
@@ -64,7 +64,7 @@ function findings(settings: Settings, { providers = [], roles = [], summary = {}
 const settings = (account: Record<string, unknown> = {}, overrides: Record<string, unknown> = {}) =>
   settingsOf([{ profile: "dev", accountId, ...account }], overrides);
 
-/** alpha was re-created: its issuer is C… now, A… before. */
+/** alpha was re-created: its issuer is C…, the previous one A…. */
 const recreated = {
   clusters: [
     {
@@ -78,17 +78,17 @@ const recreated = {
   ],
 };
 
-test("reads an account for the clusters that it trusts only", async () => {
+test("reads only the OIDC providers of clusters that the account trusts", async () => {
   const other = { profile: "other", accountId: "222222222222" };
   const some = await settingsOf([{ profile: "dev", accountId, clusters: ["beta"] }, other]);
   expect(wantedOf(some, some.targetAccounts[0]!).issuers).toEqual([issuerOf("B")]);
 });
 
-/** Without the differences of content: these resources are older than the tag. */
+/** Without differences in content: these resources are older than the tag. */
 const obstacles = (found: readonly Finding[]) => advice(found.filter(({ code }) => !code.endsWith("-differs")));
 
 describe("a re-created cluster", () => {
-  test("whose old provider is ours: the new one is made beside it", async () => {
+  test("with the previous provider owned by the stack: the stack creates the new one", async () => {
     const tagged = { tags: { team: "platform" } };
     const found = findings(await settings({}, { ...recreated, iam: tagged }), {
       providers: [provider("A", tagged)],
@@ -98,11 +98,11 @@ describe("a re-created cluster", () => {
     expect(found.map(({ code }) => code).slice(0, 2)).toEqual(["provider-absent", "provider-differs"]);
   });
 
-  test("whose old provider is the script's: takes two steps, because the new one cannot be taken over", async () => {
+  test("with the previous provider created by the legacy script: two steps, because a missing provider cannot be imported", async () => {
     const has = { providers: [provider("A")], roles: [role({ trust: trust("A") })] };
     const found = findings(await settings({}, recreated), has);
     const absent = found.find(({ code }) => code === "provider-adopt-absent")!;
-    expect(absent.fix!.what).toMatch(/^Two steps: up once with oidcIssuerUrl set to the existing issuer/);
+    expect(absent.fix!.what).toMatch(/^Two steps: run pulumi up with oidcIssuerUrl set to the existing issuer/);
     expect(advice(findings(await settings({ adopt: true }, recreated), has))[0]).toMatchObject({
       level: "problem",
       code: "provider-adopt-absent",
@@ -110,7 +110,7 @@ describe("a re-created cluster", () => {
     });
   });
 
-  test("whose old provider is somebody else's: the new one has to be there as well", async () => {
+  test("with the previous provider of another owner: the new one must exist too", async () => {
     const foreign = [provider("A", { tags: { owner: "eksctl" } })];
     const create = `aws iam create-open-id-connect-provider --url https://${issuerOf("C")} --client-id-list ${audience} --profile dev`;
     const existing = { at: "targetAccounts, profile dev", config: "existingOidcProviders: [alpha]" };
@@ -133,23 +133,23 @@ describe("a re-created cluster", () => {
     expect(advice(findings(declared, { providers: foreign }))).toEqual([
       { level: "problem", code: "provider-existing-absent", subject: "OIDC provider of alpha", commands: [create] },
     ]);
-    // Of the two only the old one missing is no fault: the old cluster is going away.
+    // A missing previous provider is only a note, because the previous cluster is being removed.
     const now = [provider("C", { tags: { owner: "eksctl" } })];
     expect(advice(findings(declared, { providers: now })).map(({ level }) => level)).toEqual(["note"]);
   });
 });
 
-describe("an OIDC provider with the tags of the company", () => {
+describe("an OIDC provider with the tags of iam.tags", () => {
   const tagged = { tags: { team: "platform" } };
 
-  test("is not ours while no role of ours trusts it", async () => {
+  test("belongs to another owner if no role of the stack trusts it", async () => {
     const found = findings(await settings({}, { iam: tagged }), { providers: [provider("A", tagged)] });
     expect(advice(found).map(({ code, config }) => [code, config])).toEqual([
       ["provider-of-others", "existingOidcProviders: [alpha]"],
     ]);
   });
 
-  test("is ours beside our role with the same ones, though iam.tags has changed since", async () => {
+  test("belongs to the stack if a role of the stack has the same tags, even after iam.tags changed", async () => {
     const written = {
       inline: new Map([["MCPReadOnlyPolicy", (await settings()).targetAccounts[0]!.permissions.policies[0]!.document]]),
     };
@@ -167,14 +167,14 @@ describe("an OIDC provider with the tags of the company", () => {
 describe("a role", () => {
   const all = [provider("A"), provider("B")];
 
-  test("that the stack and the script would both have made: adopt harms neither, the state knows", async () => {
+  test("that matches both the stack and the legacy script: the fix is adopt or the state", async () => {
     const plain = await settings();
     const document = { Version: "2012-10-17" as const, Statement: [] };
     const own: Settings = {
       ...plain,
       targetAccounts: plain.targetAccounts.map((account) => ({
         ...account,
-        // A policy file of the user's own, without the denials.
+        // A custom policy file without the Deny statements.
         permissions: {
           placement: "inline",
           policies: [{ name: "MCPReadOnlyPolicy", document, size: 0, limit: 10240 }],
@@ -194,7 +194,7 @@ describe("a role", () => {
     });
   });
 
-  test("of the stack's own trust policy and description is ours, though nothing else tells", async () => {
+  test("with the stack's trust policy and description belongs to the stack, without other evidence", async () => {
     const described = await settings({ description: "Development" });
     const document = trustRoles(described, described.targetAccounts[0]!, [
       { name: "alpha", issuerUrl: `https://${issuerOf("A")}`, previousIssuers: [] },
@@ -204,7 +204,7 @@ describe("a role", () => {
     expect(obstacles(findings(described, { providers: all, roles }))).toEqual([]);
   });
 
-  test("of ours, spelled otherwise or moved to another path", async () => {
+  test("of the stack in another spelling or at another path", async () => {
     const tagged = { tags: { team: "platform" } };
     const iam = await settings({}, { iam: { ...tagged, path: "/holmes/" } });
     const providers = [provider("A", tagged), provider("B", tagged)];
@@ -223,7 +223,7 @@ describe("a role", () => {
     ]);
   });
 
-  test("of another stack of this program is not ours, whatever its tags say", async () => {
+  test("of another stack of this program does not belong to this stack, whatever its tags", async () => {
     const tagged = { tags: { team: "platform" } };
     const twin = role({ ...tagged, trust: trust("F") });
     const found = advice(findings(await settings({}, { iam: tagged }), { roles: [twin] }));
@@ -241,14 +241,14 @@ describe("a role", () => {
     ]);
   });
 
-  test("of the script that trusts more clusters than the stack: said, because up takes them out", async () => {
+  test("of the legacy script that trusts more clusters than the stack: reported, because up removes them", async () => {
     const roles = [role({ trust: trust("A", "B", "F") })];
     const found = findings(await settings({ adopt: true }), { providers: all, roles });
     expect(advice(found).map(({ level, code }) => [level, code])).toEqual([["note", "role-trust-removed"]]);
     expect(found.find(({ code }) => code === "role-trust-removed")!.message).toContain(issuerOf("F"));
   });
 
-  test("with a number is never the script's: it is in the way", async () => {
+  test("with a number was not created by the legacy script: the fix is another role name", async () => {
     const pinned = await settings(
       {},
       {
@@ -277,7 +277,7 @@ describe("a role", () => {
     ],
     ["a Sid", { Sid: "Console" }],
     ["a wildcard operator", { Condition: { StringLike: trust("A").Statement[0].Condition.StringEquals } }],
-  ])("whose trust policy has %s is not the script's", async (_, change) => {
+  ])("with %s in its trust policy was not created by the legacy script", async (_, change) => {
     const document = trust("A");
     Object.assign(document.Statement[0], change);
     const codes = findings(await settings(), { roles: [role({ trust: document })] }).map(({ code }) => code);
@@ -287,7 +287,7 @@ describe("a role", () => {
 });
 
 describe("quotas", () => {
-  test("of roles and of policies on a role: the increase by its code", async () => {
+  test("of roles and of policies per role: the fix requests an increase by quota code", async () => {
     const found = findings(await settings(), { summary: { Roles: 1000, RolesQuota: 1000 } });
     expect(advice(found)).toEqual([
       {
@@ -315,11 +315,11 @@ describe("quotas", () => {
     });
     expect(full.find(({ code }) => code === "account-quota")).toMatchObject({
       level: "problem",
-      message: "10 attached by others and 1 of this stack. A role can have 10",
+      message: "10 attached outside this stack and 1 of this stack, but the quota is 10 per role",
     });
   });
 
-  test("outside the aws partition: by AWS Support; without a profile: no --profile", async () => {
+  test("outside the aws partition through AWS Support; without --profile for an assumed role", async () => {
     const china = await settings({ region: "cn-north-1" }, { iam: { trustPolicyLimit: 4096 } });
     expect(findings(china, {}).find(({ code }) => code === "trust-quota")!.fix).toEqual({
       what: `Ask AWS Support to raise AssumeRolePolicySizeQuota of account ${accountId} to 4096.`,
@@ -356,7 +356,7 @@ describe("the report", () => {
             subject: `role ${roleName}`,
             message: `arn:aws:iam::${accountId}:role/${"a-very-long-name".repeat(8)}`,
             fix: {
-              what: "Take it over.",
+              what: "Adopt it.",
               at: "targetAccounts, profile dev",
               config: "adopt: true",
               commands: ["aws x"],
@@ -375,7 +375,7 @@ describe("the report", () => {
     ],
   };
 
-  test("has a row for each finding that matters, and lines that can be copied whole", () => {
+  test("has a row for each problem and note, and complete lines to copy", () => {
     const text = reportText(report, 120);
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(120);
     const cells = text.split("\n").filter((line) => line.startsWith("│"));
@@ -387,14 +387,14 @@ describe("the report", () => {
     expect(text.split("\n").at(-1)).toBe("dev: 1 problem; 1 account read, nothing was changed");
   });
 
-  test("breaks long words where the line ends, and loses none of them", () => {
+  test("breaks long words at the end of the line without losing characters", () => {
     const text = `short ${"x".repeat(25)} end`;
     expect(wrap(text, 10).split("\n")).toEqual(["short", "x".repeat(10), "x".repeat(10), "xxxxx end"]);
     expect(wrap("one\ntwo", 10)).toBe("one\ntwo");
   });
 });
 
-test("writes names that YAML would take for something else in quotes", async () => {
+test("quotes names that YAML would parse as another type", async () => {
   const clusters = ["true", "123"].map((name, index) => ({
     name,
     region: "us-east-1",
@@ -409,7 +409,7 @@ test("writes names that YAML would take for something else in quotes", async () 
   expect(found[0]!.fix!.config).toBe('existingOidcProviders: ["true", "123"]');
 });
 
-test("leaves several accounts out of one up", async () => {
+test("excludes several accounts from one update", async () => {
   expect(upWithout(await settings(), ["a", "b"])).toBe(
     "pulumi up --stack test --continue-on-error --exclude '**::a' --exclude '**::a/**' --exclude '**::b' --exclude '**::b/**'",
   );

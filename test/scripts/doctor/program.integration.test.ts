@@ -1,4 +1,4 @@
-/** The doctor beside the program itself: what that makes is ours, and both get into accounts the same way. */
+/** doctor with the program itself: the program's resources belong to the stack, and both authenticate the same way. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Evaluation, evaluate } from "../../../scripts/common/evaluate.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
@@ -27,10 +27,10 @@ const cluster = (name: string, id: string): Raw => ({
   deploy: false,
 });
 
-/** So many that the permissions leave the limit of inline policies. */
+/** Enough to exceed the limit of inline policies. */
 const manyActions = Array.from({ length: 50 }, (_, index) => `glue:GetJobRun${index}`);
 
-/** The program under a config; with `make` its IAM resources are made in the emulated AWS. */
+/** Evaluates the program with a config; with `make`, creates its IAM resources in the emulated AWS. */
 async function program(config: Raw, make = true): Promise<Evaluation> {
   const values = Object.entries(config).map(([key, value]) => [`holmes-aws-mcp:${key}`, JSON.stringify(value)]);
   const emulated = new EmulatedAws(emulation.motoUrl);
@@ -47,7 +47,7 @@ async function program(config: Raw, make = true): Promise<Evaluation> {
   }
 }
 
-/** What `pulumi stack export` would print after that. */
+/** The output of `pulumi stack export` after that. */
 function stateOf({ resources }: Evaluation, accountId: string): string {
   const arns: Record<string, (inputs: Record<string, unknown>) => string> = {
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": ({ url }) =>
@@ -71,7 +71,7 @@ function stateOf({ resources }: Evaluation, accountId: string): string {
   });
 }
 
-describe("what the program made", () => {
+describe("resources that the program created", () => {
   test.each([
     ["with the defaults", {}],
     ["with tags and a path", { iam: { tags: { team: "platform" }, path: "/holmes/" } }],
@@ -80,7 +80,7 @@ describe("what the program made", () => {
       { clusters: ["1", "2", "3", "4", "5", "6"].map((id) => cluster(`c${id}`, id)) },
     ],
     ["in managed policies", { iam: { policyChecks: "warn", additionalActions: manyActions } }],
-  ])("is ours without the state, %s", async (name, overrides: Raw) => {
+  ])("belong to the stack without the state, %s", async (name, overrides: Raw) => {
     const own = await emulation.account(name.replaceAll(/\W/g, "-"));
     const { settings } = await program({ clusters: [cluster("alpha", "A")], targetAccounts: [own], ...overrides });
     const report = await doctor(settings);
@@ -92,7 +92,7 @@ describe("what the program made", () => {
     expect(report.ok).toBe(true);
   });
 
-  test("stays ours when tags and description change afterwards, and is listed as different", async () => {
+  test("still belong to the stack after tags and description change, and are reported as different", async () => {
     const own = await emulation.account("changed");
     const config = { clusters: [cluster("alpha", "A")], targetAccounts: [own] };
     await program(config);
@@ -109,7 +109,7 @@ describe("what the program made", () => {
     ]);
   });
 
-  test("is another stack's for a stack of another name", async () => {
+  test("belong to another stack if the stack has another name", async () => {
     const own = await emulation.account("other-stack");
     const { settings } = await program({ clusters: [cluster("alpha", "A")], targetAccounts: [own] });
     const report = await doctor({ ...settings, stack: "second" });
@@ -120,7 +120,7 @@ describe("what the program made", () => {
   });
 });
 
-describe("a change behind Pulumi's back", () => {
+describe("a change outside Pulumi", () => {
   test.each(changes.map((change) => [change.name, change] as const))("%s", async (name, change) => {
     const own = await emulation.account(name.replaceAll(/\W/g, "-"), (script) => script.managedPolicy("Boundary"));
     const made = await program({
@@ -145,7 +145,7 @@ describe("a change behind Pulumi's back", () => {
 });
 
 describe("the state", () => {
-  test("tells what nothing else can, and what it has lost", async () => {
+  test("shows the owner of each resource, and missing resources", async () => {
     const own = await emulation.account("stated");
     const config = { clusters: [cluster("alpha", "A"), cluster("beta", "B")], targetAccounts: [own] };
     const made = await program(config);
@@ -153,19 +153,21 @@ describe("the state", () => {
     const report = await doctor(made.settings, { state });
     expect(report.ok).toBe(true);
     expect(
-      report.accounts[0]!.findings.filter(({ message }) => message === "this stack's: it is in the stack's state"),
+      report.accounts[0]!.findings.filter(
+        ({ message }) => message === "belongs to this stack: it is in the stack's state",
+      ),
     ).toHaveLength(3);
 
-    // A state that lost them: adopt imports them again.
+    // The state does not contain them: adopt imports them again.
     const none = StackState.parse('{"version":3,"deployment":{}}', "test", "state.json");
-    const stranger = await doctor(made.settings, { state: none });
-    expect(advice(stranger.accounts[0]!.findings).map(({ code }) => code)).toEqual([
+    const withoutThem = await doctor(made.settings, { state: none });
+    expect(advice(withoutThem.accounts[0]!.findings).map(({ code }) => code)).toEqual([
       "provider-of-script",
       "provider-of-script",
       "role-of-script",
     ]);
 
-    // Declared as somebody else's, what the stack made would be removed by the next up.
+    // With existingOidcProviders, the next up would delete the stack's own providers.
     const declared = {
       ...made.settings,
       targetAccounts: made.settings.targetAccounts.map((item) => ({
@@ -185,7 +187,7 @@ describe("the state", () => {
       commands: [`pulumi state delete --stack test '${urn}'`],
     });
 
-    // The account was cleaned by hand: the state still has it all.
+    // The resources were deleted manually, but the state still contains them.
     const cleaned = await emulation.account("cleaned");
     const empty = {
       ...made.settings,
@@ -203,17 +205,17 @@ describe("the state", () => {
     ]);
   });
 
-  test("is refused when it is no export, or another stack's", () => {
+  test("is rejected if it is not an export or belongs to another stack", () => {
     const parse = (content: string) => () => StackState.parse(content, "prod", "state.json");
     expect(parse("{")).toThrow("--state state.json: not JSON");
     expect(parse('{"resources":[]}')).toThrow('not a stack export: it has no "deployment"');
     const resources = [{ urn: "urn:pulumi:dev::holmes-aws-mcp::pulumi:pulumi:Stack::x", type: "pulumi:pulumi:Stack" }];
     expect(parse(JSON.stringify({ deployment: { resources } }))).toThrow(
-      "the state of stack dev, not of prod. Make it with: pulumi stack export --stack prod --file state.json",
+      "the state of stack dev, not of prod. Create it with: pulumi stack export --stack prod --file state.json",
     );
   });
 
-  test("knows a thing by its id as well, and forgets what is about to be deleted", () => {
+  test("also finds a resource by its ID, and ignores resources that are pending deletion", () => {
     const arn = providerArn("111111111111", "A");
     const of = (more: object) =>
       StackState.parse(
@@ -237,13 +239,13 @@ describe("the state", () => {
   });
 });
 
-test("gets into every account as the program's providers do", async () => {
+test("authenticates to every account as the program's providers do", async () => {
   const assumeRole = { roleArn: "arn:aws:iam::333333333333:role/P", externalId: "ext-1", sourceProfile: "source" };
   const evaluation = await program(
     {
       clusters: [
         { ...cluster("known", "A"), profile: "cluster-a" },
-        { name: "asked", region: "eu-west-1", accountId: "888888888888", profile: "cluster-b", deploy: false },
+        { name: "looked-up", region: "eu-west-1", accountId: "888888888888", profile: "cluster-b", deploy: false },
         { ...cluster("home", "C"), accountId: "111111111111", profile: "dev", deploy: true },
         { ...cluster("kube", "D"), profile: "cluster-d", deploy: true, context: "kube" },
       ],
@@ -271,7 +273,7 @@ test("gets into every account as the program's providers do", async () => {
   expect(ofPlaces).toHaveLength(3);
 });
 
-describe("the accounts that an update leaves out", () => {
+describe("accounts that are excluded from an update", () => {
   /** Globs as the engine reads them (pulumi/pulumi pkg/resource/deploy/deployment.go, getMatcher). */
   const matcher = (glob: string) => {
     const quote = (text: string) => text.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&");
@@ -280,22 +282,22 @@ describe("the accounts that an update leaves out", () => {
   };
 
   test.each([
-    ["apart", "eks-one"],
-    ["named like a cluster", "sick"],
-  ])("are left out whole, and nothing else is: %s", async (_, name) => {
+    ["with its own name", "eks-one"],
+    ["named like a cluster", "broken"],
+  ])("are excluded completely, and no other resource: %s", async (_, name) => {
     const evaluation = await program(
       {
         clusters: [{ ...cluster(name, "A"), deploy: true, context: "kube" }],
         targetAccounts: [
-          { profile: "sick", accountId: "111111111111" },
-          { profile: "sick-not", accountId: "222222222222" },
+          { profile: "broken", accountId: "111111111111" },
+          { profile: "broken-2", accountId: "222222222222" },
           { profile: "image", accountId: "333333333333" },
         ],
         image: { prebuilt: `registry.example.com/mcp@sha256:${"0".repeat(64)}` },
       },
       false,
     );
-    for (const profile of ["sick", "image"]) {
+    for (const profile of ["broken", "image"]) {
       const globs = [...upWithout(evaluation.settings, [profile]).matchAll(/--exclude '([^']+)'/g)].map(([, glob]) =>
         matcher(glob!),
       );

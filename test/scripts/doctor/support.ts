@@ -1,4 +1,4 @@
-/** The emulated AWS with ears: what doctor calls is written down, and any call can be made to fail. */
+/** An emulated AWS that records doctor's calls and can make any call fail. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,12 +27,12 @@ export interface Call {
   readonly parameters: URLSearchParams;
 }
 
-/** What to answer in place of moto: an error, or nothing at all. */
-export type Fault = AwsError | "silence" | undefined;
+/** The response in place of moto's: an error, or none. */
+export type Fault = AwsError | "noResponse" | undefined;
 
 export class Recorder {
   readonly calls: Call[] = [];
-  /** Decides about each call; default: moto answers. */
+  /** Returns the fault of a call; default: none, and moto responds. */
   fault: (call: Call) => Fault = () => undefined;
   private readonly server = createServer((request, response) => {
     void readAll(request).then((body) => {
@@ -41,7 +41,7 @@ export class Recorder {
       const call = { accessKey, action: parameters.get("Action") ?? `${request.method} ${request.url}`, parameters };
       this.calls.push(call);
       const fault = this.fault(call);
-      if (fault === "silence") return;
+      if (fault === "noResponse") return;
       if (fault !== undefined) {
         if (call.action.startsWith("GET ")) {
           response.writeHead(fault.status, { "content-type": "application/json", "x-amzn-errortype": fault.code });
@@ -74,7 +74,7 @@ export class Recorder {
   }
 }
 
-/** An AWS with as many accounts as a test wants, each with a profile in an AWS config file. */
+/** An emulated AWS with any number of accounts, each with a profile in an AWS config file. */
 export class Emulation {
   private readonly processes = new Processes();
   private readonly credentials = new Map<string, AccountClient["credentials"]>();
@@ -84,7 +84,7 @@ export class Emulation {
   recorder!: Recorder;
   motoUrl = "";
 
-  /** Points this process's environment at it. */
+  /** Configures the environment of this process for it. */
   async start(): Promise<void> {
     ({ url: this.motoUrl } = await startMoto(this.processes, () => {}));
     this.recorder = new Recorder(this.motoUrl);
@@ -104,10 +104,10 @@ export class Emulation {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** A new account behind a profile, filled past the recorder. */
+  /** Creates an account with a profile. `fill` bypasses the recorder. */
   async account(
     profile: string,
-    fill: (script: OldScript, accountId: string) => Promise<void> = async () => {},
+    fill: (script: LegacyScript, accountId: string) => Promise<void> = async () => {},
     accountId = String(++this.last),
   ): Promise<{ profile: string; accountId: string }> {
     const client = await accountClient(this.motoUrl, accountId);
@@ -119,15 +119,15 @@ export class Emulation {
       `aws_secret_access_key=${secretAccessKey}`,
       `aws_session_token=${sessionToken}\n`,
     ].join("\n");
-    // A new file each time: the SDK keeps what it has read of one.
+    // A new file each time, because the SDK caches the content by path.
     process.env.AWS_CONFIG_FILE = join(this.folder, `config-${accountId}`);
     await writeFile(process.env.AWS_CONFIG_FILE, this.profiles);
-    await fill(new OldScript(client.iam, accountId), accountId);
+    await fill(new LegacyScript(client.iam, accountId), accountId);
     client.destroy();
     return { profile, accountId };
   }
 
-  /** An EKS cluster in an account that has a profile; gives its issuer. */
+  /** Creates an EKS cluster in the account of a profile and returns its issuer. */
   async eksCluster(profile: string, name: string): Promise<string> {
     const { accessKeyId, secretAccessKey, sessionToken } = this.credentials.get(profile)!;
     const eks = new EKSClient({
@@ -147,7 +147,7 @@ export class Emulation {
   }
 }
 
-/** Bounds that let a test about silence end soon. */
+/** Short timeouts, for a test without a response. */
 export const quick = { connect: 500, answer: 500, call: 1_500, tries: 2 };
 
 async function readAll(request: IncomingMessage): Promise<Buffer> {
@@ -157,7 +157,7 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
 }
 
 export const audience = "sts.amazonaws.com";
-/** Of a whole issuer id, or of one that is one or two characters again and again. */
+/** Issuer for a complete ID, or for one or two characters that are repeated. */
 export const issuerOf = (id: string) => `oidc.eks.us-east-1.amazonaws.com/id/${id.length > 2 ? id : id.repeat(32)}`;
 export const providerArn = (accountId: string, id: string) => `arn:aws:iam::${accountId}:oidc-provider/${issuerOf(id)}`;
 
@@ -177,8 +177,8 @@ export function settingsOf(
   return readSettings("test", raw, () => false);
 }
 
-/** What the old shell script makes: no tags, no description, path `/`, one statement for each cluster. */
-export class OldScript {
+/** Resources of the legacy script: no tags, no description, path `/`, one statement for each cluster. */
+export class LegacyScript {
   constructor(
     private readonly iam: IAMClient,
     private readonly accountId: string,
@@ -235,7 +235,7 @@ export class OldScript {
     );
   }
 
-  /** A managed policy of somebody else, attached to a role where one is named. */
+  /** A managed policy of another owner, attached to `role` if it is set. */
   async managedPolicy(name: string, options: { path?: string; role?: string } = {}): Promise<void> {
     const { Policy } = await this.iam.send(
       new CreatePolicyCommand({
@@ -249,7 +249,7 @@ export class OldScript {
   }
 }
 
-/** In the form of the script's policy file: Sids of its own. */
+/** In the form of the legacy script's policy file, with its own Sids. */
 const scriptPolicy = {
   Version: "2012-10-17",
   Statement: [
@@ -258,7 +258,7 @@ const scriptPolicy = {
   ],
 };
 
-/** The findings that are not as they should be, as `code` and what settles them. */
+/** The notes and problems, with their code and what resolves them. */
 export function advice(findings: readonly Finding[]): Array<Record<string, unknown>> {
   return findings
     .filter(({ level }) => level !== "ok")
