@@ -40,11 +40,13 @@ describe.skipIf(missing !== undefined)("the real engine, from the first up to de
     expect(code, text).toBe(0);
   });
 
-  test("a changed description updates one resource", async () => {
+  test("a changed description updates the role and its component", async () => {
     engine.configure(iamOnly([account("dev", { description: "Home of the cluster" }), account("sandbox")]));
     const { code, text } = await engine.up();
     expect(code, text).toBe(0);
-    expect(changes(text).updated, text).toBe(1);
+    const updated = [...text.matchAll(/^ ~ +(\S+) (\S+) update \[/gm)].map(([, type, name]) => `${type} ${name}`);
+    expect(updated.sort(), text).toEqual(["aws:iam:Role dev/role", "holmes-aws-mcp:index:TargetAccount dev"]);
+    expect(changes(text)).toMatchObject({ updated: 2 });
     expect(changes(text).created).toBeUndefined();
     expect((await engine.iam("dev"))["role EKSMultiAccountMCPRole"]).toMatch(/^Home of the cluster/);
   });
