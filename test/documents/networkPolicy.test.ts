@@ -55,18 +55,18 @@ test("an empty list of egress ports opens no port", () => {
   expect(isAllowed({ policies, namespaces }, fromPod(server, ip("52.94.76.10"), 22))).toBe(true);
 });
 
-describe("who may reach the server", () => {
+describe("ingress to the server", () => {
   test.each<[string, Connection, boolean]>([
     ["Holmes", toServer(pod(holmes)), true],
-    ["the pod that verifies", toServer(pod(verification)), true],
+    ["the verification pod", toServer(pod(verification)), true],
     ["Holmes on another port", toServer(pod(holmes), 8001), false],
     ["Holmes by UDP", { ...toServer(pod(holmes)), protocol: "UDP" }, false],
-    ["another pod of Holmes' namespace", toServer(pod({ namespace: "robusta", labels: { app: "runner" } })), false],
-    ["a pod that calls itself holmes elsewhere", toServer(pod({ ...holmes, namespace: "monitoring" })), false],
-    ["a pod that calls itself holmes beside the server", toServer(pod({ ...holmes, namespace: OURS })), false],
-    ["another pod beside the server", toServer(pod({ namespace: OURS, labels: {} })), false],
+    ["another pod in Holmes' namespace", toServer(pod({ namespace: "robusta", labels: { app: "runner" } })), false],
+    ["a pod with Holmes' labels in another namespace", toServer(pod({ ...holmes, namespace: "monitoring" })), false],
+    ["a pod with Holmes' labels in the server's namespace", toServer(pod({ ...holmes, namespace: OURS })), false],
+    ["another pod in the server's namespace", toServer(pod({ namespace: OURS, labels: {} })), false],
     [
-      "a pod that calls itself the verification elsewhere",
+      "a pod with the verification's labels in another namespace",
       toServer(pod({ ...verification, namespace: "robusta" })),
       false,
     ],
@@ -78,7 +78,7 @@ describe("who may reach the server", () => {
     expect(allowed(connection)).toBe(expected);
   });
 
-  test("the pod that verifies is guarded like the server", () => {
+  test("the verification pod is protected like the server", () => {
     expect(allowed({ ...toServer(pod({ namespace: "monitoring", labels: {} })), to: pod(verification) })).toBe(false);
     expect(allowed({ ...toServer(pod(holmes), 22), to: pod(verification) })).toBe(false);
   });
@@ -91,7 +91,7 @@ describe("who may reach the server", () => {
     expect(allowed(toServer(pod({ ...renamed, labels: { app: "holmes" } })), parts)).toBe(false);
   });
 
-  test("further peers are added to Holmes, at the same port only", () => {
+  test("additional peers are allowed besides Holmes, on the same port only", () => {
     const peer = { namespaceSelector: { matchLabels: { team: "observability" } } };
     const parts = { mcp: { networkPolicy: { additionalPeers: [peer] } } };
     const scraper = pod({ namespace: "monitoring", labels: {} });
@@ -104,15 +104,15 @@ describe("who may reach the server", () => {
 
 describe.each([
   ["the server", server],
-  ["the pod that verifies", verification],
-])("what %s may reach", (_, from) => {
+  ["the verification pod", verification],
+])("egress from %s", (_, from) => {
   test.each<[string, Connection, boolean]>([
     ["DNS by UDP", fromPod(from, pod(dns), 53, "UDP"), true],
     ["DNS by TCP", fromPod(from, pod(dns), 53), true],
     ["another port of the DNS namespace", fromPod(from, pod(dns), 9153), false],
-    ["a resolver outside", fromPod(from, ip("8.8.8.8"), 53, "UDP"), false],
-    ["a resolver outside by TCP", fromPod(from, ip("8.8.8.8"), 53), false],
-    ["a pod with DNS elsewhere", fromPod(from, pod({ ...dns, namespace: "monitoring" }), 53, "UDP"), false],
+    ["an external resolver", fromPod(from, ip("8.8.8.8"), 53, "UDP"), false],
+    ["an external resolver by TCP", fromPod(from, ip("8.8.8.8"), 53), false],
+    ["a DNS pod in another namespace", fromPod(from, pod({ ...dns, namespace: "monitoring" }), 53, "UDP"), false],
     ["AWS", fromPod(from, ip("52.94.76.10"), 443), true],
     ["AWS, IPv6", fromPod(from, ip("2600:1f14::10"), 443), true],
     ["a VPC endpoint", fromPod(from, ip("10.0.1.5"), 443), true],
@@ -138,26 +138,26 @@ describe.each([
     ["first of EC2's own block", "fd00:ec2::"],
     ["last of EC2's own block", "fd00:ec2:ffff:ffff:ffff:ffff:ffff:ffff"],
     ["link-local, IPv6", "fe80::1"],
-  ])("%s (%s) is shut on every port", (_, address) => {
+  ])("%s (%s) is blocked on every port", (_, address) => {
     for (const port of [53, 80, 443, 8000]) expect(allowed(fromPod(from, ip(address), port)), `${port}`).toBe(false);
     expect(allowed(fromPod(from, ip(address), 53, "UDP"))).toBe(false);
   });
 
   test.each(["169.253.255.255", "169.255.0.0", "fd00:ec1:ffff::1", "fd00:ec3::1"])(
-    "beside what is shut, %s is open",
+    "%s, next to a blocked range, is allowed",
     (address) => {
       expect(allowed(fromPod(from, ip(address), 443))).toBe(true);
     },
   );
 
-  test("other egress ports take the place of 443, and the metadata addresses stay shut", () => {
+  test("other egress ports replace 443, and the metadata addresses stay blocked", () => {
     const parts = { mcp: { networkPolicy: { egressPorts: [3128] } } };
     expect(allowed(fromPod(from, ip("10.0.1.5"), 3128), parts)).toBe(true);
     expect(allowed(fromPod(from, ip("10.0.1.5"), 443), parts)).toBe(false);
     expect(allowed(fromPod(from, ip("169.254.169.254"), 3128), parts)).toBe(false);
   });
 
-  test("further egress is added", () => {
+  test("additional egress is allowed", () => {
     const rule = { to: [{ namespaceSelector: { matchLabels: { team: "observability" } } }], ports: [{ port: 4317 }] };
     const parts = { mcp: { networkPolicy: { additionalEgress: [rule] } } };
     const collector = pod({ namespace: "monitoring", labels: {} });
@@ -165,20 +165,20 @@ describe.each([
     expect(allowed(fromPod(from, collector, 4317), parts)).toBe(true);
   });
 
-  test("another DNS namespace takes the place of kube-system", () => {
+  test("another DNS namespace replaces kube-system", () => {
     const parts = { mcp: { networkPolicy: { dnsNamespace: "monitoring" } } };
     expect(allowed(fromPod(from, pod({ ...dns, namespace: "monitoring" }), 53, "UDP"), parts)).toBe(true);
     expect(allowed(fromPod(from, pod(dns), 53, "UDP"), parts)).toBe(false);
   });
 });
 
-test("the pod that verifies reaches the server, at its port, in its namespace", () => {
+test("the verification pod reaches the server only on its port and in its namespace", () => {
   expect(allowed(fromPod(verification, pod(server), 8000))).toBe(true);
   expect(allowed(fromPod(verification, pod(server), 22))).toBe(false);
   expect(allowed(fromPod(verification, pod({ ...server, namespace: "monitoring" }), 8000))).toBe(false);
 });
 
-test("pods beside ours are left alone", () => {
+test("other pods in the namespace are not affected", () => {
   const neighbour = { namespace: OURS, labels: { app: "neighbour" } };
   expect(allowed(fromPod(neighbour, ip("169.254.169.254"), 80))).toBe(true);
   expect(allowed({ ...toServer(ip("203.0.113.7"), 80), to: pod(neighbour) })).toBe(true);

@@ -21,10 +21,10 @@ const toDb = (from: Endpoint, port = 6379, protocol: "TCP" | "UDP" = "TCP") => (
 const fromDb = (to: Endpoint, port = 443) => ({ from: { pod: db }, to, protocol: "TCP" as const, port });
 
 describe("isolation", () => {
-  test("no policy: everything is open", () => {
+  test("without a policy, all traffic is allowed", () => {
     expect(isAllowed({ policies: [], namespaces }, toDb(web))).toBe(true);
   });
-  test("a policy without rules closes its pods, only in its namespace, only in its direction", () => {
+  test("a policy without rules isolates its pods, only in its namespace and its direction", () => {
     const policies = [policy({ policyTypes: ["Ingress"] })];
     expect(isAllowed({ policies, namespaces }, toDb(web))).toBe(false);
     expect(isAllowed({ policies, namespaces }, fromDb(web))).toBe(true);
@@ -36,12 +36,12 @@ describe("isolation", () => {
     expect(isAllowed({ policies: [policy({})], namespaces }, fromDb(web))).toBe(true);
     expect(isAllowed({ policies: [policy({ egress: [] })], namespaces }, fromDb(web))).toBe(false);
   });
-  test("an empty rule opens everything; policies add up", () => {
+  test("an empty rule allows all traffic, and policies are additive", () => {
     const closed = policy({});
     expect(isAllowed({ policies: [policy({ ingress: [{}] })], namespaces }, toDb(web))).toBe(true);
     expect(isAllowed({ policies: [closed, policy({ ingress: [{}] })], namespaces }, toDb(web))).toBe(true);
   });
-  test("both ends have to allow it", () => {
+  test("both ends must allow the connection", () => {
     const closedFrontend = policy({ podSelector: { matchLabels: { role: "frontend" } }, policyTypes: ["Egress"] });
     const open = policy({ ingress: [{}] });
     expect(isAllowed({ policies: [open], namespaces }, toDb({ pod: frontend }))).toBe(true);
@@ -65,24 +65,24 @@ describe("peers", () => {
     expect(isAllowed(from(blue), toDb({ pod: { namespace: "other", labels: {} } }))).toBe(true);
     expect(isAllowed(from(blue), toDb({ pod: frontend }))).toBe(false);
   });
-  test("both in one peer are AND, in two peers are OR", () => {
-    const strangerInBlue = { pod: { namespace: "other", labels: {} } };
+  test("both selectors in one peer are combined with AND, in two peers with OR", () => {
+    const otherInBlue = { pod: { namespace: "other", labels: {} } };
     expect(isAllowed(from({ ...blue, ...frontends }), toDb({ pod: frontendElsewhere }))).toBe(true);
-    expect(isAllowed(from({ ...blue, ...frontends }), toDb(strangerInBlue))).toBe(false);
+    expect(isAllowed(from({ ...blue, ...frontends }), toDb(otherInBlue))).toBe(false);
     expect(isAllowed(from({ ...blue, ...frontends }), toDb({ pod: frontend }))).toBe(false);
-    expect(isAllowed(from(blue, frontends), toDb(strangerInBlue))).toBe(true);
+    expect(isAllowed(from(blue, frontends), toDb(otherInBlue))).toBe(true);
     expect(isAllowed(from(blue, frontends), toDb({ pod: frontend }))).toBe(true);
   });
-  test("an empty namespace selector is every namespace, and none of the world", () => {
+  test("an empty namespace selector matches every namespace, and no external address", () => {
     expect(isAllowed(from({ namespaceSelector: {} }), toDb({ pod: frontendElsewhere }))).toBe(true);
     expect(isAllowed(from({ namespaceSelector: {} }), toDb(web))).toBe(false);
   });
-  test("the namespace's name is a label", () => {
+  test("the name of a namespace is a label", () => {
     const named = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "other" } } };
     expect(isAllowed(from(named), toDb({ pod: frontendElsewhere }))).toBe(true);
     expect(isAllowed(from(named), toDb({ pod: frontend }))).toBe(false);
   });
-  test("address blocks, their exceptions, and the two families", () => {
+  test("address blocks and their exceptions, for IPv4 and IPv6", () => {
     const block = { ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } };
     expect(isAllowed(from(block), toDb(web))).toBe(true);
     expect(isAllowed(from(block), toDb({ ip: "169.253.255.255" }))).toBe(true);
@@ -113,13 +113,13 @@ describe("ports", () => {
     policies: [policy({ ingress: [{ ports }] })],
     namespaces,
   });
-  test("TCP unless said, and only that port", () => {
+  test("the default protocol is TCP, and only the port matches", () => {
     expect(isAllowed(on({ port: 6379 }), toDb(web, 6379))).toBe(true);
     expect(isAllowed(on({ port: 6379 }), toDb(web, 6380))).toBe(false);
     expect(isAllowed(on({ port: 53 }), toDb(web, 53, "UDP"))).toBe(false);
     expect(isAllowed(on({ port: 53, protocol: "UDP" }), toDb(web, 53, "UDP"))).toBe(true);
   });
-  test("ranges include both ends; a protocol alone is all its ports; names are the destination's", () => {
+  test("ranges include both ends, a protocol without a port matches all ports, and port names are the destination's", () => {
     expect([31, 32, 40, 41].map((port) => isAllowed(on({ port: 32, endPort: 40 }), toDb(web, port)))).toEqual([
       false,
       true,
@@ -144,7 +144,7 @@ test.each([
   ["an address without a prefix", { ipBlock: { cidr: "10.0.0.0" } }, /not a CIDR/],
   ["a block with a selector", { ipBlock: { cidr: "10.0.0.0/8" }, podSelector: {} }, /no selector/],
   ["an empty peer", {}, /name something/],
-])("a policy the API would refuse is an error: %s", (_, peer, message) => {
+])("a policy that the API would reject is an error: %s", (_, peer, message) => {
   const policies = [policy({ ingress: [{ from: [peer] }] })];
   expect(() => isAllowed({ policies, namespaces }, toDb({ pod: frontend }))).toThrow(message);
 });

@@ -33,7 +33,7 @@ const manyActions = [
 ];
 
 describe("OIDC providers", () => {
-  test("that exist are used, not made", async () => {
+  test("that exist are used, not created", async () => {
     const prod = await changed("prod");
     const urls = ofType(prod, ":OpenIdConnectProvider")
       .filter(({ provider }) => provider === "prod/aws")
@@ -55,13 +55,13 @@ describe("OIDC providers", () => {
     ]);
   });
 
-  test("are kept at destroy when asked for, and only they", async () => {
+  test("are retained at destroy with retainOidcProviders, and no other resources", async () => {
     const evaluation = await changed("dev", (config) => Object.assign(config, { iam: { retainOidcProviders: true } }));
     const kept = evaluation.resources.filter(({ retainOnDelete }) => retainOnDelete).map(({ type }) => type);
     expect(new Set(kept)).toEqual(new Set(["aws:iam/openIdConnectProvider:OpenIdConnectProvider"]));
   });
 
-  test("of a re-created cluster stand side by side for a time", async () => {
+  test("exist for both issuers of a re-created cluster", async () => {
     const old = "https://oidc.eks.us-east-1.amazonaws.com/id/FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF";
     const evaluation = await changed("dev", ({ clusters }) => Object.assign(clusters[0], { previousIssuers: [old] }));
     expect(ofType(evaluation, ":OpenIdConnectProvider")).toHaveLength(4);
@@ -80,7 +80,7 @@ describe("roles", () => {
       }
     };
 
-  test("are as many as the trust policies need, and each cluster takes the one that trusts it", async () => {
+  test("are as many as the trust policies need, and each cluster uses the one that trusts it", async () => {
     const evaluation = await changed("dev", many(6));
     expect(
       ofType(evaluation, ":Role")
@@ -97,7 +97,7 @@ describe("roles", () => {
     expect(planTree(evaluation)).toMatch(/role EKSMultiAccountMCPRole-2 {2}trusts .*; trust policy \d+ of 2048/);
   });
 
-  test("of earlier clusters stay as they are when one is added", async () => {
+  test("of existing clusters do not change when a cluster is added", async () => {
     const roles = async (count: number) =>
       new Map(ofType(await changed("dev", many(count)), ":Role").map(({ urn, open }) => [urn, open.assumeRolePolicy]));
     const [five, six] = [await roles(5), await roles(6)];
@@ -105,7 +105,7 @@ describe("roles", () => {
     expect(moved.every((name) => name!.endsWith("-2"))).toBe(true);
   });
 
-  test("that are managed elsewhere need no provider, and the workload knows their ARNs", async () => {
+  test("that are managed outside the stack need no provider, and the workload has their ARNs", async () => {
     const evaluation = await changed("dev", ({ targetAccounts }) =>
       Object.assign(targetAccounts[1], { manage: false }),
     );
@@ -115,7 +115,7 @@ describe("roles", () => {
     );
   });
 
-  test("trust further subjects, and Holmes alone where it signs itself", async () => {
+  test("trust additional subjects, and only Holmes in hosted mode", async () => {
     const subjects = async (change: (config: Record<string, any>) => void) =>
       Object.values(trustOf(ofType(await changed("dev", change), ":Role")[0]!).Statement[0].Condition.StringEquals)[1];
     expect(
@@ -141,13 +141,13 @@ describe("roles", () => {
     expect(JSON.stringify(evaluation.resources.map(({ inputs }) => inputs))).not.toMatch(/arn:aws:/);
   });
 
-  test("are bounded by a policy of each account", async () => {
+  test("have the permissions boundary of their account", async () => {
     const role = ofType(await changed("prod"), ":Role").find(({ provider }) => provider === "data/aws")!;
     expect(role.open.permissionsBoundary).toBe("arn:aws:iam::444444444444:policy/holmes/ReadOnlyBoundary");
     expect(role.open.forceDetachPolicies).toBe(true);
   });
 
-  test("get managed policies when the inline one would not fit", async () => {
+  test("get managed policies when an inline policy would exceed the limit", async () => {
     const evaluation = await changed("dev", (config) => {
       config.iam = { additionalActions: manyActions };
     });
@@ -190,7 +190,7 @@ describe("an account that trusts some of the clusters", () => {
   const onlyEu = () =>
     changed("prod", ({ targetAccounts }) => Object.assign(targetAccounts[0], { clusters: ["prod-eu"] }));
 
-  test("has the providers and the trust of those clusters only", async () => {
+  test("has only the providers and the trust of those clusters", async () => {
     const evaluation = await onlyEu();
     const of = (type: string, account: string) =>
       ofType(evaluation, type).filter(({ provider }) => provider === `${account}/aws`);
@@ -203,7 +203,7 @@ describe("an account that trusts some of the clusters", () => {
     expect(trustOf(of(":Role", "data")[0]!).Statement).toHaveLength(2);
   });
 
-  test("is a profile in those clusters only, and the others begin with their first profile", async () => {
+  test("is a profile in those clusters only, and the others start with their first profile", async () => {
     const evaluation = await onlyEu();
     const { roleArns, holmes } = evaluation.outputs as Record<string, any>;
     expect(Object.keys(roleArns.prod)).toEqual(["prod-eu"]);
@@ -266,7 +266,7 @@ describe("an account that trusts some of the clusters", () => {
   });
 });
 
-describe("what the config leaves out is asked from EKS", () => {
+describe("values that the config omits are looked up from EKS", () => {
   test("issuer and kubeconfig, through a provider of the cluster's account", async () => {
     const evaluation = await changed("dev", ({ clusters }) => {
       delete clusters[0].oidcIssuerId;
@@ -300,7 +300,7 @@ describe("an organization", () => {
       config.image = { prebuilt: `registry.example.com/image@sha256:${"a".repeat(64)}` };
     });
 
-  test("gets a StackSet from the same documents, in the management account alone", async () => {
+  test("has a StackSet with the same documents, only in the management account", async () => {
     const evaluation = await withOrganization();
     const [stackSet] = ofType(evaluation, ":StackSet");
     expect(stackSet!.open).toMatchObject({
@@ -323,7 +323,7 @@ describe("an organization", () => {
     expect(Object.keys(template.Conditions)).toHaveLength(1);
   });
 
-  test("gives the workload its profiles, from the list or from a file", async () => {
+  test("provides the workload's profiles, from the list or from a file", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "accounts-")), "accounts.yaml");
     writeFileSync(
       file,
@@ -341,7 +341,7 @@ describe("an organization", () => {
   });
 });
 
-test("with the hosted server a policy that writes is told of, loudly, because nothing else refuses writes there", async () => {
+test("a policy with write actions causes a warning in capitals with the hosted server, which does not reject writes", async () => {
   const hosted = (actions: string[]) =>
     changed("dev", (config) => {
       const iam = { additionalActions: actions, policyChecks: "warn" };

@@ -9,7 +9,7 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
   const { resources, settings } = evaluation;
 
   test("has this topology", () => {
-    // Hashes of what the image and the verification contain are not part of it.
+    // Without the hashes of the image's and the verification's content.
     const tree = planTree(evaluation).replace(
       /(?<=server:)[0-9a-f]{12}|(?<=verify-)[0-9a-f]{16}|(?<=probe-)[0-9a-f]{12}/g,
       "<hash>",
@@ -34,7 +34,7 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
     for (const { provider, urn } of custom) expect(providers, urn).toContain(provider);
   });
 
-  test("makes each account's resources through the provider of that account alone", () => {
+  test("creates each account's resources only through the provider of that account", () => {
     for (const { profile, accountId, assumeRole } of settings.targetAccounts) {
       const provider = resources.find(
         ({ name, type }) => name === `${profile}/aws` && type === "pulumi:providers:aws",
@@ -55,19 +55,19 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
     }
   });
 
-  test("turns default providers off", () => {
-    // A resource that escaped its explicit provider is then an error of the engine.
+  test("disables default providers", () => {
+    // The engine then rejects a resource without an explicit provider.
     expect(evaluation.config["pulumi:disable-default-providers"]).toBe('["aws","kubernetes","docker"]');
   });
 
-  test("makes only resources that the provisioning of a target account is meant to make", () => {
+  test("creates only the expected types of IAM resources", () => {
     const kinds = new Set(
       resources.filter(({ type }) => type.startsWith("aws:iam/")).map(({ type }) => type.split(":").at(-1)),
     );
     expect([...kinds].sort()).toEqual(["OpenIdConnectProvider", "Role", "RolePolicy"]);
   });
 
-  test("gives the same plan again, byte for byte", async () => {
+  test("produces the same plan again, byte for byte", async () => {
     const again = await changed(stack);
     expect(planJson(again)).toBe(planJson(evaluation));
     expect([...planFiles(again)]).toEqual([...planFiles(evaluation)]);
@@ -122,7 +122,7 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
   });
 });
 
-test("the plan has the documents of an account that is managed outside the stack", async () => {
+test("the plan contains the documents of an account that is managed outside the stack", async () => {
   const managed = planFiles(await changed("dev"));
   const files = planFiles(
     await changed("dev", ({ targetAccounts }) => Object.assign(targetAccounts[1], { manage: false })),
@@ -135,7 +135,7 @@ test("the plan has the documents of an account that is managed outside the stack
   expect(of(files)).toEqual(of(managed));
 });
 
-test("the plan has a provisioning policy and its reading half for each managed account, with the issuers that are known", async () => {
+test("the plan contains a provisioning policy and its read-only part for each managed account, with the known issuers", async () => {
   const evaluation = await changed("dev", ({ clusters, targetAccounts }) => {
     targetAccounts[1].manage = false;
     const { oidcIssuerId: _, ...lookedUp } = clusters[0];
@@ -166,7 +166,7 @@ describe("secrets", () => {
     };
   };
 
-  test("of the registry are in no file of the plan", async () => {
+  test("of the registry are not in any file of the plan", async () => {
     const evaluation = await changed("dev", withRegistry, ["image"]);
     const image = ofType(evaluation, "image:Image")[0]!;
     expect(image.inputs.registry).toMatchObject({ username: "[secret]", password: "[secret]" });
@@ -175,13 +175,13 @@ describe("secrets", () => {
     expect(planTree(evaluation)).not.toContain("hunter2");
   });
 
-  test("in plain text are refused, without being shown", async () => {
+  test("in plain text are rejected, and the error does not show them", async () => {
     await expect(changed("dev", withRegistry)).rejects.toThrow(
       /image\.build\.registry\.password: found plain text; expected a Pulumi secret/,
     );
   });
 
-  test("of an external id stay secret", async () => {
+  test("in an external ID stay secret", async () => {
     const rolesOf = async (secretKeys: string[]) => {
       const { resources } = await changed("prod", () => {}, secretKeys);
       return resources.find(({ name }) => name === "billing/aws")!;
@@ -192,7 +192,7 @@ describe("secrets", () => {
     expect(JSON.stringify((await rolesOf([])).inputs.assumeRoles)).toContain("holmes-aws-mcp");
   });
 
-  test("of a kubeconfig stay secret", async () => {
+  test("in a kubeconfig stay secret", async () => {
     const content = "apiVersion: v1\nkind: Config\nusers: [{name: a, user: {token: hunter2}}]\n";
     const evaluation = await changed("dev", ({ clusters }) => Object.assign(clusters[0], { kubeconfig: content }), [
       "clusters",
@@ -202,7 +202,7 @@ describe("secrets", () => {
     for (const [path, text] of planFiles(evaluation)) expect(text, path).not.toContain("hunter2");
   });
 
-  test("of ECR come from the provider and stay secret", async () => {
+  test("for ECR come from the provider and stay secret", async () => {
     const image = ofType(await changed("dev"), "image:Image")[0]!;
     expect((image.inputs.registry as Record<string, unknown>).password).toBe("[secret]");
   });

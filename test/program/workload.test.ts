@@ -1,4 +1,4 @@
-/** The traps of EKS, of the server and of the gateway, one test each, on what the program registers. */
+/** Known pitfalls of EKS, the server and the gateway, tested on the resources that the program registers. */
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { HolmesConfig } from "../../documents/holmes.js";
@@ -14,12 +14,12 @@ const withMcp = (mcp: object) => changed("dev", (config) => Object.assign(config
 const http = await withMcp({ transport: "streamable-http" });
 
 describe("names and links", () => {
-  test("no Service injects AWS_API_MCP_PORT, and the pod takes no service links", () => {
+  test("no Service injects AWS_API_MCP_PORT, and service links are disabled", () => {
     expect(object(dev, "Service").metadata.name).not.toBe("aws-api-mcp");
     expect(pod.enableServiceLinks).toBe(false);
   });
 
-  test("the label of the readme's troubleshooting is on the pods, and the Service selects them alone", () => {
+  test("the pods have the label from the troubleshooting instructions, and the Service selects only them", () => {
     const { labels } = deployment.spec.template.metadata;
     expect(labels.app).toBe("aws-api-mcp-server");
     expect(labels).toMatchObject(object(dev, "Service").spec.selector);
@@ -30,7 +30,7 @@ describe("names and links", () => {
 });
 
 describe("identity", () => {
-  test("the service account names the default profile's role, as the readme's verification looks for", async () => {
+  test("the service account is annotated with the default profile's role", async () => {
     const annotations = (evaluation: typeof dev) => object(evaluation, "ServiceAccount").metadata.annotations;
     expect(annotations(dev)["eks.amazonaws.com/role-arn"]).toBe(
       "arn:aws:iam::111111111111:role/EKSMultiAccountMCPRole",
@@ -41,14 +41,14 @@ describe("identity", () => {
     );
   });
 
-  test("the EKS webhook, and the AWS_REGION that it injects, stay out of our containers", () => {
+  test("the EKS webhook skips the containers, so it does not inject AWS_REGION", () => {
     for (const workload of [deployment, object(dev, "Job")]) {
       const skipped = workload.spec.template.metadata.annotations["eks.amazonaws.com/skip-containers"];
       expect(skipped).toBe(podOf(workload).containers[0].name);
     }
   });
 
-  test("no identity but the profiles': no default region that wins, no node role, no credentials file", () => {
+  test("only the profiles provide an identity: no default region, no node role, no credentials file", () => {
     const env = envOf(deployment);
     for (const name of [
       "AWS_REGION",
@@ -65,7 +65,7 @@ describe("identity", () => {
     });
   });
 
-  test("the token is projected for STS, long enough, and mounted where the profiles look for it", () => {
+  test("the token is projected for STS, valid for at least 10 minutes, and mounted at the path in the profiles", () => {
     const { audience, expirationSeconds, path } = volume("aws-token").projected.sources[0].serviceAccountToken;
     expect(audience).toBe("sts.amazonaws.com");
     expect(expirationSeconds).toBeGreaterThanOrEqual(600);
@@ -76,17 +76,17 @@ describe("identity", () => {
     expect(object(dev, "ServiceAccount").automountServiceAccountToken).toBe(false);
   });
 
-  test("each account is a profile with its own region, and nothing that botocore ignores", () => {
+  test("each account is a profile with its own region, without keys that botocore ignores", () => {
     const { config } = object(dev, "ConfigMap").data;
     expect(config).toContain("[profile dev]\nrole_arn = arn:aws:iam::111111111111:role/EKSMultiAccountMCPRole\n");
-    // A region for what names no profile, and no role with it.
+    // A region without a role, for commands without a profile.
     expect(config).toMatch(/^\[default\]\nregion = us-east-1\n\n\[profile/);
     expect(config).toMatch(/\[profile sandbox\][^[]*region = us-west-2\n/);
     expect(config).not.toContain("duration_seconds");
     for (const [, name] of config.matchAll(/role_session_name = (.*)/g)) expect(name).toMatch(/^[\w+=,.@-]{2,64}$/);
   });
 
-  test("a changed list of accounts rolls the Deployment", async () => {
+  test("a changed list of accounts triggers a rollout of the Deployment", async () => {
     const hash = (evaluation: typeof dev) =>
       object(evaluation, "Deployment").spec.template.metadata.annotations["holmes-aws-mcp/config-hash"];
     const region = await changed("dev", ({ targetAccounts }) =>
@@ -96,13 +96,13 @@ describe("identity", () => {
     const description = await changed("dev", ({ targetAccounts }) =>
       Object.assign(targetAccounts[1], { description: "Other words" }),
     );
-    // The server reads the descriptions at its start and gives them to the model.
+    // The server reads the descriptions at startup and passes them to the model.
     expect(hash(description)).not.toBe(hash(dev));
   });
 });
 
 describe("the server", () => {
-  test("has its guards on", () => {
+  test("runs with its safety settings enabled", () => {
     expect(envOf(deployment)).toMatchObject({
       READ_OPERATIONS_ONLY: "true",
       AWS_API_MCP_TELEMETRY: "false",
@@ -113,7 +113,7 @@ describe("the server", () => {
     });
   });
 
-  test("behind the gateway is exec'ed, and nothing of an answer is logged", () => {
+  test("runs behind the gateway through exec, and responses are not logged", () => {
     expect(container.command[0]).toMatch(/supergateway$/);
     const option = (name: string) => container.args[container.args.indexOf(name) + 1];
     expect(option("--stdio")).toMatch(/^exec \/opt\/venv\//);
@@ -122,14 +122,14 @@ describe("the server", () => {
     expect(container.startupProbe.httpGet.path).toBe(option("--healthEndpoint"));
   });
 
-  test("over streamable HTTP knows its Service's names and checks tokens in the launcher", () => {
+  test("over streamable HTTP allows the host names of its Service, and the launcher checks tokens", () => {
     const server = podOf(object(http, "Deployment")).containers[0];
     expect(server.command).toEqual(["/opt/venv/bin/holmes-aws-mcp"]);
     const env = envOf(object(http, "Deployment"));
     expect(env).toMatchObject({
       AWS_API_MCP_TRANSPORT: "streamable-http",
       AWS_API_MCP_PORT: "8000",
-      // The upstream server's own authentication verifies no audience.
+      // The upstream server's own authentication does not verify the audience.
       AUTH_TYPE: "no-auth",
       HOLMES_AWS_MCP_TOKENS_FILE: "/etc/holmes-aws-mcp/tokens/tokens",
     });
@@ -138,7 +138,7 @@ describe("the server", () => {
     expect(server.livenessProbe.httpGet).toEqual({ path: "/healthz", port: "http" });
   });
 
-  test("accepts the current and the previous token, and gives Holmes the current one", async () => {
+  test("accepts the current and the previous token, and Holmes receives the current one", async () => {
     const secrets = (evaluation: typeof dev) =>
       Object.fromEntries(
         ofType(evaluation, ":Secret").map(({ open }) => {
@@ -166,7 +166,7 @@ describe("the server", () => {
     expect(secrets(dev)).toEqual({});
   });
 
-  test("gets a secret value of mcp.env from a Secret, and rolls when it changes", async () => {
+  test("reads a secret value of mcp.env from a Secret, and a change triggers a rollout", async () => {
     const withEnv = (password: string, ...secretKeys: string[]) =>
       changed(
         "dev",
@@ -203,7 +203,7 @@ describe("the server", () => {
     expect(ofType(open, ":Secret")).toEqual([]);
   });
 
-  test("is one pod with SSE, several with HTTP, which then keep a client at its pod and stand apart", async () => {
+  test("has one pod with SSE, and several with HTTP, with session affinity and topology spread", async () => {
     expect(deployment.spec).toMatchObject({ replicas: 1, strategy: { type: "Recreate" } });
     expect(ofType(dev, ":PodDisruptionBudget")).toEqual([]);
     const three = await withMcp({ transport: "streamable-http", replicas: 3 });
@@ -213,7 +213,7 @@ describe("the server", () => {
     expect(object(three, "Deployment").spec.strategy.type).toBe("RollingUpdate");
   });
 
-  test("gets its settings and the accounts as a file", async () => {
+  test("reads its settings and the accounts from a file", async () => {
     const evaluation = await withMcp({
       denyList: ["aws logs start-query"],
       concurrency: 8,
@@ -246,7 +246,7 @@ describe("the server", () => {
     expect(logs.emptyDir).toEqual({ sizeLimit: "64Mi" });
   });
 
-  test("of the readme's prebuilt image keeps its own command, with a warning", async () => {
+  test("in the legacy image runs the image's own command, with a warning", async () => {
     const reference = "registry.example.com/devel/aws-api-mcp-server:1.0.1";
     const evaluation = await changed("dev", (config) => Object.assign(config, { image: { prebuilt: reference } }));
     const own = podOf(object(evaluation, "Deployment")).containers[0];
@@ -260,7 +260,7 @@ describe("the server", () => {
 });
 
 describe("the pod", () => {
-  test("keeps Pod Security restricted, on a root file system that nobody writes to", () => {
+  test("meets the restricted Pod Security Standard, with a read-only root file system", () => {
     for (const workload of [deployment, object(dev, "Job")]) {
       const { securityContext, containers } = podOf(workload);
       expect(securityContext).toMatchObject({
@@ -288,7 +288,7 @@ describe("the pod", () => {
     expect(podOf(object(arm, "Deployment")).nodeSelector["kubernetes.io/arch"]).toBe("arm64");
   });
 
-  test("takes what users of a chart expect to set", async () => {
+  test("accepts the usual settings of a Helm chart", async () => {
     const podAffinityTerm = {
       topologyKey: "kubernetes.io/hostname",
       labelSelector: { matchLabels: { team: "platform" } },
@@ -328,7 +328,7 @@ describe("the pod", () => {
     });
   });
 
-  test("goes into an existing namespace with an existing service account", async () => {
+  test("runs in an existing namespace with an existing service account", async () => {
     const evaluation = await changed("dev", ({ kubernetes }) =>
       Object.assign(kubernetes, {
         namespace: "default",
@@ -344,7 +344,7 @@ describe("the pod", () => {
 });
 
 describe("the image", () => {
-  test("that is built is deployed by its digest, from a repository with immutable tags", () => {
+  test("is deployed by digest after a build, from a repository with immutable tags", () => {
     expect(container.image).toMatch(
       /^111111111111\.dkr\.ecr\.us-east-1\.amazonaws\.com\/holmes\/aws-api-mcp-server@sha256:[0-9a-f]{64}$/,
     );
@@ -354,7 +354,7 @@ describe("the image", () => {
     });
   });
 
-  test("is built with arguments that stay secret, and another argument gets another tag", async () => {
+  test("is built with arguments that stay secret, and a changed argument changes the tag", async () => {
     const build = async (token: string, ...secretKeys: string[]) => {
       const evaluation = await changed(
         "dev",
@@ -371,7 +371,7 @@ describe("the image", () => {
     expect((await build("one-password")).image.inputs.build).toEqual(image.open.build);
   });
 
-  test("that is given needs neither engine nor provider", async () => {
+  test("needs neither a container engine nor a provider if it is prebuilt", async () => {
     expect(ofType(await changed("prod"), "").filter(({ type }) => type.includes("docker"))).toEqual([]);
   });
 });
@@ -389,7 +389,7 @@ describe("the verification", () => {
     );
   });
 
-  test("asks again when what it verifies has changed, and only then", async () => {
+  test("runs again only when its input changes", async () => {
     const name = (evaluation: typeof dev) => job(evaluation).metadata.name;
     expect(name(await changed("dev"))).toBe(name(dev));
     const trust = await changed("dev", ({ kubernetes }) => Object.assign(kubernetes, { additionalSubjects: ["a:b"] }));
@@ -402,7 +402,7 @@ describe("the verification", () => {
     expect(name(words)).toBe(name(dev));
   });
 
-  test("is preceded by a check of a prebuilt image, and by none of an image that the stack builds", () => {
+  test("follows a check of the image if it is prebuilt, not if the stack builds it", () => {
     const checks = (evaluation: typeof dev) =>
       ofType(evaluation, ":Job").filter(({ name }) => name.endsWith("/image-check"));
     expect(checks(dev)).toEqual([]);
@@ -416,7 +416,7 @@ describe("the verification", () => {
     }
   });
 
-  test("checks the NetworkPolicy from a pod that it does not admit", async () => {
+  test("checks the NetworkPolicy from a pod that the policy does not allow", async () => {
     const probeOf = (evaluation: typeof dev) =>
       ofType(evaluation, ":Job").find(({ name }) => name.endsWith("/probe"))?.open as { spec: any } | undefined;
     const change = (values: object) => changed("dev", (config) => Object.assign(config, values));
@@ -426,7 +426,7 @@ describe("the verification", () => {
     const [{ command, env }] = template.spec.containers;
     expect(env).toBeUndefined();
     expect(command.slice(3)).toEqual(["holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local", "8000"]);
-    // Succeeds whatever the first index finds, and before every index is finished.
+    // Succeeds for any result of the first index, before every index is finished.
     expect(warning).toMatchObject({ completions: 3, successPolicy: { rules: [{ succeededIndexes: "1" }] } });
     const required = probeOf(await change({ verify: { requireNetworkPolicy: true } }))!.spec;
     expect(required.backoffLimit).toBe(0);
@@ -434,7 +434,7 @@ describe("the verification", () => {
     expect(probeOf(await change({ mcp: { networkPolicy: { enabled: false } } }))).toBeUndefined();
   });
 
-  test("can be switched off, or leave an account out", async () => {
+  test("can be disabled, or skip an account", async () => {
     const off = await changed("dev", (config) => Object.assign(config, { verify: { enabled: false } }));
     expect(ofType(off, ":Job")).toEqual([]);
     const one = await changed("dev", (config) => Object.assign(config, { verify: { skipProfiles: ["sandbox"] } }));
@@ -446,11 +446,11 @@ describe("the verification", () => {
   });
 });
 
-describe("what Holmes is given", () => {
+describe("the Holmes configuration", () => {
   const holmes = (evaluation: typeof dev, cluster = "dev-cluster") =>
     (evaluation.outputs.holmes as Record<string, HolmesConfig>)[cluster]!;
 
-  test("has url and mode of the transport", () => {
+  test("has the URL and the mode of the transport", () => {
     const entry = (evaluation: typeof dev) => parse(holmes(evaluation).mcpServers!).mcp_servers.aws_api;
     expect(entry(dev).config).toEqual({
       mode: "sse",
@@ -468,7 +468,7 @@ describe("what Holmes is given", () => {
     expect(parse(holmes(dev).helmValues).additionalEnvVars).toBeUndefined();
   });
 
-  test("tells the model what the description of call_aws does not: --region, denied actions, Container Insights", () => {
+  test("instructs the model on topics that the description of call_aws omits: --region, denied actions, Container Insights", () => {
     const { llm_instructions: text } = parse(holmes(dev).helmValues).mcp_servers.aws_api;
     expect(text).not.toContain("222222222222");
     for (const word of ["--region", "Not allowed is not the same as not found"]) expect(text).toContain(word);
@@ -489,7 +489,7 @@ describe("what Holmes is given", () => {
     expect(text).toMatch(/`error` field is a failure/);
   });
 
-  test("is the chart's own add-on where our server is switched off", async () => {
+  test("uses the chart's own add-on if the server is disabled", async () => {
     const evaluation = await withMcp({ enabled: false });
     expect(ofType(evaluation, "").filter(({ type }) => type.startsWith("kubernetes:"))).toEqual([]);
     expect(holmes(evaluation).mcpServers).toBeUndefined();
@@ -504,7 +504,7 @@ describe("what Holmes is given", () => {
     });
   });
 
-  test("is the hosted server's in hosted mode, and the policy stays the default one", async () => {
+  test("uses the hosted server in hosted mode, with the default policy", async () => {
     const evaluation = await changed("dev", (config) =>
       Object.assign(config, { mcp: { enabled: false }, holmes: { hosted: true } }),
     );
