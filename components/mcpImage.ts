@@ -133,7 +133,7 @@ export class McpImage extends pulumi.ComponentResource {
 }
 
 /** Content-based tag. A changed folder or build argument needs a new tag, because tags in ECR are immutable. */
-export function contentTag(folder: string, buildArgs: BuiltImageArgs["buildArgs"] = {}): string {
+function contentTag(folder: string, buildArgs: BuiltImageArgs["buildArgs"] = {}): string {
   const hash = createHash("sha256");
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/node_modules|__pycache__/.test(entry.parentPath))

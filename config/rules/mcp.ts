@@ -10,10 +10,9 @@ import {
 } from "../../documents/names.js";
 import { awsCommands } from "../awsCommands.js";
 import { inBlock, type labelSelector } from "../kubernetesFields.js";
-import { urlPassword } from "../limits.js";
 import { nearest } from "../problems.js";
 import type { Reading } from "../reading.js";
-import { exists, type Rule, unique } from "./rule.js";
+import { exists, type Rule, rejectPasswords, unique } from "./rule.js";
 
 /** Environment variables that the program sets or rejects, with the reason. */
 const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
@@ -125,12 +124,7 @@ export const mcpRules: readonly Rule[] = [
   {
     says: "A URL in `env` that contains a password must be a Pulumi secret.",
     check: ({ mcp }, problems, isSecret) => {
-      if (isSecret("mcp")) return;
-      for (const [name, value] of Object.entries(mcp.env)) {
-        if (!urlPassword.test(value ?? "")) continue;
-        const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:mcp.env.${name}'`;
-        problems.say(["mcp", "env", name], "a password in plain text", "a Pulumi secret", fix);
-      }
+      if (!isSecret("mcp")) rejectPasswords(problems, ["mcp", "env"], mcp.env);
     },
   },
   {

@@ -1,4 +1,5 @@
 /** Rules between keys: the text for docs/config.md, and the check. */
+import { urlPassword } from "../limits.js";
 import { nearest, type Path, type Problems, pathText } from "../problems.js";
 import type { Reading } from "../reading.js";
 import type { Config } from "../schema.js";
@@ -49,4 +50,18 @@ export function exists(
   const near = nearest(name, all);
   const expected = all.length === 0 ? "none exist" : `one of ${all.length <= 20 ? all.join(", ") : all.length}`;
   problems.add(path, name, `${what}: ${expected}`, near === undefined ? undefined : `Did you mean ${near}?`);
+}
+
+/** Reports each value of a map that is a URL with a password. */
+export function rejectPasswords(
+  problems: Problems,
+  path: Path,
+  values: Readonly<Record<string, string | Unknown>>,
+): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (!urlPassword.test(value ?? "")) continue;
+    const place = [...path, name];
+    const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:${place.join(".")}'`;
+    problems.say(place, "a password in plain text", "a Pulumi secret", fix);
+  }
 }

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadSettings } from "../../config/load.js";
 import { pathText, visible } from "../../config/problems.js";
-import { objectIn } from "../../config/reading.js";
+import { objectIn, unwrap } from "../../config/reading.js";
 import { configSchema } from "../../config/schema.js";
 import type { Settings } from "../../config/settings.js";
 import { type Raw, type Stack, stackConfig } from "./support.js";
@@ -31,17 +31,13 @@ function unusedKeys(raw: Raw): Path[] {
   const visit = (schema: Parameters<typeof objectIn>[0], value: unknown, path: Path): Path[] => {
     if (!isNode(value)) return [];
     if (Array.isArray(value)) {
-      const element = (plain(schema) as { element?: typeof schema }).element;
+      const element = (unwrap(schema) as { element?: typeof schema }).element;
       return element === undefined ? [] : value.flatMap((item, index) => visit(element, item, [...path, index]));
     }
     const shape = objectIn(schema)?.shape ?? {};
     return Object.entries(shape).flatMap(([key, inner]) =>
       key in value ? visit(inner as typeof schema, value[key], [...path, key]) : [[...path, key]],
     );
-  };
-  const plain = (schema: Parameters<typeof objectIn>[0]): unknown => {
-    const inner = (schema as { def?: { innerType?: typeof schema } }).def?.innerType;
-    return inner === undefined ? schema : plain(inner);
   };
   return visit(configSchema, raw, []);
 }
