@@ -1,9 +1,10 @@
 /** A proxy in front of moto: enforces the roles' policies, and returns the recorded answers of scenarios. */
-import { createServer, request as forwardRequest, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { allowedActions } from "../../policies/simulate.js";
 import type { PolicyDocument } from "../../policies/types.js";
+import { forward, type Loopback, listen } from "../common/loopback.js";
 
 export interface SceneFrontArgs {
   readonly awsUrl: string;
@@ -11,13 +12,11 @@ export interface SceneFrontArgs {
   readonly policies: ReadonlyMap<string, readonly PolicyDocument[]>;
 }
 
-export interface SceneFront {
-  readonly url: string;
+export interface SceneFront extends Loopback {
   /** Recorded answers by account id and IAM action. Can change while the proxy runs. */
   readonly recorded: Map<string, unknown>;
   /** Every request so far: account id, action, and whether the role's policies allow it. */
   readonly requests: { accountId: string; action: string; allowed: boolean }[];
-  close(): Promise<void>;
 }
 
 interface Caller {
@@ -64,9 +63,7 @@ export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Pro
 
   const server = createServer(async (request, response) => {
     try {
-      const pieces: Buffer[] = [];
-      for await (const piece of request) pieces.push(piece as Buffer);
-      const body = Buffer.concat(pieces);
+      const body = await buffer(request);
       const key = /Credential=([^/]+)\//.exec(request.headers.authorization ?? "")?.[1];
       const action = actionOf(request, body.toString("latin1"));
       if (key !== undefined && !action.startsWith("sts:")) {
@@ -88,29 +85,12 @@ export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Pro
           return void response.end(text ? answer : JSON.stringify(answer));
         }
       }
-      const { hostname, port } = new URL(awsUrl);
-      const { host: _, connection: __, ...headers } = request.headers;
-      forwardRequest({ hostname, port, method: request.method, path: request.url, headers }, (onward) => {
-        response.writeHead(onward.statusCode ?? 502, onward.headers);
-        onward.pipe(response);
-      })
-        .on("error", () => response.destroy())
-        .end(body);
+      forward(request, response, awsUrl, { body });
     } catch (error) {
       response.writeHead(500).end(String(error));
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    recorded,
-    requests,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { ...(await listen(server)), recorded, requests };
 }
 
 /** moto identifies the account by the access key alone. */

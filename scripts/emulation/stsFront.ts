@@ -1,8 +1,8 @@
-import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Agent, createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { IAMClient } from "@aws-sdk/client-iam";
 import type { JSONWebKeySet } from "jose";
 import { TRUST_POLICY_LIMIT } from "../../policies/size.js";
+import { forward, listen } from "../common/loopback.js";
 import { AwsError, errorBody } from "./awsError.js";
 import { BOUNDED_ACTIONS, checkIamQuotas } from "./iamQuotas.js";
 import { type Decision, type KeyResolver, WebIdentityCheck } from "./webIdentity.js";
@@ -69,10 +69,13 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
     });
   });
 
+  const unavailable = (response: ServerResponse) => (error: Error) =>
+    refuse(response, "sts", new AwsError("ServiceUnavailable", `moto at ${motoUrl}: ${error.message}`, 503));
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const signer = signerOf(request);
     if (signer !== undefined && !["iam", "sts"].includes(signer.service)) {
-      return forward(request, undefined, response, motoUrl, agent);
+      return forward(request, response, motoUrl, { agent, onError: unavailable(response) });
     }
     const { body, parameters } = await readForm(request);
     const action = parameters.get("Action") ?? "";
@@ -102,20 +105,18 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
         caller.destroy();
       }
     }
-    forward(request, body, response, motoUrl, agent);
+    forward(request, response, motoUrl, { body, agent, onError: unavailable(response) });
   }
 
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+  const { url, close } = await listen(server, port);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
     decisions,
-    close: () =>
-      new Promise((resolve) => {
-        check.close();
-        agent.destroy();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => {
+      check.close();
+      agent.destroy();
+      return close();
+    },
   };
 }
 
@@ -182,31 +183,4 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
 function refuse(response: ServerResponse, service: "iam" | "sts", error: AwsError): void {
   if (response.headersSent) return void response.destroy();
   response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(service, error));
-}
-
-/** Forwards a request to moto and returns the response, both unchanged. */
-function forward(
-  request: IncomingMessage,
-  body: Buffer | undefined,
-  response: ServerResponse,
-  motoUrl: string,
-  agent: Agent,
-): void {
-  // Node.js handles "Expect: 100-continue", and "connection" applies to a single hop.
-  const { expect: _, connection: __, ...headers } = request.headers;
-  const { hostname, port } = new URL(motoUrl);
-  const onward = httpRequest(
-    { agent, hostname, port, method: request.method, path: request.url, headers },
-    (answer) => {
-      const { connection: ___, "keep-alive": ____, ...answered } = answer.headers;
-      response.writeHead(answer.statusCode ?? 502, answered);
-      answer.pipe(response);
-    },
-  );
-  onward.on("error", (error) => {
-    refuse(response, "sts", new AwsError("ServiceUnavailable", `moto at ${motoUrl}: ${error.message}`, 503));
-  });
-  response.on("close", () => onward.destroy());
-  if (body === undefined) request.pipe(onward);
-  else onward.end(body);
 }

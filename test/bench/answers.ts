@@ -2,19 +2,25 @@
  * `npm run bench:answers`: the characters that the model reads for ten usual commands, from the stock server and from
  * the launcher. Both sides run in one emulated AWS, with HolmesGPT's own client and tool-calling loop.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { stringify } from "yaml";
 import { readScenario } from "../../scripts/ask/scenario.js";
-import { type Chain, holmesOutputs, startScenes, withLocalAddress } from "../../scripts/ask/scenes.js";
+import {
+  type Chain,
+  evaluationToolsets,
+  holmesOutputs,
+  startScenes,
+  withLocalAddress,
+} from "../../scripts/ask/scenes.js";
 import { projectFolder } from "../../scripts/common/command.js";
-import { Processes, tail } from "../../scripts/common/processes.js";
+import { Processes } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { readStackFile } from "../../scripts/common/stackFile.js";
-import { ensureHolmes, ensurePython } from "../../scripts/emulation/python.js";
+import { ensurePython } from "../../scripts/emulation/python.js";
 import { startModelStandIn } from "../holmes/model.js";
+import { replay, stockServer } from "../holmes/replay.js";
 
 /** Scenarios whose first command counts. */
 const SCENARIOS = [
@@ -33,31 +39,18 @@ const SCENARIOS = [
 const TARGET = 0.45;
 
 const processes = new Processes();
-const folder = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-answers-"));
+const folder = processes.temporaryFolder();
 
 /** What the model reads for each question. */
-async function read(name: string, config: string, calls: ReadonlyMap<string, string[]>, { endpoint }: Chain) {
+async function read(name: string, config: string, calls: ReadonlyMap<string, string[]>, chain: Chain) {
   toStderr(`HolmesGPT with the ${name}`);
   const file = join(folder, `${name}.yaml`);
   writeFileSync(file, config);
   const model = await startModelStandIn(calls);
   processes.onStop(() => model.close());
-  const { holmesPython } = await ensureHolmes(toStderr);
-  const child = processes.start("HolmesGPT", holmesPython, [join(projectFolder, "test/holmes/replay.py")], {
-    env: {
-      PATH: process.env.PATH,
-      HOME: folder,
-      OPENAI_API_BASE: model.url,
-      OPENAI_API_KEY: "none",
-      HOLMES_AWS_MCP_TOKEN: endpoint.token ?? "none",
-      NO_PROXY: "127.0.0.1",
-      LITELLM_LOCAL_MODEL_COST_MAP: "True",
-    },
-    stdin: "pipe",
-    outputLimit: 10_000_000,
-  });
-  child.stdin!.end(JSON.stringify({ configs: [file], ask: file, questions: [...calls.keys()] }));
-  if ((await child.exited) !== 0) throw new Error(`HolmesGPT ended early${tail(child, 40)}`);
+  const evaluation = join(folder, "toolsets.yaml");
+  writeFileSync(evaluation, evaluationToolsets(chain));
+  await replay(processes, chain, model, { configs: [file], evaluation, ask: file, questions: [...calls.keys()] });
   return model.read;
 }
 
@@ -66,9 +59,7 @@ try {
   const { chain, commands } = await startScenes(processes, "dev", readStackFile(projectFolder, "dev"), scenarios);
   const calls = new Map(scenarios.map(({ name, user_prompt }) => [user_prompt, [commands.get(name)![0] as string]]));
   const { serverBin } = await ensurePython(toStderr);
-  const env = { ...chain.pod.environment, AWS_API_MCP_TRANSPORT: "stdio" };
-  const stock = { description: "stock", config: { mode: "stdio", command: serverBin, args: [], env } };
-  const before = await read("stock server", stringify({ mcp_servers: { stock } }), calls, chain);
+  const before = await read("stock server", stringify(stockServer(serverBin, chain)), calls, chain);
   const now = await read("launcher", withLocalAddress(holmesOutputs(chain).mcpServers, chain), calls, chain);
 
   const table = new Table({
@@ -97,5 +88,4 @@ try {
   if (ratio > TARGET) process.exitCode = 1;
 } finally {
   await processes.stopAll();
-  rmSync(folder, { recursive: true, force: true });
 }

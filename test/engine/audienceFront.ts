@@ -1,6 +1,7 @@
 /** In front of moto: the two IAM calls that edit the audiences of an OIDC provider, which moto does not have. */
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { forward, listen } from "../../scripts/common/loopback.js";
 import type { Processes } from "../../scripts/common/processes.js";
 
 const EDITS = ["AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProvider"];
@@ -8,40 +9,23 @@ const EDITS = ["AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDCo
 /** Starts the front on loopback and returns its URL. Every other request goes to moto as it is. */
 export async function startAudienceFront(motoUrl: string, processes: Processes): Promise<string> {
   const server = createServer(async (request, response) => {
-    const pieces: Buffer[] = [];
-    for await (const piece of request) pieces.push(piece);
-    const body = Buffer.concat(pieces).toString();
-    const headers = Object.fromEntries(
-      ["authorization", "content-type", "x-amz-target", "x-amz-date", "x-amz-security-token"].flatMap((name) =>
-        request.headers[name] === undefined ? [] : [[name, String(request.headers[name])]],
-      ),
-    );
-    const send = (text: string) =>
-      fetch(`${motoUrl}${request.url}`, {
-        method: request.method!,
-        headers,
-        ...(request.method === "GET" || request.method === "HEAD" ? {} : { body: text }),
-      });
-    const form = new URLSearchParams(body);
+    const body = await buffer(request);
+    const form = new URLSearchParams(body.toString());
     const action = form.get("Action") ?? "";
-    if (EDITS.includes(action)) {
-      await editAudiences(form, async (fields) => (await send(new URLSearchParams(fields).toString())).text());
-      const namespace = "https://iam.amazonaws.com/doc/2010-05-08/";
-      const metadata = "<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>";
-      response.writeHead(200, { "content-type": "text/xml" });
-      response.end(`<${action}Response xmlns="${namespace}">${metadata}</${action}Response>`);
-      return;
-    }
-    const answer = await send(body);
-    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/xml" });
-    response.end(Buffer.from(await answer.arrayBuffer()));
+    if (!EDITS.includes(action)) return forward(request, response, motoUrl, { body });
+    // moto derives the account from the access key and does not verify the signature.
+    const { authorization = "" } = request.headers;
+    await editAudiences(form, async (fields) =>
+      (await fetch(motoUrl, { method: "POST", headers: { authorization }, body: new URLSearchParams(fields) })).text(),
+    );
+    const namespace = "https://iam.amazonaws.com/doc/2010-05-08/";
+    const metadata = "<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>";
+    response.writeHead(200, { "content-type": "text/xml" });
+    response.end(`<${action}Response xmlns="${namespace}">${metadata}</${action}Response>`);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  processes.onStop(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url, close } = await listen(server);
+  processes.onStop(close);
+  return url;
 }
 
 /** Creates the provider again with the other audiences and the same tags. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "../cluster/controlPlane.js";
-import { account, accounts, Engine, issuers } from "./harness.js";
+import { account, accounts, cluster, Engine, issuers } from "./harness.js";
 import { missing } from "./missing.js";
 
 const noGo = missing === undefined ? await buildControlPlane(toStderr).then((binary) => binary === undefined) : true;
@@ -20,14 +20,7 @@ describe.skipIf(missing !== undefined || noGo)("the workload on a real API serve
     await plane?.stop();
   });
 
-  const reachable = () => ({
-    name: "one",
-    region: "us-east-1",
-    accountId: accounts.dev,
-    oidcIssuerId: issuers.one,
-    kubeconfig: plane.kubeconfigPath,
-    context: plane.context,
-  });
+  const reachable = () => cluster("one", { kubeconfig: plane.kubeconfigPath, context: plane.context });
   const stack = (more: object = {}) => ({
     clusters: [reachable()],
     targetAccounts: [account("dev"), account("sandbox")],

@@ -6,7 +6,7 @@ import { Processes } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "../cluster/controlPlane.js";
 import { missingDocker } from "../dataplane/docker.js";
-import { account, accounts, Engine, issuers } from "./harness.js";
+import { account, cluster, Engine, issuers } from "./harness.js";
 import { missing } from "./missing.js";
 import { startRegistry } from "./registry.js";
 
@@ -29,16 +29,7 @@ describe.skipIf(noDocker !== undefined || noGo)("an image that the stack builds"
     await engine.start();
     folder = engine.copy("image");
     engine.configure({
-      clusters: [
-        {
-          name: "one",
-          region: "us-east-1",
-          accountId: accounts.dev,
-          oidcIssuerId: issuers.one,
-          kubeconfig: plane.kubeconfigPath,
-          context: plane.context,
-        },
-      ],
+      clusters: [cluster("one", { kubeconfig: plane.kubeconfigPath, context: plane.context })],
       targetAccounts: [account("dev")],
       image: { build: { repository, baseImage, network } },
     });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "../cluster/controlPlane.js";
-import { account, accounts, Engine, issuers } from "./harness.js";
+import { account, accounts, cluster, Engine, issuers } from "./harness.js";
 import { missing } from "./missing.js";
 
 const noGo = missing === undefined ? await buildControlPlane(toStderr).then((binary) => binary === undefined) : true;
@@ -20,10 +20,9 @@ describe.skipIf(missing !== undefined || noGo)("secrets of a deployed stack", ()
   beforeAll(async () => {
     plane = await startControlPlane({ issuerUrl: `https://oidc.eks.us-east-1.amazonaws.com/id/${issuers.one}` });
     await engine.start();
-    const cluster = { name: "one", region: "us-east-1", accountId: accounts.dev, oidcIssuerId: issuers.one };
     const roleArn = `arn:aws:iam::${accounts.sandbox}:role/provisioner`;
     engine.configure({
-      clusters: [{ ...cluster, context: plane.context }],
+      clusters: [cluster("one", { context: plane.context })],
       targetAccounts: [account("dev"), account("sandbox", { assumeRole: { roleArn, sourceProfile: "dev" } })],
       image: { prebuilt: `registry.example.com/aws-api-mcp-server@sha256:${"a".repeat(64)}` },
       mcp: { transport: "streamable-http" },

@@ -6,12 +6,8 @@ import { ask, serve } from "../../scripts/ask/ask.js";
 import { readScenario, scenarioNames, scenariosFolder } from "../../scripts/ask/scenario.js";
 import { projectFolder } from "../../scripts/common/command.js";
 import { plain } from "../../scripts/common/terminal.js";
+import { load } from "../program/stacks.js";
 import { startModelStandIn } from "./model.js";
-
-const load = () => {
-  vi.resetModules();
-  return import("../../index.js");
-};
 
 test("runs the Holmes CLI with the environment of the caller, and shows its answer", async () => {
   const question = "Which queues have the prefix refunds-q-?";

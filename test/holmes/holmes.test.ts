@@ -1,7 +1,7 @@
 /** Runs HolmesGPT on every scenario: its config loader, its MCP client and its tool-calling loop, over both transports. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { judge, type Result } from "../../scripts/ask/judge.js";
 import { commandsOf, readScenario, scenarioNames } from "../../scripts/ask/scenario.js";
@@ -15,17 +15,15 @@ import {
 } from "../../scripts/ask/scenes.js";
 import { projectFolder } from "../../scripts/common/command.js";
 import { evaluate } from "../../scripts/common/evaluate.js";
-import { Processes, tail } from "../../scripts/common/processes.js";
+import { Processes } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { readStackFile } from "../../scripts/common/stackFile.js";
 import { callTool } from "../../scripts/emulation/mcpClient.js";
-import { ensureHolmes, ensurePython } from "../../scripts/emulation/python.js";
+import { ensurePython } from "../../scripts/emulation/python.js";
+import { load } from "../program/stacks.js";
 import { startModelStandIn } from "./model.js";
+import { type Replay, replay, stockServer } from "./replay.js";
 
-const load = () => {
-  vi.resetModules();
-  return import("../../index.js");
-};
 const scenarios = scenarioNames().map(readScenario);
 
 /** Errors that the troubleshooting table of docs/holmes.md names. */
@@ -37,37 +35,8 @@ const documented = {
   hosted: /Invalid mode "aws"/,
 };
 
-interface Toolset {
-  status: string;
-  error: string | null;
-  tools: string[];
-  schema: string;
-}
-
-interface Replay {
-  toolsets: Record<string, Record<string, Toolset>>;
-  /** As loaded by HolmesGPT's evaluations. */
-  evaluation: Record<string, Toolset>;
-  questions: Record<string, { seconds: number; calls: { status: string; error: string | null }[] }>;
-}
-
 /** Characters of the instructions for two accounts before the description of `call_aws` listed them. */
 const firstInstructions = 2_013;
-
-/** An entry of `mcp_servers` for the MCP server without the launcher. */
-const stockServer = (command: string, { pod }: Chain) => ({
-  mcp_servers: {
-    stock: {
-      description: "The MCP server without the launcher",
-      config: {
-        mode: "stdio",
-        command,
-        args: [],
-        env: { ...pod.environment, AWS_API_MCP_TRANSPORT: "stdio" },
-      },
-    },
-  },
-});
 
 /** Instructions for the accounts of the stack. */
 const instructionsOf = (chain: Chain): string => {
@@ -126,7 +95,7 @@ describe.each([
 ] as const)("HolmesGPT over %s, authentication %s", (transport, type, played) => {
   const processes = new Processes();
   const table: string[] = [];
-  let replay: Replay;
+  let replayed: Replay;
   let ranCommands: Awaited<ReturnType<typeof runInstructions>>;
   let llmInstructions: string;
   let model: Awaited<ReturnType<typeof startModelStandIn>>;
@@ -135,11 +104,11 @@ describe.each([
     "cli" | "helm" | "robusta" | "stock" | "hosted" | "wrongMode" | "wrongUrl" | "wrongPath" | "wrongToken" | "noToken",
     string
   >;
-  const loaded = (kind: keyof typeof files) => Object.values(replay.toolsets[files[kind]]!)[0]!;
+  const loaded = (kind: keyof typeof files) => Object.values(replayed.toolsets[files[kind]]!)[0]!;
 
   beforeAll(async () => {
     const folder = processes.temporaryFolder();
-    const [{ holmesPython }, { serverBin }] = await Promise.all([ensureHolmes(toStderr), ensurePython(toStderr)]);
+    const { serverBin } = await ensurePython(toStderr);
     const { values, secretKeys } = readStackFile(projectFolder, "dev");
     const config = {
       values: { ...values, "holmes-aws-mcp:mcp": JSON.stringify({ transport, authentication: { type } }) },
@@ -181,23 +150,9 @@ describe.each([
       noToken: write("no-token", changed({ extra_headers: {} })),
     };
     const evaluation = write("toolsets", evaluationToolsets(chain));
-    const child = processes.start("HolmesGPT", holmesPython, [join(projectFolder, "test/holmes/replay.py")], {
-      env: {
-        PATH: process.env.PATH,
-        HOME: folder,
-        OPENAI_API_BASE: model.url,
-        OPENAI_API_KEY: "none",
-        HOLMES_AWS_MCP_TOKEN: chain.endpoint.token ?? "none",
-        NO_PROXY: "127.0.0.1",
-        LITELLM_LOCAL_MODEL_COST_MAP: "True",
-      },
-      stdin: "pipe",
-      outputLimit: 10_000_000,
-    });
     const questions = played.map(({ user_prompt }) => user_prompt);
-    child.stdin!.end(JSON.stringify({ configs: Object.values(files), evaluation, ask: files.cli, questions }));
-    if ((await child.exited) !== 0) throw new Error(`HolmesGPT ended early${tail(child, 40)}`);
-    replay = JSON.parse(child.output().trim().split("\n").at(-1)!);
+    const job = { configs: Object.values(files), evaluation, ask: files.cli, questions };
+    replayed = await replay(processes, chain, model, job);
   });
 
   afterAll(async () => {
@@ -210,7 +165,7 @@ describe.each([
   });
 
   test("the evaluations load toolsets.yaml", () => {
-    const [toolset] = Object.values(replay.evaluation);
+    const [toolset] = Object.values(replayed.evaluation);
     expect(toolset).toMatchObject({ status: "enabled", tools: expect.arrayContaining(["call_aws"]) });
   });
 
@@ -231,9 +186,9 @@ describe.each([
     );
   });
 
-  test.each(played)("$name", ({ name, user_prompt }) => {
-    const scenario = played.find((scenario) => scenario.name === name)!;
-    const { seconds, calls } = replay.questions[user_prompt]!;
+  test.each(played)("$name", (scenario) => {
+    const { name, user_prompt } = scenario;
+    const { seconds, calls } = replayed.questions[user_prompt]!;
     const commands = scenes.commands.get(name)!;
     const results = model.read.get(user_prompt)!.map((text, index): Result => {
       return { command: commands[index]!, text, isError: calls[index]!.status === "error" };
@@ -267,9 +222,8 @@ describe.each([
   // The result does not depend on the transport.
   if (transport === "sse") return;
 
-  test.each(scenarios)("$name is wrong with swapped accounts", async ({ name }) => {
-    const scenario = scenarios.find((scenario) => scenario.name === name)!;
-    const facts = scenes.facts.get(name)!;
+  test.each(scenarios)("$name is wrong with swapped accounts", async (scenario) => {
+    const facts = scenes.facts.get(scenario.name)!;
     const results: Result[] = [];
     for (const command of commandsOf(scenario, { ...facts, cause: facts.twin, twin: facts.cause })) {
       results.push({ command, ...(await callTool(scenes.chain.endpoint, "call_aws", { cli_command: command })) });

@@ -1,18 +1,17 @@
 /** A stand-in for OpenAI's chat API on loopback. It makes the tool calls of scenarios and records the results. */
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
+import { type Loopback, listen } from "../../scripts/common/loopback.js";
 
 interface Message {
   readonly role: string;
   readonly content: unknown;
 }
 
-export interface ModelStandIn {
-  /** For OPENAI_API_BASE. */
-  readonly url: string;
+/** The URL is for OPENAI_API_BASE. */
+export interface ModelStandIn extends Loopback {
   /** The content of each tool result in the order of the calls, by question. */
   readonly read: Map<string, string[]>;
-  close(): Promise<void>;
 }
 
 const text = (content: unknown): string =>
@@ -24,9 +23,7 @@ export async function startModelStandIn(
 ): Promise<ModelStandIn> {
   const read = new Map<string, string[]>();
   const server = createServer(async (request, response) => {
-    let body = "";
-    for await (const piece of request) body += piece;
-    const { messages = [], model } = JSON.parse(body || "{}") as { messages?: Message[]; model?: string };
+    const { messages, model } = (await json(request)) as { messages: Message[]; model: string };
     const asked = messages.filter(({ role }) => role === "user").map(({ content }) => text(content));
     const question = [...calls.keys()].find((key) => asked.some((content) => content.includes(key)));
     const results = messages.filter(({ role }) => role === "tool").map(({ content }) => text(content));
@@ -57,14 +54,6 @@ export async function startModelStandIn(
       }),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    read,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const { url, close } = await listen(server);
+  return { url: `${url}/v1`, close, read };
 }

@@ -12,7 +12,7 @@ const npm = (args: string, cwd = projectFolder) => {
   return { stdout, stderr, status };
 };
 
-describe.each(["plan", "rehearse", "doctor", "verify", "convert", "docs"])("npm run %s", (name) => {
+describe.each(["plan", "rehearse", "ask", "doctor", "verify", "convert", "docs"])("npm run %s", (name) => {
   test("-- --help shows usage, options, an example and the exit codes", () => {
     const { stdout, stderr, status } = npm(`${name} -- --help`);
     for (const part of [`Usage: npm run ${name} -- `, "Options:", "Examples:", "Exit codes:\n  0  "]) {
@@ -23,7 +23,7 @@ describe.each(["plan", "rehearse", "doctor", "verify", "convert", "docs"])("npm 
 
   test("rejects an unexpected argument", () => {
     const { stdout, stderr, status } = npm(
-      `${name} -- ${name === "convert" ? "a.yaml --stack dev" : name === "verify" ? "--stack dev" : ""} surplus`,
+      `${name} -- ${{ convert: "a.yaml --stack dev", verify: "--stack dev", ask: "question" }[name] ?? ""} surplus`,
     );
     expect(stderr).toContain('unexpected argument "surplus". npm passes options on only after "--"');
     expect({ stdout, status }).toEqual({ stdout: "", status: 1 });

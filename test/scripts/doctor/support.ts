@@ -1,9 +1,9 @@
 /** An emulated AWS that records doctor's calls and can make any call fail. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { CreateClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   AttachRolePolicyCommand,
@@ -15,6 +15,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { readSettings } from "../../../config/load.js";
 import type { Settings } from "../../../config/settings.js";
+import { forward, type Loopback, listen } from "../../../scripts/common/loopback.js";
 import { Processes } from "../../../scripts/common/processes.js";
 import type { Finding } from "../../../scripts/doctor/findings/finding.js";
 import { type AwsError, errorBody } from "../../../scripts/emulation/awsError.js";
@@ -35,7 +36,7 @@ export class Recorder {
   /** Returns the fault of a call; default: none, and moto responds. */
   fault: (call: Call) => Fault = () => undefined;
   private readonly server = createServer((request, response) => {
-    void readAll(request).then((body) => {
+    void buffer(request).then((body) => {
       const parameters = new URLSearchParams(body.toString());
       const accessKey = /Credential=([^/]+)\//.exec(request.headers.authorization ?? "")?.[1] ?? "";
       const call = { accessKey, action: parameters.get("Action") ?? `${request.method} ${request.url}`, parameters };
@@ -52,25 +53,21 @@ export class Recorder {
         response.writeHead(fault.status, { "content-type": "text/xml" }).end(errorBody(service, fault));
         return;
       }
-      const { hostname, port } = new URL(this.motoUrl);
-      const { connection: _, ...headers } = request.headers;
-      httpRequest({ hostname, port, method: request.method, path: request.url, headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-      }).end(body);
+      forward(request, response, this.motoUrl, { body });
     });
   });
+
+  private loopback!: Loopback;
 
   constructor(private readonly motoUrl: string) {}
 
   async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    this.loopback = await listen(this.server);
+    return this.loopback.url;
   }
 
-  async stop(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+  stop(): Promise<void> {
+    return this.loopback.close();
   }
 }
 
@@ -149,12 +146,6 @@ export class Emulation {
 
 /** Short timeouts, for a test without a response. */
 export const quick = { connect: 500, answer: 500, call: 1_500, tries: 2 };
-
-async function readAll(request: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of request as AsyncIterable<Buffer>) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
 
 export const audience = "sts.amazonaws.com";
 /** Issuer for a complete ID, or for one or two characters that are repeated. */
