@@ -1,9 +1,10 @@
-/** Renders docs/config.md from the schema of the stack config. */
+/** Renders the tables of docs/config.md from the schema of the stack config. */
 import { stringify } from "yaml";
 import { z } from "zod";
 import { objectIn, unwrap } from "../../config/reading.js";
 import { configRules } from "../../config/rules.js";
 import { configSchema } from "../../config/schema.js";
+import { page, table } from "./page.js";
 
 /** Path of the document, relative to the project directory. */
 export const configPath = "docs/config.md";
@@ -68,63 +69,27 @@ function defaultOf(schema: z.ZodType): string {
 const code = (value: unknown) =>
   `\`${stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim()}\``;
 
-const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-
 /** Renders the document. */
 export function configDocument(): string {
   const keys = configKeys();
   const sections = keys.filter(({ path }) => !/[.[]/.test(path));
-  const lines = sections.flatMap((section) => {
-    const children = keys.filter(
-      ({ path }) => path.startsWith(`${section.path}.`) || path.startsWith(`${section.path}[`),
-    );
-    return [
-      `## ${section.path}`,
-      "",
-      "| Key | Type and limits | Default | Example | Meaning |",
-      "| --- | --- | --- | --- | --- |",
-      ...(children.length === 0 ? [section] : [section, ...children]).map(row),
-      "",
-      ...(configRules[section.path] ?? []).map(({ says }) => `- ${says}`),
-      "",
-    ];
+  return page(configPath, {
+    contents: `Keys: ${sections.map(({ path }) => `[${path}](#${path.toLowerCase()})`).join(", ")}.`,
+    keys: sections
+      .flatMap((section) => {
+        const own = keys.filter(({ path }) => path.split(/[.[]/)[0] === section.path);
+        const says = (configRules[section.path] ?? []).map((rule) => `- ${rule.says}`).join("\n");
+        const rows = table(["Key", "Type and limits", "Default", "Example", "Meaning"], own.map(row));
+        return [`## ${section.path}`, rows, ...(says === "" ? [] : [says])];
+      })
+      .join("\n\n"),
   });
-  return [...introduction(sections), ...lines].join("\n").replace(/\n+$/, "\n");
 }
 
-function row({ path, schema, description, example }: ConfigKey): string {
-  const cells = [`\`${path}\``, typeOf(schema), defaultOf(schema), code(example), description];
-  return `| ${cells.map(cell).join(" | ")} |`;
-}
-
-function introduction(sections: readonly ConfigKey[]): string[] {
-  return [
-    "# Stack config",
-    "",
-    "<!-- Generated from config/sections and config/rules by `npm run docs`. Do not edit. -->",
-    "",
-    "The config of a stack is in `Pulumi.<stack>.yaml`. Each key has the prefix `holmes-aws-mcp:`.",
-    "",
-    "```yaml",
-    "config:",
-    "  # A resource without an explicit provider is an error instead of a resource in the wrong account.",
-    "  pulumi:disable-default-providers: [aws, kubernetes, docker]",
-    "  holmes-aws-mcp:iam:",
-    "    path: /holmes/",
-    "```",
-    "",
-    "`Pulumi.dev.yaml` and `Pulumi.prod.yaml` are complete examples. To convert a config file of the legacy script, run",
-    "`npm run convert` ([migration.md](migration.md)). `npm run plan -- --stack NAME` validates the config without access to",
-    "a cloud. It reports all problems at once, each with the key, the value found, the expected value and the fix. Unknown",
-    "keys are problems too.",
-    "",
-    "- Put IDs in quotes. YAML reads unquoted digits as a number and drops leading zeros.",
-    "- Set secrets with `pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'`. Error messages",
-    "  never show the values of a key that contains a secret.",
-    "- File paths are relative to the project directory.",
-    "- `[]` denotes the entries of a list.",
-    "",
-    `Keys: ${sections.map(({ path }) => `[${path}](#${path.toLowerCase()})`).join(", ")}.`,
-    "",
-  ];
-}
+const row = ({ path, schema, description, example }: ConfigKey) => [
+  `\`${path}\``,
+  typeOf(schema),
+  defaultOf(schema),
+  code(example),
+  description,
+];

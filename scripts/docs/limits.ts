@@ -1,4 +1,4 @@
-/** Renders docs/limits.md from the limits and the functions of the program. */
+/** The tables of docs/limits.md that follow from the limits and the functions of the program. */
 import { limits, partitionOf } from "../../config/limits.js";
 import { issuerPath, unknownIssuer } from "../../config/settings.js";
 import { awsConfigFile } from "../../documents/awsConfigFile.js";
@@ -13,6 +13,7 @@ import {
   TRUST_POLICY_LIMIT_MAX,
 } from "../../policies/size.js";
 import { packTrustPolicies, type Subject } from "../../policies/trust.js";
+import { page, table } from "./page.js";
 
 /** Path of the document, relative to the project directory. */
 export const limitsPath = "docs/limits.md";
@@ -22,140 +23,91 @@ const iamQuotas = "[IAM quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide
 /** Kubernetes limit of the data of a ConfigMap, in bytes. */
 const CONFIG_MAP_LIMIT = 1_048_576;
 
-/** Estimated memory of one AWS provider process, in MB. Several hundred were observed. */
-const PROVIDER_MEMORY = 300;
-
-export function limitsDocument(): string {
-  return `# Limits
-
-<!-- Generated from config/limits.ts, policies/ and documents/ by \`npm run docs\`. Do not edit. -->
-
-\`pulumi up\`, \`npm run plan\` and \`npm run doctor\` check these limits before any resource is created. The size of a policy
-is the number of characters of its JSON without white space, as in the IAM quotas.
-
-| Limit | Value | Behavior of the program | Source |
-| --- | --- | --- | --- |
-${table([
-  [
-    "trust policy of a role",
-    `${TRUST_POLICY_LIMIT} characters; ${TRUST_POLICY_LIMIT_MAX} after a quota increase (L-C07B4B0D)`,
-    "distributes clusters across additional roles at `iam.trustPolicyLimit` ([below](#clusters-per-role)); `doctor` compares the limit with the quota of each account",
-    iamQuotas,
-  ],
-  [
-    "inline policies of a role, in total",
-    `${INLINE_POLICIES_LIMIT} characters`,
-    `uses one inline policy if it fits; the default policy has ${defaultSize()}`,
-    iamQuotas,
-  ],
-  [
-    "managed policy",
-    `${MANAGED_POLICY_LIMIT} characters`,
-    "splits a larger policy into managed policies, by service group",
-    iamQuotas,
-  ],
-  [
-    "managed policies on a role",
-    `${MANAGED_POLICIES_PER_ROLE}; ${MANAGED_POLICIES_PER_ROLE_MAX} after a quota increase (L-0DA4ABF3)`,
-    `rejects more than ${MANAGED_POLICIES_PER_ROLE}`,
-    iamQuotas,
-  ],
-  [
-    "OIDC providers in an account",
-    `${limits.oidcProvidersPerAccount}`,
-    "rejects more issuers, including previous issuers; `doctor` counts the existing providers",
-    iamQuotas,
-  ],
-  [
-    "tags of a role, policy or provider",
-    `${limits.tags}`,
-    "rejects more tags in `iam.tags`; adds the tag `holmes-aws-mcp/stack`",
-    iamQuotas,
-  ],
-  [
-    "maximum session duration of the role (`iam.sessionDuration`)",
-    `${limits.sessionDuration.min} to ${limits.sessionDuration.max} s`,
-    "rejects other values; sessions of the MCP server always last 3600 s, and the SDK renews them",
-    "[CreateRole](https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html)",
-  ],
-  [
-    "session name",
-    `${limits.roleSessionName} characters`,
-    "uses `holmes-<cluster>`, and replaces the end of a longer name with a hash",
-    "[AssumeRoleWithWebIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html)",
-  ],
-  [
-    "role name, policy name",
-    "64, 128 characters",
-    "reserves characters of each name for the number of an additional role or policy",
-    iamQuotas,
-  ],
-  ["IAM path", "512 characters", "rejects a longer path", iamQuotas],
-  [
-    "template of the StackSet",
-    `${TEMPLATE_BODY_LIMIT} bytes`,
-    "rejects a larger template",
-    "[CloudFormation quotas](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)",
-  ],
-  [
-    "ConfigMap with the accounts",
-    `${CONFIG_MAP_LIMIT} bytes`,
-    `one profile takes about ${profileBytes()} bytes, so about ${Math.floor(CONFIG_MAP_LIMIT / profileBytes() / 100) * 100} accounts fit`,
-    "[ConfigMap](https://kubernetes.io/docs/concepts/configuration/configmap/)",
-  ],
-])}
-
-## Clusters per role
-
-Each cluster requires one statement in the trust policy. The statement contains the issuer three times and every trusted
-service account. A previous issuer requires the same space as a cluster. The number of clusters per role depends on the
-region and the names:
-
-| Region | Trusted service accounts | Size of one cluster | Clusters at ${TRUST_POLICY_LIMIT} | at ${TRUST_POLICY_LIMIT_MAX} |
-| --- | --- | --- | --- | --- |
-${table(clusterRows())}
-
-The clusters fill \`<roleName>\`, then \`<roleName>-2\`, and so on, in the order of the config. Appending a cluster does not
-move other clusters. \`npm run plan\` shows the size of every trust policy. To fit more clusters in one role, request a quota
-increase in **every** target account (\`npm run doctor\` prints the command for each account without the increase), then
-increase \`iam.trustPolicyLimit\`. A higher limit moves clusters to earlier roles. To prevent this, first pin
-the clusters with \`clusters[].roleNumber\` ([docs/accounts.md](accounts.md#several-roles)).
-
-## Hosted AWS MCP server
-
-With \`holmes.hosted: true\`, AWS applies these quotas in each target account and Region
-([AWS MCP Server quotas](https://docs.aws.amazon.com/agent-toolkit/latest/userguide/aws-mcp-limits.html), autumn 2026).
-Requests above the rate return 429.
-
-| Quota | Default |
-| --- | --- |
-| concurrent connections | 27, not adjustable |
-| concurrent active sessions | 180, adjustable |
-| concurrent active sessions of one role | 90, adjustable |
-| requests | 3 per second |
-
-## Accounts per stack
-
-Pulumi runs one AWS provider process for each managed target account. All processes run at the same time, and each uses
-several hundred MB. The memory of the machine that runs \`pulumi up\` therefore limits the number of accounts in a stack. The
-table assumes ${PROVIDER_MEMORY} MB per process:
-
-| Managed accounts | Memory for providers | Recommendation |
-| --- | --- | --- |
-${table([10, 20, 50, 100].map((count) => [String(count), `about ${gigabytes(count)} GB`, way(count)]))}
-| hundreds | none | \`organization\`: a StackSet creates roles and providers. List the accounts in the stack with \`manage: false\` |
-
-An account with \`manage: false\` requires no provider process. The ARN of its role is derived from the account ID and the
-names. \`npm run doctor\` starts no provider processes.
-`;
-}
-
-const table = (rows: readonly (readonly string[])[]) => rows.map((row) => `| ${row.join(" | ")} |`).join("\n");
-
-const gigabytes = (accounts: number) => Math.ceil((accounts * PROVIDER_MEMORY) / 1000);
-
-const way = (accounts: number) =>
-  accounts <= 20 ? "one stack" : "several stacks with separate accounts, or `organization`";
+export const limitsDocument = () =>
+  page(limitsPath, {
+    limits: table(
+      ["Limit", "Value", "Behavior of the program", "Source"],
+      [
+        [
+          "trust policy of a role",
+          `${TRUST_POLICY_LIMIT} characters; ${TRUST_POLICY_LIMIT_MAX} after a quota increase (L-C07B4B0D)`,
+          "distributes clusters across additional roles at `iam.trustPolicyLimit` ([below](#clusters-per-role)); `doctor` compares the limit with the quota of each account",
+          iamQuotas,
+        ],
+        [
+          "inline policies of a role, in total",
+          `${INLINE_POLICIES_LIMIT} characters`,
+          `uses one inline policy if it fits; the default policy has ${defaultSize()}`,
+          iamQuotas,
+        ],
+        [
+          "managed policy",
+          `${MANAGED_POLICY_LIMIT} characters`,
+          "splits a larger policy into managed policies, by service group",
+          iamQuotas,
+        ],
+        [
+          "managed policies on a role",
+          `${MANAGED_POLICIES_PER_ROLE}; ${MANAGED_POLICIES_PER_ROLE_MAX} after a quota increase (L-0DA4ABF3)`,
+          `rejects more than ${MANAGED_POLICIES_PER_ROLE}`,
+          iamQuotas,
+        ],
+        [
+          "OIDC providers in an account",
+          `${limits.oidcProvidersPerAccount}`,
+          "rejects more issuers, including previous issuers; `doctor` counts the existing providers",
+          iamQuotas,
+        ],
+        [
+          "tags of a role, policy or provider",
+          `${limits.tags}`,
+          "rejects more tags in `iam.tags`; adds the tag `holmes-aws-mcp/stack`",
+          iamQuotas,
+        ],
+        [
+          "maximum session duration of the role (`iam.sessionDuration`)",
+          `${limits.sessionDuration.min} to ${limits.sessionDuration.max} s`,
+          "rejects other values; sessions of the MCP server always last 3600 s, and the SDK renews them",
+          "[CreateRole](https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html)",
+        ],
+        [
+          "session name",
+          `${limits.roleSessionName} characters`,
+          "uses `holmes-<cluster>`, and replaces the end of a longer name with a hash",
+          "[AssumeRoleWithWebIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html)",
+        ],
+        [
+          "role name, policy name",
+          "64, 128 characters",
+          "reserves characters of each name for the number of an additional role or policy",
+          iamQuotas,
+        ],
+        ["IAM path", "512 characters", "rejects a longer path", iamQuotas],
+        [
+          "template of the StackSet",
+          `${TEMPLATE_BODY_LIMIT} bytes`,
+          "rejects a larger template",
+          "[CloudFormation quotas](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)",
+        ],
+        [
+          "ConfigMap with the accounts",
+          `${CONFIG_MAP_LIMIT} bytes`,
+          `one profile takes about ${profileBytes()} bytes, so about ${Math.floor(CONFIG_MAP_LIMIT / profileBytes() / 100) * 100} accounts fit`,
+          "[ConfigMap](https://kubernetes.io/docs/concepts/configuration/configmap/)",
+        ],
+      ],
+    ),
+    "clusters-per-role": table(
+      [
+        "Region",
+        "Trusted service accounts",
+        "Size of one cluster",
+        `Clusters at ${TRUST_POLICY_LIMIT}`,
+        `at ${TRUST_POLICY_LIMIT_MAX}`,
+      ],
+      clusterRows(),
+    ),
+  });
 
 const defaultSize = () => permissionPolicies({ policyName: "MCPReadOnlyPolicy", partition: "aws" }).policies[0]!.size;
 
