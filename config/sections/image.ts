@@ -59,7 +59,7 @@ const build = object({
   baseImage: doc(
     text(rules.imageReference).optional(),
     "Base image, for example in a mirror. Default: the base image in image/Dockerfile.",
-    "mirror.example.com/supercorp/supergateway:4.0.0",
+    "mirror.example.com/library/node:24.21.0-alpine3.24",
   ),
   network: doc(text(line).optional(), "Docker network of the build's RUN instructions.", "host"),
   args: doc(textMap(rules.environmentName, envValue).default({}), "Build arguments.", {
