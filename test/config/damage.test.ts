@@ -567,14 +567,19 @@ describe("policy files", () => {
     [
       "file that contains null",
       { "iam.policyFile": nothing },
-      ["iam.policyFile", `${nothing}: the document is not a JSON object`, "a permission policy", "IAM rejects it"],
+      [
+        "iam.policyFile",
+        `${nothing}: the document is null, expected a JSON object`,
+        "a permission policy",
+        "IAM rejects it",
+      ],
     ],
     [
       "trust policy, with policyChecks: warn",
       { "iam.policyFile": wrong, "iam.policyChecks": "warn" },
       [
         "iam.policyFile",
-        `${wrong}: Statement[0] has a Principal: only trust and resource policies have one`,
+        `${wrong}: Statement[0].Principal is "*", expected no value: only trust and resource policies have one`,
         "a permission policy",
         "IAM rejects it",
       ],
