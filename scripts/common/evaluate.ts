@@ -5,6 +5,8 @@ import { dnsSuffixOf, issuerUrl, partitionOf } from "../../config/limits.js";
 import { loadSettings } from "../../config/load.js";
 import type { ClusterSettings, Settings } from "../../config/settings.js";
 import type { TrustedCluster } from "../../documents/profiles.js";
+import { iamArn } from "./iamArn.js";
+import { mapValues } from "./mapValues.js";
 import type { StackConfig } from "./stackFile.js";
 
 /** One registered resource. */
@@ -103,7 +105,7 @@ export async function evaluate(
       parent: parent?.endsWith(`::pulumi:pulumi:Stack::holmes-aws-mcp-${stack}`) ? undefined : parent,
       provider: request.getCustom() && !type.startsWith("pulumi:") ? (nameOf(request.getProvider()) ?? "") : undefined,
       custom: request.getCustom(),
-      inputs: masked(object) as Record<string, unknown>,
+      inputs: withSecrets(object, redacted) as Record<string, unknown>,
       open: opened(object) as Record<string, unknown>,
       dependencies: [...request.getDependenciesList()].sort(),
       importId: request.getImportid() || undefined,
@@ -181,26 +183,19 @@ const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 
 const isSecret = (value: object) => (value as Record<string, unknown>)[signature] === secretSignature;
 
-function masked(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(masked);
-  if (typeof value !== "object" || value === null) return value;
-  if (isSecret(value)) return redacted((value as { value?: unknown }).value);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
+/** Replaces each secret in a value of the wire format. */
+function withSecrets(value: unknown, replace: (secret: unknown) => unknown): unknown {
+  if (typeof value === "object" && value !== null && isSecret(value)) {
+    return replace((value as { value?: unknown }).value);
+  }
+  return mapValues(value, (inner) => withSecrets(inner, replace));
 }
+
+const opened = (value: unknown): unknown => withSecrets(value, opened);
 
 /** Replaces texts and keeps the structure, so that the API server accepts a manifest with a secret. */
-function redacted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(redacted);
-  if (typeof value !== "object" || value === null) return "[secret]";
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)]));
-}
-
-function opened(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(opened);
-  if (typeof value !== "object" || value === null) return value;
-  if (isSecret(value)) return opened((value as { value?: unknown }).value);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, opened(inner)]));
-}
+const redacted = (value: unknown): unknown =>
+  typeof value === "object" && value !== null ? mapValues(value, redacted) : "[secret]";
 
 /** Digest of an image that is not built here, derived from its name. */
 const digest = (name: string) => `sha256:${createHash("sha256").update(name).digest("hex")}`;
@@ -232,24 +227,15 @@ function computed(
   if (type === "random:index/randomPassword:RandomPassword") return { result: digest(name).slice(-48) };
   if (!type.startsWith("aws:")) return {};
   const place = placeOf(places, provider);
-  const arn = (service: string, region: string, rest: string) => ({
-    arn: `arn:${partitionOf(place.region)}:${service}:${region}:${place.account}:${rest}`,
-  });
-  switch (type) {
-    case "aws:iam/role:Role":
-      return { id: open.name, ...arn("iam", "", `role${open.path ?? "/"}${open.name}`) };
-    case "aws:iam/policy:Policy":
-      return arn("iam", "", `policy${open.path ?? "/"}${open.name}`);
-    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
-      return arn("iam", "", `oidc-provider/${String(open.url).replace("https://", "")}`);
-    case "aws:ecr/repository:Repository":
-      return {
-        ...arn("ecr", place.region, `repository/${open.name}`),
-        repositoryUrl: `${ecrHost(place)}/${open.name}`,
-      };
-    default:
-      return {};
+  const partition = partitionOf(place.region);
+  if (type === "aws:ecr/repository:Repository") {
+    return {
+      arn: `arn:${partition}:ecr:${place.region}:${place.account}:repository/${open.name}`,
+      repositoryUrl: `${ecrHost(place)}/${open.name}`,
+    };
   }
+  const arn = iamArn(type, open, partition, place.account);
+  return { ...(type === "aws:iam/role:Role" ? { id: open.name } : {}), ...(arn === undefined ? {} : { arn }) };
 }
 
 function answerCall(token: string, inputs: Record<string, unknown>, place: Place): Record<string, unknown> {

@@ -6,6 +6,7 @@ import { maskedSecret } from "../../config/fields.js";
 import { visible } from "../../config/problems.js";
 import { project } from "../../config/settings.js";
 import { UserError } from "./errors.js";
+import { mapValues } from "./mapValues.js";
 
 export interface StackConfig {
   /** `project:key` to text or JSON. */
@@ -117,11 +118,4 @@ function holdsSecret(value: unknown): boolean {
   return isSecure(value) || (typeof value === "object" && value !== null && Object.values(value).some(holdsSecret));
 }
 
-function reveal(value: unknown): unknown {
-  if (isSecure(value)) return maskedSecret;
-  if (Array.isArray(value)) return value.map(reveal);
-  if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, reveal(inner)]));
-  }
-  return value;
-}
+const reveal = (value: unknown): unknown => (isSecure(value) ? maskedSecret : mapValues(value, reveal));

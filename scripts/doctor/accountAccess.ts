@@ -3,6 +3,7 @@ import type { STSClientConfig } from "@aws-sdk/client-sts";
 import { fromIni, fromNodeProviderChain, fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { partitionOf } from "../../config/limits.js";
 import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
+import { needsEks } from "../../documents/kubeconfig.js";
 
 /** How the program's provider authenticates: with a profile, or with a role that it assumes. */
 export type Access = Pick<TargetAccountSettings, "profile" | "assumeRole">;
@@ -26,64 +27,37 @@ export interface AccountAccess {
 /** Every account access once: a target account that also has a cluster or the repository is read only once. */
 export function accountAccesses({ targetAccounts, clusters, image, organization }: Settings): AccountAccess[] {
   const accesses = new Map<string, AccountAccess>();
-  const add = (accountAccess: AccountAccess) => {
-    const key = JSON.stringify([
-      accountAccess.access.profile,
-      accountAccess.access.assumeRole,
-      accountAccess.accountId,
-    ]);
-    const before = accesses.get(key);
-    accesses.set(
-      key,
-      before === undefined
-        ? accountAccess
-        : {
-            ...before,
-            clusters: [...before.clusters, ...accountAccess.clusters],
-            registry: before.registry || accountAccess.registry,
-            organization: before.organization || accountAccess.organization,
-          },
-    );
+  const add = (access: Access, accountId: string, region: string, purpose: Partial<AccountAccess>) => {
+    const key = JSON.stringify([access, accountId]);
+    const before = accesses.get(key) ?? {
+      access,
+      accountId,
+      region,
+      partition: partitionOf(region),
+      target: undefined,
+      clusters: [],
+      registry: false,
+      organization: false,
+    };
+    accesses.set(key, { ...before, ...purpose, clusters: [...before.clusters, ...(purpose.clusters ?? [])] });
   };
-  const accountAccess = (
-    access: Access,
-    accountId: string,
-    region: string,
-    purpose: Partial<AccountAccess>,
-  ): AccountAccess => ({
-    access,
-    accountId,
-    region,
-    partition: partitionOf(region),
-    target: undefined,
-    clusters: [],
-    registry: false,
-    organization: false,
-    ...purpose,
-  });
-
-  for (const target of targetAccounts.filter(({ manage }) => manage)) {
-    add(accountAccess(accessOf(target), target.accountId, target.region, { target }));
-  }
+  const managed = targetAccounts.filter(({ manage }) => manage);
+  for (const target of managed) add(accessOf(target), target.accountId, target.region, { target });
   for (const cluster of clusters) {
-    if (cluster.profile === undefined || !isLookedUp(cluster)) continue;
-    add(accountAccess({ profile: cluster.profile }, cluster.accountId, cluster.region, { clusters: [cluster] }));
+    const { profile, accountId, region } = cluster;
+    if (profile !== undefined && needsEks(cluster)) add({ profile }, accountId, region, { clusters: [cluster] });
   }
   const ecr = image.kind === "build" ? image.build.ecr : undefined;
   if (ecr !== undefined) {
-    const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
+    const account = managed.find(({ profile }) => profile === ecr.profile);
     // The reader has checked that an account or a cluster has the profile.
-    const cluster = clusters.find(({ profile }) => profile === ecr.profile);
-    const owner = account ?? cluster!;
+    const owner = account ?? clusters.find(({ profile }) => profile === ecr.profile)!;
     const access = account === undefined ? { profile: ecr.profile } : accessOf(account);
-    add(accountAccess(access, owner.accountId, ecr.region ?? owner.region, { registry: true }));
+    add(access, owner.accountId, ecr.region ?? owner.region, { registry: true });
   }
   if (organization !== undefined) {
-    add(
-      accountAccess({ profile: organization.profile }, organization.accountId, organization.region, {
-        organization: true,
-      }),
-    );
+    const { profile, accountId, region } = organization;
+    add({ profile }, accountId, region, { organization: true });
   }
   return [...accesses.values()];
 }
@@ -92,11 +66,6 @@ const accessOf = ({ profile, assumeRole }: Access): Access => ({
   profile,
   ...(assumeRole === undefined ? {} : { assumeRole }),
 });
-
-/** Whether the cluster is looked up: for its issuer or for its kubeconfig. */
-function isLookedUp({ issuerUrl, deploy, kubeconfig, context }: ClusterSettings): boolean {
-  return issuerUrl === undefined || (deploy && kubeconfig === undefined && context === undefined);
-}
 
 /** The same credentials as the program's provider, read from the AWS files each time. */
 export function credentialsOf({ access, region }: AccountAccess): NonNullable<STSClientConfig["credentials"]> {

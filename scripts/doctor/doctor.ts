@@ -10,7 +10,7 @@ import { accountKey, configLine, credentialsFix, type Fix, recoveryCommands, upW
 import { findingCodes } from "./codes.js";
 import { issuerFinding, networkPolicyFinding, unknownIssuerFinding } from "./findings/eks.js";
 import { examine, wantedOf } from "./findings/examine.js";
-import type { Finding } from "./findings/finding.js";
+import { about, type Finding } from "./findings/finding.js";
 import { AccountReader, type Failure, type Reading, type Timeouts } from "./readings.js";
 import type { StackState } from "./state.js";
 
@@ -137,7 +137,7 @@ function unmanagedReport({ profile, accountId }: TargetAccountSettings): Account
     purposes: ["target account"],
     read: false,
     caller: null,
-    findings: [{ level: "note", code: "not-managed", subject: "account", message }],
+    findings: [about("account").note("not-managed", message)],
   };
 }
 
@@ -209,7 +209,7 @@ async function inspect(
   if (accountId !== accountAccess.accountId)
     return report(arn, false, [wrongAccount(settings, accountAccess, accountId)]);
   const findings: Finding[] = [
-    { level: "ok", code: "credentials", subject: "credentials", message: `account ${accountId} as ${arn}` },
+    credentials.ok("credentials", `account ${accountId} as ${arn}`),
     ...accountAccess.clusters.map((cluster) => issuerFinding(cluster, issuers.get(cluster.name)!)),
     ...accountAccess.clusters.flatMap((cluster) => {
       const addon = addons.get(cluster.name);
@@ -227,31 +227,29 @@ async function inspect(
   return report(arn, true, findings);
 }
 
-function authenticationFailed(settings: Settings, accountAccess: AccountAccess, failure: Failure): Finding {
-  return {
-    level: "problem",
-    code: "credentials",
-    subject: "credentials",
-    message: `${failure.code}: ${failure.message}`,
-    fix: orWithout(settings, accountAccess, credentialsFix(accountAccess, failure)),
-  };
-}
+const credentials = about("credentials");
+
+const authenticationFailed = (settings: Settings, accountAccess: AccountAccess, failure: Failure): Finding =>
+  credentials.problem(
+    "credentials",
+    `${failure.code}: ${failure.message}`,
+    orWithout(settings, accountAccess, credentialsFix(accountAccess, failure)),
+  );
 
 function wrongAccount(settings: Settings, accountAccess: AccountAccess, found: string): Finding {
   const { target, accountId } = accountAccess;
   const taken = settings.targetAccounts.find((account) => account.accountId === found);
-  return {
-    level: "problem",
-    code: "wrong-account",
-    subject: "credentials",
-    message: `profile ${profileOf(accountAccess)} belongs to account ${found}${taken === undefined ? "" : ` (target account ${taken.profile})`}, but the config has ${accountId}: up would fail before it creates resources`,
-    fix: orWithout(settings, accountAccess, {
+  const owner = taken === undefined ? "" : ` (target account ${taken.profile})`;
+  return credentials.problem(
+    "wrong-account",
+    `profile ${profileOf(accountAccess)} belongs to account ${found}${owner}, but the config has ${accountId}: up would fail before it creates resources`,
+    orWithout(settings, accountAccess, {
       what: `Change the profile to account ${accountId}, or correct accountId in the config.`,
       ...(target === undefined || taken !== undefined
         ? {}
         : { at: accountKey(target), config: configLine("accountId", found) }),
     }),
-  };
+  );
 }
 
 /** An account with a look-up cannot be excluded: the update fails before the exclusion applies. */

@@ -59,6 +59,10 @@ export function valueDifference(
   return (wanted ?? "") === (found ?? "") ? undefined : `found "${found ?? ""}", the stack has "${wanted ?? ""}"`;
 }
 
+/** The differences that exist, as one text. */
+export const joined = (...differences: readonly (string | undefined)[]): string =>
+  differences.filter((text) => text !== undefined).join("; ");
+
 function describe(missing: readonly string[], extra: readonly string[], what: string): string | undefined {
   const clauses = [
     ...missing.filter((name) => extra.includes(name)).map((name) => `${what} ${name} changed`),

@@ -1,6 +1,7 @@
 /** The stack's state: which resources belong to the stack, and which creations were interrupted. */
 import { partitionOf } from "../../config/limits.js";
 import { UserError } from "../common/errors.js";
+import { iamArn } from "../common/iamArn.js";
 
 interface StateResource {
   readonly urn: string;
@@ -114,23 +115,9 @@ function identityOf(
   if (owner === undefined || !type.startsWith("aws:iam/")) return { arn: undefined, id: undefined };
   const allowed = owner.allowedAccountIds;
   const [account] = typeof allowed === "string" ? (JSON.parse(allowed) as string[]) : (allowed as string[]);
-  const arnOf = (rest: string) => `arn:${partitionOf(String(owner.region))}:iam::${account}:${rest}`;
-  const path = inputs.path ?? "/";
-  switch (type) {
-    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
-      const arn = arnOf(`oidc-provider/${String(inputs.url).replace("https://", "")}`);
-      return { arn, id: arn };
-    }
-    case "aws:iam/role:Role":
-      return { arn: arnOf(`role${path}${inputs.name}`), id: String(inputs.name) };
-    case "aws:iam/policy:Policy": {
-      const arn = arnOf(`policy${path}${inputs.name}`);
-      return { arn, id: arn };
-    }
-    // Policies on a role are written with an idempotent call, so it can be repeated.
-    default:
-      return { arn: undefined, id: undefined };
-  }
+  // Policies on a role have no ARN. They are written with an idempotent call, so it can be repeated.
+  const arn = iamArn(type, inputs, partitionOf(String(owner.region)), String(account));
+  return { arn, id: type === "aws:iam/role:Role" ? String(inputs.name) : arn };
 }
 
 const hint = (stack: string) => `Create it with: pulumi stack export --stack ${stack} --file state.json`;

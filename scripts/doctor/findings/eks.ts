@@ -3,48 +3,40 @@ import type { ClusterSettings } from "../../../config/settings.js";
 import type { AccountAccess } from "../accountAccess.js";
 import { awsCommand, configLine } from "../advice.js";
 import type { Reading } from "../readings.js";
-import type { Finding } from "./finding.js";
+import { about, type Finding } from "./finding.js";
 
 /** @param cluster as the config has it */
 export function issuerFinding(
   { name, region, accountId, issuerUrl }: ClusterSettings,
   found: Reading<string | undefined>,
 ): Finding {
-  const subject = `cluster ${name}`;
+  const { ok, problem } = about(`cluster ${name}`);
   const spare = `oidcIssuerUrl and context in the config of ${name} avoid the look-up.`;
   if ("failure" in found) {
     const { call, code, message } = found.failure;
-    return {
-      level: "problem",
-      code: "cluster-unread",
-      subject,
-      message: `${call}: ${code}: ${message}`,
-      fix: { what: `Allow ${call} for the provisioning role: pulumi up needs it too. Or: ${spare}` },
-    };
+    return problem("cluster-unread", `${call}: ${code}: ${message}`, {
+      what: `Allow ${call} for the provisioning role: pulumi up needs it too. Or: ${spare}`,
+    });
   }
   if (found.value === undefined) {
-    return {
-      level: "problem",
-      code: "cluster-absent",
-      subject,
-      message: `does not exist in ${region} of account ${accountId}: up would fail before it creates resources`,
-      fix: { what: `Correct name, region or profile of the cluster; ${spare}` },
-    };
+    return problem(
+      "cluster-absent",
+      `does not exist in ${region} of account ${accountId}: up would fail before it creates resources`,
+      { what: `Correct name, region or profile of the cluster; ${spare}` },
+    );
   }
   if (issuerUrl !== undefined && issuerUrl !== found.value) {
-    return {
-      level: "problem",
-      code: "issuer-differs",
-      subject,
-      message: `its issuer is ${found.value}, but the config has ${issuerUrl}: STS would reject its tokens`,
-      fix: {
+    return problem(
+      "issuer-differs",
+      `its issuer is ${found.value}, but the config has ${issuerUrl}: STS would reject its tokens`,
+      {
         what: "The cluster was re-created: replace the issuer, and list the old one in previousIssuers while it is in use.",
         at: `clusters, name ${name}`,
         config: configLine("oidcIssuerUrl", found.value),
       },
-    };
+    );
   }
-  return { level: "ok", code: "cluster", subject, message: `issuer ${found.value}` };
+  return ok("cluster", `issuer ${found.value}`);
 }
 
 /** @param found configuration of the add-on vpc-cni */
@@ -53,42 +45,26 @@ export function networkPolicyFinding(
   accountAccess: AccountAccess,
   found: Reading<string | undefined>,
 ): Finding {
-  const subject = `NetworkPolicy in cluster ${name}`;
+  const { ok, note } = about(`NetworkPolicy in cluster ${name}`);
   if ("failure" in found) {
     const { call, code, message } = found.failure;
-    return { level: "note", code: "network-policy", subject, message: `not checked: ${call}: ${code}: ${message}` };
+    return note("network-policy", `not checked: ${call}: ${code}: ${message}`);
   }
   if (found.value === undefined) {
-    const message = "not checked: EKS does not manage vpc-cni here (EKS Auto Mode or another CNI)";
-    return { level: "note", code: "network-policy", subject, message };
+    return note("network-policy", "not checked: EKS does not manage vpc-cni here (EKS Auto Mode or another CNI)");
   }
   // The value is a text or a boolean.
   if (/"enableNetworkPolicy"\s*:\s*"?true/.test(found.value)) {
-    return { level: "ok", code: "network-policy", subject, message: "enforced by vpc-cni" };
+    return ok("network-policy", "enforced by vpc-cni");
   }
-  return {
-    level: "note",
-    code: "network-policy-off",
-    subject,
-    message: "vpc-cni does not enforce it: every pod in the cluster can reach the server",
-    fix: {
-      what: "Enable it, unless another CNI enforces NetworkPolicies. Keep the add-on's other settings in the command.",
-      commands: [
-        awsCommand(
-          accountAccess,
-          `eks update-addon --cluster-name ${eksName} --region ${region} --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'`,
-        ),
-      ],
-    },
-  };
+  const enable = `eks update-addon --cluster-name ${eksName} --region ${region} --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'`;
+  return note("network-policy-off", "vpc-cni does not enforce it: every pod in the cluster can reach the server", {
+    what: "Enable it, unless another CNI enforces NetworkPolicies. Keep the add-on's other settings in the command.",
+    commands: [awsCommand(accountAccess, enable)],
+  });
 }
 
-export function unknownIssuerFinding(name: string): Finding {
-  return {
-    level: "note",
-    code: "issuer-unknown",
-    subject: `cluster ${name}`,
-    message: "its issuer is unknown, so its OIDC providers were not compared",
-    fix: { what: "Fix the look-up first, or set the cluster's oidcIssuerUrl." },
-  };
-}
+export const unknownIssuerFinding = (name: string): Finding =>
+  about(`cluster ${name}`).note("issuer-unknown", "its issuer is unknown, so its OIDC providers were not compared", {
+    what: "Fix the look-up first, or set the cluster's oidcIssuerUrl.",
+  });

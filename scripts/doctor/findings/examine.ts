@@ -3,7 +3,7 @@ import type { Settings, TargetAccountSettings } from "../../../config/settings.j
 import { roleNameFor } from "../../../policies/trust.js";
 import { recoveryCommands } from "../advice.js";
 import type { Wanted } from "../readings.js";
-import type { Examination, Finding } from "./finding.js";
+import { about, type Examination, type Finding } from "./finding.js";
 import { adviceLines } from "./lines.js";
 import { boundaryFindings, managedPolicyFindings } from "./policies.js";
 import { clusterFindings, judgeCluster, knownClusters, sharingFindings } from "./providers.js";
@@ -45,16 +45,9 @@ function interruptedFindings({ facts, settings, state }: Examination): Finding[]
   return found.flatMap((reading): Finding[] => {
     const arn = "value" in reading ? reading.value?.arn : undefined;
     if (arn === undefined || !state.isPending(arn)) return [];
-    return [
-      {
-        level: "problem",
-        code: "interrupted",
-        subject: arn,
-        message:
-          "an interrupted update created it, but the state does not contain it: up would stop at EntityAlreadyExists",
-        fix: { what: "Complete the state.", commands: recoveryCommands(settings.stack) },
-        interruptedArn: arn,
-      },
-    ];
+    const message =
+      "an interrupted update created it, but the state does not contain it: up would stop at EntityAlreadyExists";
+    const fix = { what: "Complete the state.", commands: recoveryCommands(settings.stack) };
+    return [{ ...about(arn).problem("interrupted", message, fix), interruptedArn: arn }];
   });
 }

@@ -21,6 +21,25 @@ export interface Finding {
   readonly interruptedArn?: string;
 }
 
+/** Creates findings about one subject. */
+export const about = (subject: string) => ({
+  ok: (code: FindingCode, message: string): Finding => ({ level: "ok", code, subject, message }),
+  note: (code: FindingCode, message: string, fix?: Fix): Finding => ({
+    level: "note",
+    code,
+    subject,
+    message,
+    ...(fix === undefined ? {} : { fix }),
+  }),
+  problem: (code: FindingCode, message: string, fix: Fix): Finding => ({
+    level: "problem",
+    code,
+    subject,
+    message,
+    fix,
+  }),
+});
+
 /** A managed target account and what doctor read in it. */
 export interface Examination {
   readonly settings: Settings;
@@ -40,16 +59,11 @@ export interface AdviceLines {
 const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);
 
 export function unread(subject: string, { call, code, message }: Failure): Finding {
-  const needed = neededByUp.has(call);
-  return {
-    level: needed ? "problem" : "note",
-    code: "unread",
-    subject,
-    message: `not checked: ${call}: ${code}: ${message}`,
-    fix: {
-      what: needed
-        ? `Allow ${call} for the provisioning role: pulumi up needs it too.`
-        : `Allow ${call} for the identity that runs doctor. pulumi up does not need it.`,
-    },
-  };
+  const { note, problem } = about(subject);
+  const reason = `not checked: ${call}: ${code}: ${message}`;
+  return neededByUp.has(call)
+    ? problem("unread", reason, { what: `Allow ${call} for the provisioning role: pulumi up needs it too.` })
+    : note("unread", reason, {
+        what: `Allow ${call} for the identity that runs doctor. pulumi up does not need it.`,
+      });
 }

@@ -2,10 +2,10 @@
 import { issuerPath, type Settings, type TargetAccountSettings } from "../../../config/settings.js";
 import { AUDIENCE, oidcProviderArn } from "../../../policies/trust.js";
 import { awsCommand, refreshFix } from "../advice.js";
-import { listDifference, tagDifference } from "../drift.js";
+import { joined, listDifference, tagDifference } from "../drift.js";
 import { issuersOf, type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
 import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
-import { type AdviceLines, type Examination, type Finding, unread } from "./finding.js";
+import { type AdviceLines, about, type Examination, type Finding, unread } from "./finding.js";
 import type { JudgedRole } from "./roles.js";
 
 export interface KnownCluster {
@@ -133,71 +133,56 @@ function absentProvider(
   provider: JudgedProvider,
   lines: AdviceLines,
 ): Finding {
-  const subject = subjectOf(cluster, provider);
+  const { ok, note, problem } = about(subjectOf(cluster, provider));
   const create = awsCommand(
     accountAccess,
     `iam create-open-id-connect-provider --url https://${provider.issuer} --client-id-list ${AUDIENCE}`,
   );
   if (cluster.mode !== "existing" && state?.urnOf(provider.arn) !== undefined) {
-    return {
-      level: "problem",
-      code: "provider-gone",
-      subject,
-      message: "in the stack's state, but deleted from the account",
-      fix: { ...refreshFix(settings), ...(cluster.mode === "adopted" ? lines.adopt : {}) },
-    };
+    return problem("provider-gone", "in the stack's state, but deleted from the account", {
+      ...refreshFix(settings),
+      ...(cluster.mode === "adopted" ? lines.adopt : {}),
+    });
+  }
+  if (cluster.mode === "existing" && cluster.fitting === "made") {
+    const message = "existingOidcProviders lists this cluster, but the account has no such provider";
+    return problem("provider-existing-absent", message, { what: "Let the stack create it.", ...lines.existing });
   }
   if (cluster.mode === "existing") {
-    if (cluster.fitting === "made") {
-      return {
-        level: "problem",
-        code: "provider-existing-absent",
-        subject,
-        message: "existingOidcProviders lists this cluster, but the account has no such provider",
-        fix: { what: "Let the stack create it.", ...lines.existing },
-      };
-    }
-    return {
-      level: provider.current ? "problem" : "note",
-      code: "provider-existing-absent",
-      subject,
-      message: provider.current
-        ? "the account has the provider of the previous issuer, but not of the current one"
-        : "the account has no provider for the previous issuer: STS rejects its tokens",
-      fix: { what: "Ask its owner to create it.", commands: [create] },
-    };
+    const fix = { what: "Ask its owner to create it.", commands: [create] };
+    return provider.current
+      ? problem(
+          "provider-existing-absent",
+          "the account has the provider of the previous issuer, but not of the current one",
+          fix,
+        )
+      : note(
+          "provider-existing-absent",
+          "the account has no provider for the previous issuer: STS rejects its tokens",
+          fix,
+        );
   }
   if (cluster.fitting === "existing") {
-    return {
-      level: "problem",
-      code: "provider-existing-absent",
-      subject,
-      message:
-        "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well",
-      fix: { what: "Create it, and list the cluster in existingOidcProviders.", ...lines.existing, commands: [create] },
-    };
+    return problem(
+      "provider-existing-absent",
+      "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well",
+      { what: "Create it, and list the cluster in existingOidcProviders.", ...lines.existing, commands: [create] },
+    );
   }
   if (cluster.mode === "adopted") {
-    return {
-      level: "problem",
-      code: "provider-adopt-absent",
-      subject,
-      message: "adopt names it, but it does not exist: up would fail",
-      fix: { what: "Adopt only what exists.", ...lines.adopt },
-    };
+    const fix = { what: "Adopt only what exists.", ...lines.adopt };
+    return problem("provider-adopt-absent", "adopt names it, but it does not exist: up would fail", fix);
   }
   if (cluster.fitting === "adopted") {
-    return {
-      level: "problem",
-      code: "provider-adopt-absent",
-      subject,
-      message: "does not exist, but the legacy script created the provider of another issuer of this cluster",
-      fix: {
+    return problem(
+      "provider-adopt-absent",
+      "does not exist, but the legacy script created the provider of another issuer of this cluster",
+      {
         what: `Two steps: run pulumi up with oidcIssuerUrl set to the existing issuer, without previousIssuers, and with adopt. Then restore both and remove ${cluster.name} from adopt.`,
       },
-    };
+    );
   }
-  return { level: "ok", code: "provider-absent", subject, message: "absent; the stack creates it" };
+  return ok("provider-absent", "absent; the stack creates it");
 }
 
 function presentProvider(
@@ -208,7 +193,7 @@ function presentProvider(
   lines: AdviceLines,
 ): Finding {
   const { owner, because } = provider.verdict!;
-  const subject = subjectOf(cluster, provider);
+  const { ok, note, problem } = about(subjectOf(cluster, provider));
   const missingAudience = !audiences.includes(AUDIENCE);
   const audienceText = `its audiences are ${audiences.length === 0 ? "none" : audiences.join(", ")}, without ${AUDIENCE}`;
   const addAudience = awsCommand(
@@ -217,82 +202,59 @@ function presentProvider(
   );
   const urn = state?.urnOf(arn);
 
+  if (cluster.mode === "existing" && urn !== undefined && !settings.iam.retainOidcProviders) {
+    return problem(
+      "provider-existing-ours",
+      "the stack created it; with existingOidcProviders the next up deletes it",
+      {
+        what: "Remove the cluster from existingOidcProviders, or remove the provider from the state (AWS keeps it).",
+        ...lines.existing,
+        commands: [`pulumi state delete --stack ${settings.stack} '${urn}'`],
+      },
+    );
+  }
   if (cluster.mode === "existing") {
-    if (urn !== undefined && !settings.iam.retainOidcProviders) {
-      return {
-        level: "problem",
-        code: "provider-existing-ours",
-        subject,
-        message: "the stack created it; with existingOidcProviders the next up deletes it",
-        fix: {
-          what: "Remove the cluster from existingOidcProviders, or remove the provider from the state (AWS keeps it).",
-          ...lines.existing,
-          commands: [`pulumi state delete --stack ${settings.stack} '${urn}'`],
-        },
-      };
-    }
+    const fix = { what: "Ask its owner to add the audience.", commands: [addAudience] };
     return missingAudience
-      ? {
-          level: "problem",
-          code: "provider-audience",
-          subject,
-          message: `${audienceText}: STS rejects the server's tokens`,
-          fix: { what: "Ask its owner to add the audience.", commands: [addAudience] },
-        }
-      : { level: "ok", code: "provider-existing", subject, message: "exists, and existingOidcProviders lists it" };
+      ? problem("provider-audience", `${audienceText}: STS rejects the server's tokens`, fix)
+      : ok("provider-existing", "exists, and existingOidcProviders lists it");
   }
-
   if (owner === "ours") {
-    const differences = [listDifference([AUDIENCE], audiences, "audience"), tagDifference(settings.iam.tags, tags)]
-      .filter((text) => text !== undefined)
-      .join("; ");
-    return missingAudience
-      ? {
-          level: "problem",
-          code: "provider-audience",
-          subject,
-          message: `belongs to this stack (${because}), but ${audienceText}: STS rejects the server's tokens`,
-          fix: refreshFix(settings),
-        }
-      : differences === ""
-        ? { level: "ok", code: "provider-ours", subject, message: `belongs to this stack: ${because}` }
-        : { level: "note", code: "provider-differs", subject, message: differences, fix: refreshFix(settings) };
+    if (missingAudience) {
+      const message = `belongs to this stack (${because}), but ${audienceText}: STS rejects the server's tokens`;
+      return problem("provider-audience", message, refreshFix(settings));
+    }
+    const difference = joined(
+      listDifference([AUDIENCE], audiences, "audience"),
+      tagDifference(settings.iam.tags, tags),
+    );
+    return difference === ""
+      ? ok("provider-ours", `belongs to this stack: ${because}`)
+      : note("provider-differs", difference, refreshFix(settings));
   }
-  if (cluster.mode === "adopted" && owner !== "other") {
-    return {
-      level: "ok",
-      code: "provider-adoptable",
-      subject,
-      message: `adopt imports it: ${because}`,
-    };
-  }
+  if (cluster.mode === "adopted" && owner !== "other") return ok("provider-adoptable", `adopt imports it: ${because}`);
   if (owner === "script") {
-    return {
-      level: "problem",
-      code: "provider-of-script",
-      subject,
-      message: `${because}: up would stop at EntityAlreadyExists`,
-      fix: { what: "Adopt it.", ...lines.adopt },
-    };
+    const fix = { what: "Adopt it.", ...lines.adopt };
+    return problem("provider-of-script", `${because}: up would stop at EntityAlreadyExists`, fix);
   }
-  const adopts = cluster.mode === "adopted" ? "adopt would import it and destroy would delete it" : undefined;
-  return {
-    level: "problem",
-    code: owner === "other" ? "provider-of-others" : "provider-unclear",
-    subject,
-    message:
-      owner === "other"
-        ? `managed outside this stack: ${because}${missingAudience ? `; ${audienceText}` : ""}: ${adopts ?? "up would stop at EntityAlreadyExists"}`
-        : `exists, and its owner is unknown (${because}): up would stop at EntityAlreadyExists`,
-    fix: {
-      what:
-        owner === "other"
-          ? missingAudience
-            ? "Use the existing provider, and ask its owner to add the audience."
-            : "Use the existing provider."
-          : `Use the existing provider; or adopt it, if the legacy script created it (adopt with oidcProviders: [${cluster.name}] in account ${account.profile}).`,
-      ...lines.existing,
-      ...(missingAudience ? { commands: [addAudience] } : {}),
+  const use = { ...lines.existing, ...(missingAudience ? { commands: [addAudience] } : {}) };
+  if (owner === "other") {
+    const outcome =
+      cluster.mode === "adopted"
+        ? "adopt would import it and destroy would delete it"
+        : "up would stop at EntityAlreadyExists";
+    return problem(
+      "provider-of-others",
+      `managed outside this stack: ${because}${missingAudience ? `; ${audienceText}` : ""}: ${outcome}`,
+      { what: `Use the existing provider${missingAudience ? ", and ask its owner to add the audience" : ""}.`, ...use },
+    );
+  }
+  return problem(
+    "provider-unclear",
+    `exists, and its owner is unknown (${because}): up would stop at EntityAlreadyExists`,
+    {
+      what: `Use the existing provider; or adopt it, if the legacy script created it (adopt with oidcProviders: [${cluster.name}] in account ${account.profile}).`,
+      ...use,
     },
-  };
+  );
 }

@@ -5,7 +5,7 @@ import { MANAGED_POLICIES_PER_ROLE, TRUST_POLICY_LIMIT_MAX } from "../../../poli
 import type { AccountAccess } from "../accountAccess.js";
 import { configLine, type Quota, quotaFix } from "../advice.js";
 import type { AccountFacts } from "../readings.js";
-import { type Examination, type Finding, unread } from "./finding.js";
+import { about, type Examination, type Finding, unread } from "./finding.js";
 import type { JudgedCluster } from "./providers.js";
 import { isForeign, type JudgedRole } from "./roles.js";
 
@@ -43,31 +43,26 @@ function trustQuota(
   roles: readonly JudgedRole[],
   summary: Readonly<Record<string, number>>,
 ): Finding {
-  const subject = "trust policy quota";
+  const { ok, note, problem } = about("trust policy quota");
   const quota = summary.AssumeRolePolicySizeQuota;
   const largest = Math.max(...roles.map(({ wanted }) => wanted.size));
   const has = `the largest trust policy has ${largest} characters, iam.trustPolicyLimit is ${iam.trustPolicyLimit}`;
-  if (quota === undefined) {
-    return { level: "note", code: "trust-quota", subject, message: `AWS reports no quota; ${has}` };
-  }
-  if (quota >= iam.trustPolicyLimit) {
-    return { level: "ok", code: "trust-quota", subject, message: `${quota} characters; ${has}` };
-  }
-  return {
-    level: largest > quota ? "problem" : "note",
-    code: "trust-quota",
-    subject,
-    message: `${quota} characters in this account; ${has}${largest > quota ? ": AWS would reject the role" : "; the next cluster may not fit"}`,
-    fix: {
-      ...quotaFix(accountAccess, "AssumeRolePolicySizeQuota", Math.min(iam.trustPolicyLimit, TRUST_POLICY_LIMIT_MAX)),
-      at: "iam",
-      config: configLine("trustPolicyLimit", quota),
-    },
+  if (quota === undefined) return note("trust-quota", `AWS reports no quota; ${has}`);
+  if (quota >= iam.trustPolicyLimit) return ok("trust-quota", `${quota} characters; ${has}`);
+  const message = `${quota} characters in this account; ${has}`;
+  const fix = {
+    ...quotaFix(accountAccess, "AssumeRolePolicySizeQuota", Math.min(iam.trustPolicyLimit, TRUST_POLICY_LIMIT_MAX)),
+    at: "iam",
+    config: configLine("trustPolicyLimit", quota),
   };
+  return largest > quota
+    ? problem("trust-quota", `${message}: AWS would reject the role`, fix)
+    : note("trust-quota", `${message}; the next cluster may not fit`, fix);
 }
 
 function providerQuota(facts: AccountFacts, clusters: readonly JudgedCluster[]): Finding[] {
   const subject = "OIDC providers";
+  const { ok, problem } = about(subject);
   if ("failure" in facts.oidcProviderCount) return [unread(subject, facts.oidcProviderCount.failure)];
   const count = facts.oidcProviderCount.value;
   const more = clusters
@@ -77,17 +72,11 @@ function providerQuota(facts: AccountFacts, clusters: readonly JudgedCluster[]):
   const limit = limits.oidcProvidersPerAccount;
   const message = `${count} of ${limit} in the account, ${more} to be created`;
   return count + more <= limit
-    ? [{ level: "ok", code: "provider-quota", subject, message }]
+    ? [ok("provider-quota", message)]
     : [
-        {
-          level: "problem",
-          code: "provider-quota",
-          subject,
-          message: `${message}: AWS does not raise this limit`,
-          fix: {
-            what: "Delete providers of clusters that no longer exist, or manage the account in a separate stack that trusts fewer clusters.",
-          },
-        },
+        problem("provider-quota", `${message}: AWS does not raise this limit`, {
+          what: "Delete providers of clusters that no longer exist, or manage the account in a separate stack that trusts fewer clusters.",
+        }),
       ];
 }
 
@@ -102,15 +91,8 @@ function countQuota(
   const count = summary[counter];
   const limit = summary[quota];
   if (count === undefined || limit === undefined || count + more <= limit) return [];
-  return [
-    {
-      level: "problem",
-      code: "account-quota",
-      subject: what,
-      message: `${count} of ${limit} in the account, ${more} to be created`,
-      fix: quotaFix(accountAccess, quota, limit + more),
-    },
-  ];
+  const message = `${count} of ${limit} in the account, ${more} to be created`;
+  return [about(what).problem("account-quota", message, quotaFix(accountAccess, quota, limit + more))];
 }
 
 /** Only an existing role can have policies from outside the stack. */
@@ -127,13 +109,11 @@ function attachmentQuota(
     const others = role.attached.filter((policy) => !ours.includes(policy.name)).length;
     if (ours.length === 0 || others + ours.length <= limit) return [];
     return [
-      {
-        level: "problem",
-        code: "account-quota",
-        subject: `policies of role ${name}`,
-        message: `${others} attached outside this stack and ${ours.length} of this stack, but the quota is ${limit} per role`,
-        fix: quotaFix(accountAccess, "AttachedPoliciesPerRoleQuota", others + ours.length),
-      },
+      about(`policies of role ${name}`).problem(
+        "account-quota",
+        `${others} attached outside this stack and ${ours.length} of this stack, but the quota is ${limit} per role`,
+        quotaFix(accountAccess, "AttachedPoliciesPerRoleQuota", others + ours.length),
+      ),
     ];
   });
 }

@@ -3,11 +3,10 @@ import { type Settings, type TargetAccountSettings, unknownIssuer } from "../../
 import { roleArn, trustRoles } from "../../../documents/profiles.js";
 import { roleNameFor, type TrustRole } from "../../../policies/trust.js";
 import { awsCommand, configLine, type Fix, refreshFix } from "../advice.js";
-import type { FindingCode } from "../codes.js";
 import { documentDifference, tagDifference, valueDifference } from "../drift.js";
 import { issuersOf, roleOwner, type Verdict } from "../owner.js";
 import type { Reading, RoleFacts } from "../readings.js";
-import { type AdviceLines, type Examination, type Finding, unread } from "./finding.js";
+import { type AdviceLines, about, type Examination, type Finding, unread } from "./finding.js";
 
 export const isForeign = (verdict: Verdict | undefined) =>
   verdict?.owner === "other" || verdict?.owner === "siblingStack";
@@ -50,13 +49,7 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
   const subject = `role ${name}`;
   if ("failure" in found) return [unread(subject, found.failure)];
   const adopted = wanted.number === 1 && account.adopt.role;
-  const problem = (code: FindingCode, message: string, fix: Fix): Finding => ({
-    level: "problem",
-    code,
-    subject,
-    message,
-    fix,
-  });
+  const { ok, note, problem } = about(subject);
   if (role === undefined || verdict === undefined) {
     if (state?.urnOf(roleArn(settings, account, wanted.number)) !== undefined) {
       return [
@@ -73,7 +66,7 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
             ...lines.adopt,
           }),
         ]
-      : [{ level: "ok", code: "role-absent", subject, message: "absent; the stack creates it" }];
+      : [ok("role-absent", "absent; the stack creates it")];
   }
 
   const rename: Fix = {
@@ -97,14 +90,12 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
     return [
       ...differences(examination, judged),
       role.path === settings.iam.path
-        ? { level: "ok", code: "role-ours", subject, message: `belongs to this stack: ${verdict.because}` }
-        : {
-            level: "note",
-            code: "role-path",
-            subject,
-            message: `belongs to this stack, at path ${role.path}: up replaces the role, because IAM cannot change a path; the server cannot assume it for a few seconds`,
-            fix: { what: "To avoid this, keep the path.", at: "iam", config: configLine("path", role.path) },
-          },
+        ? ok("role-ours", `belongs to this stack: ${verdict.because}`)
+        : note(
+            "role-path",
+            `belongs to this stack, at path ${role.path}: up replaces the role, because IAM cannot change a path; the server cannot assume it for a few seconds`,
+            { what: "To avoid this, keep the path.", at: "iam", config: configLine("path", role.path) },
+          ),
       ...rest,
     ];
   }
@@ -144,9 +135,7 @@ export function roleFindings(examination: Examination, judged: JudgedRole, lines
       ...rest,
     ];
   }
-  if (adopted) {
-    return [{ level: "ok", code: "role-adoptable", subject, message: `adopt imports it: ${verdict.because}` }, ...rest];
-  }
+  if (adopted) return [ok("role-adoptable", `adopt imports it: ${verdict.because}`), ...rest];
   return [
     verdict.owner === "script"
       ? problem("role-of-script", `${verdict.because}: up would stop at EntityAlreadyExists`, {
@@ -180,18 +169,10 @@ function differences({ settings, account }: Examination, { wanted, role }: Judge
       return [`policy ${name}`, found === undefined ? "deleted" : documentDifference(document, found)] as const;
     }),
   ];
-  return parts.flatMap(([part, difference]): Finding[] =>
+  return parts.flatMap(([part, difference]) =>
     difference === undefined
       ? []
-      : [
-          {
-            level: "note",
-            code: "role-differs",
-            subject: `${part} of role ${role.name}`,
-            message: difference,
-            fix: refreshFix(settings),
-          },
-        ],
+      : [about(`${part} of role ${role.name}`).note("role-differs", difference, refreshFix(settings))],
   );
 }
 
@@ -204,42 +185,35 @@ function extraFindings(
   if (role === undefined || isForeign(verdict)) return [];
   const { placement, policies } = account.permissions;
   const names = policies.map(({ name }) => name);
-  const subject = `policies of role ${role.name}`;
+  const { note, problem } = about(`policies of role ${role.name}`);
   const findings: Finding[] = [];
   const first = settings.iam.policyName;
   const scripted = verdict?.owner !== "ours";
   if (placement === "managed" && scripted && role.inline.has(first)) {
-    findings.push({
-      level: "note",
-      code: "policy-left-over",
-      subject,
-      message: `the legacy script's inline policy ${first} stays beside the managed ones, with its permissions`,
-      fix: {
-        what: "Delete it after up.",
-        commands: [awsCommand(accountAccess, `iam delete-role-policy --role-name ${role.name} --policy-name ${first}`)],
-      },
-    });
+    const remove = `iam delete-role-policy --role-name ${role.name} --policy-name ${first}`;
+    findings.push(
+      note(
+        "policy-left-over",
+        `the legacy script's inline policy ${first} stays beside the managed ones, with its permissions`,
+        { what: "Delete it after up.", commands: [awsCommand(accountAccess, remove)] },
+      ),
+    );
   }
   const adopted = wanted.number === 1 && account.adopt.role && account.adopt.policy;
   if (adopted && scripted && placement === "inline" && !role.inline.has(first)) {
-    findings.push({
-      level: "problem",
-      code: "policy-adopt-absent",
-      subject,
-      message: `adopt names the inline policy ${first}, but the role does not have it: up would fail`,
-      fix: { what: "Adopt only what exists.", ...lines.adopt },
-    });
+    const message = `adopt names the inline policy ${first}, but the role does not have it: up would fail`;
+    findings.push(problem("policy-adopt-absent", message, { what: "Adopt only what exists.", ...lines.adopt }));
   }
   const trusted = new Set(issuersOf(wanted.document));
   const untrusted = scripted ? issuersOf(role.trust).filter((issuer) => !trusted.has(issuer)) : [];
   if (untrusted.length > 0) {
-    findings.push({
-      level: "note",
-      code: "role-trust-removed",
-      subject: `trust policy of role ${role.name}`,
-      message: `it trusts issuers that the stack does not have, and up removes them: ${untrusted.join(", ")}`,
-      fix: { what: "Add their clusters to the config (deploy: false is enough), if they are still in use." },
-    });
+    findings.push(
+      about(`trust policy of role ${role.name}`).note(
+        "role-trust-removed",
+        `it trusts issuers that the stack does not have, and up removes them: ${untrusted.join(", ")}`,
+        { what: "Add their clusters to the config (deploy: false is enough), if they are still in use." },
+      ),
+    );
   }
   const known = new Set(placement === "inline" ? names : []);
   const inline = [...role.inline.keys()].filter((name) => !known.has(name) && name !== first);
@@ -249,16 +223,17 @@ function extraFindings(
     ...attached.map(({ arn }) => `iam detach-role-policy --role-name ${role.name} --policy-arn ${arn}`),
   ];
   if (remove.length > 0) {
-    findings.push({
-      level: "note",
-      code: "policy-of-others",
-      subject,
-      message: `managed outside this stack: ${[...inline, ...attached.map(({ name }) => name)].sort().join(", ")}; the server has their permissions too, and destroy detaches them`,
-      fix: {
-        what: "Detach them, if the server must not have their permissions.",
-        commands: remove.map((command) => awsCommand(accountAccess, command)),
-      },
-    });
+    const others = [...inline, ...attached.map(({ name }) => name)].sort().join(", ");
+    findings.push(
+      note(
+        "policy-of-others",
+        `managed outside this stack: ${others}; the server has their permissions too, and destroy detaches them`,
+        {
+          what: "Detach them, if the server must not have their permissions.",
+          commands: remove.map((command) => awsCommand(accountAccess, command)),
+        },
+      ),
+    );
   }
   return findings;
 }
