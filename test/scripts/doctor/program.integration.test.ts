@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Evaluation, evaluate } from "../../../scripts/common/evaluate.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
-import { doctor } from "../../../scripts/doctor/doctor.js";
+import { doctor, type Report } from "../../../scripts/doctor/doctor.js";
 import { StackState } from "../../../scripts/doctor/state.js";
 import { EmulatedAws } from "../../../scripts/emulation/emulatedAws.js";
 import { accountClient } from "../../../scripts/emulation/moto.js";
@@ -47,13 +47,17 @@ async function program(config: Raw, make = true): Promise<Evaluation> {
   }
 }
 
-/** The output of `pulumi stack export` after that. */
-function stateOf({ resources }: Evaluation, accountId: string): string {
+/**
+ * The output of `pulumi stack export` after that.
+ *
+ * @param accountIds by profile, which starts the names of an account's resources
+ */
+function stateOf({ resources }: Evaluation, accountIds: Readonly<Record<string, string>>): string {
   const arns: Record<string, (inputs: Record<string, unknown>) => string> = {
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": ({ url }) =>
-      `arn:aws:iam::${accountId}:oidc-provider/${String(url).replace("https://", "")}`,
-    "aws:iam/role:Role": ({ path, name }) => `arn:aws:iam::${accountId}:role${path}${name}`,
-    "aws:iam/policy:Policy": ({ path, name }) => `arn:aws:iam::${accountId}:policy${path}${name}`,
+      `oidc-provider/${String(url).replace("https://", "")}`,
+    "aws:iam/role:Role": ({ path, name }) => `role${path}${name}`,
+    "aws:iam/policy:Policy": ({ path, name }) => `policy${path}${name}`,
   };
   return JSON.stringify({
     version: 3,
@@ -64,7 +68,7 @@ function stateOf({ resources }: Evaluation, accountId: string): string {
           urn,
           type,
           id: name,
-          outputs: { arn: arns[type]?.(open) },
+          outputs: { arn: arns[type] && `arn:aws:iam::${accountIds[name.split("/")[0]!]}:${arns[type](open)}` },
         })),
       ],
     },
@@ -121,26 +125,45 @@ describe("resources that the program created", () => {
 });
 
 describe("a change outside Pulumi", () => {
-  test.each(changes.map((change) => [change.name, change] as const))("%s", async (name, change) => {
-    const own = await emulation.account(name.replaceAll(/\W/g, "-"), (script) => script.managedPolicy("Boundary"));
+  const profileOf = (name: string) => name.replaceAll(/\W/g, "-");
+  /** One account per change. */
+  let before: Report;
+  let after: Report;
+
+  beforeAll(async () => {
+    const targetAccounts = [];
+    for (const { name } of changes) {
+      targetAccounts.push(await emulation.account(profileOf(name), (script) => script.managedPolicy("Boundary")));
+    }
     const made = await program({
       clusters: [cluster("alpha", "A")],
-      targetAccounts: [own],
+      targetAccounts,
       iam: { tags: { team: "platform" }, permissionsBoundary: "Boundary" },
     });
-    const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
-    const options = { state, expectNoChanges: true };
-    expect(advice((await doctor(made.settings, options)).accounts[0]!.findings)).toEqual([]);
-    const { iam } = await accountClient(emulation.motoUrl, own.accountId);
-    await change.apply({ iam, accountId: own.accountId, provider: providerArn(own.accountId, "A") });
-    iam.destroy();
+    const accountIds = Object.fromEntries(targetAccounts.map(({ profile, accountId }) => [profile, accountId]));
+    const state = StackState.parse(stateOf(made, accountIds), "test", "state.json");
+    before = await doctor(made.settings, { state, expectNoChanges: true });
+    for (const [index, { apply }] of changes.entries()) {
+      const { accountId } = targetAccounts[index]!;
+      const { iam, destroy } = await accountClient(emulation.motoUrl, accountId);
+      await apply({ iam, accountId, provider: providerArn(accountId, "A") });
+      destroy();
+    }
+    after = await doctor(made.settings, { state, expectNoChanges: true });
+  });
 
-    const report = await doctor(made.settings, options);
-    expect(report.ok).toBe(false);
-    const named = report.accounts[0]!.findings.filter(({ level }) => level === "problem");
-    expect(named.map(({ code }) => code)).toEqual([change.code]);
-    expect(`${named[0]!.subject} ${named[0]!.message}`).toMatch(change.says);
-    expect(named[0]!.fix!.commands!.join()).toMatch(change.command ?? /^pulumi up --refresh --stack test$/);
+  test("is not reported before it happens", () => {
+    expect(before.ok).toBe(true);
+    expect(before.accounts.map(({ findings }) => advice(findings))).toEqual(changes.map(() => []));
+    expect(after.ok).toBe(false);
+  });
+
+  test.each(changes)("$name", ({ name, code, says, command }) => {
+    const { findings } = after.accounts.find(({ profile }) => profile === profileOf(name))!;
+    const named = findings.filter(({ level }) => level === "problem");
+    expect(named.map((finding) => finding.code)).toEqual([code]);
+    expect(`${named[0]!.subject} ${named[0]!.message}`).toMatch(says);
+    expect(named[0]!.fix!.commands!.join()).toMatch(command ?? /^pulumi up --refresh --stack test$/);
   });
 });
 
@@ -149,7 +172,7 @@ describe("the state", () => {
     const own = await emulation.account("stated");
     const config = { clusters: [cluster("alpha", "A"), cluster("beta", "B")], targetAccounts: [own] };
     const made = await program(config);
-    const state = StackState.parse(stateOf(made, own.accountId), "test", "state.json");
+    const state = StackState.parse(stateOf(made, { stated: own.accountId }), "test", "state.json");
     const report = await doctor(made.settings, { state });
     expect(report.ok).toBe(true);
     expect(
@@ -193,7 +216,7 @@ describe("the state", () => {
       ...made.settings,
       targetAccounts: made.settings.targetAccounts.map((item) => ({ ...item, ...cleaned })),
     };
-    const lost = StackState.parse(stateOf(made, cleaned.accountId), "test", "state.json");
+    const lost = StackState.parse(stateOf(made, { stated: cleaned.accountId }), "test", "state.json");
     expect(advice((await doctor(empty, { state: lost })).accounts[0]!.findings)).toEqual([
       ...["alpha", "beta"].map((name) => ({
         level: "problem",
