@@ -1,7 +1,7 @@
 /** The command line of every npm command. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { projectFolder } from "../../../scripts/common/command.js";
 
 const npm = (args: string, cwd = projectFolder) => {
@@ -12,22 +12,21 @@ const npm = (args: string, cwd = projectFolder) => {
   return { stdout, stderr, status };
 };
 
-describe.each(["plan", "rehearse", "ask", "doctor", "verify", "convert", "docs"])("npm run %s", (name) => {
-  test("-- --help shows usage, options, an example and the exit codes", () => {
+test.each(["plan", "rehearse", "ask", "doctor", "verify", "convert", "docs"])(
+  "npm run %s -- --help shows usage, options, an example and the exit codes",
+  (name) => {
     const { stdout, stderr, status } = npm(`${name} -- --help`);
     for (const part of [`Usage: npm run ${name} -- `, "Options:", "Examples:", "Exit codes:\n  0  "]) {
       expect(stdout).toContain(part);
     }
     expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
-  });
+  },
+);
 
-  test("rejects an unexpected argument", () => {
-    const { stdout, stderr, status } = npm(
-      `${name} -- ${{ convert: "a.yaml --stack dev", verify: "--stack dev", ask: "question" }[name] ?? ""} surplus`,
-    );
-    expect(stderr).toContain('unexpected argument "surplus". npm passes options on only after "--"');
-    expect({ stdout, status }).toEqual({ stdout: "", status: 1 });
-  });
+test("a surplus argument is an error", () => {
+  const { stdout, stderr, status } = npm("plan -- surplus");
+  expect(stderr).toContain('unexpected argument "surplus". npm passes options on only after "--"');
+  expect({ stdout, status }).toEqual({ stdout: "", status: 1 });
 });
 
 test.each([
@@ -51,9 +50,6 @@ test("plan | head ends without an error", () => {
 });
 
 test("plan --out is relative to the user's current folder", () => {
-  const { stderr, status } = npm("plan -- --out ''");
-  expect(stderr).toContain("Expected a text that is not empty");
-  expect(status).toBe(1);
   const file = npm("plan -- --out sub/..", join(projectFolder, "docs"));
   expect(file.stderr).toContain(`--out "${join(projectFolder, "docs")}": the folder has other content`);
   expect(file.status).toBe(1);

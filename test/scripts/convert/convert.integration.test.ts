@@ -428,21 +428,10 @@ describe("the command", () => {
     );
   };
 
-  test.each<[string, string[], string]>([
-    ["a missing argument", ["--stack", "x"], "missing required argument 'file'"],
-    ["a missing stack", ["old.yaml"], "required option '--stack <name>' not specified"],
-    ...["", "a/b", "a b", "x".repeat(101)].map((name): [string, string[], string] => [
-      `the stack name ${JSON.stringify(name)}`,
-      ["old.yaml", "--stack", name],
-      "is invalid. Expected letters, digits",
-    ]),
-    ["an unknown option", ["old.yaml", "--stack", "x", "--adpt"], "(Did you mean --adopt?)"],
-    ["a missing file", ["old.yaml", "--stack", "convert-test"], "old.yaml: file not found."],
-  ])("reports %s without a stack trace, and exits with 1", async (_, args, text) => {
-    const { code, stdout, stderr } = await command(...args);
-    expect(code).toBe(1);
-    expect(stdout).toBe("");
-    expect(stderr).toContain(text);
+  test("reports a missing file without a stack trace, and exits with 1", async () => {
+    const { code, stdout, stderr } = await command("old.yaml", "--stack", "convert-test");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("old.yaml: file not found.");
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(existsSync(join(projectFolder, "Pulumi.convert-test.yaml"))).toBe(false);
   });

@@ -1,6 +1,6 @@
 /** `npm run rehearse`: tables, exit codes, and no process left running. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -47,9 +47,7 @@ const running = () =>
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return execFileSync("cat", [`/proc/${pid}/environ`], { stdio: ["ignore", "pipe", "ignore"] }).includes(
-          `TMPDIR=${temporary}`,
-        );
+        return readFileSync(`/proc/${pid}/environ`, "latin1").includes(`TMPDIR=${temporary}`);
       } catch {
         // It ended meanwhile, or it is another user's.
         return false;
