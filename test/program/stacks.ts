@@ -1,11 +1,23 @@
 /** The checked-in stacks, and changes of them, as the program sees them. */
 import { projectFolder } from "../../scripts/common/command.js";
-import { type Evaluation, evaluate, type Registered } from "../../scripts/common/evaluate.js";
-import { readStackFile } from "../../scripts/common/stackFile.js";
+import { type Evaluation, evaluate, type Register, type Registered } from "../../scripts/common/evaluate.js";
+import { readStackFile, type StackConfig } from "../../scripts/common/stackFile.js";
 
 let evaluations = 0;
 /** Evaluates index.ts again: the query makes it another module, also for vitest's loader. */
 export const load = () => import(/* @vite-ignore */ `../../index.ts?evaluation=${evaluations++}`);
+
+/** Evaluates the program of this test run. */
+export async function evaluated(stack: string, config: StackConfig, onResource?: Register): Promise<Evaluation> {
+  // Pulumi reads the stack trace of every promise. With source maps, formatting them takes a third of the evaluation.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 1;
+  try {
+    return await evaluate(stack, config, onResource, load);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
 
 type Change = (config: Record<string, any>) => void;
 
@@ -26,15 +38,10 @@ export function changed(
     `holmes-aws-mcp:${key}`,
     typeof value === "string" ? value : JSON.stringify(value),
   ]);
-  return evaluate(
-    stack,
-    {
-      values: Object.fromEntries([...others, ...flat]),
-      secretKeys: secretKeys.map((key) => `holmes-aws-mcp:${key}`),
-    },
-    undefined,
-    load,
-  );
+  return evaluated(stack, {
+    values: Object.fromEntries([...others, ...flat]),
+    secretKeys: secretKeys.map((key) => `holmes-aws-mcp:${key}`),
+  });
 }
 
 export const ofType = ({ resources }: Evaluation, type: string): Registered[] =>

@@ -1,13 +1,13 @@
 /** doctor with the program itself: the program's resources belong to the stack, and both authenticate the same way. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Evaluation, evaluate } from "../../../scripts/common/evaluate.js";
+import type { Evaluation } from "../../../scripts/common/evaluate.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
 import { doctor, type Report } from "../../../scripts/doctor/doctor.js";
 import { StackState } from "../../../scripts/doctor/state.js";
 import { EmulatedAws } from "../../../scripts/emulation/emulatedAws.js";
 import { accountClient } from "../../../scripts/emulation/moto.js";
-import { load } from "../../program/stacks.js";
+import { evaluated } from "../../program/stacks.js";
 import { changes } from "./changes.js";
 import { advice, Emulation, providerArn } from "./support.js";
 
@@ -36,11 +36,10 @@ async function program(config: Raw, make = true): Promise<Evaluation> {
   const emulated = new EmulatedAws(emulation.motoUrl);
   const targetAccounts = (config.targetAccounts as Raw[]).map((account) => ({ partition: "aws", ...account }));
   try {
-    return await evaluate(
+    return await evaluated(
       "test",
       { values: Object.fromEntries(values), secretKeys: [] },
-      make ? emulated.register({ targetAccounts } as never) : () => {},
-      load,
+      make ? emulated.register({ targetAccounts } as never) : undefined,
     );
   } finally {
     await emulated.close();
