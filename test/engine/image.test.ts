@@ -1,7 +1,10 @@
 /** The image through the real engine: a Docker engine builds it, a registry on loopback stores it. */
+import { execFile } from "node:child_process";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { projectFolder } from "../../scripts/common/command.js";
 import { Processes } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "../cluster/controlPlane.js";
@@ -102,5 +105,19 @@ describe.skipIf(noDocker !== undefined || noGo)("an image that the stack builds"
     expect(code, text).toBe(0);
     expect((await deployed()).generation).toBe(before.generation + 1);
     expect(await tags()).toHaveLength(3);
+  });
+
+  test("passes the data plane tests of the image", async () => {
+    const { image } = await deployed();
+    const args = ["node_modules/vitest/vitest.mjs", "run", "--project", "dataplane", "test/dataplane/image.test.ts"];
+    const IMAGE_TEST_BUILD_OPTIONS = network === undefined ? "" : `--network ${network}`;
+    const env = { ...process.env, IMAGE_TEST_IMAGE: image, IMAGE_TEST_BUILD_OPTIONS, NO_COLOR: "1" };
+    const text = await promisify(execFile)(process.execPath, args, { cwd: projectFolder, env }).then(
+      ({ stdout, stderr }) => `${stdout}${stderr}`,
+      ({ message, stdout, stderr }) => `${message}\n${stdout}${stderr}`,
+    );
+    toStderr(`${image}\n${text}`);
+    // A skipped test would stand between the two numbers.
+    expect(text, text).toMatch(/Tests +\d+ passed \(\d+\)/);
   });
 });
