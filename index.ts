@@ -21,19 +21,16 @@ await requireSignature(settings.image);
 const clusters = await describeClusters(settings.clusters);
 
 // The roles that the server assumes: per account, or by a StackSet for the accounts of an organization.
-const accounts: pulumi.Resource[] = settings.targetAccounts
-  .filter(({ manage }) => manage)
-  .map((account) => {
-    const { profile, previousProfile: previous } = account;
-    const provider = awsProvider(`${profile}/aws`, args.accountAccess(settings, account), renamed(previous, "/aws"));
-    const opts = { provider, ...renamed(previous) };
-    return new TargetAccount(profile, args.targetAccountArgs(settings, account, clusters), opts);
-  });
-if (settings.organization !== undefined) {
-  const provider = awsProvider("organization/stackset", settings.organization);
-  accounts.push(
-    new Organization("organization", args.organizationArgs(settings, settings.organization, clusters), { provider }),
-  );
+const managed = settings.targetAccounts.filter(({ manage }) => manage);
+const accounts: pulumi.Resource[] = managed.map((account) => {
+  const { profile, previousProfile: old } = account;
+  const provider = awsProvider(`${profile}/aws`, args.accountAccess(settings, account), renamed(old, "/aws"));
+  return new TargetAccount(profile, args.targetAccountArgs(settings, account, clusters), { provider, ...renamed(old) });
+});
+const { organization } = settings;
+if (organization !== undefined) {
+  const opts = { provider: awsProvider("organization/stackset", organization) };
+  accounts.push(new Organization("organization", args.organizationArgs(settings, organization, clusters), opts));
 }
 
 const ecr = args.ecrAccess(settings);
@@ -42,8 +39,8 @@ const mcpImage = new McpImage("image", args.imageArgs(settings), { provider: ecr
 // The server in every cluster that deploys it, verified through every account.
 const profiles = profilesByCluster(settings, clusters);
 for (const cluster of clusters) {
-  const { name, issuerUrl, previousName: previous } = cluster;
-  const { provider } = new SourceCluster(name, { issuerUrl, access: kubernetesAccess(cluster) }, renamed(previous));
+  const { name, issuerUrl, previousName: old } = cluster;
+  const { provider } = new SourceCluster(name, { issuerUrl, access: kubernetesAccess(cluster) }, renamed(old));
   if (provider === undefined) continue;
   const deployment = args.deploymentArgs(settings, cluster, profiles.get(name)!, mcpImage.reference, accounts);
   new McpDeployment(name, deployment, { provider });
