@@ -94,18 +94,21 @@ function child(schema: z.ZodType | undefined, part: string | number): z.ZodType 
   return Object.hasOwn(shape, part) ? (shape[part] as z.ZodType) : undefined;
 }
 
-function keysAt(path: Path, root: z.ZodType): string[] {
-  const schema = path.reduce<z.ZodType | undefined>(child, root);
-  return Object.keys((schema === undefined ? undefined : objectIn(schema))?.shape ?? {});
+/** The schema of a key. Undefined for an unknown key. */
+export const schemaAt = (path: Path, root: z.ZodType = configSchema): z.ZodType | undefined =>
+  path.reduce<z.ZodType | undefined>(child, root);
+
+/** Keys of the object at a path. */
+export function keysAt(path: Path, root: z.ZodType = configSchema): string[] {
+  const schema = schemaAt(path, root);
+  return Object.keys((schema && objectIn(schema)?.shape) ?? {});
 }
 
 /** Positions of a path's parts in the schema and in lists. Used to sort problems in documentation order. */
 function ranks(path: Path): number[] {
-  let schema: z.ZodType | undefined = configSchema;
-  return path.map((part) => {
-    const keys: string[] = Object.keys((schema === undefined ? undefined : objectIn(schema))?.shape ?? {});
-    schema = child(schema, part);
+  return path.map((part, index) => {
     if (typeof part === "number") return part;
+    const keys = keysAt(path.slice(0, index));
     return keys.includes(part) ? keys.indexOf(part) : keys.length;
   });
 }

@@ -2,6 +2,7 @@
  * Least-privilege policies for the user or pipeline that runs `pulumi up`: only the API calls that the program's
  * resources and look-ups make, limited to their resource names.
  */
+import { actionList } from "./actionList.js";
 import { oidcProviderArn } from "./trust.js";
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
@@ -35,7 +36,7 @@ export interface EksReadingArgs {
   clusters: { name: string; region: string }[];
 }
 
-const statement = (Sid: string, Action: string[], Resource: string | string[]): Statement => ({
+const statement = (Sid: string, Action: readonly string[], Resource: string | string[]): Statement => ({
   Sid,
   Effect: "Allow",
   Action,
@@ -52,22 +53,12 @@ export function provisioningPolicy(args: ProvisioningArgs): PolicyDocument {
   const policies = [arn("policy", policyName), arn("policy", `${policyName}-*`)];
   const issuers = args.issuers ?? [`oidc.eks.*.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}/id/*`];
 
-  const bounded = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"];
-  const managing = [
-    "iam:DeleteRole",
-    "iam:DeleteRolePolicy",
-    "iam:DetachRolePolicy",
-    "iam:GetRole",
-    "iam:GetRolePolicy",
-    "iam:ListAttachedRolePolicies",
-    "iam:ListInstanceProfilesForRole",
-    "iam:ListRolePolicies",
-    "iam:TagRole",
-    "iam:UntagRole",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateRole",
-    "iam:UpdateRoleDescription",
-  ];
+  const bounded = actionList("iam AttachRolePolicy CreateRole PutRolePermissionsBoundary PutRolePolicy");
+  const managing = actionList(`
+    iam DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies
+    iam ListInstanceProfilesForRole ListRolePolicies TagRole UntagRole UpdateAssumeRolePolicy UpdateRole
+    iam UpdateRoleDescription
+  `);
   const boundary: Statement[] =
     args.permissionsBoundary === undefined
       ? [statement("MakeRoles", [...bounded, "iam:DeleteRolePermissionsBoundary"], roles)]
@@ -80,33 +71,21 @@ export function provisioningPolicy(args: ProvisioningArgs): PolicyDocument {
   return documentOf([
     statement(
       "ManageOidcProviders",
-      [
-        "iam:AddClientIDToOpenIDConnectProvider",
-        "iam:CreateOpenIDConnectProvider",
-        "iam:DeleteOpenIDConnectProvider",
-        "iam:GetOpenIDConnectProvider",
-        "iam:RemoveClientIDFromOpenIDConnectProvider",
-        "iam:TagOpenIDConnectProvider",
-        "iam:UntagOpenIDConnectProvider",
-        "iam:UpdateOpenIDConnectProviderThumbprint",
-      ],
+      actionList(`
+        iam AddClientIDToOpenIDConnectProvider CreateOpenIDConnectProvider DeleteOpenIDConnectProvider
+        iam GetOpenIDConnectProvider RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider
+        iam UntagOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint
+      `),
       issuers.map((issuer) => oidcProviderArn(partition, accountId, issuer)),
     ),
     ...boundary,
     statement("ManageRoles", managing, roles),
     statement(
       "ManagePolicies",
-      [
-        "iam:CreatePolicy",
-        "iam:CreatePolicyVersion",
-        "iam:DeletePolicy",
-        "iam:DeletePolicyVersion",
-        "iam:GetPolicy",
-        "iam:GetPolicyVersion",
-        "iam:ListPolicyVersions",
-        "iam:TagPolicy",
-        "iam:UntagPolicy",
-      ],
+      actionList(`
+        iam CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy GetPolicyVersion
+        iam ListPolicyVersions TagPolicy UntagPolicy
+      `),
       policies,
     ),
     // Account-level actions. IAM does not support resource-level permissions for them.
@@ -135,30 +114,13 @@ export function ecrProvisioningPolicy({
   return documentOf([
     statement(
       "ManageRepository",
-      [
-        "ecr:CreateRepository",
-        "ecr:DeleteLifecyclePolicy",
-        "ecr:DeleteRepository",
-        "ecr:DeleteRepositoryPolicy",
-        "ecr:DescribeImages",
-        "ecr:DescribeRepositories",
-        "ecr:GetLifecyclePolicy",
-        "ecr:GetRepositoryPolicy",
-        "ecr:ListTagsForResource",
-        "ecr:PutImageScanningConfiguration",
-        "ecr:PutImageTagMutability",
-        "ecr:PutLifecyclePolicy",
-        "ecr:SetRepositoryPolicy",
-        "ecr:TagResource",
-        "ecr:UntagResource",
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:BatchGetImage",
-        "ecr:CompleteLayerUpload",
-        "ecr:GetDownloadUrlForLayer",
-        "ecr:InitiateLayerUpload",
-        "ecr:PutImage",
-        "ecr:UploadLayerPart",
-      ],
+      actionList(`
+        ecr CreateRepository DeleteLifecyclePolicy DeleteRepository DeleteRepositoryPolicy DescribeImages
+        ecr DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListTagsForResource
+        ecr PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy SetRepositoryPolicy TagResource
+        ecr UntagResource BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetDownloadUrlForLayer
+        ecr InitiateLayerUpload PutImage UploadLayerPart
+      `),
       `arn:${partition}:ecr:${region}:${accountId}:repository/${repository}`,
     ),
     statement("SignInToRegistry", ["ecr:GetAuthorizationToken", "sts:GetCallerIdentity"], "*"),

@@ -5,8 +5,8 @@
 import { type Document, isMap, isSeq, type Node, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 import { z } from "zod";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
-import { objectIn, unwrap } from "../../config/reading.js";
-import { configSchema } from "../../config/schema.js";
+import { unwrap } from "../../config/reading.js";
+import { keysAt, schemaAt } from "../../config/schemaProblems.js";
 import { project } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 
@@ -379,23 +379,6 @@ const requiredKeys = new Set(["name", "region", "accountId", "profile", "oidcIss
 
 /** Empty, or null in YAML, which the legacy script reads as the text `null`. */
 const isEmpty = (value: Tree) => value === "" || value === "null" || value === "~";
-
-/** The schema of a config key. Undefined for an unknown key. */
-function schemaAt(path: Path): z.ZodType | undefined {
-  return path.reduce<z.ZodType | undefined>((schema, part) => {
-    if (schema === undefined) return undefined;
-    const plain = unwrap(schema);
-    if (plain instanceof z.ZodArray) return plain.element as z.ZodType;
-    const shape: Record<string, z.ZodType> = objectIn(plain)?.shape ?? {};
-    return Object.hasOwn(shape, part) ? shape[part] : undefined;
-  }, configSchema);
-}
-
-/** Keys of the object at a path of the config. */
-function keysAt(path: Path): string[] {
-  const schema = schemaAt(path);
-  return Object.keys((schema && objectIn(unwrap(schema))?.shape) ?? {});
-}
 
 /** Converts a text to the number or Boolean that the schema requires, if possible. */
 function typed(value: Tree, schema: z.ZodType): unknown {

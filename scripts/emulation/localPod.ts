@@ -4,53 +4,17 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { types } from "@pulumi/kubernetes";
 import { paths } from "../../documents/names.js";
 import { UserError } from "../common/errors.js";
 import type { Registered } from "../common/evaluate.js";
 import { type Child, freePort, type Processes, waitForHttp } from "../common/processes.js";
 import { shellWord } from "./install.js";
 
-interface Mount {
-  readonly name: string;
-  readonly mountPath: string;
-  readonly subPath?: string;
-}
-
-interface Items {
-  readonly items?: readonly { readonly key: string; readonly path: string }[];
-}
-
-interface Volume {
-  readonly name: string;
-  readonly configMap?: Items & { readonly name: string };
-  readonly secret?: Items & { readonly secretName: string };
-  readonly projected?: {
-    readonly sources: readonly {
-      readonly serviceAccountToken: {
-        readonly audience: string;
-        readonly expirationSeconds: number;
-        readonly path: string;
-      };
-    }[];
-  };
-  readonly emptyDir?: object;
-}
-
-interface Pod {
-  readonly serviceAccountName: string;
-  readonly volumes: readonly Volume[];
-  readonly containers: readonly {
-    readonly command?: readonly string[];
-    readonly args?: readonly string[];
-    readonly env: readonly {
-      readonly name: string;
-      readonly value?: string;
-      readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
-    }[];
-    readonly volumeMounts: readonly Mount[];
-    readonly startupProbe?: { readonly httpGet?: { readonly path: string } };
-  }[];
-}
+type Pod = types.output.core.v1.PodSpec;
+/** Fields that a manifest can omit are undefined. */
+type Volume = Partial<types.output.core.v1.Volume>;
+type Container = Partial<types.output.core.v1.Container>;
 
 export interface LocalPodArgs {
   /** Deployment or Job, as registered. */
@@ -87,17 +51,17 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   const { workload, folder } = args;
   const object = workload.open as { metadata: { namespace: string }; spec: { template: { spec: Pod } } };
   const pod = object.spec.template.spec;
-  const container = pod.containers[0]!;
+  const container: Container = pod.containers[0]!;
   if (container.command === undefined) {
     throw new UserError(
       `${workload.name}: the image has its own command, which only a container can run. Rehearse a stack that builds its image.`,
     );
   }
-  const rewrite = pathRewriter(folder, container.volumeMounts);
+  const rewrite = pathRewriter(folder, container.volumeMounts!);
   const port = await freePort();
   const tokenFile = await placeVolumes(args, object.metadata.namespace, pod, rewrite);
   const environment = Object.fromEntries(
-    container.env.map(({ name, value, valueFrom }) => {
+    container.env!.map(({ name, value, valueFrom }) => {
       const text =
         valueFrom === undefined
           ? value!
@@ -121,7 +85,7 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
 }
 
 /** Rewrites the mount paths of the pod in one pass, so that no path is rewritten twice. */
-function pathRewriter(folder: string, mounts: readonly Mount[]): (text: string) => string {
+function pathRewriter(folder: string, mounts: readonly { readonly mountPath: string }[]): (text: string) => string {
   const longestFirst = mounts.map(({ mountPath }) => mountPath).sort((a, b) => b.length - a.length);
   const pattern = new RegExp(`(?<![\\w./-])(${longestFirst.map(escapeRegExp).join("|")})(?![\\w.-])`, "g");
   return (text) => text.replace(pattern, (path) => join(folder, path));
@@ -160,7 +124,7 @@ async function placeVolumes(
   // Parent folders first, as in the kubelet.
   const mounts = [...pod.containers[0]!.volumeMounts].sort((a, b) => a.mountPath.length - b.mountPath.length);
   for (const { name, mountPath, subPath } of mounts) {
-    const volume = pod.volumes.find((item) => item.name === name)!;
+    const volume: Volume = pod.volumes.find((item) => item.name === name)!;
     const target = join(args.folder, mountPath);
     const source = volume.configMap ?? volume.secret;
     if (source !== undefined) {

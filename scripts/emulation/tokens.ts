@@ -1,22 +1,15 @@
 import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
 import { exportJWK, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload, SignJWT } from "jose";
 
-/** Claims of a service account's token. A given claim replaces the default one; undefined removes it. */
-export interface TokenArgs {
+/** A service account's token. A given claim replaces the default one; undefined removes it. */
+export interface TokenArgs extends Partial<Pick<JWTPayload, "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "jti">> {
   namespace: string;
   serviceAccount: string;
   /** Default `sts.amazonaws.com`, the audience of IRSA's projected volume. */
   audience?: string;
   /** Lifetime from now, in seconds. A negative value creates an expired token. Default: 3600. */
   expiresInSeconds?: number;
-  iss?: string;
-  sub?: string;
-  aud?: string | string[];
   azp?: string | string[];
-  exp?: number;
-  nbf?: number;
-  iat?: number;
-  jti?: string;
 }
 
 /** Token issuer of a cluster with its own key pair, like the EKS issuer at `https://oidc.eks.…/id/<ID>`. */

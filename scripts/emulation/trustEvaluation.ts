@@ -1,3 +1,4 @@
+import { matchesAction, matchesText } from "../../policies/match.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
 
 const ACTION = "sts:AssumeRoleWithWebIdentity";
@@ -49,7 +50,7 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
   if (!principals(statement).some((principal) => principal === "*" || principal === providerArn)) {
     return `its principal is not ${providerArn}`;
   }
-  if (!listOf(statement.Action).some((action) => wildcard(action, "i").test(ACTION))) {
+  if (!listOf(statement.Action).some((action) => matchesAction(action, ACTION))) {
     return `its action is not ${ACTION}`;
   }
   // The prefix of a condition key is the issuer as in the provider's ARN: host and path.
@@ -81,19 +82,10 @@ function comparison(operator: string, place: string): (expected: string, actual:
     case "StringEquals":
       return (expected, actual) => expected === actual;
     case "StringLike":
-      return (expected, actual) => wildcard(expected).test(actual);
+      return (expected, actual) => matchesText(expected, actual);
     default:
       throw new Error(`${place}: cannot evaluate the condition operator "${operator}"`);
   }
-}
-
-/** Converts wildcards to a regular expression: `*` matches zero or more characters, `?` exactly one. */
-function wildcard(pattern: string, flags = ""): RegExp {
-  const source = pattern
-    .replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")
-    .replaceAll("\\*", ".*")
-    .replaceAll("\\?", ".");
-  return new RegExp(`^${source}$`, `s${flags}`);
 }
 
 /** Values of a condition key in this token. Empty for a key of another provider or a missing claim. */

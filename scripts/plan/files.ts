@@ -57,13 +57,9 @@ export function planFiles(evaluation: Evaluation): Map<string, string> {
     ["plan.json", planJson(evaluation)],
     ["topology.md", topology(evaluation)],
   ]);
-  for (const { role, name, document } of rolePolicies(evaluation)) {
-    const folder = `accounts/${role.provider!.replace(/\/aws$/, "")}/${role.inputs.name}`;
-    files.set(`${folder}/trust-policy.json`, json(JSON.parse(String(role.inputs.assumeRolePolicy))));
-    files.set(`${folder}/${name}.json`, json(JSON.parse(document)));
+  for (const [path, document] of [...rolePolicies(evaluation), ...provisioningPolicies(evaluation)]) {
+    files.set(path, json(document));
   }
-  for (const [path, document] of documentsOfUnmanaged(evaluation)) files.set(path, json(document));
-  for (const [path, document] of provisioningPolicies(evaluation)) files.set(path, json(document));
   for (const { name } of evaluation.settings.clusters.filter(({ deploy }) => deploy)) {
     const documents = manifestsOf(evaluation, `${name}/kubernetes`).map((object) =>
       stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
@@ -78,22 +74,18 @@ export function planFiles(evaluation: Evaluation): Map<string, string> {
   return files;
 }
 
-/** Documents for the owners of accounts with `manage: false`. */
-function documentsOfUnmanaged({ settings, clusters }: Evaluation): [path: string, document: object][] {
-  return settings.targetAccounts
-    .filter(({ manage }) => !manage)
-    .flatMap((account) =>
-      trustRoles(settings, account, clusters).flatMap(({ number, document }): [string, object][] => {
-        const folder = `accounts/${account.profile}/${roleNameFor(settings.iam.roleName, number)}`;
-        return [
-          [`${folder}/trust-policy.json`, document],
-          ...account.permissions.policies.map(({ name, document }): [string, object] => [
-            `${folder}/${name}.json`,
-            document,
-          ]),
-        ];
-      }),
-    );
+/** Trust and permission policies of every role, also of accounts with `manage: false`, for their owners. */
+function rolePolicies({ settings, clusters }: Evaluation): [path: string, document: PolicyDocument][] {
+  return settings.targetAccounts.flatMap((account) =>
+    trustRoles(settings, account, clusters).flatMap(({ number, document: trust }) => {
+      const folder = `accounts/${account.profile}/${roleNameFor(settings.iam.roleName, number)}`;
+      const permissions = account.permissions.policies.map(({ name, document }) => [name, document] as const);
+      return [["trust-policy", trust] as const, ...permissions].map(([name, document]): [string, PolicyDocument] => [
+        `${folder}/${name}.json`,
+        document,
+      ]);
+    }),
+  );
 }
 
 /** Permissions of the roles that run `pulumi up` and `pulumi preview` in each managed account. */
@@ -118,26 +110,4 @@ function provisioningPolicies({ settings, clusters }: Evaluation): [path: string
         [`provisioning/${profile}/preview.json`, readingHalf(up)],
       ] as [string, PolicyDocument][];
     });
-}
-
-/** Every permission policy of every role, inline or attached. */
-function rolePolicies({ resources }: Evaluation): { role: Registered; name: string; document: string }[] {
-  const roleOf = (resource: Registered) =>
-    resources.find(
-      ({ type, provider, open }) =>
-        type === "aws:iam/role:Role" && provider === resource.provider && open.name === resource.open.role,
-    )!;
-  return resources.flatMap((resource) => {
-    if (resource.type === "aws:iam/rolePolicy:RolePolicy") {
-      return [{ role: roleOf(resource), name: String(resource.open.name), document: String(resource.open.policy) }];
-    }
-    if (resource.type !== "aws:iam/rolePolicyAttachment:RolePolicyAttachment") return [];
-    const policy = resources.find(
-      ({ type, provider, open }) =>
-        type === "aws:iam/policy:Policy" &&
-        provider === resource.provider &&
-        String(resource.open.policyArn).endsWith(`/${open.name}`),
-    )!;
-    return [{ role: roleOf(resource), name: String(policy.open.name), document: String(policy.open.policy) }];
-  });
 }

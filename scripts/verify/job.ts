@@ -1,6 +1,7 @@
 /** Runs the verification Job of `pulumi up` on demand: creates it with kubectl and deletes it at the end. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { types } from "@pulumi/kubernetes";
 import { type VerificationOptions, verificationData, verificationJobSpec } from "../../documents/jobs.js";
 import { container, labels } from "../../documents/names.js";
 import type { Workload } from "../../documents/workload.js";
@@ -8,44 +9,11 @@ import { UserError } from "../common/errors.js";
 import type { Processes } from "../common/processes.js";
 import type { Kubectl } from "./kubectl.js";
 
-interface Deployment {
-  readonly spec: {
-    readonly template: {
-      readonly spec: {
-        readonly containers: readonly { readonly name: string; readonly image: string }[];
-        readonly volumes?: readonly { readonly name: string; readonly configMap?: { readonly name: string } }[];
-      };
-    };
-  };
-}
-
-interface Job {
-  readonly metadata: { readonly name: string; readonly uid: string };
-  readonly status?: { readonly conditions?: readonly Condition[] };
-}
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason?: string;
-  readonly message?: string;
-}
-
-interface Pod {
-  readonly metadata: { readonly name: string };
-  readonly status?: {
-    readonly phase?: string;
-    readonly conditions?: readonly Condition[];
-    readonly containerStatuses?: readonly {
-      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
-    }[];
-  };
-}
-
-interface Event {
-  readonly type?: string;
-  readonly message?: string;
-}
+type Deployment = types.output.apps.v1.Deployment;
+type Job = types.output.batch.v1.Job;
+/** As returned by the API server: the status and its fields are absent until they are set. */
+type Pod = Pick<types.output.core.v1.Pod, "metadata"> & { readonly status?: Partial<types.output.core.v1.PodStatus> };
+type Event = types.output.core.v1.Event;
 
 export interface VerificationRun {
   readonly kubectl: Kubectl;
