@@ -2,7 +2,6 @@
  * Limits and name rules of AWS and Kubernetes, each with its source. Sizes of IAM policies are in policies/size.ts.
  */
 import { Region } from "@pulumi/aws/types/enums/index.js";
-import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../policies/size.js";
 
 /** A rule for a string: its pattern, and its description for error messages. */
 export interface TextRule {
@@ -294,8 +293,6 @@ export const limits = {
   tags: 49,
   /** IAM role MaxSessionDuration in seconds. */
   sessionDuration: { min: 3600, max: 43200 },
-  /** IAM quota "Role trust policy length", in characters without white space: default and maximum. */
-  trustPolicy: { default: TRUST_POLICY_LIMIT, max: TRUST_POLICY_LIMIT_MAX },
   /** STS RoleSessionName. */
   roleSessionName: 64,
 } as const;

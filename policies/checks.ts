@@ -1,8 +1,7 @@
-import { type Catalogue, type CatalogueAction, isReadOnly, loadCatalogue, servicesOf } from "./catalogue.js";
+import { type Catalogue, loadCatalogue, servicesOf } from "./catalogue.js";
+import { writesAllowed } from "./hosted.js";
 import { PolicyShapeError, parsePolicy } from "./parse.js";
-import { isReviewed } from "./reviewed.js";
 import { sensitiveEntry } from "./sensitiveReads.js";
-import { allowedActions } from "./simulate.js";
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export type FindingKind = "shape" | "notAction" | "everything" | "unknownAction" | "notReadOnly" | "sensitive";
@@ -90,15 +89,13 @@ function statementFindings({ Effect, Action, NotAction }: Statement, at: string,
 }
 
 function writes(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
-  const offending = allowedActions([policy], catalogue.actions).filter(
-    (action) => !isReadOnly(action) && !isReviewed(action.action),
-  );
-  const byPattern = new Map<string, CatalogueAction[]>();
+  const offending = writesAllowed([policy], catalogue);
+  const byPattern = new Map<string, string[]>();
   for (const { Effect, Action } of policy.Statement) {
     if (Effect !== "Allow") continue;
     for (const pattern of listOf(Action)) {
       const covered = new Set(catalogue.matching(pattern).map(({ action }) => action));
-      const through = offending.filter(({ action }) => covered.has(action));
+      const through = offending.filter((action) => covered.has(action));
       if (through.length > 0) byPattern.set(pattern, through);
     }
   }
@@ -127,7 +124,7 @@ function withoutEffect(policy: PolicyDocument, catalogue: Catalogue, except: rea
   return findings;
 }
 
-function named(actions: CatalogueAction[]): string {
-  const names = actions.slice(0, NAMED).map(({ action }) => action);
-  return names.join(", ") + (actions.length > NAMED ? ` and ${actions.length - NAMED} more` : "");
+function named(actions: readonly string[]): string {
+  const more = actions.length > NAMED ? ` and ${actions.length - NAMED} more` : "";
+  return actions.slice(0, NAMED).join(", ") + more;
 }

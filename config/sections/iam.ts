@@ -1,4 +1,5 @@
 import { optionalGroupIds } from "../../policies/groups.js";
+import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../../policies/size.js";
 import { doc, filePath, flag, integer, line, object, oneOf, set, text, textMap } from "../fields.js";
 import { limits, rules } from "../limits.js";
 
@@ -30,7 +31,7 @@ export const iamSchema = object({
     { team: "platform" },
   ),
   trustPolicyLimit: doc(
-    integer(256, limits.trustPolicy.max, " of characters").default(limits.trustPolicy.default),
+    integer(256, TRUST_POLICY_LIMIT_MAX, " of characters").default(TRUST_POLICY_LIMIT),
     "Maximum size of a trust policy, in characters without white space: the IAM quota of your accounts.",
     4096,
   ),

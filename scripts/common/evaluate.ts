@@ -5,7 +5,7 @@ import { dnsSuffixOf, issuerUrl, partitionOf } from "../../config/limits.js";
 import { loadSettings } from "../../config/load.js";
 import type { ClusterSettings, Settings } from "../../config/settings.js";
 import type { TrustedCluster } from "../../documents/profiles.js";
-import { iamArn } from "./iamArn.js";
+import { iamArn } from "./iam.js";
 import { mapValues } from "./mapValues.js";
 import type { StackConfig } from "./stackFile.js";
 

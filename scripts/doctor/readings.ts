@@ -18,6 +18,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { PolicyDocument } from "../../policies/types.js";
+import { ifExists } from "../common/iam.js";
 import { type AccountAccess, credentialsOf } from "./accountAccess.js";
 
 /** Why a call, or loading its credentials, failed. */
@@ -55,7 +56,6 @@ export interface RoleFacts {
 }
 
 export interface ManagedPolicyFacts {
-  readonly name: string;
   readonly arn: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly document: PolicyDocument;
@@ -176,10 +176,7 @@ export class AccountReader {
     return this.read(call, async (abortSignal) => {
       const eks = new EKSClient({ ...this.config, region });
       try {
-        return await reading(eks, { abortSignal });
-      } catch (error) {
-        if ((error as Error).name === "ResourceNotFoundException") return undefined;
-        throw error;
+        return await ifExists(reading(eks, { abortSignal }));
       } finally {
         eks.destroy();
       }
@@ -229,14 +226,11 @@ export class AccountReader {
   }
 
   private oidcProvider(arn: string): Promise<Reading<OidcProviderFacts | undefined>> {
-    return this.read("iam:GetOpenIDConnectProvider", (abortSignal) =>
-      orAbsent(async () => {
-        const answer = await this.iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn }), {
-          abortSignal,
-        });
-        return { arn, audiences: answer.ClientIDList ?? [], tags: tagsOf(answer.Tags) };
-      }),
-    );
+    return this.read("iam:GetOpenIDConnectProvider", async (abortSignal) => {
+      const command = new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn });
+      const answer = await ifExists(this.iam.send(command, { abortSignal }));
+      return answer && { arn, audiences: answer.ClientIDList ?? [], tags: tagsOf(answer.Tags) };
+    });
   }
 
   private allRoles(): Promise<Reading<RoleSummary[]>> {
@@ -252,43 +246,41 @@ export class AccountReader {
   }
 
   private role(RoleName: string): Promise<Reading<RoleFacts | undefined>> {
-    return this.read("iam:GetRole", (abortSignal) =>
-      orAbsent(async () => {
-        const options = { abortSignal };
-        const { Role: role } = await this.iam.send(new GetRoleCommand({ RoleName }), options);
-        const inline = new Map<string, PolicyDocument>();
-        for await (const page of paginateListRolePolicies({ client: this.iam }, { RoleName }, options)) {
-          for (const PolicyName of page.PolicyNames ?? []) {
-            const policy = await this.iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }), options);
-            inline.set(PolicyName, documentOf(policy.PolicyDocument));
-          }
+    const reading = async (abortSignal: AbortSignal): Promise<RoleFacts> => {
+      const options = { abortSignal };
+      const { Role: role } = await this.iam.send(new GetRoleCommand({ RoleName }), options);
+      const inline = new Map<string, PolicyDocument>();
+      for await (const page of paginateListRolePolicies({ client: this.iam }, { RoleName }, options)) {
+        for (const PolicyName of page.PolicyNames ?? []) {
+          const policy = await this.iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }), options);
+          inline.set(PolicyName, documentOf(policy.PolicyDocument));
         }
-        const attached: { name: string; arn: string }[] = [];
-        for await (const page of paginateListAttachedRolePolicies({ client: this.iam }, { RoleName }, options)) {
-          for (const { PolicyName = "", PolicyArn = "" } of page.AttachedPolicies ?? []) {
-            attached.push({ name: PolicyName, arn: PolicyArn });
-          }
+      }
+      const attached: { name: string; arn: string }[] = [];
+      for await (const page of paginateListAttachedRolePolicies({ client: this.iam }, { RoleName }, options)) {
+        for (const { PolicyName = "", PolicyArn = "" } of page.AttachedPolicies ?? []) {
+          attached.push({ name: PolicyName, arn: PolicyArn });
         }
-        return {
-          name: role?.RoleName ?? RoleName,
-          arn: role?.Arn ?? "",
-          path: role?.Path ?? "/",
-          description: role?.Description ?? "",
-          sessionDuration: role?.MaxSessionDuration ?? 3600,
-          boundaryArn: role?.PermissionsBoundary?.PermissionsBoundaryArn,
-          trust: documentOf(role?.AssumeRolePolicyDocument),
-          tags: tagsOf(role?.Tags),
-          inline,
-          attached,
-        };
-      }),
-    );
+      }
+      return {
+        name: role?.RoleName ?? RoleName,
+        arn: role?.Arn ?? "",
+        path: role?.Path ?? "/",
+        description: role?.Description ?? "",
+        sessionDuration: role?.MaxSessionDuration ?? 3600,
+        boundaryArn: role?.PermissionsBoundary?.PermissionsBoundaryArn,
+        trust: documentOf(role?.AssumeRolePolicyDocument),
+        tags: tagsOf(role?.Tags),
+        inline,
+        attached,
+      };
+    };
+    return this.read("iam:GetRole", (abortSignal) => ifExists(reading(abortSignal)));
   }
 
   private exists(PolicyArn: string): Promise<Reading<boolean>> {
     return this.read("iam:GetPolicy", async (abortSignal) => {
-      const found = await orAbsent(() => this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal }));
-      return found !== undefined;
+      return (await ifExists(this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal }))) !== undefined;
     });
   }
 
@@ -316,19 +308,17 @@ export class AccountReader {
   }
 
   private policy(PolicyArn: string): Promise<Reading<ManagedPolicyFacts | undefined>> {
-    return this.read("iam:GetPolicy", (abortSignal) =>
-      orAbsent(async () => {
-        const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal });
-        const VersionId = policy?.DefaultVersionId ?? "v1";
-        const version = await this.iam.send(new GetPolicyVersionCommand({ PolicyArn, VersionId }), { abortSignal });
-        return {
-          name: policy?.PolicyName ?? "",
-          arn: PolicyArn,
-          tags: tagsOf(policy?.Tags),
-          document: documentOf(version.PolicyVersion?.Document),
-        };
-      }),
-    );
+    const reading = async (abortSignal: AbortSignal): Promise<ManagedPolicyFacts> => {
+      const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal });
+      const VersionId = policy?.DefaultVersionId ?? "v1";
+      const version = await this.iam.send(new GetPolicyVersionCommand({ PolicyArn, VersionId }), { abortSignal });
+      return {
+        arn: PolicyArn,
+        tags: tagsOf(policy?.Tags),
+        document: documentOf(version.PolicyVersion?.Document),
+      };
+    };
+    return this.read("iam:GetPolicy", (abortSignal) => ifExists(reading(abortSignal)));
   }
 
   /** A reading with a timeout. An error becomes a failure, so that the other readings continue. */
@@ -355,15 +345,6 @@ export class AccountReader {
 }
 
 const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
-
-async function orAbsent<T>(reading: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading();
-  } catch (error) {
-    if ((error as Error).name === "NoSuchEntityException") return undefined;
-    throw error;
-  }
-}
 
 function failureOf(call: string, error: unknown): Failure {
   const { name, message, code } = error as Error & { code?: string };

@@ -1,7 +1,7 @@
 /** The stack's state: which resources belong to the stack, and which creations were interrupted. */
 import { partitionOf } from "../../config/limits.js";
 import { UserError } from "../common/errors.js";
-import { iamArn } from "../common/iamArn.js";
+import { iamArn } from "../common/iam.js";
 
 interface StateResource {
   readonly urn: string;

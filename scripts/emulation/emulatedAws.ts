@@ -21,16 +21,18 @@ export class EmulatedAws {
   in(accountId: string, partition: string): Promise<AccountClient> {
     const client = this.clients.get(accountId) ?? accountClient(this.url, accountId, partition);
     this.clients.set(accountId, client);
+    // A failed attempt is repeated by the next call.
+    client.catch(() => this.clients.delete(accountId));
     return client;
   }
 
   /** Hook for evaluate() that creates OIDC providers, roles and policies. Images and repositories are not created. */
   register(settings: Pick<Settings, "targetAccounts">): Register {
-    return async (resource, answer) => {
+    return async (resource) => {
       const account = settings.targetAccounts.find(({ profile }) => `${profile}/aws` === resource.provider);
       if (account === undefined || !resource.type.startsWith("aws:iam/")) return;
       const { iam } = await this.in(account.accountId, account.partition);
-      Object.assign(answer, await perform(iam, resource));
+      await perform(iam, resource);
     };
   }
 
@@ -39,22 +41,20 @@ export class EmulatedAws {
   }
 }
 
-async function perform(iam: IAMClient, { type, open, name }: Registered): Promise<Record<string, unknown>> {
+async function perform(iam: IAMClient, { type, open, name }: Registered): Promise<unknown> {
   const text = (key: string) => open[key] as string;
-  const tags = Object.entries((open.tags ?? {}) as Record<string, string>).map(([Key, Value]) => ({ Key, Value }));
+  const Tags = Object.entries((open.tags ?? {}) as Record<string, string>).map(([Key, Value]) => ({ Key, Value }));
   switch (type) {
-    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
-      const made = await iam.send(
+    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
+      return iam.send(
         new CreateOpenIDConnectProviderCommand({
           Url: text("url"),
           ClientIDList: open.clientIdLists as string[],
-          Tags: tags,
+          Tags,
         }),
       );
-      return { arn: made.OpenIDConnectProviderArn };
-    }
-    case "aws:iam/role:Role": {
-      const made = await iam.send(
+    case "aws:iam/role:Role":
+      return iam.send(
         new CreateRoleCommand({
           RoleName: text("name"),
           Path: text("path"),
@@ -62,34 +62,23 @@ async function perform(iam: IAMClient, { type, open, name }: Registered): Promis
           Description: text("description"),
           MaxSessionDuration: open.maxSessionDuration as number,
           ...(open.permissionsBoundary === undefined ? {} : { PermissionsBoundary: text("permissionsBoundary") }),
-          Tags: tags,
+          Tags,
         }),
       );
-      return { arn: made.Role!.Arn };
-    }
     case "aws:iam/rolePolicy:RolePolicy":
-      await iam.send(
+      return iam.send(
         new PutRolePolicyCommand({ RoleName: text("role"), PolicyName: text("name"), PolicyDocument: text("policy") }),
       );
-      return {};
-    case "aws:iam/policy:Policy": {
-      const made = await iam.send(
-        new CreatePolicyCommand({
-          PolicyName: text("name"),
-          Path: text("path"),
-          PolicyDocument: text("policy"),
-          Tags: tags,
-        }),
+    case "aws:iam/policy:Policy":
+      return iam.send(
+        new CreatePolicyCommand({ PolicyName: text("name"), Path: text("path"), PolicyDocument: text("policy"), Tags }),
       );
-      return { arn: made.Policy!.Arn };
-    }
     case "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
-      await iam.send(new AttachRolePolicyCommand({ RoleName: text("role"), PolicyArn: text("policyArn") }));
-      return {};
+      return iam.send(new AttachRolePolicyCommand({ RoleName: text("role"), PolicyArn: text("policyArn") }));
     case "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive":
     case "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive":
       // Exclusive lists remove policies from other sources, which a new role does not have.
-      return {};
+      return undefined;
     default:
       throw new Error(`${name}: the rehearsal cannot make a ${type}`);
   }

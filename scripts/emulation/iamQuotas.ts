@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { limits } from "../../config/limits.js";
 import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT } from "../../policies/size.js";
+import { ifExists } from "../common/iam.js";
 import { AwsError } from "./awsError.js";
 
 /** Actions with quotas that IAM enforces and moto does not. */
@@ -59,21 +60,15 @@ export async function checkIamQuotas(
 
 /** Total size of the role's inline policies, except the one to be replaced. 0 if the role does not exist. */
 async function inlinePolicySizes(iam: IAMClient, role: string, replaced: string): Promise<number> {
-  try {
-    const { PolicyNames: names = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName: role }));
-    const sizes = await Promise.all(
-      names
-        .filter((name) => name !== replaced)
-        .map(async (name) => {
-          const answer = await iam.send(new GetRolePolicyCommand({ RoleName: role, PolicyName: name }));
-          return size(decodeURIComponent(answer.PolicyDocument ?? ""));
-        }),
-    );
-    return sizes.reduce((sum, one) => sum + one, 0);
-  } catch (error) {
-    if ((error as Error).name === "NoSuchEntityException") return 0;
-    throw error;
-  }
+  const list = await ifExists(iam.send(new ListRolePoliciesCommand({ RoleName: role })));
+  const names = (list?.PolicyNames ?? []).filter((name) => name !== replaced);
+  const sizes = await Promise.all(
+    names.map(async (PolicyName) => {
+      const answer = await iam.send(new GetRolePolicyCommand({ RoleName: role, PolicyName }));
+      return size(decodeURIComponent(answer.PolicyDocument ?? ""));
+    }),
+  );
+  return sizes.reduce((sum, one) => sum + one, 0);
 }
 
 /** Number of characters without white space, as IAM counts. */

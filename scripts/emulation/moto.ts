@@ -1,5 +1,8 @@
 import { IAMClient } from "@aws-sdk/client-iam";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { Region } from "@pulumi/aws/types/enums/index.js";
+import { partitionOf } from "../../config/limits.js";
+import { homeRegions } from "../../policies/permissions.js";
 import { freePort, type Processes, waitForHttp } from "../common/processes.js";
 import { type Progress, toStderr } from "../common/progress.js";
 import { ensureMoto } from "./python.js";
@@ -31,20 +34,10 @@ export async function startMoto(processes: Processes, progress: Progress = toStd
 }
 
 /** A region of the partition with IAM and STS. moto derives the partition from the region. */
-export function homeRegion(partition: string): string {
-  const regions: Record<string, string> = {
-    aws: "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-    "aws-eusc": "eusc-de-east-1",
-  };
-  const region = regions[partition];
-  if (region === undefined)
-    throw new Error(`unknown partition "${partition}": expected one of ${Object.keys(regions)}`);
+function homeRegion(partition: string): string {
+  const inPartition = Object.values(Region).filter((region) => partitionOf(region) === partition);
+  const region = homeRegions[partition]?.[0] ?? inPartition[0];
+  if (region === undefined) throw new Error(`unknown partition "${partition}": no region is in it`);
   return region;
 }
 

@@ -112,10 +112,10 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   return {
     url,
     decisions,
-    close: () => {
-      check.close();
+    close: async () => {
+      await check.close();
       agent.destroy();
-      return close();
+      await close();
     },
   };
 }

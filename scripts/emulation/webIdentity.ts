@@ -1,8 +1,9 @@
-import { GetOpenIDConnectProviderCommand, GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { GetOpenIDConnectProviderCommand, GetRoleCommand } from "@aws-sdk/client-iam";
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import type { PolicyDocument } from "../../policies/types.js";
+import { ifExists } from "../common/iam.js";
 import { AwsError } from "./awsError.js";
-import { homeRegion } from "./moto.js";
+import { EmulatedAws } from "./emulatedAws.js";
 import { evaluateTrust } from "./trustEvaluation.js";
 
 /** Returns the key set of an issuer (with `https://`), or undefined if the issuer has none. */
@@ -37,12 +38,14 @@ const NO_KEY = new AwsError(
 
 /** Decides AssumeRoleWithWebIdentity calls with the current data of the role's account in moto. */
 export class WebIdentityCheck {
-  private readonly clients = new Map<string, IAMClient>();
+  private readonly aws: EmulatedAws;
 
   constructor(
-    private readonly motoUrl: string,
+    motoUrl: string,
     private readonly keys: KeyResolver,
-  ) {}
+  ) {
+    this.aws = new EmulatedAws(motoUrl);
+  }
 
   /**
    * @param parameters of the request in the query protocol.
@@ -69,17 +72,13 @@ export class WebIdentityCheck {
 
   private async check(roleArn: string, token: string, issuer: string, duration: number): Promise<string> {
     const [, partition, accountId, roleName] = ROLE_ARN.exec(roleArn)!;
-    const iam = this.client(partition!);
+    const { iam } = await this.aws.in(accountId!, partition!);
     const providerArn = `arn:${partition}:iam::${accountId}:oidc-provider/${issuer.replace(/^https:\/\//, "")}`;
     const [provider, answer] = await Promise.all([
       issuer.startsWith("https://")
-        ? found(
-            iam.send(
-              inAccount(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: providerArn }), accountId!),
-            ),
-          )
+        ? ifExists(iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: providerArn })))
         : undefined,
-      found(iam.send(inAccount(new GetRoleCommand({ RoleName: roleName! }), accountId!))),
+      ifExists(iam.send(new GetRoleCommand({ RoleName: roleName! }))),
     ]);
     if (provider === undefined) {
       throw new Refusal(invalid(`No OpenIDConnect provider found in your account for ${issuer}`));
@@ -108,19 +107,9 @@ export class WebIdentityCheck {
     return verdict.reason;
   }
 
-  private client(partition: string): IAMClient {
-    let client = this.clients.get(partition);
-    if (client === undefined) {
-      const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-      client = new IAMClient({ endpoint: this.motoUrl, region: homeRegion(partition), credentials });
-      this.clients.set(partition, client);
-    }
-    return client;
-  }
-
   /** Closes the connections to moto. */
-  close(): void {
-    for (const client of this.clients.values()) client.destroy();
+  close(): Promise<void> {
+    return this.aws.close();
   }
 }
 
@@ -203,29 +192,6 @@ async function verified(token: string, keys: JSONWebKeySet | undefined): Promise
         error.message,
       );
     }
-    throw error;
-  }
-}
-
-/** Selects the account with a header of moto, so that no session is required. */
-function inAccount<T extends { middlewareStack: { add(middleware: never, options: never): void } }>(
-  command: T,
-  accountId: string,
-): T {
-  const middleware = (next: (args: unknown) => unknown) => (args: { request: { headers: Record<string, string> } }) => {
-    args.request.headers["x-moto-account-id"] = accountId;
-    return next(args);
-  };
-  command.middlewareStack.add(middleware as never, { step: "build" } as never);
-  return command;
-}
-
-/** The IAM response, or undefined if the entity does not exist. */
-async function found<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if ((error as Error).name === "NoSuchEntityException") return undefined;
     throw error;
   }
 }

@@ -29,9 +29,11 @@ const heading = "# Files that `npm run plan -- --out` wrote here. It replaces an
  */
 export function writeFiles(out: string, projectFolder: string, files: ReadonlyMap<string, string>): void {
   if (out.trim() === "") throw refusal(out, "the path is empty", "Name a new or an empty folder, such as plan-out");
-  const { folder, created } = openFolder(resolve(out), out);
+  const created: string[] = [];
   let staging: string | undefined;
   try {
+    const folder = resolve(out);
+    createFolder(folder, out, created);
     const inside = relative(realpathSync(folder), realpathSync(projectFolder));
     if (inside !== ".." && !inside.startsWith(`..${sep}`)) {
       throw refusal(
@@ -64,7 +66,7 @@ export function writeFiles(out: string, projectFolder: string, files: ReadonlyMa
     for (const path of created.reverse()) ignoreErrors(() => rmdirSync(path));
     throw error instanceof UserError
       ? error
-      : refusal(out, (error as Error).message, "Name a folder that can be written");
+      : refusal(out, (error as Error).message, "Name a new or an empty folder that can be written");
   }
 }
 
@@ -79,28 +81,22 @@ function ignoreErrors(action: () => void): void {
 
 const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
-/** Creates what is missing of the path, one folder at a time: a recursive mkdir does not return below /proc. */
-function openFolder(folder: string, out: string): { folder: string; created: string[] } {
+/**
+ * Creates what is missing of the path, one folder at a time: a recursive mkdir does not return below /proc.
+ *
+ * @param created receives the folders that were created
+ */
+function createFolder(folder: string, out: string, created: string[]): void {
   const missing: string[] = [];
   let path = folder;
-  try {
-    for (; statOf(path) === undefined; path = dirname(path)) missing.unshift(path);
-    const there = realpathSync(path);
-    if (!lstatSync(there).isDirectory()) throw refusal(out, `${path} is not a folder`, "Name a new or an empty folder");
-  } catch (error) {
-    throw error instanceof UserError ? error : refusal(out, (error as Error).message, "Name a new or an empty folder");
+  for (; statOf(path) === undefined; path = dirname(path)) missing.unshift(path);
+  if (!lstatSync(realpathSync(path)).isDirectory()) {
+    throw refusal(out, `${path} is not a folder`, "Name a new or an empty folder");
   }
-  const created: string[] = [];
-  try {
-    for (const next of missing) {
-      mkdirSync(next);
-      created.push(next);
-    }
-  } catch (error) {
-    for (const next of created.reverse()) ignoreErrors(() => rmdirSync(next));
-    throw refusal(out, (error as Error).message, "Name a folder that can be written");
+  for (const next of missing) {
+    mkdirSync(next);
+    created.push(next);
   }
-  return { folder, created };
 }
 
 /** Files that an earlier plan wrote to the folder. */

@@ -16,3 +16,13 @@ export function iamArn(
   }[type];
   return rest && `arn:${partition}:iam::${accountId}:${rest}`;
 }
+
+/** The result of a call, or undefined if the resource does not exist. */
+export async function ifExists<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (["NoSuchEntityException", "ResourceNotFoundException"].includes((error as Error).name)) return undefined;
+    throw error;
+  }
+}
