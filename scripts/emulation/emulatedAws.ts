@@ -11,7 +11,7 @@ import type { Settings } from "../../config/settings.js";
 import type { Register, Registered } from "../common/evaluate.js";
 import { type AccountClient, accountClient } from "./moto.js";
 
-/** Clients by account id. One emulated AWS serves all accounts. */
+/** Clients by partition and account. One emulated AWS serves all accounts. */
 export class EmulatedAws {
   private readonly clients = new Map<string, Promise<AccountClient>>();
 
@@ -19,10 +19,11 @@ export class EmulatedAws {
   constructor(private readonly url: string) {}
 
   in(accountId: string, partition: string): Promise<AccountClient> {
-    const client = this.clients.get(accountId) ?? accountClient(this.url, accountId, partition);
-    this.clients.set(accountId, client);
+    const key = `${partition} ${accountId}`;
+    const client = this.clients.get(key) ?? accountClient(this.url, accountId, partition);
+    this.clients.set(key, client);
     // A failed attempt is repeated by the next call.
-    client.catch(() => this.clients.delete(accountId));
+    client.catch(() => this.clients.delete(key));
     return client;
   }
 
