@@ -1,7 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { PermissionPlan } from "../policies/permissions.js";
-import { minify } from "../policies/size.js";
 import { AUDIENCE } from "../policies/trust.js";
 import type { PolicyDocument } from "../policies/types.js";
 
@@ -76,7 +75,7 @@ export class TargetAccount extends pulumi.ComponentResource {
       name: policy.name,
       arn: new aws.iam.Policy(
         `${name}/policy/${policy.name}`,
-        { name: policy.name, path, policy: minify(policy.document), tags },
+        { name: policy.name, path, policy: JSON.stringify(policy.document), tags },
         { parent: this },
       ).arn,
     }));
@@ -97,7 +96,7 @@ export class TargetAccount extends pulumi.ComponentResource {
         name: own.name,
         path,
         description: description || undefined,
-        assumeRolePolicy: minify(trustPolicy),
+        assumeRolePolicy: JSON.stringify(trustPolicy),
         maxSessionDuration: sessionDuration,
         permissionsBoundary,
         // Otherwise `pulumi destroy` fails when a policy was attached outside this stack.
@@ -110,7 +109,7 @@ export class TargetAccount extends pulumi.ComponentResource {
       (policy) =>
         new aws.iam.RolePolicy(
           `${child}/${policy.name}`,
-          { name: policy.name, role: role.name, policy: minify(policy.document) },
+          { name: policy.name, role: role.name, policy: JSON.stringify(policy.document) },
           { parent: this, import: policy.name === adoptPolicy ? `${own.name}:${policy.name}` : undefined },
         ),
     );

@@ -9,7 +9,7 @@ import {
   type Settings,
   type TargetAccountSettings,
 } from "../config/settings.js";
-import { organizationTemplate, templateBody } from "../policies/organization.js";
+import { organizationTemplate } from "../policies/organization.js";
 import { oidcProviderArn, roleNameFor } from "../policies/trust.js";
 import type { Profile } from "./awsConfigFile.js";
 import { defaultProfileOf, type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
@@ -64,7 +64,7 @@ export function organizationArgs(
     organization;
   return {
     stackSetName: iam.roleName.replace(/[^A-Za-z0-9-]/g, "-"),
-    templateBody: templateBody(
+    templateBody: JSON.stringify(
       organizationTemplate({
         ...iam,
         clusters: trustClusters(clusters),

@@ -51,11 +51,6 @@ const ANY_ACCOUNT = "000000000000";
 /** Maximum number of conditions in one Fn::Or. */
 const OR_LIMIT = 10;
 
-/** The template as JSON text without insignificant white space. */
-export function templateBody(template: Template): string {
-  return JSON.stringify(template);
-}
-
 /**
  * Creates a template with the resources of one account. Logical ids are derived from issuers and names, so that adding
  * or removing a cluster does not affect the resources of others. Requires the capability CAPABILITY_NAMED_IAM.
@@ -92,35 +87,31 @@ export function organizationTemplate(args: OrganizationTemplateArgs): Template {
       Properties: { ManagedPolicyName: name, Path: args.path, PolicyDocument: inAccount(document) },
     };
   }
-  const inline = args.permissions.placement === "inline" ? args.permissions.policies : [];
+  const inline = (args.permissions.placement === "inline" ? args.permissions.policies : []).map((policy) => ({
+    PolicyName: policy.name,
+    PolicyDocument: inAccount(policy.document),
+  }));
+  const boundary = args.permissionsBoundary;
 
   const outputs: Template["Outputs"] = {};
   for (const { number, document, clusters } of roles) {
     const id = `Role${number}`;
     const trusted = args.clusters.filter(({ name }) => clusters.includes(name)).flatMap(({ issuers }) => issuers);
-    const properties: Record<string, Json> = {
-      RoleName: roleNameFor(args.roleName, number),
-      Path: args.path,
-      AssumeRolePolicyDocument: inAccount(document),
-      MaxSessionDuration: args.sessionDuration,
-      ...tagged,
-    };
-    if (args.permissionsBoundary !== undefined) {
-      properties.PermissionsBoundary = inAccount(policyArn(args.permissionsBoundary, args.partition));
-    }
-    if (inline.length > 0) {
-      properties.Policies = inline.map((policy) => ({
-        PolicyName: policy.name,
-        PolicyDocument: inAccount(policy.document),
-      }));
-    }
-    if (managed.length > 0) {
-      properties.ManagedPolicyArns = managed.map(({ name }) => ({ Ref: logicalId("Policy", name) }));
-    }
     resources[id] = {
       Type: "AWS::IAM::Role",
       DependsOn: trusted.map((issuer) => logicalId("OidcProvider", issuer)),
-      Properties: properties,
+      Properties: {
+        RoleName: roleNameFor(args.roleName, number),
+        Path: args.path,
+        AssumeRolePolicyDocument: inAccount(document),
+        MaxSessionDuration: args.sessionDuration,
+        ...tagged,
+        ...(boundary === undefined ? {} : { PermissionsBoundary: inAccount(policyArn(boundary, args.partition)) }),
+        ...(inline.length === 0 ? {} : { Policies: inline }),
+        ...(managed.length === 0
+          ? {}
+          : { ManagedPolicyArns: managed.map(({ name }) => ({ Ref: logicalId("Policy", name) })) }),
+      },
     };
     outputs[`${id}Arn`] = { Value: { "Fn::GetAtt": [id, "Arn"] } };
   }
@@ -132,7 +123,7 @@ export function organizationTemplate(args: OrganizationTemplateArgs): Template {
     Resources: resources,
     Outputs: outputs,
   };
-  const size = Buffer.byteLength(templateBody(template));
+  const size = Buffer.byteLength(JSON.stringify(template));
   if (size > TEMPLATE_BODY_LIMIT) {
     throw new Error(
       `the StackSet's template has ${size} bytes, CloudFormation takes ${TEMPLATE_BODY_LIMIT}: raise iam.trustPolicyLimit ` +

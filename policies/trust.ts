@@ -1,6 +1,6 @@
 /** Trust policies of the roles, and the distribution of clusters over the roles of an account. */
 import { policySize } from "./size.js";
-import type { PolicyDocument, Statement } from "./types.js";
+import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 /** An OIDC issuer whose tokens a role trusts. */
 export interface TrustedIssuer {
@@ -92,6 +92,15 @@ function subjectClaim({ namespace, serviceAccount }: Subject): string {
 /** ARN of the IAM OIDC provider of an issuer (host and path without `https://`). */
 export function oidcProviderArn(partition: string, accountId: string, issuer: string): string {
   return `arn:${partition}:iam::${accountId}:oidc-provider/${issuer}`;
+}
+
+/** Issuers that a trust policy names, without `https://`. */
+export function issuersOf({ Statement }: PolicyDocument): string[] {
+  return Statement.flatMap(({ Principal }) =>
+    (typeof Principal === "object" ? listOf(Principal.Federated) : []).flatMap(
+      (arn) => arn.split(":oidc-provider/")[1] ?? [],
+    ),
+  );
 }
 
 /** Name of a role by its number: `X`, `X-2`, `X-3`, … */

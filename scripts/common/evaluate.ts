@@ -41,8 +41,8 @@ export interface Evaluation {
   readonly warnings: readonly string[];
 }
 
-/** Adds outputs to a registration that are not inputs, such as a role's ARN. */
-export type Register = (resource: Registered, answer: Record<string, unknown>) => Promise<void> | void;
+/** Performs a registration, for example in an emulated AWS. */
+export type Register = (resource: Registered) => Promise<void> | void;
 
 let evaluations = 0;
 
@@ -86,7 +86,7 @@ export async function evaluate(
     }
     const answer = { ...inputs, ...computed(resource, places) };
     try {
-      if (resource.custom) await onResource(resource, answer);
+      if (resource.custom) await onResource(resource);
     } catch (error) {
       failures.push(error);
     }

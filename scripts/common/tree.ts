@@ -1,6 +1,7 @@
 /** The plan as a tree: components, their resources, and the provider of each. */
 import { issuerPath } from "../../config/settings.js";
 import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT, policySize } from "../../policies/size.js";
+import { issuersOf } from "../../policies/trust.js";
 import type { Evaluation, Registered } from "./evaluate.js";
 import { type Paint, plain } from "./terminal.js";
 
@@ -68,10 +69,7 @@ function describe(evaluation: Evaluation, resource: Registered): string {
       return `OIDC provider of ${clusterOf(evaluation, String(open.url))}${taken}${resource.retainOnDelete ? "  (kept at destroy)" : ""}`;
     case "Role": {
       const trust = JSON.parse(String(open.assumeRolePolicy));
-      const issuers = (trust as Trust).Statement.map(
-        ({ Principal }) => Principal.Federated.split(":oidc-provider/")[1]!,
-      );
-      const trusted = [...new Set(issuers.map((issuer) => clusterOf(evaluation, issuer)))].join(", ");
+      const trusted = [...new Set(issuersOf(trust).map((issuer) => clusterOf(evaluation, issuer)))].join(", ");
       return `role ${open.name}  trusts ${trusted}; trust policy ${policySize(trust)} of ${settings.iam.trustPolicyLimit} characters${taken}`;
     }
     case "RolePolicy":
@@ -93,10 +91,6 @@ function describe(evaluation: Evaluation, resource: Registered): string {
     default:
       return `${kindOf(resource)}  ${nameOf(open) ?? name}${resource.provider === undefined ? "" : `  [${resource.provider}]`}`;
   }
-}
-
-interface Trust {
-  readonly Statement: readonly { readonly Principal: { readonly Federated: string } }[];
 }
 
 /** Name of the cluster of an issuer, which is a URL with or without `https://`. */

@@ -143,7 +143,7 @@ class Converter implements Conversion {
     this.namespace();
     this.policy();
     if (this.options.adopt === true) this.adopt();
-    else if (this.accounts().every((account) => !account.has("adopt"))) {
+    else if (this.entries("targetAccounts").every((account) => !account.has("adopt"))) {
       this.notes.push("If the legacy script created providers and roles in these accounts, convert with --adopt.");
     }
     this.retention();
@@ -211,13 +211,9 @@ class Converter implements Conversion {
     this.config.add(pair);
   }
 
-  private accounts(): YAMLMap[] {
-    const node = this.config.get(`${project}:targetAccounts`);
-    return isSeq(node) ? node.items.filter(isMap) : [];
-  }
-
-  private clusters(): YAMLMap[] {
-    const node = this.config.get(`${project}:clusters`);
+  /** The maps in a list of the config. */
+  private entries(section: "clusters" | "targetAccounts"): YAMLMap[] {
+    const node = this.config.get(`${project}:${section}`);
     return isSeq(node) ? node.items.filter(isMap) : [];
   }
 
@@ -303,10 +299,10 @@ class Converter implements Conversion {
 
   /** Adopts what the legacy script created, except the providers of clusters in their own account, which are shared. */
   private adopt(): void {
-    for (const [index, account] of this.accounts().entries()) {
+    for (const [index, account] of this.entries("targetAccounts").entries()) {
       const path = ["targetAccounts", index];
       if (account.get("manage") === false) continue;
-      const own = this.clusters()
+      const own = this.entries("clusters")
         .filter((cluster) => cluster.get("accountId") === account.get("accountId"))
         .map((cluster) => cluster.get("name"));
       if (own.length > 0) {
@@ -330,7 +326,7 @@ class Converter implements Conversion {
   private workload(): void {
     const { target } = this.options;
     const access = ["kubeconfig", "context", "profile"];
-    const inaccessible = this.clusters().flatMap((cluster, index) =>
+    const inaccessible = this.entries("clusters").flatMap((cluster, index) =>
       cluster.get("deploy") === false || access.some((key) => cluster.has(key)) ? [] : [{ cluster, index }],
     );
     const contexts = inaccessible.map(({ index }) => `clusters[${index}].context`);

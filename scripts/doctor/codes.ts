@@ -12,6 +12,9 @@ const REFRESH = "`pulumi up --refresh`";
 const ADOPT = "`adopt: …`";
 const QUOTA = "`aws service-quotas request-service-quota-increase …`";
 
+/** A difference that the next update with `--refresh` resolves. */
+const refreshed = (finding: string) => ({ finding, resolution: REFRESH, change: true }) as const;
+
 const table = {
   credentials: {
     finding: "Result of the authentication, or the error that AWS returned",
@@ -52,13 +55,9 @@ const table = {
     finding: "(`--state`) An interrupted update created the resource; the state has only a pending operation",
     resolution: "The two commands below the table, see [After an interrupted update](#after-an-interrupted-update)",
   },
-  "provider-absent": { finding: "The stack creates the OIDC provider", resolution: REFRESH, change: true },
+  "provider-absent": refreshed("The stack creates the OIDC provider"),
   "provider-ours": { finding: "The OIDC provider belongs to this stack", resolution: "none" },
-  "provider-differs": {
-    finding: "Audiences or tags of the stack's OIDC provider differ",
-    resolution: REFRESH,
-    change: true,
-  },
+  "provider-differs": refreshed("Audiences or tags of the stack's OIDC provider differ"),
   "provider-existing": { finding: "It exists, and `existingOidcProviders` lists it", resolution: "none" },
   "provider-adoptable": { finding: "`adopt` imports it", resolution: "none" },
   "provider-of-script": {
@@ -88,19 +87,12 @@ const table = {
     finding: "`adopt` names a provider that does not exist: `up` would fail",
     resolution: "The `adopt` line that fits",
   },
-  "provider-gone": {
-    finding: "(`--state`) In the state, but deleted from the account",
-    resolution: REFRESH,
-    change: true,
-  },
-  "role-absent": { finding: "The stack creates the role", resolution: REFRESH, change: true },
+  "provider-gone": refreshed("(`--state`) In the state, but deleted from the account"),
+  "role-absent": refreshed("The stack creates the role"),
   "role-ours": { finding: "The role belongs to this stack", resolution: "none" },
-  "role-differs": {
-    finding:
-      "Trust policy, description, session duration, permissions boundary, tags or permissions of the stack's role differ",
-    resolution: REFRESH,
-    change: true,
-  },
+  "role-differs": refreshed(
+    "Trust policy, description, session duration, permissions boundary, tags or permissions of the stack's role differ",
+  ),
   "role-adoptable": { finding: "`adopt` imports it", resolution: "none" },
   "role-of-script": {
     finding: "Created by the legacy script, or by this stack and lost from its state",
@@ -124,22 +116,14 @@ const table = {
     finding: "`adopt` names a role that does not exist: `up` would fail",
     resolution: "The `adopt` line that fits",
   },
-  "role-gone": {
-    finding: "(`--state`) In the state, but deleted from the account",
-    resolution: REFRESH,
-    change: true,
-  },
+  "role-gone": refreshed("(`--state`) In the state, but deleted from the account"),
   "role-trust-removed": {
     finding: "The legacy script's role trusts issuers that the stack does not have; `up` removes them",
     resolution: "Their clusters in the config, if they are in use",
   },
-  "policy-absent": { finding: "The stack creates the managed policy", resolution: REFRESH, change: true },
+  "policy-absent": refreshed("The stack creates the managed policy"),
   "policy-ours": { finding: "The managed policy belongs to this stack", resolution: "none" },
-  "policy-differs": {
-    finding: "Document or tags of the stack's managed policy differ",
-    resolution: REFRESH,
-    change: true,
-  },
+  "policy-differs": refreshed("Document or tags of the stack's managed policy differ"),
   "policy-taken": { finding: "A managed policy of another owner has its name", resolution: "`policyName: …`" },
   "policy-adopt-absent": {
     finding: "`adopt` names an inline policy that the role does not have",

@@ -5,8 +5,7 @@
 import { OWNERSHIP_TAG, ownershipTag } from "../../config/ownership.js";
 import type { Settings, TargetAccountSettings } from "../../config/settings.js";
 import { groups } from "../../policies/groups.js";
-import { minify } from "../../policies/size.js";
-import { AUDIENCE } from "../../policies/trust.js";
+import { AUDIENCE, issuersOf } from "../../policies/trust.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
 import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts } from "./readings.js";
 import type { StackState } from "./state.js";
@@ -131,15 +130,6 @@ function programEvidence(
     : undefined;
 }
 
-/** Issuers that a trust policy of our form names, without `https://`. */
-export function issuersOf({ Statement }: PolicyDocument): string[] {
-  return Statement.flatMap(({ Principal }) =>
-    (typeof Principal === "object" ? listOf(Principal.Federated) : []).flatMap(
-      (arn) => arn.split(":oidc-provider/")[1] ?? [],
-    ),
-  );
-}
-
 /** Roles that trust an OIDC provider. */
 export interface TrustedBy {
   /** Tags of our own role, if it is one of them. */
@@ -184,7 +174,7 @@ export function policyOwner(context: Context, policy: ManagedPolicyFacts, state:
     : verdict("other", "neither its tags nor its statements match this stack");
 }
 
-const same = (a: PolicyDocument, b: PolicyDocument) => minify(a) === minify(b);
+const same = (a: PolicyDocument, b: PolicyDocument) => JSON.stringify(a) === JSON.stringify(b);
 
 const tagText = (tags: Readonly<Record<string, string>>) => {
   const keys = Object.keys(tags).sort();

@@ -17,6 +17,7 @@ import {
   type Tag,
 } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { oidcProviderArn } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { ifExists } from "../common/iam.js";
 import { type AccountAccess, credentialsOf } from "./accountAccess.js";
@@ -194,14 +195,11 @@ export class AccountReader {
       }),
       this.policies(wanted),
     ]);
-    const roles = new Map<string, Reading<RoleFacts | undefined>>();
-    await Promise.all(
-      wanted.roles.map(async (name) => {
-        // Without the list, the configured spelling is tried.
-        const spelled = "value" in allRoles ? allRoles.value.find((role) => sameName(role.name, name))?.name : name;
-        roles.set(name, spelled === undefined ? { value: undefined } : await this.role(spelled));
-      }),
-    );
+    const roles = await readEach(wanted.roles, (name) => {
+      // Without the list, the configured spelling is tried.
+      const spelled = "value" in allRoles ? allRoles.value.find((role) => sameName(role.name, name))?.name : name;
+      return spelled === undefined ? undefined : this.role(spelled);
+    });
     return { accountId, caller: arn, ...providers, allRoles, roles, policies, boundary, summary };
   }
 
@@ -211,18 +209,11 @@ export class AccountReader {
       return (answer.OpenIDConnectProviderList ?? []).map(({ Arn }) => Arn ?? "");
     });
     const { accountId, partition } = this.accountAccess;
-    const found = new Map<string, Reading<OidcProviderFacts | undefined>>();
-    await Promise.all(
-      issuers.map(async (issuer) => {
-        const arn = `arn:${partition}:iam::${accountId}:oidc-provider/${issuer}`;
-        const absent = "value" in list && !list.value.includes(arn);
-        found.set(issuer, absent ? { value: undefined } : await this.oidcProvider(arn));
-      }),
-    );
-    return {
-      oidcProviders: found,
-      oidcProviderCount: "value" in list ? { value: list.value.length } : list,
-    };
+    const oidcProviders = await readEach(issuers, (issuer) => {
+      const arn = oidcProviderArn(partition, accountId, issuer);
+      return "value" in list && !list.value.includes(arn) ? undefined : this.oidcProvider(arn);
+    });
+    return { oidcProviders, oidcProviderCount: "value" in list ? { value: list.value.length } : list };
   }
 
   private oidcProvider(arn: string): Promise<Reading<OidcProviderFacts | undefined>> {
@@ -285,8 +276,7 @@ export class AccountReader {
   }
 
   private async policies({ managedPolicies, path }: Wanted): Promise<AccountFacts["policies"]> {
-    const found = new Map<string, Reading<ManagedPolicyFacts | undefined>>();
-    if (managedPolicies.length === 0) return found;
+    if (managedPolicies.length === 0) return new Map();
     const list = await this.read("iam:ListPolicies", async (abortSignal) => {
       const policies: Policy[] = [];
       const pages = paginateListPolicies({ client: this.iam, pageSize: 1000 }, { Scope: "Local" }, { abortSignal });
@@ -294,17 +284,14 @@ export class AccountReader {
       return policies;
     });
     const { accountId, partition } = this.accountAccess;
-    await Promise.all(
-      managedPolicies.map(async (name) => {
-        // Without the list, the ARN that the program would create is tried.
-        const arn =
-          "value" in list
-            ? list.value.find(({ PolicyName = "" }) => sameName(PolicyName, name))?.Arn
-            : `arn:${partition}:iam::${accountId}:policy${path}${name}`;
-        found.set(name, arn === undefined ? { value: undefined } : await this.policy(arn));
-      }),
-    );
-    return found;
+    return readEach(managedPolicies, (name) => {
+      // Without the list, the ARN that the program would create is tried.
+      const arn =
+        "value" in list
+          ? list.value.find(({ PolicyName = "" }) => sameName(PolicyName, name))?.Arn
+          : `arn:${partition}:iam::${accountId}:policy${path}${name}`;
+      return arn === undefined ? undefined : this.policy(arn);
+    });
   }
 
   private policy(PolicyArn: string): Promise<Reading<ManagedPolicyFacts | undefined>> {
@@ -342,6 +329,16 @@ export class AccountReader {
       clearTimeout(timer);
     }
   }
+}
+
+/** Readings by key, in parallel. A key without a reading is absent from the account. */
+async function readEach<T>(
+  keys: readonly string[],
+  reading: (key: string) => Promise<Reading<T | undefined>> | undefined,
+): Promise<ReadonlyMap<string, Reading<T | undefined>>> {
+  return new Map(
+    await Promise.all(keys.map(async (key) => [key, (await reading(key)) ?? { value: undefined }] as const)),
+  );
 }
 
 const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();

@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { trustRoles } from "../../documents/profiles.js";
-import { minify } from "../../policies/size.js";
 import { AUDIENCE, roleNameFor } from "../../policies/trust.js";
 import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
@@ -114,10 +113,16 @@ async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluati
     for (const { number, document } of trustRoles(settings, account, clusters)) {
       const RoleName = roleNameFor(settings.iam.roleName, number);
       await iam.send(
-        new CreateRoleCommand({ RoleName, Path: settings.iam.path, AssumeRolePolicyDocument: minify(document) }),
+        new CreateRoleCommand({
+          RoleName,
+          Path: settings.iam.path,
+          AssumeRolePolicyDocument: JSON.stringify(document),
+        }),
       );
       for (const { name, document: policy } of account.permissions.policies) {
-        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: name, PolicyDocument: minify(policy) }));
+        await iam.send(
+          new PutRolePolicyCommand({ RoleName, PolicyName: name, PolicyDocument: JSON.stringify(policy) }),
+        );
       }
     }
   }

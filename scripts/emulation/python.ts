@@ -34,14 +34,13 @@ export interface PythonTools {
 export async function ensurePython(progress: Progress): Promise<PythonTools> {
   const [server, moto] = await Promise.all([
     ensureVenv("server", "the MCP server's Python packages", "image/requirements.txt", progress),
-    ensureVenv("moto", "moto (the emulated AWS)", "scripts/emulation/requirements.txt", progress),
+    ensureMoto(progress),
   ]);
   return {
+    ...moto,
     serverBin: path.join(server, "bin/awslabs.aws-api-mcp-server"),
     launcherBin: await launcherScript(path.join(server, "bin/python")),
-    motoBin: path.join(moto, "bin/moto_server"),
     serverPython: path.join(server, "bin/python"),
-    motoPython: path.join(moto, "bin/python"),
   };
 }
 

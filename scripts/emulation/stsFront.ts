@@ -5,15 +5,13 @@ import { TRUST_POLICY_LIMIT } from "../../policies/size.js";
 import { forward, listen } from "../common/loopback.js";
 import { AwsError, errorBody } from "./awsError.js";
 import { BOUNDED_ACTIONS, checkIamQuotas } from "./iamQuotas.js";
-import { type Decision, type KeyResolver, WebIdentityCheck } from "./webIdentity.js";
-
-export type { Decision, KeyResolver } from "./webIdentity.js";
+import { type Decision, WebIdentityCheck } from "./webIdentity.js";
 
 export interface StsFrontArgs {
   /** URL of moto. */
   motoUrl: string;
   /** Key sets by issuer (with `https://`). A map can change while the server runs. */
-  keys: ReadonlyMap<string, JSONWebKeySet> | KeyResolver;
+  keys: ReadonlyMap<string, JSONWebKeySet>;
   /** The accounts' quota for trust policies, in characters without white space. Default: 2048. */
   trustPolicyLimit?: number;
   /** Default: a free port. */
@@ -58,7 +56,7 @@ const SIGNATURE = /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\/\d{8}\/([a-z0-9-]+)\
  */
 export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   const { motoUrl, keys, trustPolicyLimit = TRUST_POLICY_LIMIT, port = 0 } = args;
-  const check = new WebIdentityCheck(motoUrl, typeof keys === "function" ? keys : (issuer) => keys.get(issuer));
+  const check = new WebIdentityCheck(motoUrl, keys);
   const decisions: Decision[] = [];
   const agent = new Agent();
 

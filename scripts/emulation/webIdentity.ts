@@ -6,9 +6,6 @@ import { AwsError } from "./awsError.js";
 import { EmulatedAws } from "./emulatedAws.js";
 import { evaluateTrust } from "./trustEvaluation.js";
 
-/** Returns the key set of an issuer (with `https://`), or undefined if the issuer has none. */
-export type KeyResolver = (issuer: string) => JSONWebKeySet | undefined | Promise<JSONWebKeySet | undefined>;
-
 /** The decision on one AssumeRoleWithWebIdentity call. */
 export interface Decision {
   roleArn: string;
@@ -42,7 +39,7 @@ export class WebIdentityCheck {
 
   constructor(
     motoUrl: string,
-    private readonly keys: KeyResolver,
+    private readonly keys: ReadonlyMap<string, JSONWebKeySet>,
   ) {
     this.aws = new EmulatedAws(motoUrl);
   }
@@ -83,7 +80,7 @@ export class WebIdentityCheck {
     if (provider === undefined) {
       throw new Refusal(invalid(`No OpenIDConnect provider found in your account for ${issuer}`));
     }
-    const claims = await verified(token, await this.keys(issuer));
+    const claims = await verified(token, this.keys.get(issuer));
     const audiences = claims.azp === undefined ? [claims.aud].flat() : [claims.azp];
     if (!audiences.some((audience) => typeof audience === "string" && provider.ClientIDList?.includes(audience))) {
       throw new Refusal(

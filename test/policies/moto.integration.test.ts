@@ -10,7 +10,6 @@ import { CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { AssumeRoleCommand } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { permissionPolicies } from "../../policies/permissions.js";
-import { minify } from "../../policies/size.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { Processes } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
@@ -87,7 +86,7 @@ async function session(account: AccountClient, name: string, documents: PolicyDo
   );
   for (const [index, document] of documents.entries()) {
     await account.iam.send(
-      new PutRolePolicyCommand({ RoleName: name, PolicyName: `p${index}`, PolicyDocument: minify(document) }),
+      new PutRolePolicyCommand({ RoleName: name, PolicyName: `p${index}`, PolicyDocument: JSON.stringify(document) }),
     );
   }
   const { Credentials: keys } = await account.sts.send(

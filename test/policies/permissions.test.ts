@@ -11,7 +11,7 @@ import {
   permissionPolicies,
 } from "../../policies/permissions.js";
 import { sensitivePatterns, sensitiveReads } from "../../policies/sensitiveReads.js";
-import { minify, policySize } from "../../policies/size.js";
+import { policySize } from "../../policies/size.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
 import { evaluate } from "./evaluate.js";
 
@@ -42,9 +42,11 @@ describe("permissionPolicies", () => {
 
   test("gives the same text for allowedRegions in any order", () => {
     const regions = ["eu-west-1", "eu-central-1"];
-    const texts = documents({ allowedRegions: regions }).map(minify);
+    const texts = documents({ allowedRegions: regions }).map((document) => JSON.stringify(document));
     expect(texts.join()).toContain("DenyOtherRegions");
-    expect(documents({ allowedRegions: [...regions].reverse() }).map(minify)).toEqual(texts);
+    expect(documents({ allowedRegions: [...regions].reverse() }).map((document) => JSON.stringify(document))).toEqual(
+      texts,
+    );
   });
 
   test.each(optionalGroups)(

@@ -1,6 +1,5 @@
 /** The config lines that fit an account. Each line is complete: pasting it fixes every finding about that key. */
-import type { TargetAccountSettings } from "../../../config/settings.js";
-import { accountKey, configLine, type Fix } from "../advice.js";
+import { accountKey, configLine } from "../advice.js";
 import type { AdviceLines, Examination } from "./finding.js";
 import type { JudgedCluster, Mode } from "./providers.js";
 import { isForeign, type JudgedRole } from "./roles.js";
@@ -27,27 +26,15 @@ export function adviceLines(
   const policy =
     role && (account.permissions.placement === "managed" || first.role?.inline.has(settings.iam.policyName) === true);
   const all = role && policy && adoptable.length + existing.length === account.clusters.length && adoptable.length > 0;
-  return {
-    existing: { at: accountKey(account), config: configLine("existingOidcProviders", existing) },
-    adopt: all
-      ? { at: accountKey(account), config: configLine("adopt", true) }
-      : adoptLine(account, fitting("adopted"), role, policy),
-  };
-}
-
-function adoptLine(
-  account: TargetAccountSettings,
-  oidcProviders: readonly string[],
-  role: boolean,
-  policy: boolean,
-): Pick<Fix, "at" | "config"> {
+  const line = (key: string, value: unknown) => ({ at: accountKey(account), config: configLine(key, value) });
+  const adopted = fitting("adopted");
   const parts = {
-    ...(oidcProviders.length === 0 ? {} : { oidcProviders }),
+    ...(adopted.length === 0 ? {} : { oidcProviders: adopted }),
     ...(role ? { role } : {}),
     ...(policy ? { policy } : {}),
   };
   return {
-    at: accountKey(account),
-    config: configLine("adopt", Object.keys(parts).length === 0 ? false : parts),
+    existing: line("existingOidcProviders", existing),
+    adopt: line("adopt", all || (Object.keys(parts).length === 0 ? false : parts)),
   };
 }

@@ -1,9 +1,9 @@
 /** OIDC providers of the stack's clusters in an account. */
 import { issuerPath, type Settings, type TargetAccountSettings } from "../../../config/settings.js";
-import { AUDIENCE, oidcProviderArn } from "../../../policies/trust.js";
+import { AUDIENCE, issuersOf, oidcProviderArn } from "../../../policies/trust.js";
 import { awsCommand, refreshFix } from "../advice.js";
 import { joined, listDifference, tagDifference } from "../drift.js";
-import { issuersOf, type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
+import { type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
 import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
 import { type AdviceLines, about, type Examination, type Finding, unread } from "./finding.js";
 import type { JudgedRole } from "./roles.js";

@@ -1,10 +1,10 @@
 /** The stack's roles in an account, and their policies. */
 import { type Settings, type TargetAccountSettings, unknownIssuer } from "../../../config/settings.js";
 import { roleArn, trustRoles } from "../../../documents/profiles.js";
-import { roleNameFor, type TrustRole } from "../../../policies/trust.js";
+import { issuersOf, roleNameFor, type TrustRole } from "../../../policies/trust.js";
 import { awsCommand, configLine, type Fix, refreshFix } from "../advice.js";
 import { documentDifference, tagDifference, valueDifference } from "../drift.js";
-import { issuersOf, roleOwner, type Verdict } from "../owner.js";
+import { roleOwner, type Verdict } from "../owner.js";
 import type { Reading, RoleFacts } from "../readings.js";
 import { type AdviceLines, about, type Examination, type Finding, unread } from "./finding.js";
 
