@@ -48,98 +48,97 @@ export class McpDeployment extends pulumi.ComponentResource {
     const metadata = { name, namespace, labels: labels(name) };
     const options = (kind: string) => ({ parent: this, ...renamed(previousName, `/${kind}`) });
 
-    const namespaces = createNamespace
-      ? [
-          new k8s.core.v1.Namespace(
-            child("namespace"),
-            { metadata: { name: namespace, labels: namespaceLabels(workload) } },
-            options("namespace"),
-          ),
-        ]
-      : [];
+    const namespaces = when(
+      createNamespace,
+      () =>
+        new k8s.core.v1.Namespace(
+          child("namespace"),
+          { metadata: { name: namespace, labels: namespaceLabels(workload) } },
+          options("namespace"),
+        ),
+    );
     const inside = (kind: string) => ({ ...options(kind), dependsOn: namespaces });
-    const serviceAccounts = createServiceAccount
-      ? [
-          new k8s.core.v1.ServiceAccount(
-            child("service-account"),
-            {
-              metadata: {
-                ...metadata,
-                name: workload.serviceAccount,
-                annotations: serviceAccountAnnotations(workload),
-              },
-              automountServiceAccountToken: false,
+    const serviceAccounts = when(
+      createServiceAccount,
+      () =>
+        new k8s.core.v1.ServiceAccount(
+          child("service-account"),
+          {
+            metadata: {
+              ...metadata,
+              name: workload.serviceAccount,
+              annotations: serviceAccountAnnotations(workload),
             },
-            inside("service-account"),
-          ),
-        ]
-      : [];
+            automountServiceAccountToken: false,
+          },
+          inside("service-account"),
+        ),
+    );
     const config = new k8s.core.v1.ConfigMap(
       child("config"),
       { metadata, data: configData(workload) },
       inside("config"),
     );
-    const networkPolicies = networkPolicy
-      ? [
-          new k8s.networking.v1.NetworkPolicy(
-            child("network-policy"),
-            { metadata, spec: networkPolicySpec(networkPolicy, workload) },
-            inside("network-policy"),
-          ),
-        ]
-      : [];
-    const secrets = secretEnv
-      ? [
-          new k8s.core.v1.Secret(
-            child("env"),
-            { metadata: { ...metadata, name: envSecret(name) }, stringData: pulumi.secret(secretEnv) },
-            inside("env"),
-          ),
-        ]
-      : [];
-    const bearerTokens = authentication
-      ? [
-          new BearerTokens(
-            cluster,
-            {
-              serviceName: name,
-              namespace,
-              holmesNamespace: workload.holmes.namespace,
-              ...authentication,
-              previousName,
-            },
-            { parent: this, dependsOn: namespaces },
-          ),
-        ]
-      : [];
+    const networkPolicies = when(
+      networkPolicy,
+      (policy) =>
+        new k8s.networking.v1.NetworkPolicy(
+          child("network-policy"),
+          { metadata, spec: networkPolicySpec(policy, workload) },
+          inside("network-policy"),
+        ),
+    );
+    const secrets = when(
+      secretEnv,
+      (values) =>
+        new k8s.core.v1.Secret(
+          child("env"),
+          { metadata: { ...metadata, name: envSecret(name) }, stringData: pulumi.secret(values) },
+          inside("env"),
+        ),
+    );
+    const bearerTokens = when(
+      authentication,
+      (tokens) =>
+        new BearerTokens(
+          cluster,
+          {
+            serviceName: name,
+            namespace,
+            holmesNamespace: workload.holmes.namespace,
+            ...tokens,
+            previousName,
+          },
+          { parent: this, dependsOn: namespaces },
+        ),
+    );
     const service = new k8s.core.v1.Service(
       child("service"),
       { metadata, spec: serviceSpec(workload) },
       inside("service"),
     );
-    const checks =
-      workload.prebuilt && !workload.legacyImage
-        ? [
-            new k8s.batch.v1.Job(
-              child("image-check"),
-              {
-                metadata: {
-                  ...metadata,
-                  name: pulumi.interpolate`${name}-image-${pulumi.output(workload.image).apply((image) => hashOf(image))}`,
-                  // A failed Job cannot be started again: the next update replaces it.
-                  annotations: { "pulumi.com/replaceUnready": "true" },
-                },
-                spec: imageCheckJobSpec(workload),
-              },
-              // A failed Job that is replaced has the same name as its replacement.
-              {
-                ...options("image-check"),
-                dependsOn: [...namespaces, ...serviceAccounts],
-                deleteBeforeReplace: true,
-              },
-            ),
-          ]
-        : [];
+    const checks = when(
+      workload.prebuilt && !workload.legacyImage,
+      () =>
+        new k8s.batch.v1.Job(
+          child("image-check"),
+          {
+            metadata: {
+              ...metadata,
+              name: pulumi.interpolate`${name}-image-${pulumi.output(workload.image).apply((image) => hashOf(image))}`,
+              // A failed Job cannot be started again: the next update replaces it.
+              annotations: { "pulumi.com/replaceUnready": "true" },
+            },
+            spec: imageCheckJobSpec(workload),
+          },
+          // A failed Job that is replaced has the same name as its replacement.
+          {
+            ...options("image-check"),
+            dependsOn: [...namespaces, ...serviceAccounts],
+            deleteBeforeReplace: true,
+          },
+        ),
+    );
     const deployment = new k8s.apps.v1.Deployment(
       child("deployment"),
       { metadata, spec: deploymentSpec(workload, config.metadata.name) },
@@ -173,3 +172,6 @@ export class McpDeployment extends pulumi.ComponentResource {
     this.registerOutputs({ endpoint: this.endpoint });
   }
 }
+
+/** A list with one resource if the option is set, otherwise an empty list. */
+const when = <T, R>(option: T, create: (value: NonNullable<T>) => R): R[] => (option ? [create(option)] : []);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { loadCatalogue, servicesOf } from "../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type Finding } from "../policies/checks.js";
 import { writesAllowed } from "../policies/hosted.js";
-import { PolicyShapeError, parsePolicy } from "../policies/parse.js";
+import { parsePolicy } from "../policies/parse.js";
 import { type PermissionPlan, PolicySizeError, permissionPolicies } from "../policies/permissions.js";
 import { allowedActions } from "../policies/simulate.js";
 import { listOf, type PolicyDocument } from "../policies/types.js";
@@ -105,20 +105,19 @@ export class PolicySource {
       if (replacement === undefined) return none;
       const findings = await checkPolicy(replacement, iam);
       this.report(path, file, findings);
-      const formed = findings.every(({ kind }) => kind !== "shape");
-      if (formed && parsePolicy(replacement).Statement.every(({ Effect }) => Effect === "Deny")) {
+      if (findings.some(({ kind }) => kind === "shape")) return none;
+      const policy = parsePolicy(replacement);
+      if (policy.Statement.every(({ Effect }) => Effect === "Deny")) {
         this.problems.say(path, `${file}: no statement with Effect Allow`, "a policy that allows actions");
       }
-      if (formed && iam.policyChecks === "warn" && !iam.allowWritePermissions)
-        await this.rejectWritesOnEverything(path, file, parsePolicy(replacement));
+      if (iam.policyChecks === "warn" && !iam.allowWritePermissions)
+        await this.rejectWritesOnEverything(path, file, policy);
     }
     try {
       const plan = permissionPolicies({ ...iam, partition, replacement });
       if (holmes.hosted) await this.warnOfWrites(path, plan);
       return plan;
     } catch (error) {
-      // checkPolicy has already reported them.
-      if (error instanceof PolicyShapeError) return none;
       if (!(error instanceof PolicySizeError)) throw error;
       this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, the IAM limit`, error.message);
       return none;

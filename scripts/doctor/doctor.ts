@@ -177,17 +177,10 @@ async function enter(
 
 /** The settings with the issuers from EKS. */
 function withIssuers(settings: Settings, entries: readonly Entry[]): Settings {
-  const found = new Map(
-    entries.flatMap(({ issuers }) =>
-      [...issuers].flatMap(([name, issuer]): [string, string][] =>
-        "value" in issuer && issuer.value !== undefined ? [[name, issuer.value]] : [],
-      ),
-    ),
-  );
-  const clusters = settings.clusters.map((cluster) => ({
-    ...cluster,
-    issuerUrl: cluster.issuerUrl ?? found.get(cluster.name),
-  }));
+  const clusters = settings.clusters.map((cluster) => {
+    const found = entries.map(({ issuers }) => issuers.get(cluster.name)).find((issuer) => issuer !== undefined);
+    return { ...cluster, issuerUrl: cluster.issuerUrl ?? (found && "value" in found ? found.value : undefined) };
+  });
   return { ...settings, clusters };
 }
 

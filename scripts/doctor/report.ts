@@ -13,11 +13,7 @@ export function reportText(report: Report, width = 140): string {
   const read = report.accounts.filter(({ findings }) => findings.some(({ code }) => code !== "not-managed"));
   const unmanaged = report.accounts.filter((account) => !read.includes(account));
   const copies = new Copies();
-  const names = column(
-    read.map(({ profile }) => profile),
-    "profile",
-    24,
-  );
+  const names = Math.min(24, Math.max("profile".length, ...read.map(({ profile }) => profile.length)));
   // 12 digits; borders and padding take 13 characters.
   const rest = total - names - 12 - 13;
   const finding = Math.floor(rest * 0.55);
@@ -29,19 +25,11 @@ export function reportText(report: Report, width = 140): string {
   });
   for (const account of read) {
     const rows = rowsOf(account, copies).map(([what, fix]) => [wrap(what, finding), wrap(fix, advice)] as const);
-    for (const [index, [what, fix]] of rows.entries()) {
-      const head = { rowSpan: rows.length };
-      table.push(
-        index === 0
-          ? [
-              { content: wrap(account.profile, names), ...head },
-              { content: account.accountId, ...head },
-              { content: what },
-              { content: fix },
-            ]
-          : [{ content: what }, { content: fix }],
-      );
-    }
+    const head = [wrap(account.profile, names), account.accountId].map((content) => ({
+      content,
+      rowSpan: rows.length,
+    }));
+    for (const [index, row] of rows.entries()) table.push(index === 0 ? [...head, ...row] : [...row]);
   }
   return [
     ...(read.length === 0 ? [] : [table.toString()]),
@@ -102,10 +90,6 @@ class Copies {
   lines(): string[] {
     return this.texts.map((text, index) => `[${index + 1}] ${text}`);
   }
-}
-
-function column(values: readonly string[], head: string, most: number): number {
-  return Math.min(most, Math.max(head.length, ...values.map(({ length }) => length)));
 }
 
 /** Breaks at spaces. A word that is longer than a line (an ARN) is broken at the end of the line, not truncated. */

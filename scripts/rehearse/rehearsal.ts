@@ -147,7 +147,6 @@ async function callServer(
     const where = `aws ec2 describe-availability-zones --query AvailabilityZones[0].RegionName --profile ${profile}`;
     return placeIn((await command([who, where])).text);
   };
-  const refusal = (text: string) => async () => short((await command(text)).text);
 
   await check(
     "tools",
@@ -163,30 +162,24 @@ async function callServer(
   await Promise.all([accounts[0]!, accounts.at(-1)!].map((account) => ask(account, ", at once")));
 
   const { profile } = accounts[0]!;
-  await check(
-    "a write",
-    "refused",
-    refusal(`aws ec2 run-instances --image-id ami-00000000000000000 --profile ${profile}`),
-    (text) => /denied by security policy/.test(text),
-  );
-  await check(
-    "an unknown profile",
-    "refused",
-    refusal("aws sts get-caller-identity --profile unknown-profile"),
-    (text) => /profile .*could not be found/.test(text),
-  );
-
+  const refused = (what: string, text: string, reason: RegExp) =>
+    check(
+      what,
+      "refused",
+      async () => short((await command(text)).text),
+      (answer) => reason.test(answer),
+    );
+  const write = `aws ec2 run-instances --image-id ami-00000000000000000 --profile ${profile}`;
+  await refused("a write", write, /denied by security policy/);
+  const unknown = "aws sts get-caller-identity --profile unknown-profile";
+  await refused("an unknown profile", unknown, /profile .*could not be found/);
   const own = readFileSync(pod.tokenFile, "utf8");
   writeFileSync(
     pod.tokenFile,
     await issuers.get(cluster)!.token({ namespace: settings.kubernetes.namespace, serviceAccount: "another" }),
   );
-  await check(
-    "another service account",
-    "refused",
-    refusal(`aws sts get-caller-identity --profile ${profile}`),
-    (text) => /AccessDenied|Not authorized/.test(text),
-  );
+  const identify = `aws sts get-caller-identity --profile ${profile}`;
+  await refused("another service account", identify, /AccessDenied|Not authorized/);
   writeFileSync(pod.tokenFile, own);
   await ask(accounts[0]!, ", again");
   return checks;
