@@ -31,17 +31,19 @@ const ipBlock = object({ cidr: cidr(), except: set(cidr(), "CIDR blocks").option
   },
 );
 
+const requirement = <T extends z.ZodType<string>, const O extends readonly [string, ...string[]]>(
+  key: T,
+  ...operators: O
+) => object({ key, operator: oneOf(...operators), values: list(text(rules.labelValue), "label values").optional() });
+
 export const labelSelector = z.strictObject(
   {
     matchLabels: textMap(rules.labelKey, rules.labelValue).optional(),
     matchExpressions: list(
-      object({
-        key: text(rules.labelKey),
-        operator: oneOf("In", "NotIn", "Exists", "DoesNotExist"),
-        values: list(text(rules.labelValue), "label values").optional(),
-      }).refine(({ operator, values = [] }) => operator.endsWith("In") === values.length > 0, {
-        error: "values with In and NotIn, no values with Exists and DoesNotExist",
-      }),
+      requirement(text(rules.labelKey), "In", "NotIn", "Exists", "DoesNotExist").refine(
+        ({ operator, values = [] }) => operator.endsWith("In") === values.length > 0,
+        { error: "values with In and NotIn, no values with Exists and DoesNotExist" },
+      ),
       "label expressions",
     ).optional(),
   },
@@ -55,11 +57,7 @@ const nodeSelectorTerm = object({
 
 function nodeRequirements<T extends z.ZodType<string>>(key: T) {
   return list(
-    object({
-      key,
-      operator: oneOf("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
-      values: list(text(rules.labelValue), "label values").optional(),
-    }).refine(
+    requirement(key, "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt").refine(
       ({ operator, values = [] }) =>
         operator.endsWith("In") ? values.length > 0 : values.length === (/^[GL]t$/.test(operator) ? 1 : 0),
       { error: "values with In and NotIn, one number with Gt and Lt, no values with Exists and DoesNotExist" },

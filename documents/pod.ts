@@ -27,17 +27,10 @@ const user = 10001;
 
 /** Environment of the server: read-only guards, no default identity, one profile for each account. */
 export function environment(workload: Workload): EnvVar[] {
-  const {
-    serviceName,
-    namespace,
-    transport,
-    listenAddress,
-    authentication,
-    suggestCommands,
-    env,
-    secretEnv = {},
-  } = workload;
-  const hosts = serviceHosts(serviceName, namespace);
+  const { serviceName, namespace, transport, listenAddress } = workload;
+  const { authentication, suggestCommands, env, secretEnv = {} } = workload;
+  // Without them, requests with the Service's host name return 421. localhost is for kubectl port-forward.
+  const hosts = [...serviceHosts(serviceName, namespace), "localhost", "127.0.0.1"].join(",");
   const transportEnv: Partial<Record<EnvironmentName, string>> =
     transport === "sse"
       ? { AWS_API_MCP_TRANSPORT: "stdio" }
@@ -46,9 +39,8 @@ export function environment(workload: Workload): EnvVar[] {
           AWS_API_MCP_HOST: listenAddress,
           AWS_API_MCP_PORT: String(port),
           AUTH_TYPE: "no-auth",
-          // Without it, requests with the Service's host name return 421. localhost is for kubectl port-forward.
-          AWS_API_MCP_ALLOWED_HOSTS: [...hosts, "localhost", "127.0.0.1"].join(","),
-          AWS_API_MCP_ALLOWED_ORIGINS: [...hosts, "localhost", "127.0.0.1"].join(","),
+          AWS_API_MCP_ALLOWED_HOSTS: hosts,
+          AWS_API_MCP_ALLOWED_ORIGINS: hosts,
         };
   const own: Partial<Record<EnvironmentName, string>> = {
     HOME: paths.home,

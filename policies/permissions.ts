@@ -4,7 +4,7 @@ import { matchesAction } from "./match.js";
 import { parsePolicy } from "./parse.js";
 import { sensitiveReadsDeny } from "./sensitiveReads.js";
 import { INLINE_POLICIES_LIMIT, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_LIMIT, policySize } from "./size.js";
-import { listOf, type PolicyDocument, type Statement } from "./types.js";
+import { type Conditions, listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export interface PermissionOptions {
   /** Name of the first policy. Further policies are `<policyName>-2`, `-3`, … */
@@ -180,53 +180,32 @@ function merged(statements: readonly Statement[]): Statement[] {
 
 function denials(options: PermissionOptions): Statement[] {
   const { partition, sensitiveReads = "deny", sensitiveReadsExcept, allowedRegions = [] } = options;
-  const logs: Statement[] =
-    options.logContents === "deny"
-      ? [{ Sid: "DenyLogContents", Effect: "Deny", Action: logContentActions, Resource: "*" }]
-      : [];
-  const perimeter: Statement[] =
-    options.dataPerimeter === true
-      ? [
-          {
-            Sid: "DenyOtherAccounts",
-            Effect: "Deny",
-            Action: perimeterActions,
-            Resource: "*",
-            // Without the Null test, the Deny also matches calls without a resource, such as s3:ListAllMyBuckets.
-            Condition: {
-              Null: { "aws:ResourceAccount": "false" },
-              StringNotEquals: { "aws:ResourceAccount": "${aws:PrincipalAccount}" },
-            },
-          },
-        ]
-      : [];
+  const deny = (Sid: string, actions: Partial<Statement>, Condition?: Conditions): Statement => ({
+    Sid,
+    Effect: "Deny",
+    ...actions,
+    Resource: "*",
+    ...(Condition === undefined ? {} : { Condition }),
+  });
+  // Without the Null test, the Deny also matches calls without a resource, such as s3:ListAllMyBuckets.
+  const otherAccount = {
+    Null: { "aws:ResourceAccount": "false" },
+    StringNotEquals: { "aws:ResourceAccount": "${aws:PrincipalAccount}" },
+  };
   const outside = (regions: readonly string[]) => ({
     StringNotEquals: { "aws:RequestedRegion": [...new Set(regions)].sort() },
   });
-  const regions: Statement[] =
-    allowedRegions.length === 0
-      ? []
-      : [
-          {
-            Sid: "DenyOtherRegions",
-            Effect: "Deny",
-            NotAction: [...globalActions, ...homeRegionActions],
-            Resource: "*",
-            Condition: outside(allowedRegions),
-          },
-          {
-            Sid: "DenyOtherRegionsExceptHome",
-            Effect: "Deny",
-            Action: homeRegionActions,
-            Resource: "*",
-            Condition: outside([...allowedRegions, ...(homeRegions[partition] ?? [])]),
-          },
-        ];
+  const home = [...allowedRegions, ...(homeRegions[partition] ?? [])];
   return [
     ...(sensitiveReads === "deny" ? sensitiveReadsDeny(partition, sensitiveReadsExcept) : []),
-    ...logs,
-    ...perimeter,
-    ...regions,
+    ...(options.logContents === "deny" ? [deny("DenyLogContents", { Action: logContentActions })] : []),
+    ...(options.dataPerimeter ? [deny("DenyOtherAccounts", { Action: perimeterActions }, otherAccount)] : []),
+    ...(allowedRegions.length === 0
+      ? []
+      : [
+          deny("DenyOtherRegions", { NotAction: [...globalActions, ...homeRegionActions] }, outside(allowedRegions)),
+          deny("DenyOtherRegionsExceptHome", { Action: homeRegionActions }, outside(home)),
+        ]),
   ];
 }
 

@@ -247,7 +247,7 @@ export function freePort(wanted = 0): Promise<number> {
 }
 
 export interface WaitOptions {
-  /** Default 30,000. */
+  /** Default 120,000. */
   timeoutMs?: number;
   /** The process of the server. Waiting fails when it ends. */
   child?: Child;

@@ -59,6 +59,7 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   }
   const rewrite = pathRewriter(folder, container.volumeMounts!);
   const port = await freePort();
+  const local = loopback(port);
   const tokenFile = await placeVolumes(args, object.metadata.namespace, pod, rewrite);
   const environment = Object.fromEntries(
     container.env!.map(({ name, value, valueFrom }) => {
@@ -66,10 +67,11 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
         valueFrom === undefined
           ? value!
           : dataOf(args, "Secret", object.metadata.namespace, valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key]!;
-      return [name, loopbackVariable(name, rewrite(text), port)];
+      return [name, local[name] ?? rewrite(text)];
     }),
   );
-  const words = [...container.command, ...loopbackArguments([...(container.args ?? [])], port)];
+  const options = container.args ?? [];
+  const words = [...container.command, ...options.map((word, index) => local[options[index - 1] ?? ""] ?? word)];
   const [command, ...rest] = words.flatMap((word, index) =>
     words[index - 1] === "--stdio" ? shellCommand(word, args.image) : (args.image[word] ?? rewrite(word)),
   );
@@ -101,14 +103,13 @@ function shellCommand(command: string, image: LocalPodArgs["image"]): string {
     .join(" ");
 }
 
-const loopbackVariable = (name: string, value: string, port: number) =>
-  name === "AWS_API_MCP_HOST" ? "127.0.0.1" : name === "AWS_API_MCP_PORT" ? String(port) : value;
-
-function loopbackArguments(args: string[], port: number): string[] {
-  return args.map((value, index) =>
-    args[index - 1] === "--host" ? "127.0.0.1" : args[index - 1] === "--port" ? String(port) : value,
-  );
-}
+/** Values of the environment variables and options that contain the address of the server. */
+const loopback = (port: number): Readonly<Record<string, string>> => ({
+  AWS_API_MCP_HOST: "127.0.0.1",
+  AWS_API_MCP_PORT: String(port),
+  "--host": "127.0.0.1",
+  "--port": String(port),
+});
 
 async function placeVolumes(
   args: LocalPodArgs,

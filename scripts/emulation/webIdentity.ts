@@ -94,12 +94,7 @@ export class WebIdentityCheck {
     const verdict = evaluateTrust(document, { providerArn, claims });
     if (!verdict.allowed) throw new Refusal(NOT_AUTHORIZED, verdict.reason);
     if (duration > (role.MaxSessionDuration ?? 3600)) {
-      throw new Refusal(
-        new AwsError(
-          "ValidationError",
-          "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-        ),
-      );
+      throw invalidRequest("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
     }
     return verdict.reason;
   }
@@ -124,7 +119,7 @@ const invalid = (message: string) => new AwsError("InvalidIdentityToken", messag
 
 function checkRequest(parameters: URLSearchParams): void {
   const roleArn = parameters.get("RoleArn") ?? "";
-  if (!ROLE_ARN.test(roleArn)) throw new Refusal(new AwsError("ValidationError", `${roleArn} is invalid`));
+  if (!ROLE_ARN.test(roleArn)) throw invalidRequest(`${roleArn} is invalid`);
   const session = parameters.get("RoleSessionName") ?? "";
   if (!/^[\w+=,.@-]{2,64}$/.test(session)) {
     throw constraint(session, "roleSessionName", "Member must have 2 to 64 characters of [\\w+=,.@-]");
@@ -140,13 +135,10 @@ function checkRequest(parameters: URLSearchParams): void {
   }
 }
 
+const invalidRequest = (message: string) => new Refusal(new AwsError("ValidationError", message));
+
 const constraint = (value: string, name: string, rule: string) =>
-  new Refusal(
-    new AwsError(
-      "ValidationError",
-      `1 validation error detected: Value '${value}' at '${name}' failed to satisfy constraint: ${rule}`,
-    ),
-  );
+  invalidRequest(`1 validation error detected: Value '${value}' at '${name}' failed to satisfy constraint: ${rule}`);
 
 function readable(token: string): JWTPayload {
   const notJwt = invalid(
@@ -175,12 +167,8 @@ async function verified(token: string, keys: JSONWebKeySet | undefined): Promise
   } catch (error) {
     if (error instanceof errors.JWTExpired) {
       const now = Math.floor(Date.now() / 1000);
-      throw new Refusal(
-        new AwsError(
-          "ExpiredTokenException",
-          `Token expired: current date/time ${now} must be before the expiration date/time ${error.payload.exp}`,
-        ),
-      );
+      const message = `Token expired: current date/time ${now} must be before the expiration date/time ${error.payload.exp}`;
+      throw new Refusal(new AwsError("ExpiredTokenException", message));
     }
     if (error instanceof errors.JWKSNoMatchingKey) throw new Refusal(NO_KEY, "the issuer has no key with this id");
     if (error instanceof errors.JOSEError) {
