@@ -33,34 +33,25 @@ export const urlPassword = /^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i;
 const invalidCharacters = (text: string, valid: RegExp) =>
   [...new Set(text)].filter((letter) => !valid.test(letter)).map((letter) => JSON.stringify(letter));
 
-/** Partition names by the prefix of their regions (AWS General Reference, "AWS partitions"). */
-const partitions: ReadonlyArray<readonly [prefix: string, partition: string]> = [
-  ["cn-", "aws-cn"],
-  ["us-gov-", "aws-us-gov"],
-  ["us-isob-", "aws-iso-b"],
-  ["us-isof-", "aws-iso-f"],
-  ["us-iso-", "aws-iso"],
-  ["eu-isoe-", "aws-iso-e"],
-  ["eusc-", "aws-eusc"],
+/** By the prefix of regions: the partition, and the DNS suffix of endpoints (AWS General Reference, "AWS partitions"). */
+const partitions: ReadonlyArray<readonly [prefix: string, partition: string, dnsSuffix: string]> = [
+  ["cn-", "aws-cn", "amazonaws.com.cn"],
+  ["us-gov-", "aws-us-gov", "amazonaws.com"],
+  ["us-isob-", "aws-iso-b", "sc2s.sgov.gov"],
+  ["us-isof-", "aws-iso-f", "csp.hci.ic.gov"],
+  ["us-iso-", "aws-iso", "c2s.ic.gov"],
+  ["eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"],
+  ["eusc-", "aws-eusc", "amazonaws.eu"],
+  ["", "aws", "amazonaws.com"],
 ];
 
+const partitionEntry = (region: string) => partitions.find(([prefix]) => region.startsWith(prefix))!;
+
 /** Returns the partition of a region: `cn-north-1` gives `aws-cn`. */
-export function partitionOf(region: string): string {
-  return partitions.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "aws";
-}
+export const partitionOf = (region: string): string => partitionEntry(region)[1];
 
 /** Returns the DNS suffix of the endpoints in a region, for example `amazonaws.com`. */
-export function dnsSuffixOf(region: string): string {
-  const suffixes: Record<string, string> = {
-    "aws-cn": "amazonaws.com.cn",
-    "aws-iso": "c2s.ic.gov",
-    "aws-iso-b": "sc2s.sgov.gov",
-    "aws-iso-e": "cloud.adc-e.uk",
-    "aws-iso-f": "csp.hci.ic.gov",
-    "aws-eusc": "amazonaws.eu",
-  };
-  return suffixes[partitionOf(region)] ?? "amazonaws.com";
-}
+export const dnsSuffixOf = (region: string): string => partitionEntry(region)[2];
 
 /** Returns the issuer URL of an EKS cluster, `https://oidc.eks.<region>.<dns suffix>/id/<ID>`. */
 export function issuerUrl(region: string, id: string): string {

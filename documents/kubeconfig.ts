@@ -3,21 +3,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
 import { type ClusterSettings, kubeconfigPath } from "../config/settings.js";
 
-export interface EksEndpoint {
-  readonly name: string;
-  readonly region: string;
+/** A cluster as described by EKS. */
+export interface EksDescription {
+  /** `https://…` of the OIDC issuer. */
+  readonly issuerUrl: string;
   /** `https://…` of the cluster's API server. */
   readonly endpoint: string;
   /** Certificate authority, PEM in base64. */
   readonly certificateAuthority: string;
-  /** AWS profile with access to the cluster. */
-  readonly profile: string;
-}
-
-/** A cluster as described by EKS. */
-export interface EksDescription extends Pick<EksEndpoint, "endpoint" | "certificateAuthority"> {
-  /** `https://…` of the OIDC issuer. */
-  readonly issuerUrl: string;
 }
 
 /** A cluster with its issuer. `description` is set if the config omits values that EKS returns. */
@@ -36,7 +29,7 @@ export function kubernetesAccess(cluster: DescribedCluster) {
   const { deploy, kubeconfig, context, eksName, region, profile, description } = cluster;
   if (!deploy) return undefined;
   if (kubeconfig === undefined && context === undefined)
-    return { kubeconfig: eksKubeconfig({ name: eksName, region, profile: profile!, ...description! }) };
+    return { kubeconfig: eksKubeconfig({ name: eksName, region, profile: profile! }, description!) };
   // A multi-line text is the content of a kubeconfig.
   return {
     kubeconfig: kubeconfig?.includes("\n") ? pulumi.secret(kubeconfig) : kubeconfig && kubeconfigPath(kubeconfig),
@@ -44,8 +37,15 @@ export function kubernetesAccess(cluster: DescribedCluster) {
   };
 }
 
-/** A kubeconfig with one context, as YAML. It contains no credential: kubectl gets a token from the AWS CLI. */
-export function eksKubeconfig({ name, region, endpoint, certificateAuthority, profile }: EksEndpoint): string {
+/**
+ * A kubeconfig with one context, as YAML. It contains no credential: kubectl gets a token from the AWS CLI.
+ *
+ * @param profile AWS profile with access to the cluster
+ */
+export function eksKubeconfig(
+  { name, region, profile }: Readonly<Record<"name" | "region" | "profile", string>>,
+  { endpoint, certificateAuthority }: Omit<EksDescription, "issuerUrl">,
+): string {
   return stringify({
     apiVersion: "v1",
     kind: "Config",

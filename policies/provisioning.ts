@@ -105,12 +105,8 @@ export function readingHalf({ Statement }: PolicyDocument): PolicyDocument {
 }
 
 /** For the account of the ECR repository: the repository with its policies, and pushing the image. */
-export function ecrProvisioningPolicy({
-  partition,
-  accountId,
-  region,
-  repository,
-}: EcrProvisioningArgs): PolicyDocument {
+export function ecrProvisioningPolicy(args: EcrProvisioningArgs): PolicyDocument {
+  const { partition, accountId, region, repository } = args;
   return documentOf([
     statement(
       "ManageRepository",

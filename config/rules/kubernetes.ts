@@ -3,11 +3,8 @@ import type { Config } from "../schema.js";
 import { type Rule, unique } from "./rule.js";
 
 /** The service account that signs requests: the workload's, or Holmes' with the hosted server. */
-export function ownSubject({
-  kubernetes,
-  holmes,
-  mcp,
-}: Pick<Reading<Config>, "kubernetes" | "holmes" | "mcp">): string {
+export function ownSubject(config: Pick<Reading<Config>, "kubernetes" | "holmes" | "mcp">): string {
+  const { kubernetes, holmes, mcp } = config;
   // With `mcp.enabled: false`, Holmes' chart runs a pod in Holmes' namespace.
   const { namespace } = mcp.enabled === false ? holmes : kubernetes;
   const { serviceAccount } = holmes.hosted ? holmes : kubernetes;

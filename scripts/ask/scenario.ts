@@ -15,7 +15,6 @@ export interface Scenario {
   readonly user_prompt: string;
   /** Facts of a correct answer. The model must receive each text in backticks. */
   readonly expected_output: readonly string[];
-  readonly tags: readonly string[];
   /** Shell command that HolmesGPT's evaluations run before the question. */
   readonly before_test: string;
   /**

@@ -78,11 +78,6 @@ export class Child {
     return this.process.stdin;
   }
 
-  /** Sends a signal to this process only. */
-  kill(signal: NodeJS.Signals): void {
-    this.process.kill(signal);
-  }
-
   /** Stops the process and its children with SIGTERM, and after 5 s with SIGKILL. */
   async stop(): Promise<void> {
     if (this.ended !== undefined) return;

@@ -20,14 +20,8 @@ export interface DoctorCommandOptions {
 }
 
 /** @returns the exit code */
-export async function doctorCommand({
-  stack,
-  profile,
-  state: file,
-  expectNoChanges = false,
-  repair: repairs,
-  json,
-}: DoctorCommandOptions): Promise<number> {
+export async function doctorCommand(options: DoctorCommandOptions): Promise<number> {
+  const { stack, profile, state: file, expectNoChanges = false, repair: repairs, json } = options;
   if (repairs && (file === undefined || profile.length > 0)) {
     throw new UserError("--repair: expected --state FILE and no --profile.");
   }

@@ -56,7 +56,8 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
   // The prefix of a condition key is the issuer as in the provider's ARN: host and path.
   const issuer = providerArn.slice(providerArn.indexOf(":oidc-provider/") + ":oidc-provider/".length);
   for (const [operator, keys] of Object.entries(statement.Condition ?? {})) {
-    const compare = comparison(operator, place);
+    const compare = comparisons.get(operator);
+    if (compare === undefined) throw new Error(`${place}: cannot evaluate the condition operator "${operator}"`);
     for (const [key, expected] of Object.entries(keys)) {
       const values = listOf(expected);
       if (values.some((value) => value.includes("${"))) throw new Error(`${place}: cannot evaluate a policy variable`);
@@ -77,16 +78,10 @@ function principals({ Principal }: Statement): string[] {
   return [...listOf(Principal.Federated), ...listOf(Principal.AWS).filter((principal) => principal === "*")];
 }
 
-function comparison(operator: string, place: string): (expected: string, actual: string) => boolean {
-  switch (operator) {
-    case "StringEquals":
-      return (expected, actual) => expected === actual;
-    case "StringLike":
-      return (expected, actual) => matchesText(expected, actual);
-    default:
-      throw new Error(`${place}: cannot evaluate the condition operator "${operator}"`);
-  }
-}
+const comparisons = new Map<string, (expected: string, actual: string) => boolean>([
+  ["StringEquals", (expected, actual) => expected === actual],
+  ["StringLike", matchesText],
+]);
 
 /** Values of a condition key in this token. Empty for a key of another provider or a missing claim. */
 function claimOf(key: string, issuer: string, claims: Record<string, unknown>): string[] {

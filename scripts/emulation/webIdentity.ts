@@ -61,9 +61,8 @@ export class WebIdentityCheck {
       return { decision: { ...subject(), allowed: true, reason } };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      const { code, message } = error.answer;
-      const reason = error.message === "" ? message : error.message;
-      return { decision: { ...subject(), allowed: false, code, reason }, error: error.answer };
+      const { answer, message: reason } = error;
+      return { decision: { ...subject(), allowed: false, code: answer.code, reason }, error: answer };
     }
   }
 
@@ -105,11 +104,11 @@ export class WebIdentityCheck {
   }
 }
 
-/** A rejection: the STS error, and as message the reason, which STS does not return. */
+/** A rejection: the STS error, and as message the reason, which STS does not return if it differs. */
 class Refusal extends Error {
   constructor(
     readonly answer: AwsError,
-    reason = "",
+    reason = answer.message,
   ) {
     super(reason);
   }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type EksEndpoint, eksKubeconfig } from "../../documents/kubeconfig.js";
+import { type EksDescription, eksKubeconfig } from "../../documents/kubeconfig.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "./controlPlane.js";
 
@@ -34,11 +34,16 @@ printf '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v
   });
 
   /** kubectl with the kubeconfig of this cluster, with optional changes. */
-  const kubectl = (args: string[], facts: Partial<EksEndpoint> = {}, env: Record<string, string> = {}) => {
+  const kubectl = (
+    args: string[],
+    facts: Partial<EksDescription & { profile: string }> = {},
+    env: Record<string, string> = {},
+  ) => {
     const kubeconfigPath = join(directory, "kubeconfig");
     const certificateAuthority = Buffer.from(cluster.caPem).toString("base64");
-    const endpoint = { name: "prod-eu", region: "eu-west-1", endpoint: cluster.url, profile: "platform" };
-    writeFileSync(kubeconfigPath, eksKubeconfig({ ...endpoint, certificateAuthority, ...facts }));
+    const access = { name: "prod-eu", region: "eu-west-1", profile: "platform", ...facts };
+    const description = { endpoint: cluster.url, certificateAuthority, ...facts };
+    writeFileSync(kubeconfigPath, eksKubeconfig(access, description));
     return cluster.kubectl(args, {
       kubeconfigPath,
       env: { PATH: `${directory}:${process.env.PATH}`, STAND_IN_TOKEN: cluster.adminToken, ...env },

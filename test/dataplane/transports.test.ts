@@ -228,7 +228,7 @@ describe.each(["sse", "streamable-http"] as const)("the end of the %s process", 
     for (const busy of [false, true]) {
       const running = await lab.start(transport);
       const session = busy ? await RawSession.open(running.endpoint) : undefined;
-      running.child.kill("SIGTERM");
+      process.kill(running.child.pid, "SIGTERM");
       // The server closes open connections and then ends by the signal, as uvicorn does.
       const code = transport === "sse" ? 0 : 128 + constants.signals.SIGTERM;
       expect(await within(1000, running.child), busy ? "with a session" : "idle").toEqual({ code, inTime: true });

@@ -161,7 +161,7 @@ describe("the gateway's process", () => {
   test.each(["", "stubborn"])("ends well on SIGTERM, with a session open (server %j)", async (mood) => {
     const { endpoint, child } = await ready(mood);
     const session = await RawSession.open(endpoint);
-    child.kill("SIGTERM");
+    process.kill(child.pid, "SIGTERM");
     expect(await ended(child)).toBe(0);
     // The server's stderr, and nothing else.
     expect(child.output()).toBe("starting\n");

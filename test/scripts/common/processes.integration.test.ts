@@ -62,7 +62,7 @@ describe("Processes", () => {
 
   test("returns 128 + the signal number after a signal", async () => {
     const child = node("setInterval(() => {}, 1e6)");
-    child.kill("SIGKILL");
+    process.kill(child.pid, "SIGKILL");
     expect(await child.exited).toBe(137);
   });
 
