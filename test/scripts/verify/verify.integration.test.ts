@@ -428,7 +428,7 @@ describe("the command", () => {
       cwd: projectFolder,
       onOutput: (text) => onOutput?.(text, kill),
     });
-    kill = (signal) => child.kill(signal);
+    kill = (signal) => void process.kill(child.pid, signal);
     const code = await child.exited;
     return { code, output: child.output() };
   }
