@@ -3,16 +3,10 @@ import { Argument, Option } from "commander";
 import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { painter } from "../common/terminal.js";
+import type { AskOptions } from "./ask.js";
 import { scenarioNames } from "./scenario.js";
 
-interface Options {
-  readonly stack: string;
-  readonly scenario: string;
-  readonly full?: boolean;
-  readonly serve?: boolean;
-}
-
-await run<Options>(
+await run<Pick<AskOptions, "stack" | "scenario" | "full"> & { readonly serve?: boolean }>(
   npmCommand({
     name: "ask",
     summary:

@@ -1,15 +1,9 @@
 /** `npm run convert`: turns the legacy script's YAML file into stack config. */
 import { Option } from "commander";
 import { npmCommand, path, projectFolder, run, stackOption } from "../common/command.js";
+import type { ConvertFilesOptions } from "./files.js";
 
-interface Options {
-  readonly stack: string;
-  readonly adopt?: true;
-  readonly permissions?: string;
-  readonly policyChecks?: string;
-}
-
-await run<Options>(
+await run<Pick<ConvertFilesOptions, "stack" | "adopt" | "permissions" | "policyChecks">>(
   npmCommand({
     name: "convert",
     summary: "Converts the multi-cluster-config.yaml of the legacy script to stack config, see docs/migration.md.",

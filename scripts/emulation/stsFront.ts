@@ -1,4 +1,5 @@
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { IAMClient } from "@aws-sdk/client-iam";
 import type { JSONWebKeySet } from "jose";
 import { TRUST_POLICY_LIMIT } from "../../policies/size.js";
@@ -158,24 +159,17 @@ async function readForm(request: IncomingMessage): Promise<{ body: Buffer | unde
   if (isPost && !/^application\/x-www-form-urlencoded(;\s*charset=utf-8)?$/i.test(headers["content-type"] ?? "")) {
     throw malformed("the content type is not application/x-www-form-urlencoded");
   }
-  const body = isPost ? await readAll(request) : undefined;
+  // Without transfer-encoding, the body has exactly this length.
+  if (Number(headers["content-length"] ?? 0) > FORM_LIMIT) {
+    throw new AwsError("RequestEntityTooLarge", "Request body is too large", 413);
+  }
+  const body = isPost ? await buffer(request) : undefined;
   const parameters = new URLSearchParams(body?.toString("utf8") ?? query);
   const names = [...parameters.keys()];
   // If a parameter has two values, moto could use the unchecked one.
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw malformed(`${twice} is given more than once`);
   return { body, parameters };
-}
-
-async function readAll(request: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let length = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    length += piece.length;
-    if (length > FORM_LIMIT) throw new AwsError("RequestEntityTooLarge", "Request body is too large", 413);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
 }
 
 function refuse(response: ServerResponse, service: "iam" | "sts", error: AwsError): void {

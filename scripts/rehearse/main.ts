@@ -1,13 +1,9 @@
 /** `npm run rehearse`: deploys a stack to this machine, with the real MCP server and an emulated AWS. */
 import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
 import { painter } from "../common/terminal.js";
+import type { RehearsalOptions } from "./rehearsal.js";
 
-interface Options {
-  readonly stack: string;
-  readonly cluster?: string;
-}
-
-await run<Options>(
+await run<Pick<RehearsalOptions, "stack" | "cluster">>(
   npmCommand({
     name: "rehearse",
     summary:
