@@ -355,6 +355,14 @@ describe("request forms that AWS does not accept", () => {
     }
   });
 
+  test("rejects a form that is too large", async () => {
+    const { status, text } = await post({}, { wrap: (form) => `${form}&Padding=${"x".repeat(16_777_216)}` });
+    expect(status).toBe(413);
+    expect(text).toContain("<Code>RequestEntityTooLarge</Code>");
+    // The next request is served.
+    expect((await post({})).text).toContain("<Code>InvalidIdentityToken</Code>");
+  });
+
   test("do not include a form with a valid token", async () => {
     const { status, text } = await post({ WebIdentityToken: await cluster.token(subject) });
     expect(status).toBe(200);
