@@ -14,13 +14,17 @@ const MIRRORED = "{components,config,documents,image,policies,program,scripts,ve
 
 export default defineConfig({
   test: {
-    // Vitest's default leaves one core idle, and most tests wait for processes.
+    // Vitest's default leaves one core idle.
     maxWorkers: availableParallelism(),
     projects: [
-      // Starts no process: the inner loop. Files share processes, because loading the Pulumi SDK takes most of the time.
+      // Starts no process: the inner loop. Files share workers, because loading the Pulumi SDK takes most of the time.
       // A runner with 2 cores needs several seconds for a test that builds a whole program.
       project("unit", [`test/${MIRRORED}/**/!(*.integration).test.ts`], { testTimeout: 30_000, isolate: false }),
       project("integration", [`test/${MIRRORED}/**/*.integration.test.ts`], {
+        isolate: false,
+        // Most of these tests wait for processes.
+        maxWorkers: availableParallelism() + 1,
+        sequence: { groupOrder: 1 },
         testTimeout: 120_000,
         // On a new machine, a hook waits for the installations.
         hookTimeout: 900_000,

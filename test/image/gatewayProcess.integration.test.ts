@@ -133,7 +133,6 @@ describe("the gateway's process", () => {
 
   test.each([
     [0, 1],
-    [1, 1],
     [7, 7],
   ])("ends with an error when the server ends with code %i", async (code, expected) => {
     const { endpoint, child } = await ready();

@@ -11,10 +11,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { oidcProviderArn, packTrustPolicies, type Subject, trustPolicy } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { Processes } from "../../scripts/common/processes.js";
-import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
+import { accountClient } from "../../scripts/emulation/moto.js";
 import { type StsFront, startStsFront } from "../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
 import { evaluateTrust } from "../../scripts/emulation/trustEvaluation.js";
+import { emptyMoto } from "../moto.js";
 
 // Three accounts, three clusters, two trusted service accounts; every document is the program's own. The `left` cluster
 // was trusted and is removed before the attacks; `stray` is a cluster whose provider account 1 has for another purpose.
@@ -269,7 +270,7 @@ async function assume({ account, token, role = roleName }: Attempt): Promise<{ a
 }
 
 beforeAll(async () => {
-  const { url } = await startMoto(processes);
+  const { url } = await emptyMoto();
   for (const cluster of known) keys.set(cluster.issuerUrl, await cluster.jwks());
   front = await startStsFront({ motoUrl: url, keys, trustPolicyLimit: 4096 });
   processes.onStop(front.close);

@@ -11,11 +11,12 @@ import { guards } from "../../documents/names.js";
 import { trustPolicy } from "../../policies/trust.js";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
-import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
+import { accountClient } from "../../scripts/emulation/moto.js";
 import { ensurePython, type PythonTools } from "../../scripts/emulation/python.js";
 import { startServiceReferenceProxy } from "../../scripts/emulation/serviceReference.js";
 import { startStsFront } from "../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
+import { emptyMoto } from "../moto.js";
 
 const script = path.resolve("verification/verify.py");
 const processes = new Processes();
@@ -203,7 +204,7 @@ beforeAll(async () => {
   const [tools, gateway, moto, reference] = await Promise.all([
     ensurePython(progress),
     ensureGateway(progress),
-    startMoto(processes, progress),
+    emptyMoto(),
     startServiceReferenceProxy(path.join(dir, "reference"), progress),
   ]);
   python = tools;

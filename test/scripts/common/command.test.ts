@@ -1,8 +1,12 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { npmCommand, path, stackOption, text } from "../../../scripts/common/command.js";
+import { npmCommand, path, projectFolder, stackOption, text } from "../../../scripts/common/command.js";
 
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 /** Parses the arguments of a command that requires a file and a stack. Returns its options, or its error output. */
 function parse(...args: string[]): unknown {
@@ -55,3 +59,33 @@ describe("usage errors", () => {
     expect(errors).toMatch(/\nRun npm run demo -- --help for usage\.\n$/);
   });
 });
+
+describe.each(readdirSync(join(projectFolder, "scripts")).filter((name) => name !== "common" && name !== "emulation"))(
+  "npm run %s",
+  (name) => {
+    test("starts the command", () => {
+      const { scripts } = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8"));
+      expect(scripts[name]).toBe(`node --import tsx scripts/${name}/main.ts`);
+    });
+
+    test("-- --help shows usage, options, an example and the exit codes", async () => {
+      let stdout = "";
+      vi.spyOn(process.stdout, "write").mockImplementation((piece) => {
+        stdout += piece;
+        return true;
+      });
+      const { argv, exitCode } = process;
+      process.argv = [process.execPath, "main.ts", "--help"];
+      try {
+        await import(/* @vite-ignore */ `../../../scripts/${name}/main.ts`);
+        expect(process.exitCode).toBe(0);
+      } finally {
+        process.argv = argv;
+        process.exitCode = exitCode;
+      }
+      for (const part of [`Usage: npm run ${name} -- `, "Options:", "Examples:", "Exit codes:\n  0  "]) {
+        expect(stdout).toContain(part);
+      }
+    });
+  },
+);

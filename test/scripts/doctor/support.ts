@@ -13,13 +13,15 @@ import {
   type IAMClient,
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
+import { vi } from "vitest";
 import { readSettings } from "../../../config/load.js";
 import type { Settings } from "../../../config/settings.js";
 import { forward, type Loopback, listen } from "../../../scripts/common/loopback.js";
 import { Processes } from "../../../scripts/common/processes.js";
 import type { Finding } from "../../../scripts/doctor/findings/finding.js";
 import { type AwsError, errorBody } from "../../../scripts/emulation/awsError.js";
-import { type AccountClient, accountClient, startMoto } from "../../../scripts/emulation/moto.js";
+import { type AccountClient, accountClient } from "../../../scripts/emulation/moto.js";
+import { emptyMoto } from "../../moto.js";
 
 /** One call of the query protocol. */
 export interface Call {
@@ -81,17 +83,17 @@ export class Emulation {
   recorder!: Recorder;
   motoUrl = "";
 
-  /** Configures the environment of this process for it. */
+  /** Configures the environment of this process for it, until stop(). */
   async start(): Promise<void> {
-    ({ url: this.motoUrl } = await startMoto(this.processes, () => {}));
+    ({ url: this.motoUrl } = await emptyMoto());
     this.recorder = new Recorder(this.motoUrl);
     this.folder = await mkdtemp(join(tmpdir(), "doctor-"));
-    process.env.AWS_ENDPOINT_URL = await this.recorder.start();
-    process.env.AWS_CONFIG_FILE = join(this.folder, "none");
-    process.env.AWS_SHARED_CREDENTIALS_FILE = join(this.folder, "none");
-    process.env.AWS_EC2_METADATA_DISABLED = "true";
+    vi.stubEnv("AWS_ENDPOINT_URL", await this.recorder.start());
+    vi.stubEnv("AWS_CONFIG_FILE", join(this.folder, "none"));
+    vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", join(this.folder, "none"));
+    vi.stubEnv("AWS_EC2_METADATA_DISABLED", "true");
     for (const name of ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) {
-      delete process.env[name];
+      vi.stubEnv(name, undefined);
     }
   }
 
@@ -99,6 +101,7 @@ export class Emulation {
     await this.recorder.stop();
     await this.processes.stopAll();
     await rm(this.folder, { recursive: true, force: true });
+    vi.unstubAllEnvs();
   }
 
   /** Creates an account with a profile. `fill` bypasses the recorder. */
@@ -117,8 +120,9 @@ export class Emulation {
       `aws_session_token=${sessionToken}\n`,
     ].join("\n");
     // A new file each time, because the SDK caches the content by path.
-    process.env.AWS_CONFIG_FILE = join(this.folder, `config-${accountId}`);
-    await writeFile(process.env.AWS_CONFIG_FILE, this.profiles);
+    const file = join(this.folder, `config-${accountId}`);
+    vi.stubEnv("AWS_CONFIG_FILE", file);
+    await writeFile(file, this.profiles);
     await fill(new LegacyScript(client.iam, accountId), accountId);
     client.destroy();
     return { profile, accountId };

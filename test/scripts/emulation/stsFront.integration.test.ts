@@ -17,9 +17,10 @@ import { decodeJwt, type JSONWebKeySet } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { trustPolicy } from "../../../policies/trust.js";
 import { Processes } from "../../../scripts/common/processes.js";
-import { type AccountClient, accountClient, startMoto } from "../../../scripts/emulation/moto.js";
+import { type AccountClient, accountClient } from "../../../scripts/emulation/moto.js";
 import { type StsFront, startStsFront } from "../../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../../scripts/emulation/tokens.js";
+import { emptyMoto } from "../../moto.js";
 
 const account = "111111111111";
 const subject = { namespace: "default", serviceAccount: "multi-account-mcp-sa" };
@@ -45,7 +46,7 @@ let iam: IAMClient;
 let sts: STSClient;
 
 beforeAll(async () => {
-  motoUrl = (await startMoto(processes)).url;
+  motoUrl = (await emptyMoto()).url;
   keys.set(cluster.issuerUrl, await cluster.jwks());
   front = await startStsFront({ motoUrl, keys });
   processes.onStop(front.close);
