@@ -11,7 +11,7 @@ export const load = () => import(/* @vite-ignore */ `../../index.ts?evaluation=$
 export async function evaluated(stack: string, config: StackConfig, onResource?: Register): Promise<Evaluation> {
   // Pulumi reads the stack trace of every promise. With source maps, formatting them takes a third of the evaluation.
   const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 1;
+  Error.stackTraceLimit = 0;
   try {
     return await evaluate(stack, config, onResource, load);
   } finally {

@@ -11,12 +11,6 @@ const npm = (args: string) => {
   return { stdout, stderr, status };
 };
 
-test("a surplus argument is an error", () => {
-  const { stdout, stderr, status } = npm("plan -- surplus");
-  expect(stderr).toContain('unexpected argument "surplus". npm passes options on only after "--"');
-  expect({ stdout, status }).toEqual({ stdout: "", status: 1 });
-});
-
 test.each([
   ["plan --stack prod", "--stack", "npm run plan -- --stack prod"],
   ["plan --stack=prod --out x", "--stack, --out", "npm run plan -- --stack prod --out x"],

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { projectFolder } from "../../../scripts/common/command.js";
+import { rehearse } from "../../../scripts/rehearse/rehearsal.js";
 
 // A separate temporary folder shows what this rehearsal leaves.
 const temporary = mkdtempSync(join(tmpdir(), "rehearsal-test-"));
@@ -81,8 +82,8 @@ describe("npm run rehearse", () => {
   }, 600_000);
 
   test("rejects an unknown stack and lists the known ones", async () => {
-    const { code, text } = await start("--stack", "absent").ended;
-    expect(code).toBe(1);
-    expect(text).toMatch(/^--stack absent: .*Pulumi\.absent\.yaml not found\. Expected one of: dev, prod\.\n$/);
+    await expect(rehearse(projectFolder, { stack: "absent", show: () => {} })).rejects.toThrow(
+      /^--stack absent: .*Pulumi\.absent\.yaml not found\. Expected one of: dev, prod\.$/,
+    );
   });
 });
