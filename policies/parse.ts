@@ -11,7 +11,8 @@ export class PolicyShapeError extends Error {
 }
 
 const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
-const listed = <T extends z.ZodType>(item: T) => z.preprocess((value) => listOf(value), item);
+const listed = <T extends z.ZodType>(item: T) =>
+  z.preprocess((value) => (value === undefined ? value : listOf(value)), item);
 const texts = (pattern: RegExp, error: string) =>
   listed(z.array(text(pattern, error)).min(1, { error: "a string or a list of strings" })).optional();
 const actions = texts(/^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/, "the form service:Action");
@@ -48,7 +49,9 @@ const policy = z.strictObject(
   {
     Version: z.literal("2012-10-17", { error: '"2012-10-17"' }),
     Id: z.unknown().optional(),
-    Statement: listed(z.array(statement).min(1, { error: "at least one statement" })),
+    Statement: listed(
+      z.array(statement, { error: "at least one statement" }).min(1, { error: "at least one statement" }),
+    ),
   },
   { error: "a JSON object" },
 );

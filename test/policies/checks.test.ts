@@ -36,7 +36,7 @@ describe("checkPolicy", () => {
     ["a list", [good], "expected a JSON object"],
     ["no Version", { Statement: [good] }, "Version is undefined"],
     ["the old Version", { ...policy(good), Version: "2008-10-17" }, '"2008-10-17"'],
-    ["no Statement", { Version: "2012-10-17" }, "Statement is [], expected at least one statement"],
+    ["no Statement", { Version: "2012-10-17" }, "Statement is undefined, expected at least one statement"],
     ["an empty Statement", policy(), "Statement is [], expected at least one statement"],
     ["an unknown key", { ...policy(good), Statements: [] }, "the document has an unknown key Statements"],
     ["a statement that is a text", policy("allow"), 'Statement[0] is "allow", expected an object'],
@@ -107,6 +107,15 @@ describe("checkPolicy", () => {
     expect(finding?.fix).toContain("narrower");
     const [unknown] = await findings(policy(good, { ...good, Sid: "Efs", Action: "efs:Describe*" }));
     expect(unknown?.message).toContain('Statement[1] (Efs): "efs:Describe*" matches no AWS action');
+  });
+
+  test("accepts every scalar in a Condition", async () => {
+    const Condition = {
+      Bool: { "aws:ViaAWSService": false },
+      NumericEquals: { "a:b": 0 },
+      StringEquals: { "c:d": "" },
+    };
+    expect(await findings(policy({ ...good, Condition }))).toEqual([]);
   });
 
   test("accepts writes that the same document denies", async () => {
