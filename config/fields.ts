@@ -2,14 +2,13 @@
 import { z } from "zod";
 import type { TextRule } from "./limits.js";
 
-/** Adds a key's description and example, which docs/config.md shows. */
-export const doc = <T extends z.ZodType>(schema: T, description: string, example: z.input<T>): T =>
-  schema.meta({ description, examples: [example] }) as T;
+/** @param example value for docs/config.md. Default: the default of the key */
+export const text = ({ pattern, expected }: TextRule, example?: string) =>
+  z.string({ error: expected }).regex(pattern, { error: expected }).meta({ example });
 
-export const text = ({ pattern, expected }: TextRule) =>
-  z.string({ error: expected }).regex(pattern, { error: expected });
+export const boolean = () => z.boolean({ error: "true or false" });
 
-export const flag = () => z.boolean({ error: "true or false" });
+export const flag = (fallback: boolean) => boolean().default(fallback);
 
 export const integer = (min: number, max: number, unit = "") => {
   const expected = `a whole number${unit} from ${min} to ${max}`;
@@ -19,11 +18,13 @@ export const integer = (min: number, max: number, unit = "") => {
 export const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `one of ${values.join(", ")}` });
 
-export const list = <T extends z.ZodType>(item: T, of: string) => z.array(item, { error: `a list of ${of}` });
+/** @param example value for docs/config.md. Default: the example of an entry */
+export const list = <T extends z.ZodType>(item: T, of: string, example?: z.input<T>[]) =>
+  z.array(item, { error: `a list of ${of}` }).meta({ example });
 
 /** A list without duplicates. AWS and Kubernetes drop or reject duplicates. */
-export const set = <T extends z.ZodType<string | number>>(item: T, of: string) =>
-  list(item, of).superRefine((values, context) => {
+export const set = <T extends z.ZodType<string | number>>(item: T, of: string, example?: z.input<T>[]) =>
+  list(item, of, example).superRefine((values, context) => {
     for (const [index, value] of values.entries()) {
       if (values.indexOf(value) === index) continue;
       context.addIssue({ code: "custom", path: [index], message: "no duplicate entries", input: value });
@@ -33,16 +34,14 @@ export const set = <T extends z.ZodType<string | number>>(item: T, of: string) =
 export const object = <T extends z.ZodRawShape>(shape: T) =>
   z.strictObject(shape, { error: `an object with ${Object.keys(shape).join(", ")}` });
 
-export const keyed = <T extends z.ZodType>(key: TextRule, value: T, of: string) =>
-  z.record(
-    z.string().superRefine((name, context) => {
-      if (!key.pattern.test(name)) context.addIssue({ code: "custom", message: key.expected, input: name });
-    }),
-    value,
-    { error: `a map. Each key: ${key.expected}. Each value: ${of}` },
-  );
+/** An object that can be absent, because no key is required. */
+export const section = <T extends z.ZodRawShape>(shape: T) => object(shape).prefault({} as z.input<z.ZodObject<T>>);
 
-export const textMap = (key: TextRule, value: TextRule) => keyed(key, text(value), value.expected);
+export const keyed = <T extends z.ZodType>(key: TextRule, value: T, of: string, example?: Record<string, z.input<T>>) =>
+  z.record(text(key), value, { error: `a map. Each key: ${key.expected}. Each value: ${of}` }).meta({ example });
+
+export const textMap = (key: TextRule, value: TextRule, example?: Record<string, string>) =>
+  keyed(key, text(value), value.expected, example);
 
 export const line: TextRule = {
   pattern: /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u,
@@ -55,8 +54,8 @@ export const line: TextRule = {
 export const maskedSecret = "[secret]\n";
 
 /** A string that can be a Pulumi secret. */
-export const secret = ({ pattern, ...rule }: TextRule) =>
-  text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) });
+export const secret = ({ pattern, ...rule }: TextRule, example: string) =>
+  text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) }, example);
 
 export const envValue: TextRule = { pattern: /^[^\0]*$/, expected: "a string" };
 export const filePath: TextRule = {

@@ -1,7 +1,7 @@
 /** Kubernetes object fields in the config. The rules are those of the API server. */
 import { BlockList, isIP } from "node:net";
 import { z } from "zod";
-import { flag, integer, list, object, oneOf, set, text, textMap } from "./fields.js";
+import { boolean, integer, list, object, oneOf, set, text, textMap } from "./fields.js";
 import { rules } from "./limits.js";
 
 /** Whether an address is in a CIDR block. */
@@ -127,10 +127,10 @@ const kubernetesObject = (kind: string) =>
 /** A volume with a source that Pod Security `restricted` permits (Kubernetes, "Pod Security Standards"). */
 export const volume = object({
   name: text(rules.dnsLabel),
-  configMap: object({ name: text(rules.dnsSubdomain), ...files, optional: flag().optional() }).optional(),
-  secret: object({ secretName: text(rules.dnsSubdomain), ...files, optional: flag().optional() }).optional(),
+  configMap: object({ name: text(rules.dnsSubdomain), ...files, optional: boolean().optional() }).optional(),
+  secret: object({ secretName: text(rules.dnsSubdomain), ...files, optional: boolean().optional() }).optional(),
   emptyDir: object({ medium: oneOf("", "Memory").optional(), sizeLimit: text(rules.memory).optional() }).optional(),
-  persistentVolumeClaim: object({ claimName: text(rules.dnsSubdomain), readOnly: flag().optional() }).optional(),
+  persistentVolumeClaim: object({ claimName: text(rules.dnsSubdomain), readOnly: boolean().optional() }).optional(),
   csi: kubernetesObject("CSIVolumeSource").optional(),
   downwardAPI: kubernetesObject("DownwardAPIVolumeSource").optional(),
   ephemeral: kubernetesObject("EphemeralVolumeSource").optional(),
@@ -196,5 +196,5 @@ export const volumeMount = object({
   name: text(rules.dnsLabel),
   mountPath: text(rules.mountPath),
   subPath: text(rules.subPath).optional(),
-  readOnly: flag().optional(),
+  readOnly: boolean().optional(),
 });

@@ -8,14 +8,10 @@ export interface TextRule {
   readonly pattern: RegExp;
   readonly expected: string;
   /** Returns how to fix an invalid string, if known. */
-  readonly fix?: (text: string) => string | undefined;
+  readonly fix?: ((text: string) => string | undefined) | undefined;
 }
 
-const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRule => ({
-  pattern,
-  expected,
-  ...(fix === undefined ? {} : { fix }),
-});
+const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRule => ({ pattern, expected, fix });
 
 /** A rule for a DNS name. Suggests the string in lower case, with each invalid character replaced by `-`. */
 const dnsName = (pattern: RegExp, expected: string, most: number): TextRule =>
@@ -106,6 +102,9 @@ export const rules = {
     /^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}$/,
     "an AWS profile name: letters, digits and _ . @ + -, at most 64 characters, starting with a letter or digit",
   ),
+  /** A path has one line, the content several (documents/kubeconfig.ts). */
+  kubeconfig: rule(/\S/, "the path of a kubeconfig file, or its content as a string"),
+  context: rule(/^[^\p{Cc}\s]([^\p{Cc}]*[^\p{Cc}\s])?$/u, "a single-line string without leading or trailing spaces"),
   /** RFC 1123 label, as Kubernetes requires for namespaces and Services. */
   dnsLabel: dnsName(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
@@ -258,6 +257,10 @@ export const rules = {
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/,
     'a host name in lower case, such as "ec2.internal.example.com"',
     (text) => (/^https?:\/\//.test(text) ? "Remove https:// and everything after the host name." : undefined),
+  ),
+  awsCommand: rule(
+    /^aws [a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$/,
+    'a command without options, such as "aws secretsmanager get-secret-value"',
   ),
   /** RFC 6750 allows visible ASCII. A token of 32 random characters cannot be guessed. */
   bearerToken: rule(/^[!-~]{32,512}$/, "a token of 32 to 512 visible ASCII characters without spaces"),

@@ -1,6 +1,6 @@
 /** Schema of the stack config, one entry per section. load.ts parses with it; docs/config.md is generated from it. */
-import type { z } from "zod";
-import { doc, list, object, text } from "./fields.js";
+import { optional, type z } from "zod";
+import { list, object, text } from "./fields.js";
 import { rules } from "./limits.js";
 import { targetAccountSchema } from "./sections/accounts.js";
 import { clusterSchema } from "./sections/clusters.js";
@@ -14,46 +14,27 @@ import { verifySchema } from "./sections/verify.js";
 
 /** Stack config, one entry per key under `holmes-aws-mcp:`. */
 export const configSchema = object({
-  clusters: doc(
-    list(clusterSchema, "source clusters").min(1, { error: "at least one cluster" }),
-    "Source clusters. The roles trust the service accounts of these clusters, and the MCP server runs in them.",
-    [{ name: "prod-us-east-1", region: "us-east-1", accountId: "111111111111", profile: "clusters" }],
-  ),
-  kubernetes: doc(kubernetesSchema.prefault({}), "Namespace and service accounts in the clusters.", {
-    namespace: "holmes-aws-mcp",
-  }),
-  iam: doc(iamSchema.prefault({}), "IAM roles and policies in the target accounts.", { path: "/holmes/" }),
-  targetAccounts: doc(list(targetAccountSchema, "target accounts").default([]), "Accounts that Holmes can read.", [
-    { profile: "prod", accountId: "111111111111", description: "Production" },
-  ]),
-  defaultProfile: doc(
-    text(rules.profile).optional(),
+  clusters: list(clusterSchema, "source clusters")
+    .min(1, { error: "at least one cluster" })
+    .describe(
+      "Source clusters. The roles trust the service accounts of these clusters, and the MCP server runs in them.",
+    ),
+  kubernetes: kubernetesSchema.describe("Namespace and service accounts in the clusters."),
+  iam: iamSchema.describe("IAM roles and policies in the target accounts."),
+  targetAccounts: list(targetAccountSchema, "target accounts").default([]).describe("Accounts that Holmes can read."),
+  defaultProfile: optional(text(rules.profile, "prod")).describe(
     "Profile of the target account whose role ARN is in the annotation of the service account. Default: the first target account.",
-    "prod",
   ),
-  image: doc(
-    imageSchema.optional(),
+  image: optional(imageSchema).describe(
     "Image of the MCP server. Set `prebuilt` or `build`. Not required if the server is not deployed.",
-    {
-      build: { repository: "ghcr.io/example/aws-api-mcp-server" },
-    },
   ),
-  mcp: doc(mcpSchema.prefault({}), "The MCP server.", { transport: "streamable-http", replicas: 2 }),
-  holmes: doc(
-    holmesSchema.prefault({}),
+  mcp: mcpSchema.describe("The MCP server."),
+  holmes: holmesSchema.describe(
     "Settings of Holmes: namespace, pod labels, service account, and the name of the MCP server in its config.",
-    { namespace: "robusta" },
   ),
-  verify: doc(verifySchema.prefault({}), "Verification Job at the end of `pulumi up`.", { timeoutSeconds: 600 }),
-  organization: doc(
-    organizationSchema.optional(),
+  verify: verifySchema.describe("Verification Job at the end of `pulumi up`."),
+  organization: optional(organizationSchema).describe(
     "A CloudFormation StackSet for hundreds of accounts (docs/accounts.md).",
-    {
-      profile: "management",
-      accountId: "111111111111",
-      region: "us-east-1",
-      organizationalUnits: ["ou-abcd-11112222"],
-    },
   ),
 });
 

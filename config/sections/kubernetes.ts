@@ -1,30 +1,22 @@
-import { doc, flag, list, object, text } from "../fields.js";
+import { flag, list, section, text } from "../fields.js";
 import { rules } from "../limits.js";
 
-export const kubernetesSchema = object({
-  namespace: doc(
-    text(rules.dnsLabel).default("holmes-aws-mcp"),
-    "Namespace of the MCP server, the same in every cluster.",
-    "holmes-aws-mcp",
-  ),
-  createNamespace: doc(
-    flag().default(true),
+export const kubernetesSchema = section({
+  namespace: text(rules.dnsLabel)
+    .default("holmes-aws-mcp")
+    .describe("Namespace of the MCP server, the same in every cluster."),
+  createNamespace: flag(true).describe(
     "Whether to create the namespace, with Pod Security `restricted` enforced. With `false`, the namespace must exist.",
-    false,
   ),
-  serviceAccount: doc(
-    text(rules.dnsSubdomain).default("aws-api-mcp-sa"),
-    "Service account of the MCP server, which the roles trust.",
-    "multi-account-mcp-sa",
-  ),
-  createServiceAccount: doc(
-    flag().default(true),
+  serviceAccount: text(rules.dnsSubdomain, "multi-account-mcp-sa")
+    .default("aws-api-mcp-sa")
+    .describe("Service account of the MCP server, which the roles trust."),
+  createServiceAccount: flag(true).describe(
     "Whether to create the service account. With `false`, the service account must exist.",
-    false,
   ),
-  additionalSubjects: doc(
-    list(text(rules.subject), "namespace:serviceAccount").default([]),
-    "Additional service accounts that the roles trust, as `namespace:serviceAccount`, such as the service account of Holmes.",
-    ["robusta:robusta-holmes-service-account"],
-  ),
+  additionalSubjects: list(text(rules.subject, "robusta:robusta-holmes-service-account"), "namespace:serviceAccount")
+    .default([])
+    .describe(
+      "Additional service accounts that the roles trust, as `namespace:serviceAccount`, such as the service account of Holmes.",
+    ),
 });

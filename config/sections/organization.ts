@@ -1,37 +1,32 @@
-import { doc, filePath, flag, keyed, list, object, oneOf, set, text } from "../fields.js";
+import { optional } from "zod";
+import { filePath, flag, keyed, list, object, oneOf, set, text } from "../fields.js";
 import { rules } from "../limits.js";
 import { targetAccountSchema } from "./accounts.js";
 
 export const organizationSchema = object({
-  profile: doc(text(rules.profile), "AWS profile of the management or delegated administrator account.", "management"),
-  accountId: doc(
-    text(rules.accountId),
+  profile: text(rules.profile, "management").describe(
+    "AWS profile of the management or delegated administrator account.",
+  ),
+  accountId: text(rules.accountId, "111111111111").describe(
     "ID of that account, in quotes. The StackSet skips the management account. List it in `targetAccounts` too.",
-    "111111111111",
   ),
-  region: doc(text(rules.region), "Region of the StackSet, and the only region that it deploys to.", "us-east-1"),
-  organizationalUnits: doc(
-    set(text(rules.organizationalUnit), "organizational unit IDs").min(1, {
-      error: "at least one organizational unit",
-    }),
-    "Organizational units in which the StackSet creates OIDC providers, roles and policies.",
-    ["ou-abcd-11112222"],
-  ),
-  autoDeployment: doc(flag().default(true), "Whether the StackSet deploys to new accounts automatically.", false),
-  callAs: doc(
-    oneOf("SELF", "DELEGATED_ADMIN").default("SELF"),
-    "`SELF` for the management account, `DELEGATED_ADMIN` for a delegated administrator account.",
-    "DELEGATED_ADMIN",
-  ),
-  existingOidcProviders: doc(
-    keyed(rules.clusterName, set(text(rules.accountId), "account IDs"), "a list of account IDs").default({}),
-    "By cluster name: accounts in which the OIDC provider of the cluster already exists. The StackSet does not create it there.",
-    { "prod-us-east-1": ["222222222222"] },
-  ),
-  accountsFile: doc(
-    text(filePath).optional(),
+  region: text(rules.region, "us-east-1").describe("Region of the StackSet, and the only region that it deploys to."),
+  organizationalUnits: set(text(rules.organizationalUnit, "ou-abcd-11112222"), "organizational unit IDs")
+    .min(1, { error: "at least one organizational unit" })
+    .describe("Organizational units in which the StackSet creates OIDC providers, roles and policies."),
+  autoDeployment: flag(true).describe("Whether the StackSet deploys to new accounts automatically."),
+  callAs: oneOf("SELF", "DELEGATED_ADMIN")
+    .default("SELF")
+    .describe("`SELF` for the management account, `DELEGATED_ADMIN` for a delegated administrator account."),
+  existingOidcProviders: keyed(rules.clusterName, set(text(rules.accountId), "account IDs"), "a list of account IDs", {
+    "prod-us-east-1": ["222222222222"],
+  })
+    .default({})
+    .describe(
+      "By cluster name: accounts in which the OIDC provider of the cluster already exists. The StackSet does not create it there.",
+    ),
+  accountsFile: optional(text(filePath, "accounts.yaml")).describe(
     "YAML or JSON file with a list of `{profile, accountId, description, region}`: the accounts that the MCP server can read. Equivalent to `targetAccounts` with `manage: false`.",
-    "accounts.yaml",
   ),
 });
 

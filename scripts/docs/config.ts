@@ -26,16 +26,34 @@ export function configKeys(): ConfigKey[] {
 function keysOf(schema: z.ZodType, prefix: string): ConfigKey[] {
   return Object.entries(objectIn(schema)?.shape ?? {}).flatMap(([key, value]) => {
     const inner = value as z.ZodType;
-    const { description, examples } = inner.meta() ?? {};
+    const { description } = inner.meta() ?? {};
     // The Kubernetes documentation describes the fields of Kubernetes objects.
     if (description === undefined) return [];
-    if (examples === undefined) throw new Error(`config/schema.ts: ${prefix}.${key} has no example; use doc()`);
     const path = prefix === "" ? key : `${prefix}.${key}`;
     const plain = unwrap(inner);
     const children =
       plain instanceof z.ZodArray ? keysOf(plain.element as z.ZodType, `${path}[]`) : keysOf(inner, path);
-    return [{ path, schema: inner, description, example: (examples as unknown[])[0] }, ...children];
+    return [{ path, schema: inner, description, example: exampleOf(inner) }, ...children];
   });
+}
+
+/** The example of a field, or one that follows from its type and default. */
+function exampleOf(schema: z.ZodType): unknown {
+  const plain = unwrap(schema);
+  const example = plain.meta()?.example;
+  if (example !== undefined) return example;
+  const fallback = schema.safeParse(undefined).data;
+  if (plain instanceof z.ZodBoolean) return fallback !== true;
+  if (plain instanceof z.ZodEnum) return plain.options.find((option) => option !== fallback);
+  if (plain instanceof z.ZodNumber) return fallback ?? plain.minValue;
+  if (plain instanceof z.ZodArray) return [exampleOf(plain.element as z.ZodType)];
+  if (plain instanceof z.ZodUnion) return exampleOf(plain.options.at(-1) as z.ZodType);
+  if (!(plain instanceof z.ZodObject)) return fallback;
+  const fields = Object.entries(plain.shape as Record<string, z.ZodType>);
+  const required = fields.filter(([, field]) => !field.safeParse(undefined).success);
+  const first = fields.find(([, field]) => !(unwrap(field) instanceof z.ZodBoolean))!;
+  const shown = required.length > 0 ? required : [first];
+  return Object.fromEntries(shown.map(([key, field]) => [key, exampleOf(field)]));
 }
 
 /** The expected value, as in the error message for a missing value. */

@@ -35,6 +35,7 @@ test("every key of the config has a row", () => {
 
 test.each(keys.map((key) => [key.path, key] as const))("%s has a description and a valid example", (_, key) => {
   expect(key.description).toMatch(/^.{3,}[.:)]$/s);
+  expect(key.example).toBeDefined();
   const parsed = key.schema.safeParse(key.example);
   expect(parsed.error?.issues ?? []).toEqual([]);
 });
