@@ -14,6 +14,7 @@ import * as args from "./documents/componentArgs.js";
 import { kubernetesAccess } from "./documents/kubeconfig.js";
 import { stackOutputs } from "./documents/outputs.js";
 import { profilesByCluster } from "./documents/profiles.js";
+import { workloadOf } from "./documents/workload.js";
 
 const settings = await loadSettings();
 for (const warning of settings.warnings) pulumi.log.warn(warning);
@@ -42,8 +43,8 @@ for (const cluster of clusters) {
   const { name, issuerUrl, previousName: old } = cluster;
   const { provider } = new SourceCluster(name, { issuerUrl, access: kubernetesAccess(cluster) }, renamed(old));
   if (provider === undefined) continue;
-  const deployment = args.deploymentArgs(settings, cluster, profiles.get(name)!, mcpImage.reference, accounts);
-  new McpDeployment(name, deployment, { provider });
+  const workload = workloadOf(settings, cluster, profiles.get(name)!, mcpImage.reference);
+  new McpDeployment(name, { workload, accounts }, { provider });
 }
 
 export const image = mcpImage.reference;

@@ -2,57 +2,37 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { labels, tokenSecrets, tokensFile } from "../documents/names.js";
-import type { BearerAuthentication } from "../documents/workload.js";
-import { renamed } from "./renamed.js";
+import type { Workload } from "../documents/workload.js";
+import { childrenOf, renamed } from "./renamed.js";
 
-export interface BearerTokensArgs extends BearerAuthentication {
-  /** Name of the server's Deployment and Service. */
-  readonly serviceName: string;
-  /** Namespace of the server. It must exist. */
-  readonly namespace: string;
-  /** Namespace of Holmes. It must exist. */
-  readonly holmesNamespace: string;
-  /** Previous name of a renamed cluster. */
-  readonly previousName?: string | undefined;
-}
-
-/** Bearer tokens of one cluster's server, and the Secrets that pass them to the server and to Holmes. */
+/**
+ * Bearer tokens of one cluster's server, and the Secrets that pass them to the server and to Holmes. The namespaces of
+ * both must exist.
+ */
 export class BearerTokens extends pulumi.ComponentResource {
-  constructor(cluster: string, args: BearerTokensArgs, opts: pulumi.ComponentResourceOptions) {
-    const { serviceName, namespace, holmesNamespace, tokenVersion, previousName } = args;
+  constructor(cluster: string, workload: Workload, opts: pulumi.ComponentResourceOptions) {
+    const { serviceName, namespace, holmes, previousName } = workload;
+    const { tokenVersion, tokens } = workload.authentication;
     super(
       "holmes-aws-mcp:index:BearerTokens",
       `${cluster}/tokens`,
-      { namespace, holmesNamespace, tokenVersion },
+      { namespace, holmesNamespace: holmes.namespace, tokenVersion },
       { ...opts, ...renamed(previousName, "/tokens") },
     );
-    const options = (kind: string) => ({ parent: this, ...renamed(previousName, `/tokens/${kind}`) });
+    const child = childrenOf(this, workload);
     // The previous token stays valid until the next rotation, so that no call fails while Holmes switches.
     const versions = [tokenVersion, tokenVersion - 1].filter((version) => version >= 1);
     const accepted: pulumi.Output<string>[] =
-      args.tokens?.map((token) => pulumi.secret(token)) ??
+      tokens?.map((token) => pulumi.secret(token)) ??
       versions.map(
-        (version) =>
-          new random.RandomPassword(
-            `${cluster}/tokens/${version}`,
-            { length: 48, special: false },
-            options(String(version)),
-          ).result,
+        (version) => child(`tokens/${version}`, random.RandomPassword, { length: 48, special: false }).result,
       );
-    const metadata = (name: string, where: string) => ({ name, namespace: where, labels: labels(serviceName) });
-    new k8s.core.v1.Secret(
-      `${cluster}/tokens/server`,
-      {
-        metadata: metadata(tokenSecrets(serviceName).server, namespace),
-        stringData: { [tokensFile]: pulumi.all(accepted).apply((tokens) => `${tokens.join("\n")}\n`) },
-      },
-      options("server"),
-    );
-    new k8s.core.v1.Secret(
-      `${cluster}/tokens/holmes`,
-      { metadata: metadata(tokenSecrets(serviceName).holmes, holmesNamespace), stringData: { token: accepted[0]! } },
-      options("holmes"),
-    );
+    const secret = (kind: "server" | "holmes", where: string, stringData: Record<string, pulumi.Input<string>>) => {
+      const metadata = { name: tokenSecrets(serviceName)[kind], namespace: where, labels: labels(serviceName) };
+      child(`tokens/${kind}`, k8s.core.v1.Secret, { metadata, stringData });
+    };
+    secret("server", namespace, { [tokensFile]: pulumi.all(accepted).apply((all) => `${all.join("\n")}\n`) });
+    secret("holmes", holmes.namespace, { token: accepted[0]! });
     this.registerOutputs();
   }
 }

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Workload } from "../documents/workload.js";
 
 /**
  * Options that keep a resource when the profile or cluster in its name is renamed.
@@ -8,3 +9,14 @@ import type * as pulumi from "@pulumi/pulumi";
  */
 export const renamed = (previous: string | undefined, suffix = ""): { aliases?: pulumi.Alias[] } =>
   previous === undefined ? {} : { aliases: [{ name: `${previous}${suffix}` }] };
+
+/** Returns a function that creates children of a component, named `<cluster>/<kind>`. They follow a renamed cluster. */
+export const childrenOf =
+  (parent: pulumi.Resource, { cluster, previousName }: Pick<Workload, "cluster" | "previousName">) =>
+  <Args, Child>(
+    kind: string,
+    Type: new (name: string, args: Args, opts: pulumi.CustomResourceOptions) => Child,
+    args: Args,
+    opts: pulumi.CustomResourceOptions = {},
+  ): Child =>
+    new Type(`${cluster}/${kind}`, args, { parent, ...renamed(previousName, `/${kind}`), ...opts });

@@ -1,26 +1,18 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { probeJobSpec, type VerificationOptions, verificationData, verificationJobSpec } from "../documents/jobs.js";
+import { probeJobSpec, probeScript, verificationData, verificationJobSpec } from "../documents/jobs.js";
 import { labels } from "../documents/names.js";
 import { networkPolicySpec } from "../documents/networkPolicy.js";
 import { configData, hashOf, type Workload } from "../documents/workload.js";
-import { renamed } from "./renamed.js";
+import { childrenOf } from "./renamed.js";
 
-export interface VerificationArgs extends VerificationOptions {
+export interface VerificationArgs {
   /** The server to verify, as it is deployed. */
   readonly workload: Workload;
-  /** Previous name of a renamed cluster. */
-  readonly previousName?: string | undefined;
   /** Name of the ConfigMap with the AWS config file. */
   readonly config: pulumi.Input<string>;
-  /** Python script of the Job. */
-  readonly script: string;
-  /** Python script of the Job that checks whether the cluster enforces the NetworkPolicy, if any. Default: no check. */
-  readonly probe?: string | undefined;
-  /** Text that changes with the trust and permissions of the accounts. */
-  readonly permissions: string;
   /** The Job starts after these resources. */
-  readonly after: readonly pulumi.Resource[];
+  readonly after: pulumi.Resource[];
 }
 
 /**
@@ -29,9 +21,9 @@ export interface VerificationArgs extends VerificationOptions {
  */
 export class Verification extends pulumi.ComponentResource {
   constructor(cluster: string, args: VerificationArgs, opts: pulumi.ComponentResourceOptions) {
-    const { workload, previousName, config, script, probe, permissions, after } = args;
-    const { timeoutSeconds, requireNetworkPolicy, skipProfiles } = args;
-    const { namespace, serviceName, networkPolicy } = workload;
+    const { workload, config, after: dependsOn } = args;
+    const { namespace, serviceName, permissions } = workload;
+    const { timeoutSeconds, requireNetworkPolicy, skipProfiles } = workload.verify;
     super(
       "holmes-aws-mcp:index:Verification",
       `${cluster}/verification`,
@@ -39,52 +31,40 @@ export class Verification extends pulumi.ComponentResource {
       { namespace, timeoutSeconds, requireNetworkPolicy, skipProfiles },
       opts,
     );
+    const child = childrenOf(this, workload);
     const name = `${serviceName}-verify`;
     const metadata = { namespace, labels: labels(serviceName, "verification") };
-    const data = verificationData(workload, args, script);
-    const map = new k8s.core.v1.ConfigMap(
-      `${cluster}/verification/config`,
-      { metadata: { ...metadata, name }, data },
-      { parent: this, dependsOn: [...after], ...renamed(previousName, "/verification/config") },
-    );
+    const data = verificationData(workload);
+    const object = { metadata: { ...metadata, name }, data };
+    const map = child("verification/config", k8s.core.v1.ConfigMap, object, { dependsOn });
     // Includes trust and permissions: a Job that ran before a role changed does not verify the changed role.
     const changes = pulumi
       .output(workload.image)
-      .apply((image) => hashOf(image, JSON.stringify(data), configData(workload).config!, permissions));
-    const job = (kind: string, jobName: pulumi.Input<string>, spec: k8s.types.input.batch.v1.JobSpec) =>
-      new k8s.batch.v1.Job(
-        `${cluster}/verification/${kind}`,
-        {
-          metadata: {
-            ...metadata,
-            // The name contains a hash of the inputs: unchanged accounts need no second Job.
-            name: jobName,
-            annotations: {
-              // A failed Job cannot be restarted. The next update replaces it.
-              "pulumi.com/replaceUnready": "true",
-              "pulumi.com/timeoutSeconds": String(timeoutSeconds + 60),
-            },
-          },
-          spec,
-        },
-        {
-          parent: this,
-          dependsOn: [...after],
-          // A failed Job and its replacement have the same name.
-          deleteBeforeReplace: true,
-          ...renamed(previousName, `/verification/${kind}`),
-        },
+      .apply((image) => hashOf(image, JSON.stringify(data), configData(workload).config, permissions));
+    const annotations = {
+      // A failed Job cannot be restarted. The next update replaces it.
+      "pulumi.com/replaceUnready": "true",
+      "pulumi.com/timeoutSeconds": String(timeoutSeconds + 60),
+    };
+    // The name contains a hash of the inputs: unchanged accounts need no second Job.
+    const job = (kind: string, name: pulumi.Input<string>, spec: k8s.types.input.batch.v1.JobSpec) =>
+      child(
+        `verification/${kind}`,
+        k8s.batch.v1.Job,
+        { metadata: { ...metadata, name, annotations }, spec },
+        // A failed Job and its replacement have the same name.
+        { dependsOn, deleteBeforeReplace: true },
       );
     job(
       "job",
       pulumi.interpolate`${name}-${changes}`,
-      verificationJobSpec(workload, args, config, map.metadata.name, changes),
+      verificationJobSpec(workload, config, map.metadata.name, changes),
     );
-    if (probe !== undefined && networkPolicy !== undefined) {
-      const policy = JSON.stringify(networkPolicySpec(networkPolicy, workload));
+    if (workload.networkPolicy.enabled) {
+      const policy = JSON.stringify(networkPolicySpec(workload));
       // Pods of an Indexed Job are named after it: at most 63 characters with "-0".
-      const jobName = changes.apply((hash) => `${serviceName}-probe-${hashOf(hash, policy, probe).slice(0, 12)}`);
-      const { status } = job("probe", jobName, probeJobSpec(workload, args, probe));
+      const jobName = changes.apply((hash) => `${serviceName}-probe-${hashOf(hash, policy, probeScript).slice(0, 12)}`);
+      const { status } = job("probe", jobName, probeJobSpec(workload));
       pulumi.all([status, jobName]).apply(([found, id]) => {
         if (pulumi.runtime.isDryRun() || !found?.failedIndexes) return;
         pulumi.log.warn(

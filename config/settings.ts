@@ -4,6 +4,7 @@ import type { PermissionPlan } from "../policies/permissions.js";
 import type { Subject } from "../policies/trust.js";
 import { issuerUrl } from "./limits.js";
 import type { ClusterConfig, Config, TargetAccountConfig } from "./schema.js";
+import { legacyImage } from "./sections/image.js";
 
 /** Name of the Pulumi project: the namespace of every config key. */
 export const project = "holmes-aws-mcp";
@@ -73,6 +74,11 @@ export interface Settings
 export function mcpSettings(mcp: Config["mcp"]): McpSettings {
   const { type = mcp.transport === "sse" ? "none" : "bearer", ...authentication } = mcp.authentication;
   return { ...mcp, authentication: { type, ...authentication } };
+}
+
+/** Whether the image is the legacy image, which has different paths and a different gateway. */
+export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
+  return image.kind === "prebuilt" && legacyImage.test(image.reference);
 }
 
 /** Host and path of an issuer, which IAM uses in the provider's ARN and in condition keys. */

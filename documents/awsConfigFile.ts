@@ -31,9 +31,9 @@ function sessionName(cluster: string): string {
  *
  * The default section sets a region, because AWS_DEFAULT_REGION would override the region of every profile.
  *
- * @param defaultProfile profile whose region applies to commands without a profile
+ * @param defaultRegion region of commands without a profile
  */
-export function awsConfigFile(cluster: string, profiles: readonly Profile[], defaultProfile: string): string {
+export function awsConfigFile(cluster: string, profiles: readonly Profile[], defaultRegion: string): string {
   const section = ({ name, roleArn, region }: Profile) =>
     [
       name === "default" ? "[default]" : `[profile ${name}]`,
@@ -44,7 +44,6 @@ export function awsConfigFile(cluster: string, profiles: readonly Profile[], def
       "sts_regional_endpoints = regional",
       "",
     ].join("\n");
-  const region = (profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!).region;
-  const bare = profiles.some(({ name }) => name === "default") ? [] : [`[default]\nregion = ${region}\n`];
+  const bare = profiles.some(({ name }) => name === "default") ? [] : [`[default]\nregion = ${defaultRegion}\n`];
   return [...bare, ...profiles.map(section)].join("\n");
 }

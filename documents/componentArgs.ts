@@ -1,9 +1,6 @@
 /** Converts the settings of a stack to arguments of the components. */
-import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { legacyImage } from "../config/sections/image.js";
 import {
-  type ClusterSettings,
   issuerPath,
   type OrganizationSettings,
   type Settings,
@@ -11,9 +8,7 @@ import {
 } from "../config/settings.js";
 import { organizationTemplate } from "../policies/organization.js";
 import { oidcProviderArn, roleNameFor } from "../policies/trust.js";
-import type { Profile } from "./awsConfigFile.js";
-import { defaultProfileOf, type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
-import type { Workload } from "./workload.js";
+import { type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
 
 export function targetAccountArgs(
   settings: Settings,
@@ -130,84 +125,5 @@ export function ecrAccess(settings: Settings) {
     ...(account === undefined ? { profile: ecr.profile } : accountAccess(settings, account)),
     accountId: owner.accountId,
     region: ecr.region ?? owner.region,
-  };
-}
-
-/** Whether the image is the legacy image, which has different paths and a different gateway. */
-export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
-  return image.kind === "prebuilt" && legacyImage.test(image.reference);
-}
-
-/** Options of the server. An option that is off is undefined. */
-export function serverOptions({ enabled: _, authentication, networkPolicy, metrics, ...options }: Settings["mcp"]) {
-  return {
-    ...options,
-    authentication: authentication.type === "bearer" ? authentication : undefined,
-    networkPolicy: networkPolicy.enabled ? networkPolicy : undefined,
-    metrics: metrics.enabled ? metrics : undefined,
-  };
-}
-
-/** The server of a cluster. */
-export function workloadOf(
-  settings: Settings,
-  cluster: string,
-  profiles: readonly Profile[],
-  image: pulumi.Input<string>,
-): Workload {
-  const { kubernetes, image: source, mcp, holmes, secretKeys } = settings;
-  const secret = secretKeys.has("mcp") && Object.keys(mcp.env).length > 0;
-  return {
-    ...serverOptions(mcp),
-    // The config reads some volume sources, such as csi, as any object.
-    extraVolumes: mcp.extraVolumes as Workload["extraVolumes"],
-    ...(secret ? { env: {}, secretEnv: mcp.env } : {}),
-    cluster,
-    profiles,
-    defaultProfile: defaultProfileOf(settings, profiles),
-    namespace: kubernetes.namespace,
-    serviceAccount: kubernetes.serviceAccount,
-    image,
-    legacyImage: usesLegacyImage(settings),
-    prebuilt: source.kind === "prebuilt",
-    architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
-    holmes,
-  };
-}
-
-export function deploymentArgs(
-  settings: Settings,
-  { name, previousName }: ClusterSettings,
-  profiles: readonly Profile[],
-  image: pulumi.Output<string | undefined>,
-  accounts: readonly pulumi.Resource[],
-) {
-  const { kubernetes, verify, targetAccounts, subjects } = settings;
-  return {
-    // config/load.ts verifies that an image is configured.
-    workload: workloadOf(
-      settings,
-      name,
-      profiles,
-      image.apply((reference) => reference!),
-    ),
-    previousName,
-    createNamespace: kubernetes.createNamespace,
-    createServiceAccount: kubernetes.createServiceAccount,
-    verification:
-      // The legacy image does not provide Python at the path that the script requires.
-      verify.enabled && !usesLegacyImage(settings)
-        ? {
-            ...verify,
-            script: readFileSync("verification/verify.py", "utf8"),
-            probe: readFileSync("verification/probe.py", "utf8"),
-            permissions: JSON.stringify(
-              targetAccounts
-                .filter(({ profile }) => profiles.some(({ name }) => name === profile))
-                .map(({ profile, permissions }) => [profile, permissions, subjects]),
-            ),
-            after: accounts,
-          }
-        : undefined,
   };
 }

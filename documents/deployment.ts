@@ -5,10 +5,8 @@ import { annotations, container, labels, metricsAnnotations, paths, port, select
 import { containerSecurity, environment, filled, mounts, podAnnotations, podBase, withStorage } from "./pod.js";
 import { configData, hashOf, type Workload } from "./workload.js";
 
-type Container = types.input.core.v1.Container;
-
 /** Command of the container. Empty for the legacy image, which uses its own entry point. */
-function command({ transport, listenAddress, legacyImage }: Workload): { command?: string[]; args?: string[] } {
+function command({ transport, listenAddress, legacyImage }: Workload) {
   if (legacyImage) return {};
   if (transport === "streamable-http") return { command: [paths.server] };
   return {
@@ -27,7 +25,7 @@ function command({ transport, listenAddress, legacyImage }: Workload): { command
  * `/healthz` succeeds while the server responds to requests: a hung process restarts within 2 minutes, a busy process
  * does not. The legacy image's health endpoint always succeeds or does not exist.
  */
-function probes({ legacyImage }: Workload): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
+function probes({ legacyImage }: Workload) {
   const check = legacyImage ? { tcpSocket: { port: "http" } } : { httpGet: { path: "/healthz", port: "http" } };
   return {
     startupProbe: { ...check, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 60 },
@@ -41,20 +39,14 @@ export function deploymentSpec(
   configMap: pulumi.Input<string>,
 ): types.input.apps.v1.DeploymentSpec {
   const { serviceName, transport, replicas, image, resources, metrics } = workload;
-  const base = mounts(workload, configMap);
-  const { server } = selectors(serviceName);
-  const spread =
-    workload.topologySpreadConstraints ??
-    (replicas > 1
-      ? [
-          {
-            maxSkew: 1,
-            topologyKey: "kubernetes.io/hostname",
-            whenUnsatisfiable: "ScheduleAnyway",
-            labelSelector: { matchLabels: server },
-          },
-        ]
-      : []);
+  const { volumes, volumeMounts } = mounts(workload, configMap);
+  const matchLabels = selectors(serviceName).server;
+  const overNodes = {
+    maxSkew: 1,
+    topologyKey: "kubernetes.io/hostname",
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels },
+  };
   return {
     replicas,
     // An SSE session exists in one process. Two concurrent pods would split Holmes' calls.
@@ -62,13 +54,13 @@ export function deploymentSpec(
       transport === "sse"
         ? { type: "Recreate" }
         : { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-    selector: { matchLabels: server },
+    selector: { matchLabels },
     template: {
       metadata: {
         labels: { ...workload.podLabels, ...labels(serviceName) },
         annotations: {
           ...workload.podAnnotations,
-          ...(metrics ? metricsAnnotations(metrics.port) : {}),
+          ...(metrics.enabled && metricsAnnotations(metrics.port)),
           ...podAnnotations(workload),
           [annotations.configHash]: hashOf(JSON.stringify(configData(workload))),
         },
@@ -76,8 +68,8 @@ export function deploymentSpec(
       spec: {
         ...podBase(workload),
         terminationGracePeriodSeconds: 30,
-        ...filled("topologySpreadConstraints", spread),
-        volumes: base.volumes,
+        topologySpreadConstraints: filled(workload.topologySpreadConstraints ?? (replicas > 1 ? [overNodes] : [])),
+        volumes,
         containers: [
           {
             name: container,
@@ -85,13 +77,13 @@ export function deploymentSpec(
             ...command(workload),
             ports: [
               { name: "http", containerPort: port },
-              ...(metrics ? [{ name: "metrics", containerPort: metrics.port }] : []),
+              ...(metrics.enabled ? [{ name: "metrics", containerPort: metrics.port }] : []),
             ],
             env: environment(workload),
             resources: withStorage(resources),
             ...probes(workload),
             securityContext: containerSecurity,
-            volumeMounts: base.volumeMounts,
+            volumeMounts,
           },
         ],
       },
@@ -105,6 +97,6 @@ export function serviceSpec({ serviceName, replicas }: Workload): types.input.co
     selector: selectors(serviceName).server,
     ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],
     // A streamable HTTP session exists in one pod.
-    ...(replicas > 1 ? { sessionAffinity: "ClientIP" } : {}),
+    sessionAffinity: replicas > 1 ? "ClientIP" : undefined,
   };
 }

@@ -1,9 +1,9 @@
 /** HolmesGPT configuration: the `mcp_servers` entry, and the values of the two Helm charts. */
 import { stringify } from "yaml";
-import type { Settings } from "../config/settings.js";
+import { type Settings, usesLegacyImage } from "../config/settings.js";
 import type { Profile } from "./awsConfigFile.js";
-import { usesLegacyImage } from "./componentArgs.js";
 import { endpoint, tokenSecrets } from "./names.js";
+import { defaultProfileOf } from "./profiles.js";
 
 /** YAML texts for one cluster. */
 export interface HolmesConfig {
@@ -56,7 +56,10 @@ function mcpServers(settings: Settings, profiles: readonly Profile[]) {
           ? { extra_headers: { Authorization: `Bearer {{ env.${tokenVariable} }}` } }
           : {}),
       },
-      llm_instructions: instructions(settings.defaultProfile, usesLegacyImage(settings) ? accountLines(profiles) : []),
+      llm_instructions: instructions(
+        defaultProfileOf(settings, profiles).name,
+        usesLegacyImage(settings) ? accountLines(profiles) : [],
+      ),
     },
   };
 }
@@ -84,9 +87,9 @@ function hostedServers(settings: Settings, profiles: readonly Profile[]) {
 
 /** `mcpAddons.aws` of Holmes' chart: a pod of the chart, or the hosted AWS MCP server. */
 function addon(settings: Settings, profiles: readonly Profile[]) {
-  const { holmes, kubernetes, defaultProfile } = settings;
-  const first = profiles.find(({ name }) => name === defaultProfile);
-  const region = first && (holmes.hosted ? hostedRegion(settings, first) : first.region);
+  const { holmes, kubernetes } = settings;
+  const first = defaultProfileOf(settings, profiles);
+  const region = holmes.hosted ? hostedRegion(settings, first) : first.region;
   return {
     enabled: true,
     ...(holmes.hosted
@@ -121,7 +124,7 @@ const notAllowed =
  *
  * @param accounts one line per account for the legacy image, whose `call_aws` description lists none. Otherwise empty.
  */
-function instructions(defaultProfile: string, accounts: readonly string[] = []): string {
+function instructions(defaultProfile: string, accounts: readonly string[]): string {
   const legacy = [
     "Every command of call_aws needs --profile. A result with an `error` field is a failure. Accounts:",
     ...accounts,

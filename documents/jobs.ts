@@ -1,4 +1,5 @@
 /** The Jobs that check the image and verify the server. */
+import { readFileSync } from "node:fs";
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { annotations, container, endpoint, labels, paths, port, serviceHosts } from "./names.js";
@@ -7,35 +8,28 @@ import type { Workload } from "./workload.js";
 
 type PodSpec = types.input.core.v1.PodSpec;
 type Container = types.input.core.v1.Container;
+type JobSpec = types.input.batch.v1.JobSpec;
 
-/** How the server is verified. */
-export interface VerificationOptions {
-  /** How long a Job can take, in seconds. */
-  readonly timeoutSeconds: number;
-  /** Whether the update fails if the cluster does not enforce the NetworkPolicy. */
-  readonly requireNetworkPolicy: boolean;
-  /** Profiles that are not verified. */
-  readonly skipProfiles: readonly string[];
-}
+const verifyScript = readFileSync(new URL("../verification/verify.py", import.meta.url), "utf8");
+/** Python script of the Job that checks whether the cluster enforces the NetworkPolicy. */
+export const probeScript = readFileSync(new URL("../verification/probe.py", import.meta.url), "utf8");
 
 /** ConfigMap data: the script, and the accounts that must be reachable. */
-export function verificationData(
-  workload: Workload,
-  { timeoutSeconds, skipProfiles }: VerificationOptions,
-  script: string,
-): Record<string, string> {
-  const { namespace, transport, profiles } = workload;
-  const accounts = profiles
+export function verificationData(workload: Workload) {
+  const { timeoutSeconds, skipProfiles } = workload.verify;
+  const accounts = workload.profiles
     .filter(({ name }) => !skipProfiles.includes(name))
     .map(({ name, accountId, roleArn }) => ({ profile: name, accountId, roleArn }));
   const job = {
-    endpoint: endpoint(workload, namespace),
-    transport,
+    endpoint: endpoint(workload, workload.namespace),
+    transport: workload.transport,
     timeoutSeconds: timeoutSeconds - 15,
     accounts,
   };
-  return { "verify.py": script, "accounts.json": `${JSON.stringify(job, null, 2)}\n` };
+  return { "verify.py": verifyScript, "accounts.json": `${JSON.stringify(job, null, 2)}\n` };
 }
+
+const resources = { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } };
 
 /** The pod of a Job: one container with the workload's image, which runs once. */
 function podTemplate(
@@ -62,32 +56,25 @@ function podTemplate(
 /** The Job that verifies every account from inside the cluster, with the server's config and through the server. */
 export function verificationJobSpec(
   workload: Workload,
-  { timeoutSeconds }: VerificationOptions,
   configMap: pulumi.Input<string>,
   verificationMap: pulumi.Input<string>,
   changes: pulumi.Input<string>,
-): types.input.batch.v1.JobSpec {
-  const mounted = mounts(workload, configMap, {
-    volumes: [{ name: "verify", configMap: { name: verificationMap } }],
-    volumeMounts: [{ name: "verify", mountPath: paths.verification, readOnly: true }],
-  });
+): JobSpec {
+  const metadata = {
+    labels: labels(workload.serviceName, "verification"),
+    annotations: { ...podAnnotations(workload), [annotations.verifies]: changes },
+  };
   return {
     backoffLimit: 0,
-    activeDeadlineSeconds: timeoutSeconds,
-    template: podTemplate(
-      workload,
-      {
-        labels: labels(workload.serviceName, "verification"),
-        annotations: { ...podAnnotations(workload), [annotations.verifies]: changes },
-      },
-      podBase(workload),
-      {
-        command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
-        env: environment(workload),
-        resources: withStorage({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } }),
-        ...mounted,
-      },
-    ),
+    activeDeadlineSeconds: workload.verify.timeoutSeconds,
+    template: podTemplate(workload, metadata, podBase(workload), {
+      command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
+      env: environment(workload),
+      resources: withStorage(resources),
+      ...mounts(workload, configMap, [
+        { name: "verify", mountPath: paths.verification, readOnly: true, configMap: { name: verificationMap } },
+      ]),
+    }),
   };
 }
 
@@ -96,16 +83,12 @@ export function verificationJobSpec(
  * without the labels of the server's own pods. It has no AWS access. With `requireNetworkPolicy` it fails when
  * the attempt succeeds. Without, it succeeds, with the attempt in `status.failedIndexes`.
  */
-export function probeJobSpec(
-  workload: Workload,
-  { timeoutSeconds, requireNetworkPolicy }: VerificationOptions,
-  script: string,
-): types.input.batch.v1.JobSpec {
-  const { serviceName, namespace } = workload;
+export function probeJobSpec(workload: Workload): JobSpec {
+  const { serviceName, namespace, verify } = workload;
   const { serviceAccountName: _, ...base } = podBase(workload);
   // One index after the other: 0 connects, 1 succeeds and with it the Job, whose status then names index 0 if it failed.
   // Index 2 never runs: a Job whose indexes are all finished fails if one failed. Kubernetes 1.31 and later.
-  const attempts: Partial<types.input.batch.v1.JobSpec> = requireNetworkPolicy
+  const attempts: Partial<JobSpec> = verify.requireNetworkPolicy
     ? { backoffLimit: 0 }
     : {
         completionMode: "Indexed",
@@ -114,33 +97,28 @@ export function probeJobSpec(
         backoffLimitPerIndex: 0,
         successPolicy: { rules: [{ succeededIndexes: "1" }] },
       };
+  const host = serviceHosts(serviceName, namespace).at(-1)!;
   return {
     ...attempts,
-    activeDeadlineSeconds: timeoutSeconds,
+    activeDeadlineSeconds: verify.timeoutSeconds,
     template: podTemplate(workload, { labels: { app: "aws-api-mcp-probe" } }, base, {
-      command: [paths.python, "-c", script, serviceHosts(serviceName, namespace).at(-1)!, String(port)],
+      command: [paths.python, "-c", probeScript, host, String(port)],
       resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
     }),
   };
 }
 
 /** The Job that checks a given image before the Deployment runs it: images of earlier releases have no launcher. */
-export function imageCheckJobSpec(workload: Workload): types.input.batch.v1.JobSpec {
+export function imageCheckJobSpec(workload: Workload): JobSpec {
   const missing = `the image has no ${paths.server}. Build it again with this release (docs/image.md).`;
+  const check = `[ -x ${paths.server} ] || { echo "image.prebuilt: ${missing}"; exit 1; }; exec ${paths.server} --check`;
   return {
     backoffLimit: 0,
     activeDeadlineSeconds: 300,
     template: podTemplate(workload, { labels: { app: "aws-api-mcp-image-check" } }, podBase(workload), {
-      command: [
-        "/bin/sh",
-        "-c",
-        `[ -x ${paths.server} ] || { echo "image.prebuilt: ${missing}"; exit 1; }; exec ${paths.server} --check`,
-      ],
-      env: [
-        { name: "HOME", value: paths.tmp },
-        { name: "TMPDIR", value: paths.tmp },
-      ],
-      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+      command: ["/bin/sh", "-c", check],
+      env: ["HOME", "TMPDIR"].map((name) => ({ name, value: paths.tmp })),
+      resources,
       volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
       volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
     }),

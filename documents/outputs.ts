@@ -3,7 +3,6 @@ import type { Settings } from "../config/settings.js";
 import type { Profile } from "./awsConfigFile.js";
 import { type HolmesConfig, holmesConfig } from "./holmes.js";
 import { endpoint } from "./names.js";
-import { defaultProfileOf } from "./profiles.js";
 
 export interface StackOutputs {
   /** Role ARN by profile, then by the cluster whose tokens it trusts. */
@@ -28,11 +27,6 @@ export function stackOutputs(settings: Settings, profiles: ReadonlyMap<string, r
     endpoints: Object.fromEntries(
       deployed.map((name) => [name, endpoint(settings.mcp, settings.kubernetes.namespace)]),
     ),
-    holmes: Object.fromEntries(
-      withHolmes.map((name) => {
-        const own = profiles.get(name)!;
-        return [name, holmesConfig({ ...settings, defaultProfile: defaultProfileOf(settings, own) }, own)];
-      }),
-    ),
+    holmes: Object.fromEntries(withHolmes.map((name) => [name, holmesConfig(settings, profiles.get(name)!)])),
   };
 }

@@ -68,7 +68,7 @@ export function profilesByCluster(
   return profiles;
 }
 
-/** `defaultProfile` if that account trusts the cluster, otherwise the first profile of the cluster. */
-export function defaultProfileOf({ defaultProfile }: Settings, profiles: readonly Profile[]): string {
-  return (profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!).name;
+/** The account of `defaultProfile` if it trusts the cluster, otherwise the first account of the cluster. */
+export function defaultProfileOf({ defaultProfile }: Settings, profiles: readonly Profile[]): Profile {
+  return profiles.find(({ name }) => name === defaultProfile) ?? profiles[0]!;
 }

@@ -159,5 +159,5 @@ function profileBytes(): number {
     description: "",
     roleArn: "arn:aws:iam::111122223333:role/EKSMultiAccountMCPRole",
   };
-  return Buffer.byteLength(awsConfigFile("prod-us-east-1", [profile], "production-data"));
+  return Buffer.byteLength(awsConfigFile("prod-us-east-1", [profile], profile.region));
 }

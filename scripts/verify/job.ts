@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { types } from "@pulumi/kubernetes";
-import { type VerificationOptions, verificationData, verificationJobSpec } from "../../documents/jobs.js";
+import { verificationData, verificationJobSpec } from "../../documents/jobs.js";
 import { container, labels } from "../../documents/names.js";
 import type { Workload } from "../../documents/workload.js";
 import { UserError } from "../common/errors.js";
@@ -20,10 +20,6 @@ export interface VerificationRun {
   readonly processes: Processes;
   /** The workload of the stack. The image is that of the running Deployment. */
   readonly workload: Omit<Workload, "image">;
-  /** Timeout, and the profiles that are not verified. */
-  readonly options: VerificationOptions;
-  /** Text of verification/verify.py. */
-  readonly script: string;
   /** Receives the log of the Job. */
   readonly show: (text: string) => void;
   /** Receives one line of progress. */
@@ -73,12 +69,8 @@ async function readDeployment({ kubectl, workload }: VerificationRun): Promise<{
 }
 
 /** Creates the Job first, because it owns the ConfigMap: Kubernetes deletes both even if this process is killed. */
-async function start(
-  { kubectl, workload, options, script }: VerificationRun,
-  name: string,
-  image: string,
-  configMap: string,
-) {
+async function start({ kubectl, workload: own }: VerificationRun, name: string, image: string, configMap: string) {
+  const workload = { ...own, image };
   const { serviceName, namespace } = workload;
   const metadata = {
     name,
@@ -90,7 +82,7 @@ async function start(
     kind: "Job",
     metadata,
     spec: {
-      ...verificationJobSpec({ ...workload, image }, options, configMap, name, name),
+      ...verificationJobSpec(workload, configMap, name, name),
       ttlSecondsAfterFinished: 600,
     },
   });
@@ -98,16 +90,16 @@ async function start(
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { ...metadata, ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name, uid: job.metadata.uid }] },
-    data: verificationData({ ...workload, image }, options, script),
+    data: verificationData(workload),
   });
   return job;
 }
 
 /** Waits until the Job has ended, and shows the log of its pod as soon as it starts. */
 async function finished(run: VerificationRun, name: string): Promise<boolean> {
-  const { kubectl, processes, workload, options, show, tell, pause = 1_000 } = run;
-  const { cluster } = workload;
-  const end = Date.now() + (options.timeoutSeconds + GRACE_SECONDS) * 1_000;
+  const { kubectl, processes, workload, show, tell, pause = 1_000 } = run;
+  const { cluster, verify } = workload;
+  const end = Date.now() + (verify.timeoutSeconds + GRACE_SECONDS) * 1_000;
   let followed = false;
   let last = "";
   while (Date.now() < end) {

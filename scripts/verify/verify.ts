@@ -1,8 +1,6 @@
 /** Verifies the clusters of a stack in sequence. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { workloadOf } from "../../documents/componentArgs.js";
 import { profilesByCluster } from "../../documents/profiles.js";
+import { workloadOf } from "../../documents/workload.js";
 import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { evaluate } from "../common/evaluate.js";
@@ -23,7 +21,6 @@ export async function verify({ stack, kubectl: command, ...given }: VerifyOption
   process.chdir(projectFolder);
   const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
   const { settings, clusters } = evaluation;
-  const script = readFileSync(join(projectFolder, "verification/verify.py"), "utf8");
   const failed: string[] = [];
   const wanted = clustersToVerify(evaluation, given);
   for (const cluster of wanted) {
@@ -35,9 +32,7 @@ export async function verify({ stack, kubectl: command, ...given }: VerifyOption
         kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
         processes,
         // The image is that of the running Deployment.
-        workload: workloadOf(settings, cluster.name, profilesByCluster(settings, clusters).get(cluster.name)!, ""),
-        options: settings.verify,
-        script,
+        workload: workloadOf(settings, cluster, profilesByCluster(settings, clusters).get(cluster.name)!, ""),
         show: (output) => process.stdout.write(output),
         tell: toStderr,
       });

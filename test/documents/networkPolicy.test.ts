@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { configSchema } from "../../config/schema.js";
 import { mcpSettings } from "../../config/settings.js";
-import { serverOptions } from "../../documents/componentArgs.js";
 import { selectors } from "../../documents/names.js";
 import { networkPolicySpec } from "../../documents/networkPolicy.js";
 import { type Connection, type Endpoint, isAllowed, type Network, type Pod } from "./networkPolicyEvaluation.js";
@@ -18,14 +17,14 @@ interface Parts {
 function parse({ mcp = {}, holmes = {} }: Parts) {
   const clusters = [{ name: "prod", region: "us-east-1", accountId: "111111111111" }];
   const config = configSchema.parse({ clusters, mcp, holmes: { namespace: "robusta", ...holmes } });
-  return { ...serverOptions(mcpSettings(config.mcp)), holmes: config.holmes };
+  return { ...mcpSettings(config.mcp), holmes: config.holmes };
 }
 
 /** The policy of a stack with these parts of the config, in a cluster with nothing else in it. */
 function network(parts: Parts = {}): Network {
   // As the API server would store it: undefined fields gone.
   const workload = parse(parts);
-  const spec = JSON.parse(JSON.stringify(networkPolicySpec(workload.networkPolicy!, workload)));
+  const spec = JSON.parse(JSON.stringify(networkPolicySpec(workload)));
   return { policies: [{ metadata: { name: "holmes-aws-mcp", namespace: OURS }, spec }], namespaces };
 }
 

@@ -6,8 +6,8 @@ import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ClusterSettings, Settings } from "../../../config/settings.js";
-import { workloadOf } from "../../../documents/componentArgs.js";
 import { profilesByCluster } from "../../../documents/profiles.js";
+import { workloadOf } from "../../../documents/workload.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import type { Evaluation } from "../../../scripts/common/evaluate.js";
 import { Processes } from "../../../scripts/common/processes.js";
@@ -174,9 +174,7 @@ async function verify(script: Script, evaluation = dev) {
     const result = await verifyInCluster({
       kubectl: new Kubectl({ command, cluster, flags: ["--context=there"], namespace }),
       processes: own,
-      workload: workloadOf(settings, cluster, profilesByCluster(settings, clusters).get(cluster)!, ""),
-      options: settings.verify,
-      script: "print('verify')\n",
+      workload: workloadOf(settings, clusters[0]!, profilesByCluster(settings, clusters).get(cluster)!, ""),
       show: (text) => {
         shown += text;
       },
@@ -229,7 +227,7 @@ describe("the Job on demand", () => {
       { apiVersion: "batch/v1", kind: "Job", name: made.metadata.name, uid: "0f0f0f0f-job" },
     ]);
     expect(made.spec.ttlSecondsAfterFinished).toBeGreaterThan(0);
-    expect(map.data["verify.py"]).toBe("print('verify')\n");
+    expect(map.data["verify.py"]).toBe(readFileSync("verification/verify.py", "utf8"));
     const { endpoint, transport, accounts } = JSON.parse(map.data["accounts.json"]);
     expect({ endpoint, transport }).toEqual({
       endpoint: "http://holmes-aws-mcp.holmes-aws-mcp.svc.cluster.local:8000/sse",
