@@ -4,13 +4,10 @@ import { z } from "zod";
 import { objectIn, unwrap } from "../../config/reading.js";
 import { configRules } from "../../config/rules.js";
 import { configSchema } from "../../config/schema.js";
-import { page, table } from "./page.js";
-
-/** Path of the document, relative to the project directory. */
-export const configPath = "docs/config.md";
+import { table } from "./page.js";
 
 /** One documented key. */
-export interface ConfigKey {
+interface ConfigKey {
   /** `targetAccounts[].adopt.role`; `[]` denotes the entries of a list. */
   readonly path: string;
   readonly schema: z.ZodType;
@@ -18,21 +15,19 @@ export interface ConfigKey {
   readonly example: unknown;
 }
 
-/** Every documented key of the config, parents before their children. */
-export function configKeys(): ConfigKey[] {
-  return keysOf(configSchema, "");
-}
-
-function keysOf(schema: z.ZodType, prefix: string): ConfigKey[] {
+/** Every documented key below a schema, parents before their children. */
+export function configKeys(schema: z.ZodType = configSchema, prefix = ""): ConfigKey[] {
   return Object.entries(objectIn(schema)?.shape ?? {}).flatMap(([key, value]) => {
     const inner = value as z.ZodType;
     const { description } = inner.meta() ?? {};
     // The Kubernetes documentation describes the fields of Kubernetes objects.
     if (description === undefined) return [];
-    const path = prefix === "" ? key : `${prefix}.${key}`;
+    const path = `${prefix}${key}`;
     const plain = unwrap(inner);
     const children =
-      plain instanceof z.ZodArray ? keysOf(plain.element as z.ZodType, `${path}[]`) : keysOf(inner, path);
+      plain instanceof z.ZodArray
+        ? configKeys(plain.element as z.ZodType, `${path}[].`)
+        : configKeys(inner, `${path}.`);
     return [{ path, schema: inner, description, example: exampleOf(inner) }, ...children];
   });
 }
@@ -56,25 +51,21 @@ function exampleOf(schema: z.ZodType): unknown {
   return Object.fromEntries(shown.map(([key, field]) => [key, exampleOf(field)]));
 }
 
-/** The expected value, as in the error message for a missing value. */
-const expectedOf = (schema: z.ZodType) => schema.safeParse(undefined).error?.issues[0]?.message ?? "";
+/** The expected value, as in the error message for a missing value or an empty object or list. */
+const expectedOf = (schema: z.ZodType, value?: object) => schema.safeParse(value).error?.issues[0]?.message ?? "";
 
 function typeOf(schema: z.ZodType): string {
   const plain = unwrap(schema);
   if (plain instanceof z.ZodEnum) return plain.options.map((option) => `\`${option}\``).join(" or ");
   if (plain instanceof z.ZodObject) return "object";
+  const limits = [expectedOf(plain)];
   if (plain instanceof z.ZodArray) {
     const element = unwrap(plain.element as z.ZodType);
-    const least = plain.safeParse([]).error?.issues[0]?.message;
-    const each =
-      element instanceof z.ZodString || element instanceof z.ZodNumber ? `; each ${expectedOf(element)}` : "";
-    return `${expectedOf(plain)}${each}${least === undefined ? "" : `; ${least}`}`;
+    if (element instanceof z.ZodString || element instanceof z.ZodNumber) limits.push(`each ${expectedOf(element)}`);
+    limits.push(expectedOf(plain, []));
   }
-  if (plain instanceof z.ZodRecord) {
-    const least = plain.safeParse({}).error?.issues[0]?.message;
-    return `${expectedOf(plain)}${least === undefined ? "" : `; ${least}`}`;
-  }
-  return expectedOf(plain);
+  if (plain instanceof z.ZodRecord) limits.push(expectedOf(plain, {}));
+  return limits.filter((limit) => limit !== "").join("; ");
 }
 
 function defaultOf(schema: z.ZodType): string {
@@ -87,27 +78,27 @@ function defaultOf(schema: z.ZodType): string {
 const code = (value: unknown) =>
   `\`${stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim()}\``;
 
-/** Renders the document. */
-export function configDocument(): string {
+/** The parts of docs/config.md. */
+export function configParts() {
   const keys = configKeys();
-  const sections = keys.filter(({ path }) => !/[.[]/.test(path));
-  return page(configPath, {
-    contents: `Keys: ${sections.map(({ path }) => `[${path}](#${path.toLowerCase()})`).join(", ")}.`,
+  const sections = Object.keys(configSchema.shape);
+  return {
+    contents: `Keys: ${sections.map((name) => `[${name}](#${name.toLowerCase()})`).join(", ")}.`,
     keys: sections
       .flatMap((section) => {
-        const own = keys.filter(({ path }) => path.split(/[.[]/)[0] === section.path);
-        const says = (configRules[section.path] ?? []).map((rule) => `- ${rule.says}`).join("\n");
-        const rows = table(["Key", "Type and limits", "Default", "Example", "Meaning"], own.map(row));
-        return [`## ${section.path}`, rows, ...(says === "" ? [] : [says])];
+        const rows = keys
+          .filter(({ path }) => path.split(/[.[]/)[0] === section)
+          .map(({ path, schema, description, example }) => [
+            `\`${path}\``,
+            typeOf(schema),
+            defaultOf(schema),
+            code(example),
+            description,
+          ]);
+        const says = (configRules[section] ?? []).map((rule) => `- ${rule.says}`).join("\n");
+        return [`## ${section}`, table(["Key", "Type and limits", "Default", "Example", "Meaning"], rows), says];
       })
+      .filter((text) => text !== "")
       .join("\n\n"),
-  });
+  };
 }
-
-const row = ({ path, schema, description, example }: ConfigKey) => [
-  `\`${path}\``,
-  typeOf(schema),
-  defaultOf(schema),
-  code(example),
-  description,
-];

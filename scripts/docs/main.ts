@@ -11,7 +11,9 @@ await run(
   }),
   async () => {
     process.chdir(projectFolder);
-    for (const [path, text] of await (await import("./documents.js")).generatedDocuments()) {
+    const [{ generatedParts }, { page }] = await Promise.all([import("./documents.js"), import("./page.js")]);
+    for (const [path, parts] of Object.entries(await generatedParts())) {
+      const text = page(path, parts);
       const changed = readFileSync(path, "utf8") !== text;
       if (changed) writeFileSync(path, text);
       console.log(`${path}: ${changed ? "written" : "unchanged"}`);

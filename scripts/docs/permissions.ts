@@ -11,61 +11,44 @@ import {
 } from "../../policies/permissions.js";
 import { ecrProvisioningPolicy, eksReadingPolicy, provisioningPolicy } from "../../policies/provisioning.js";
 import { reviewedActions, reviewedReads } from "../../policies/reviewed.js";
-import { type SensitiveCategory, sensitivePatterns, sensitiveReads } from "../../policies/sensitiveReads.js";
+import { sensitiveReads } from "../../policies/sensitiveReads.js";
 import { allowedActions } from "../../policies/simulate.js";
 import type { PolicyDocument } from "../../policies/types.js";
-import { page, table } from "./page.js";
-
-/** Paths of the documents, relative to the project folder. */
-export const permissionsPath = "docs/permissions.md";
-export const provisioningPath = "docs/provisioning-policy.md";
+import { table } from "./page.js";
 
 const LEVELS = ["List", "Read", "Write", "Tagging", "Permissions management"] as const;
 
-/** Renders docs/permissions.md. Its parts depend only on the catalogue. */
-export function permissionsDocument(catalogue: Catalogue): string {
-  return page(permissionsPath, {
-    summary: summary(catalogue),
-    ...serviceGroups(catalogue),
-    "billed-calls": table(
-      ["Id", "Group", "Actions", "Billed", "Prices"],
-      billedCalls.map(({ id, group, actions, title, unit, prices }) => [
-        code([id]),
-        code([group]),
-        code(actions),
-        `${title}: ${unit}`,
-        `<${prices}>`,
-      ]),
-    ),
-    "sensitive-reads": denied(catalogue),
-    "lambda-and-ecs": [
-      "```yaml",
-      "holmes-aws-mcp:iam:",
-      "  sensitiveReadsExcept:",
-      ...lambdaAndEcs.map((pattern) => `    - ${pattern}`),
-      "```",
-    ].join("\n"),
-    "perimeter-actions": code(perimeterActions),
-    "global-actions": code(globalActions),
-    "home-region-actions": code(homeRegionActions),
-    "home-regions": table(
-      ["Partition", "Home regions"],
-      Object.entries(homeRegions).map(([partition, names]) => [code([partition]), code(names)]),
-    ),
-    "reviewed-actions": table(
-      ["Action", "Level in the catalogue", "Reason"],
-      reviewedActions.map(({ action, reason }) => [
-        code([action]),
-        catalogue.matching(action)[0]?.level ?? "unknown",
-        reason,
-      ]),
-    ),
-    "reviewed-reads": table(
-      ["Reason", "Allowed"],
-      reviewedReads.map(({ actions, reason }) => [reason, code(actions)]),
-    ),
-  });
-}
+/** The parts of docs/permissions.md. They depend only on the catalogue. */
+export const permissionsParts = (catalogue: Catalogue) => ({
+  summary: summary(catalogue),
+  ...serviceGroups(catalogue),
+  "billed-calls": table(
+    ["Id", "Group", "Actions", "Billed", "Prices"],
+    billedCalls.map(({ id, group, actions, title, unit, prices }) => [
+      code([id]),
+      code([group]),
+      code(actions),
+      `${title}: ${unit}`,
+      `<${prices}>`,
+    ]),
+  ),
+  "sensitive-reads": denied(catalogue),
+  "perimeter-actions": code(perimeterActions),
+  "global-actions": code(globalActions),
+  "home-region-actions": code(homeRegionActions),
+  "home-regions": table(
+    ["Partition", "Home regions"],
+    Object.entries(homeRegions).map(([partition, names]) => [code([partition]), code(names)]),
+  ),
+  "reviewed-actions": table(
+    ["Action", "Level in the catalogue", "Reason"],
+    reviewedActions.map(({ action, reason }) => [code([action]), catalogue.matching(action)[0]!.level, reason]),
+  ),
+  "reviewed-reads": table(
+    ["Reason", "Allowed"],
+    reviewedReads.map(({ actions, reason }) => [reason, code(actions)]),
+  ),
+});
 
 /** The policies with the defaults of the stack config. */
 function defaultPolicies(options: Partial<PermissionOptions> = {}) {
@@ -80,16 +63,21 @@ function allowedBy(catalogue: Catalogue, options: Partial<PermissionOptions> = {
   );
 }
 
+/** Names of the actions that match a pattern. */
+const covered = (catalogue: Catalogue, patterns: readonly string[]) =>
+  patterns.flatMap((pattern) => catalogue.matching(pattern)).map(({ action }) => action);
+
+const servicesOf = (actions: readonly CatalogueAction[]) => [...new Set(actions.map(({ service }) => service))];
+
 function summary(catalogue: Catalogue): string {
   const [policy] = defaultPolicies();
   const optional = defaultPolicies({ additionalPolicyGroups: optionalGroupIds });
   const actions = allowedBy(catalogue);
-  const services = new Set(actions.map(({ service }) => service));
   return table(
     ["Default permission policy", ""],
     [
       ["Allowed actions", actions.length],
-      ["Services", services.size],
+      ["Services", servicesOf(actions).length],
       ["Service groups", groups.length],
       ["Size of the inline policy", `${policy!.size} of at most ${policy!.limit} characters, not counting white space`],
       [
@@ -101,21 +89,19 @@ function summary(catalogue: Catalogue): string {
   );
 }
 
-function serviceGroups(catalogue: Catalogue): Record<"groups" | "optional-groups" | "group-actions", string> {
+function serviceGroups(catalogue: Catalogue) {
   const actions = allowedBy(catalogue, { additionalPolicyGroups: optionalGroupIds });
   const own = (group: ServiceGroup) => {
-    const covered = new Set(
-      group.actions.flatMap((pattern) => catalogue.matching(pattern)).map(({ action }) => action),
-    );
-    return actions.filter(({ action }) => covered.has(action));
+    const members = new Set(covered(catalogue, group.actions));
+    return actions.filter(({ action }) => members.has(action));
   };
   const overview = (list: readonly ServiceGroup[]) =>
     table(
       ["Group", "Content", "Services", "Actions"],
       list.map((group) => {
         const members = own(group);
-        const services = new Set(members.map(({ service }) => service));
-        return [`[\`${group.id}\`](#${anchor(group.title)})`, group.description, services.size, members.length];
+        const link = `[\`${group.id}\`](#${anchor(group.title)})`;
+        return [link, group.description, servicesOf(members).length, members.length];
       }),
     );
   return {
@@ -128,33 +114,33 @@ function serviceGroups(catalogue: Catalogue): Record<"groups" | "optional-groups
 }
 
 function groupTables(members: CatalogueAction[], catalogue: Catalogue): string[] {
-  const services = [...new Set(members.map(({ service }) => service))];
-  const of = (service: string, level: string) =>
-    members.filter((action) => action.service === service && action.level === level);
   const used = LEVELS.filter((level) => members.some((action) => action.level === level));
+  const services = servicesOf(members).map((service) => ({
+    service,
+    names: used.map((level) =>
+      members
+        .filter((action) => action.service === service && action.level === level)
+        .map(({ action }) => action.slice(service.length + 1))
+        .sort(),
+    ),
+  }));
   return [
     table(
       ["Service", "Prefix", ...used],
-      services.map((service) => [
+      services.map(({ service, names }) => [
         catalogue.serviceName(service),
         code([service]),
-        ...used.map((level) => of(service, level).length),
+        ...names.map(({ length }) => length),
       ]),
     ),
     "<details><summary>Every action</summary>",
     table(
       ["Prefix", "Level", "Actions"],
-      services.flatMap((service) =>
-        used
-          .filter((level) => of(service, level).length > 0)
-          .map((level) => [
-            code([service]),
-            level,
-            of(service, level)
-              .map(({ action }) => action.slice(service.length + 1))
-              .sort()
-              .join(", "),
-          ]),
+      services.flatMap(({ service, names }) =>
+        used.flatMap((level, index) => {
+          const list = names[index]!.join(", ");
+          return list === "" ? [] : [[code([service]), level, list]];
+        }),
       ),
     ),
     "</details>",
@@ -162,61 +148,43 @@ function groupTables(members: CatalogueAction[], catalogue: Catalogue): string[]
 }
 
 function denied(catalogue: Catalogue): string {
-  const titles: Record<SensitiveCategory, string> = {
-    credentials: "Credentials",
-    secrets: "Secrets",
-    "customer data": "Customer data",
-  };
   const open = new Set(allowedBy(catalogue, { sensitiveReads: "allow" }).map(({ action }) => action));
-  const covered = (patterns: readonly string[]) =>
-    patterns.flatMap((pattern) => catalogue.matching(pattern)).map(({ action }) => action);
-  return (Object.keys(titles) as SensitiveCategory[])
+  return [...new Set(sensitiveReads.map(({ category }) => category))]
     .flatMap((category) => [
-      `### ${titles[category]}`,
+      `### ${category[0]!.toUpperCase()}${category.slice(1)}`,
       table(
         ["Pattern", "Actions", "Reason", "Opened by `allow`"],
         sensitiveReads
           .filter((entry) => entry.category === category)
-          .map(({ actions, resources, reason }) => [
-            code(actions),
-            code(covered(actions)) +
-              (resources === undefined ? "" : ` on ${code(resources.map((one) => `arn:aws:${one}`))}`),
-            reason,
-            covered(actions).filter((action) => open.has(action)).length,
-          ]),
+          .map(({ actions, resources = [], reason }) => {
+            const names = covered(catalogue, actions);
+            const on = resources.length === 0 ? "" : ` on ${code(resources.map((one) => `arn:aws:${one}`))}`;
+            return [code(actions), code(names) + on, reason, names.filter((action) => open.has(action)).length];
+          }),
       ),
     ])
     .join("\n\n");
 }
 
-/** Patterns of `iam.sensitiveReadsExcept` that open the reads of Lambda functions and ECS task definitions. */
-const lambdaAndEcs = sensitivePatterns.filter(
-  (pattern) => /^(lambda:(GetFunction|List)|ecs:)/.test(pattern) && !pattern.includes("Microvm"),
-);
-
 const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(" ");
 
-function anchor(title: string): string {
-  return title
+/** The anchor of a heading on GitHub. */
+const anchor = (title: string) =>
+  title
     .toLowerCase()
     .replaceAll(/[^a-z0-9 -]/g, "")
     .replaceAll(" ", "-");
-}
 
-/** Renders docs/provisioning-policy.md. */
-export function provisioningDocument(): string {
-  const partition = "aws";
-  const accountId = "111122223333";
-  const names = { partition, accountId, roleName: "EKSMultiAccountMCPRole", policyName: "MCPReadOnlyPolicy" };
-  const bounded = provisioningPolicy({
-    ...names,
-    permissionsBoundary: `arn:${partition}:iam::${accountId}:policy/Boundary`,
-  });
+/** The parts of docs/provisioning-policy.md. */
+export function provisioningParts() {
+  const account = { partition: "aws", accountId: "111122223333" };
+  const names = { ...account, roleName: "EKSMultiAccountMCPRole", policyName: "MCPReadOnlyPolicy" };
+  const bounded = provisioningPolicy({ ...names, permissionsBoundary: "arn:aws:iam::111122223333:policy/Boundary" });
   const json = (document: PolicyDocument) => ["```json", JSON.stringify(document, null, 2), "```"].join("\n");
-  return page(provisioningPath, {
+  return {
     "target-account": json(provisioningPolicy(names)),
     boundary: json({ ...bounded, Statement: bounded.Statement.filter(({ Condition }) => Condition !== undefined) }),
-    ecr: json(ecrProvisioningPolicy({ partition, accountId, region: "eu-west-1", repository: "holmes-aws-mcp" })),
-    eks: json(eksReadingPolicy({ partition, accountId, clusters: [{ name: "prod", region: "eu-west-1" }] })),
-  });
+    ecr: json(ecrProvisioningPolicy({ ...account, region: "eu-west-1", repository: "holmes-aws-mcp" })),
+    eks: json(eksReadingPolicy({ ...account, clusters: [{ name: "prod", region: "eu-west-1" }] })),
+  };
 }

@@ -1,16 +1,12 @@
-// docs/config.md matches the schema, and its examples are valid.
+// docs/config.md has every key of the schema, and its examples are valid.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { objectIn, unwrap } from "../../../config/reading.js";
 import { configSchema } from "../../../config/schema.js";
-import { configDocument, configKeys, configPath } from "../../../scripts/docs/config.js";
+import { configKeys, configParts } from "../../../scripts/docs/config.js";
 
 const keys = configKeys();
-
-test("docs/config.md is up to date (update: npm run docs)", () => {
-  expect(readFileSync(configPath, "utf8")).toBe(configDocument());
-});
 
 test("every key of the config has a row", () => {
   // The Kubernetes documentation describes the fields of Kubernetes objects.
@@ -49,8 +45,8 @@ test("the example of a boolean differs from its default", () => {
 });
 
 test("every row has five cells", () => {
-  const rows = configDocument()
-    .split("\n")
+  const rows = configParts()
+    .keys.split("\n")
     .filter((line) => line.startsWith("| `"));
   expect(rows).toHaveLength(keys.length);
   for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
