@@ -1,5 +1,6 @@
 /** The folder of `plan --out`: it replaces the files of an earlier plan and never touches anything else. */
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -9,10 +10,9 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
-  type Stats,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join, normalize, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { UserError } from "../common/errors.js";
 
 /** Lists the files of the plan in the folder, one a line. Only what it lists is ever replaced or deleted. */
@@ -28,106 +28,72 @@ const heading = "# Files that `npm run plan -- --out` wrote here. It replaces an
  * @throws UserError when the folder cannot be used; nothing is changed then
  */
 export function writeFiles(out: string, projectFolder: string, files: ReadonlyMap<string, string>): void {
-  if (out.trim() === "") throw refusal(out, "the path is empty", "Name a new or an empty folder, such as plan-out");
+  const folder = resolve(out);
   const created: string[] = [];
   let staging: string | undefined;
   try {
-    const folder = resolve(out);
-    createFolder(folder, out, created);
-    const inside = relative(realpathSync(folder), realpathSync(projectFolder));
-    if (inside !== ".." && !inside.startsWith(`..${sep}`)) {
-      throw refusal(
-        out,
-        "this is the project's folder or one of its parents",
-        "Name a folder of its own, such as plan-out",
-      );
+    createFolder(folder, created);
+    if (!/^\.\.(\/|$)/.test(relative(realpathSync(folder), realpathSync(projectFolder)))) {
+      throw new Error("this is the project's folder or one of its parents");
     }
-    const earlier = earlierFiles(folder, out);
-    for (const path of files.keys()) checkTarget(folder, path, earlier, out);
+    const earlier = earlierFiles(folder);
+    for (const path of files.keys()) checkTarget(folder, path, earlier);
 
     staging = mkdtempSync(join(folder, `${marker}.`));
-    const staged = [...files].map(([path, content], index) => {
-      const file = join(staging!, String(index));
-      writeFileSync(file, content);
-      return { path, file };
-    });
-    // The marker lists old and new files before the first is moved, so that an interruption loses none of them.
-    writeMarker(folder, staging, new Set([...earlier, ...files.keys()]));
-    for (const { path, file } of staged) {
-      mkdirSync(join(folder, dirname(path)), { recursive: true });
-      renameSync(file, join(folder, path));
+    // The marker is first, so that it lists every file of the plan after an interruption too.
+    const all = new Map([[marker, `${heading}\n${[...files.keys()].sort().join("\n")}\n`], ...files]);
+    for (const [path, content] of all) {
+      mkdirSync(join(staging, dirname(path)), { recursive: true });
+      writeFileSync(join(staging, path), content);
     }
     for (const path of earlier) if (!files.has(path)) deleteFile(folder, path);
-    writeMarker(folder, staging, new Set(files.keys()));
+    for (const path of all.keys()) {
+      mkdirSync(join(folder, dirname(path)), { recursive: true });
+      renameSync(join(staging, path), join(folder, path));
+    }
     rmSync(staging, { recursive: true });
   } catch (error) {
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
-    // rmdir deletes empty folders only.
-    for (const path of created.reverse()) ignoreErrors(() => rmdirSync(path));
-    throw error instanceof UserError
-      ? error
-      : refusal(out, (error as Error).message, "Name a new or an empty folder that can be written");
+    created.reverse().forEach(removeIfEmpty);
+    throw new UserError(
+      `--out ${JSON.stringify(out)}: ${(error as Error).message}. Nothing was written. Name a new or an empty folder, or one of an earlier plan.`,
+    );
   }
 }
-
-const refusal = (out: string, problem: string, remedy: string) =>
-  new UserError(`--out ${JSON.stringify(out)}: ${problem}. Nothing was written. ${remedy}.`);
-
-function ignoreErrors(action: () => void): void {
-  try {
-    action();
-  } catch {}
-}
-
-const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
 /**
  * Creates what is missing of the path, one folder at a time: a recursive mkdir does not return below /proc.
  *
  * @param created receives the folders that were created
  */
-function createFolder(folder: string, out: string, created: string[]): void {
-  const missing: string[] = [];
-  let path = folder;
-  for (; statOf(path) === undefined; path = dirname(path)) missing.unshift(path);
-  if (!lstatSync(realpathSync(path)).isDirectory()) {
-    throw refusal(out, `${path} is not a folder`, "Name a new or an empty folder");
-  }
-  for (const next of missing) {
-    mkdirSync(next);
-    created.push(next);
-  }
+function createFolder(folder: string, created: string[]): void {
+  if (existsSync(folder)) return;
+  createFolder(dirname(folder), created);
+  mkdirSync(folder);
+  created.push(folder);
 }
 
-/** Files that an earlier plan wrote to the folder. */
-function earlierFiles(folder: string, out: string): Set<string> {
-  const entries = readdirSync(folder);
-  if (entries.length === 0) return new Set();
-  if (!entries.includes(marker)) {
-    throw refusal(
-      out,
-      `the folder has other content (${entries.slice(0, 3).join(", ")}${entries.length > 3 ? ", …" : ""})`,
-      "Name a new or an empty folder, or one that an earlier plan was written to",
-    );
+/** Files in the folder that its marker lists. Links are not followed. */
+function earlierFiles(folder: string): Set<string> {
+  const names = readdirSync(folder);
+  if (names.length === 0) return new Set();
+  if (!names.includes(marker)) {
+    throw new Error(`the folder has other content (${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""})`);
   }
-  const paths = readFileSync(join(folder, marker), "utf8")
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"));
-  const wrong = paths.find((path) => path !== normalize(path) || path.startsWith("..") || path.startsWith(sep));
-  if (wrong !== undefined) {
-    throw refusal(out, `${marker} lists ${JSON.stringify(wrong)}, which no plan writes`, "Name a new folder");
-  }
-  return new Set(paths);
+  const listed = readFileSync(join(folder, marker), "utf8").split("\n");
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, name }) => relative(folder, join(parentPath, name)));
+  return new Set(paths.filter((path) => listed.includes(path)));
 }
 
 /** A plan's file may replace one of an earlier plan, in folders that are no links to elsewhere. */
-function checkTarget(folder: string, path: string, earlier: ReadonlySet<string>, out: string): void {
-  const stat = statOf(join(folder, path));
-  if (stat !== undefined && (!stat.isFile() || !earlier.has(path))) {
-    throw refusal(out, `${path} exists and is not a file of an earlier plan`, "Move it away, or name another folder");
+function checkTarget(folder: string, path: string, earlier: ReadonlySet<string>): void {
+  const statOf = (name: string) => lstatSync(join(folder, name), { throwIfNoEntry: false });
+  const link = parentsOf(path).find((parent) => statOf(parent)?.isDirectory() === false);
+  if (link !== undefined) throw new Error(`${link} is not a folder`);
+  if (statOf(path) !== undefined && !earlier.has(path)) {
+    throw new Error(`${path} exists and is not a file of an earlier plan`);
   }
-  const link = parentsOf(path).find((parent) => statOf(join(folder, parent))?.isDirectory() === false);
-  if (link !== undefined) throw refusal(out, `${link} is not a folder`, "Move it away, or name another folder");
 }
 
 /** `a/b/c` gives `a/b`, `a`. */
@@ -137,14 +103,12 @@ function parentsOf(path: string): string[] {
 }
 
 function deleteFile(folder: string, path: string): void {
-  const parents = parentsOf(path);
-  if (parents.some((parent) => !statOf(join(folder, parent))?.isDirectory())) return;
-  if (statOf(join(folder, path))?.isFile()) rmSync(join(folder, path));
-  for (const parent of parents) ignoreErrors(() => rmdirSync(join(folder, parent)));
+  rmSync(join(folder, path));
+  for (const parent of parentsOf(path)) removeIfEmpty(join(folder, parent));
 }
 
-function writeMarker(folder: string, staging: string, paths: ReadonlySet<string>): void {
-  const file = join(staging, marker);
-  writeFileSync(file, `${heading}\n${[...paths].sort().join("\n")}\n`);
-  renameSync(file, join(folder, basename(file)));
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {}
 }
