@@ -26,9 +26,8 @@ export interface CommandText {
 export function npmCommand({ name, summary, examples, exitCodes }: CommandText): Command {
   const call = `npm run ${name} --`;
   const list = (lines: readonly string[]) => lines.map((line) => `  ${line}`).join("\n");
-  const command = new Command(call);
   const title = painter(process.stdout);
-  return command
+  return new Command(call)
     .description(summary)
     .helpOption("-h, --help", "show this help")
     .configureHelp({ styleTitle: (text) => title("bold", text) })
@@ -45,16 +44,7 @@ ${list([`0  ${exitCodes[0]}`, `1  ${exitCodes[1]}`, "130  interrupted with Ctrl-
     .allowExcessArguments(false)
     .exitOverride()
     .showHelpAfterError(`Run ${call} --help for usage.`)
-    .configureOutput({
-      outputError: (text, write) => {
-        const unexpected = command.args[command.registeredArguments.length];
-        const message =
-          text.includes("too many arguments") && unexpected !== undefined
-            ? `unexpected argument ${JSON.stringify(unexpected)}. npm passes options on only after "--": ${call} ${examples[0]}\n`
-            : text.replace(/^error: /, "");
-        write(message);
-      },
-    });
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "")) });
 }
 
 /** The option `--stack`, required unless it has a default. */
@@ -123,20 +113,14 @@ async function isExpected(error: unknown): Promise<boolean> {
  */
 function rejectOptionsOfNpm(command: Command, args: readonly string[]): void {
   if (command.name() !== `npm run ${process.env.npm_lifecycle_event} --`) return;
-  const taken = command.options.flatMap((option) => {
-    const value = process.env[`npm_config_${option.name().replaceAll("-", "_")}`];
-    return value === undefined || value === "" || args.some((arg) => arg.startsWith(`--${option.name()}`))
-      ? []
-      : [{ option, value }];
-  });
+  const taken = command.options.filter(
+    (option) =>
+      process.env[`npm_config_${option.name().replaceAll("-", "_")}`] &&
+      !args.some((arg) => arg.startsWith(`--${option.name()}`)),
+  );
   if (taken.length === 0) return;
-  const words = taken.map(({ option: { long, required, flags }, value }) => {
-    if (!required) return long;
-    // npm passes the value of `--stack prod` as an argument, and consumes the value of `--stack=prod`.
-    if (value !== "true") return `${long} ${value}`;
-    return args.length === 1 && command.registeredArguments.length === 0 ? `${long} ${args[0]}` : flags;
-  });
+  const all = (part: "long" | "flags", separator: string) => taken.map((option) => option[part]).join(separator);
   command.error(
-    `npm took ${taken.map(({ option }) => option.long).join(", ")} for itself. Put "--" before the options: ${command.name()} ${words.join(" ")}`,
+    `npm took ${all("long", ", ")} for itself. Put "--" before the options: ${command.name()} ${all("flags", " ")}`,
   );
 }

@@ -1,9 +1,10 @@
 /** Evaluates the real index.ts without an engine. Pulumi's mocks record every registration. */
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
 import { dnsSuffixOf, issuerUrl, partitionOf } from "../../config/limits.js";
 import { loadSettings } from "../../config/load.js";
-import type { ClusterSettings, Settings } from "../../config/settings.js";
+import { type ClusterSettings, project, type Settings } from "../../config/settings.js";
 import type { TrustedCluster } from "../../documents/profiles.js";
 import { iamArn } from "./iam.js";
 import { mapValues } from "./mapValues.js";
@@ -65,59 +66,61 @@ export async function evaluate(
   const resources: Registered[] = [];
   const failures: unknown[] = [];
   const warnings: string[] = [];
-  pulumi.runtime.setAllConfig(config.values, config.secretKeys);
   const places = new Map<string, Place>();
+  pulumi.runtime.setAllConfig(config.values, config.secretKeys);
   await pulumi.runtime.setMocks(
     {
       call: ({ token, inputs, provider }) => answerCall(token, inputs, placeOf(places, nameOf(provider))),
-      newResource: ({ inputs }) => ({ id: "unused", state: inputs }),
+      newResource: async ({ type, name, inputs }) => {
+        // The record of this request (below) already exists.
+        const resource = resources.findLast((one) => one.type === type && one.name === name)!;
+        if (type === "pulumi:providers:aws") {
+          const { allowedAccountIds, region } = resource.open;
+          places.set(name, { account: JSON.parse(String(allowedAccountIds))[0], region: String(region) });
+        }
+        const state = { ...inputs, ...computed(resource, places) };
+        try {
+          if (resource.custom) await onResource(resource);
+        } catch (error) {
+          failures.push(error);
+        }
+        return { id: resource.importId ?? String(state.id ?? name), state };
+      },
     },
-    "holmes-aws-mcp",
+    project,
     stack,
     false,
   );
-  const monitor = pulumi.runtime.getMonitor() as unknown as MockMonitor;
-  const known = new Map<string, Registered>();
-  monitor.mocks.newResource = async ({ type, name, inputs }) => {
-    // The record of this request (below) already exists.
-    const resource = known.get(`${type} ${name}`)!;
-    if (type === "pulumi:providers:aws") {
-      places.set(name, { account: String(parseList(inputs.allowedAccountIds)[0]), region: String(inputs.region) });
-    }
-    const answer = { ...inputs, ...computed(resource, places) };
-    try {
-      if (resource.custom) await onResource(resource);
-    } catch (error) {
-      failures.push(error);
-    }
-    return { id: resource.importId ?? String(answer.id ?? name), state: answer };
+  // The public type of the mock monitor does not contain the request.
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    newUrn(parent: string | undefined, type: string, name: string): string;
+    registerResource(request: RegisterResourceRequest, callback: unknown): Promise<void>;
   };
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = async (request, callback) => {
-    const object = request.getObject()?.toJavaScript() ?? {};
+    const inputs = request.getObject()?.toJavaScript();
     const type = request.getType();
     const name = request.getName();
+    const custom = request.getCustom();
     const parent = request.getParent() || undefined;
-    const resource: Registered = {
+    resources.push({
       urn: monitor.newUrn(parent, type, name),
       type,
       name,
-      parent: parent?.endsWith(`::pulumi:pulumi:Stack::holmes-aws-mcp-${stack}`) ? undefined : parent,
-      provider: request.getCustom() && !type.startsWith("pulumi:") ? (nameOf(request.getProvider()) ?? "") : undefined,
-      custom: request.getCustom(),
-      inputs: withSecrets(object, redacted) as Record<string, unknown>,
-      open: opened(object) as Record<string, unknown>,
+      parent: parent?.endsWith(`::pulumi:pulumi:Stack::${project}-${stack}`) ? undefined : parent,
+      provider: custom && !type.startsWith("pulumi:") ? (nameOf(request.getProvider()) ?? "") : undefined,
+      custom,
+      inputs: withSecrets(inputs, redacted) as Record<string, unknown>,
+      open: opened(inputs) as Record<string, unknown>,
       dependencies: [...request.getDependenciesList()].sort(),
       importId: request.getImportid() || undefined,
       retainOnDelete: request.getRetainondelete() ?? false,
-    };
-    if (type !== "pulumi:pulumi:Stack") resources.push(resource);
-    known.set(`${type} ${name}`, resource);
+    });
     await register(request, callback);
   };
 
-  const warn = pulumi.log.warn;
-  (pulumi.log as { warn: typeof warn }).warn = async (message: string) => void warnings.push(message);
+  const { warn } = pulumi.log;
+  Object.assign(pulumi.log, { warn: async (message: string) => void warnings.push(message) });
   let exported: Record<string, unknown>;
   let settings: Settings;
   try {
@@ -125,12 +128,10 @@ export async function evaluate(
     exported = { ...(await load()) };
     await pulumi.runtime.disconnect();
   } finally {
-    (pulumi.log as { warn: typeof warn }).warn = warn;
+    Object.assign(pulumi.log, { warn });
   }
   if (failures.length > 0) throw failures[0];
-  const outputs = await new Promise<Record<string, unknown>>((resolve) => {
-    pulumi.output(exported).apply((value) => resolve(value as Record<string, unknown>));
-  });
+  const outputs = await new Promise<Evaluation["outputs"]>((resolve) => pulumi.output(exported).apply(resolve));
   const clusters = settings.clusters.map((cluster) => ({
     ...cluster,
     issuerUrl: cluster.issuerUrl ?? issuerUrl(cluster.region, derivedId(cluster.name)),
@@ -140,42 +141,14 @@ export async function evaluate(
     config: config.values,
     settings,
     clusters,
-    resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)),
+    resources: resources.filter(({ type }) => type !== "pulumi:pulumi:Stack").sort((a, b) => (a.urn < b.urn ? -1 : 1)),
     outputs,
     warnings,
   };
 }
 
-/** The used parts of Pulumi's mock monitor. Its public types do not contain the request. */
-interface MockMonitor {
-  mocks: {
-    newResource: (args: {
-      type: string;
-      name: string;
-      inputs: Record<string, unknown>;
-    }) => Promise<{ id: string; state: Record<string, unknown> }>;
-  };
-  newUrn(parent: string | undefined, type: string, name: string): string;
-  registerResource(request: RegisterRequest, callback: unknown): Promise<void>;
-}
-
-interface RegisterRequest {
-  getType(): string;
-  getName(): string;
-  getParent(): string;
-  getCustom(): boolean;
-  getProvider(): string;
-  getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
-  getDependenciesList(): string[];
-  getImportid(): string;
-  getRetainondelete(): boolean | undefined;
-}
-
 /** `urn:pulumi:dev::p::pulumi:providers:aws::dev/aws::id` gives `dev/aws`. */
 const nameOf = (reference: string | undefined) => reference?.split("::").at(-2);
-
-const parseList = (value: unknown): unknown[] =>
-  typeof value === "string" ? JSON.parse(value) : Array.isArray(value) ? value : [];
 
 /** Signatures of values on the wire: pulumi/pulumi sdk/nodejs/runtime/rpc.ts. */
 const signature = "4dabf18193072939515e22adb298388d";

@@ -1,7 +1,9 @@
 /** Reads a stack's config from `Pulumi.<stack>.yaml` in the form of the engine, with secrets masked. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Alias, isAlias, isScalar, LineCounter, type Node, parseDocument, type Scalar, visit } from "yaml";
+import { z } from "zod";
 import { maskedSecret } from "../../config/fields.js";
 import { visible } from "../../config/problems.js";
 import { project } from "../../config/settings.js";
@@ -45,7 +47,7 @@ export function parseStackFile(content: string, path: string): StackConfig {
   for (const [key, value] of Object.entries(config)) {
     const open = reveal(value);
     values[key] = typeof open === "string" ? open : JSON.stringify(open);
-    if (holdsSecret(value)) secretKeys.push(key);
+    if (!isDeepStrictEqual(open, value)) secretKeys.push(key);
   }
   return { values, secretKeys };
 }
@@ -108,14 +110,7 @@ function scalarFault({ type, value, tag, source = "" }: Scalar, isKey: boolean):
   return undefined;
 }
 
-const isSecure = (value: unknown): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  Object.keys(value).length === 1 &&
-  typeof (value as { secure?: unknown }).secure === "string";
+const secured = z.strictObject({ secure: z.string() });
 
-function holdsSecret(value: unknown): boolean {
-  return isSecure(value) || (typeof value === "object" && value !== null && Object.values(value).some(holdsSecret));
-}
-
-const reveal = (value: unknown): unknown => (isSecure(value) ? maskedSecret : mapValues(value, reveal));
+const reveal = (value: unknown): unknown =>
+  secured.safeParse(value).success ? maskedSecret : mapValues(value, reveal);

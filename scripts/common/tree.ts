@@ -9,20 +9,18 @@ import { type Paint, plain } from "./terminal.js";
 export function planTree(evaluation: Evaluation, paint: Paint = plain): string {
   const { resources, settings, stack, warnings } = evaluation;
   const components = resources.filter(({ type, parent }) => parent === undefined && type.startsWith("holmes-aws-mcp:"));
-  const order = ["SourceCluster", "TargetAccount", "Organization", "McpImage", "McpDeployment"];
-  const rank = ({ type }: Registered) => order.indexOf(type.split(":").at(-1)!);
+  const kinds = ["SourceCluster", "TargetAccount", "Organization", "McpImage", "McpDeployment"];
+  const rank = (component: Registered) => kinds.indexOf(kindOf(component));
   // In config order within each kind.
   const names = [
     ...settings.clusters.flatMap(({ name }) => [name, `${name}/mcp`]),
     ...settings.targetAccounts.map(({ profile }) => profile),
   ];
-  const sorted = [...components].sort(
-    (a, b) => rank(a) - rank(b) || names.indexOf(a.name) - names.indexOf(b.name) || (a.name < b.name ? -1 : 1),
-  );
+  components.sort((a, b) => rank(a) - rank(b) || names.indexOf(a.name) - names.indexOf(b.name));
   const unmanaged = settings.targetAccounts.filter(({ manage }) => !manage);
   return [
     `${stack}: resources that pulumi up creates in an empty environment (nothing was contacted)`,
-    ...sorted.flatMap((component, index) => branch(evaluation, component, "", index === sorted.length - 1)),
+    ...components.flatMap((component, index) => branch(evaluation, component, "", index === components.length - 1)),
     ...unmanaged.map(
       ({ profile, accountId }) =>
         `   account ${profile}  ${accountId}, managed outside this stack; the ARN of its role follows from the names`,
@@ -36,10 +34,7 @@ export function planTree(evaluation: Evaluation, paint: Paint = plain): string {
 function branch(evaluation: Evaluation, resource: Registered, indent: string, last: boolean): string[] {
   const children = evaluation.resources
     .filter(({ parent, type }) => parent === resource.urn && !type.startsWith("pulumi:providers:"))
-    .sort(
-      (a, b) =>
-        Number(a.custom) - Number(b.custom) || kindOf(a).localeCompare(kindOf(b), "en") || (a.name < b.name ? -1 : 1),
-    );
+    .sort((a, b) => Number(a.custom) - Number(b.custom) || kindOf(a).localeCompare(kindOf(b), "en"));
   const line = `${indent}${last ? "└─" : "├─"} ${describe(evaluation, resource)}`;
   const inner = `${indent}${last ? "   " : "│  "}`;
   return [line, ...children.flatMap((child, index) => branch(evaluation, child, inner, index === children.length - 1))];
@@ -95,11 +90,12 @@ function describe(evaluation: Evaluation, resource: Registered): string {
 
 /** Name of the cluster of an issuer, which is a URL with or without `https://`. */
 function clusterOf({ clusters }: Evaluation, issuer: string): string {
-  const path = issuer.replace("https://", "");
-  const current = clusters.find(({ issuerUrl }) => issuerPath(issuerUrl) === path);
-  if (current !== undefined) return current.name;
-  const previous = clusters.find(({ previousIssuers }) => previousIssuers.some((url) => issuerPath(url) === path));
-  return previous === undefined ? path : `${previous.name} (previous issuer)`;
+  const path = issuerPath(issuer);
+  for (const { name, issuerUrl, previousIssuers } of clusters) {
+    if (issuerPath(issuerUrl) === path) return name;
+    if (previousIssuers.map(issuerPath).includes(path)) return `${name} (previous issuer)`;
+  }
+  return path;
 }
 
 function nameOf(open: Record<string, unknown>): string | undefined {
@@ -110,8 +106,7 @@ function nameOf(open: Record<string, unknown>): string | undefined {
 }
 
 function totals(resources: readonly Registered[]): string {
-  const count = (test: (resource: Registered) => boolean) => resources.filter(test).length;
-  const of = (prefix: string) => count(({ type }) => type.startsWith(prefix));
+  const of = (prefix: string) => resources.filter(({ type }) => type.startsWith(prefix)).length;
   return [
     `${resources.length} resources: ${of("aws:")} AWS, ${of("kubernetes:")} Kubernetes, ${of("docker:")} Docker`,
     `${of("holmes-aws-mcp:")} components, ${of("pulumi:providers:")} providers (${of("pulumi:providers:aws")} AWS provider processes)`,

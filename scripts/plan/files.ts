@@ -5,8 +5,7 @@ import type { HolmesConfig } from "../../documents/holmes.js";
 import { trustClusters, trustRoles } from "../../documents/profiles.js";
 import { provisioningPolicy, readingHalf } from "../../policies/provisioning.js";
 import { roleNameFor } from "../../policies/trust.js";
-import type { PolicyDocument } from "../../policies/types.js";
-import type { Evaluation, Registered } from "../common/evaluate.js";
+import type { Evaluation } from "../common/evaluate.js";
 import { topology } from "./topology.js";
 
 /** Kinds in an order that kubectl can apply. */
@@ -33,10 +32,10 @@ export function planJson({ stack, resources, warnings }: Evaluation): string {
       urn,
       type,
       name,
-      ...(parent === undefined ? {} : { parent }),
-      ...(provider === undefined ? {} : { provider }),
-      ...(importId === undefined ? {} : { import: importId }),
-      ...(retainOnDelete ? { retainOnDelete } : {}),
+      parent,
+      provider,
+      import: importId,
+      retainOnDelete: retainOnDelete || undefined,
       inputs,
     })),
   });
@@ -44,70 +43,51 @@ export function planJson({ stack, resources, warnings }: Evaluation): string {
 
 /** Kubernetes objects of one cluster, by the name of its provider. */
 function manifestsOf({ resources }: Evaluation, provider: string): Record<string, unknown>[] {
-  const rank = ({ inputs }: Registered) => kinds.indexOf(String(inputs.kind));
   return resources
     .filter((resource) => resource.provider === provider && resource.type.startsWith("kubernetes:"))
-    .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
-    .map(({ inputs }) => inputs);
+    .map(({ inputs }) => inputs)
+    .sort((a, b) => kinds.indexOf(String(a.kind)) - kinds.indexOf(String(b.kind)));
 }
 
 /** Path to content of every file of the plan. */
 export function planFiles(evaluation: Evaluation): Map<string, string> {
-  const files = new Map<string, string>([
+  const { settings, clusters, outputs } = evaluation;
+  const { roleName, policyName, path } = settings.iam;
+  const files = new Map([
     ["plan.json", planJson(evaluation)],
     ["topology.md", topology(evaluation)],
   ]);
-  for (const [path, document] of [...rolePolicies(evaluation), ...provisioningPolicies(evaluation)]) {
-    files.set(path, json(document));
+  // Trust and permission policies of every role, also of accounts with `manage: false`, for their owners.
+  for (const account of settings.targetAccounts) {
+    for (const { number, document } of trustRoles(settings, account, clusters)) {
+      const folder = `accounts/${account.profile}/${roleNameFor(roleName, number)}`;
+      files.set(`${folder}/trust-policy.json`, json(document));
+      for (const policy of account.permissions.policies)
+        files.set(`${folder}/${policy.name}.json`, json(policy.document));
+    }
   }
-  for (const { name } of evaluation.settings.clusters.filter(({ deploy }) => deploy)) {
+  // Permissions of the roles that run `pulumi up` and `pulumi preview` in each managed account. Only EKS knows the
+  // issuer of a cluster that is looked up: every issuer of its region.
+  const known = settings.clusters.map((one) => ({ ...one, issuerUrl: one.issuerUrl ?? issuerUrl(one.region, "*") }));
+  for (const account of settings.targetAccounts.filter(({ manage }) => manage)) {
+    const { profile, partition, accountId, permissionsBoundaryArn: permissionsBoundary } = account;
+    const trusted = trustClusters(known.filter(({ name }) => account.clusters.includes(name)));
+    const issuers = trusted.flatMap((cluster) => cluster.issuers);
+    const names = { partition, accountId, roleName, policyName, path };
+    const up = provisioningPolicy({ ...names, issuers, permissionsBoundary });
+    files.set(`provisioning/${profile}/up.json`, json(up));
+    files.set(`provisioning/${profile}/preview.json`, json(readingHalf(up)));
+  }
+  for (const { name } of settings.clusters.filter(({ deploy }) => deploy)) {
     const documents = manifestsOf(evaluation, `${name}/kubernetes`).map((object) =>
       stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
     );
     files.set(`clusters/${name}/manifests.yaml`, documents.join("---\n"));
   }
-  for (const [cluster, holmes] of Object.entries(evaluation.outputs.holmes as Record<string, HolmesConfig>)) {
+  for (const [cluster, holmes] of Object.entries(outputs.holmes as Record<string, HolmesConfig>)) {
     if (holmes.mcpServers !== undefined) files.set(`holmes/${cluster}/mcp-servers.yaml`, holmes.mcpServers);
     files.set(`holmes/${cluster}/helm-values.yaml`, holmes.helmValues);
     files.set(`holmes/${cluster}/robusta-values.yaml`, holmes.robustaValues);
   }
   return files;
-}
-
-/** Trust and permission policies of every role, also of accounts with `manage: false`, for their owners. */
-function rolePolicies({ settings, clusters }: Evaluation): [path: string, document: PolicyDocument][] {
-  return settings.targetAccounts.flatMap((account) =>
-    trustRoles(settings, account, clusters).flatMap(({ number, document: trust }) => {
-      const folder = `accounts/${account.profile}/${roleNameFor(settings.iam.roleName, number)}`;
-      const permissions = account.permissions.policies.map(({ name, document }) => [name, document] as const);
-      return [["trust-policy", trust] as const, ...permissions].map(([name, document]): [string, PolicyDocument] => [
-        `${folder}/${name}.json`,
-        document,
-      ]);
-    }),
-  );
-}
-
-/** Permissions of the roles that run `pulumi up` and `pulumi preview` in each managed account. */
-function provisioningPolicies({ settings, clusters }: Evaluation): [path: string, document: PolicyDocument][] {
-  const { roleName, policyName, path } = settings.iam;
-  // Only EKS knows the issuer of a cluster that is looked up: every issuer of its region.
-  const known = clusters.map((cluster, index) =>
-    settings.clusters[index]!.issuerUrl === undefined
-      ? { ...cluster, issuerUrl: issuerUrl(cluster.region, "*") }
-      : cluster,
-  );
-  return settings.targetAccounts
-    .filter(({ manage }) => manage)
-    .flatMap(({ profile, partition, accountId, permissionsBoundaryArn: boundary, clusters: trusted }) => {
-      const issuers = trustClusters(known.filter(({ name }) => trusted.includes(name))).flatMap(
-        ({ issuers }) => issuers,
-      );
-      const own = boundary === undefined ? {} : { permissionsBoundary: boundary };
-      const up = provisioningPolicy({ partition, accountId, roleName, policyName, path, issuers, ...own });
-      return [
-        [`provisioning/${profile}/up.json`, up],
-        [`provisioning/${profile}/preview.json`, readingHalf(up)],
-      ] as [string, PolicyDocument][];
-    });
 }

@@ -12,8 +12,8 @@ const npm = (args: string) => {
 };
 
 test.each([
-  ["plan --stack prod", "--stack", "npm run plan -- --stack prod"],
-  ["plan --stack=prod --out x", "--stack, --out", "npm run plan -- --stack prod --out x"],
+  ["plan --stack prod", "--stack", "npm run plan -- --stack <name>"],
+  ["plan --stack=prod --out x", "--stack, --out", "npm run plan -- --stack <name> --out <folder>"],
   ["plan --json", "--json", "npm run plan -- --json"],
   ["convert a.yaml --stack prod", "--stack", "npm run convert -- --stack <name>"],
 ])("%s reports the missing --", (args, taken, remedy) => {

@@ -41,11 +41,7 @@ describe("usage errors", () => {
     ["a missing stack", ["a.yaml"], "required option '--stack <name>' not specified"],
     ["an option without its value", ["a.yaml", "--stack"], "option '--stack <name>' argument missing"],
     ["an unknown option", ["a.yaml", "--stack", "x", "--adpt"], "unknown option '--adpt'\n(Did you mean --adopt?)"],
-    [
-      "a surplus argument",
-      ["a.yaml", "prod", "--stack", "x"],
-      'unexpected argument "prod". npm passes options on only after "--": npm run demo -- --stack x',
-    ],
+    ["a surplus argument", ["a.yaml", "prod", "--stack", "x"], "too many arguments. Expected 1 argument but got 2."],
     ["an empty text", ["a.yaml", "--stack", "x", "--kubectl", " "], "Expected a text that is not empty."],
     ["an empty path", ["a.yaml", "--stack", "x", "--out", ""], "Expected a text that is not empty."],
     ...["", "a/b", "a b", "x".repeat(101)].map((name): [string, string[], string] => [
