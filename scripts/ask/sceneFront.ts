@@ -85,7 +85,7 @@ export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Pro
           return void response.end(text ? answer : JSON.stringify(answer));
         }
       }
-      forward(request, response, awsUrl, { body });
+      forward(request, response, awsUrl, body);
     } catch (error) {
       response.writeHead(500).end(String(error));
     }

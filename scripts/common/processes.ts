@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer } from "node:http";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./errors.js";
+import { listen } from "./loopback.js";
 
-const LOOPBACK = "127.0.0.1";
 /** Time between SIGTERM and SIGKILL, in milliseconds. */
 const GRACE = 5_000;
 
@@ -33,7 +33,6 @@ export class Child {
   /** Resolves to the exit code in any case, for this module. */
   readonly gone: Promise<number>;
   private text = "";
-  private readonly limit: number;
   private ended: number | undefined;
 
   constructor(
@@ -43,19 +42,16 @@ export class Child {
     { outputLimit = 65_536, onOutput }: StartOptions,
   ) {
     this.pid = process.pid!;
-    this.limit = outputLimit;
     for (const stream of [process.stdout, process.stderr]) {
       stream?.setEncoding("utf8").on("data", (piece: string) => {
-        this.text = (this.text + piece).slice(-this.limit);
+        this.text = (this.text + piece).slice(-outputLimit);
         onOutput?.(piece);
       });
     }
     this.gone = new Promise((resolve) => {
       process.once("exit", (code, signal) => {
         this.ended = code ?? 128 + (signal ? constants.signals[signal] : 0);
-        signalGroup(this.pid, "SIGKILL");
-        this.guard.kill("SIGKILL");
-        live.delete(this);
+        this.killNow();
       });
       // "close" is emitted after all output has been read, so the output is complete when `exited` resolves.
       process.once("close", () => resolve(this.ended!));
@@ -94,18 +90,8 @@ export class Child {
   }
 }
 
-/** Every running child of this Node.js process, so that none remains after a signal or a missing stop. */
-const live = new Set<Child>();
-const cleanups = new Set<() => void | Promise<void>>();
-
-/** Temporary folders. After a signal, this program can still write into them until it exits. */
-const folders = new Set<string>();
-
-function removeFolder(folder: string): void {
-  // Processes that SIGKILL has just ended can still hold or create files: try again.
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
-  folders.delete(folder);
-}
+/** Every instance of this Node.js process, so that nothing remains after a signal or a missing stop. */
+const all: Processes[] = [];
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
@@ -130,11 +116,9 @@ function startGuard(pid: number): ChildProcess {
   return guard;
 }
 
-/** Stops every process that this Node.js process started, and runs all cleanups. */
+/** Stops every process that this Node.js process started, and runs all cleanups. The latest `Processes` first. */
 export async function stopEverything(): Promise<void> {
-  await Promise.allSettled([...live].map((child) => child.stop()));
-  for (const cleanup of [...cleanups].reverse()) await cleanup();
-  cleanups.clear();
+  for (const processes of [...all].reverse()) await processes.stopAll();
 }
 
 let signalled = false;
@@ -143,10 +127,7 @@ export function interrupted(): boolean {
   return signalled;
 }
 
-let watching = false;
 function watchForTheEnd(): void {
-  if (watching) return;
-  watching = true;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     // `on` and not `once`: npm relays the signal that the terminal has already sent, and the second one would end the
     // cleanup.
@@ -157,15 +138,19 @@ function watchForTheEnd(): void {
     });
   }
   process.once("exit", () => {
-    for (const child of live) child.killNow();
-    for (const folder of folders) removeFolder(folder);
+    for (const processes of all) processes.killNow();
   });
 }
 
 /** The processes that one command or test starts. All of them end with this Node.js process, even after SIGKILL. */
 export class Processes {
   private readonly children = new Set<Child>();
-  private readonly mine = new Set<() => void | Promise<void>>();
+  private readonly cleanups: (() => void | Promise<void>)[] = [];
+  private readonly folders: string[] = [];
+
+  constructor() {
+    if (all.push(this) === 1) watchForTheEnd();
+  }
 
   /**
    * Starts a process without waiting until it is ready.
@@ -173,7 +158,6 @@ export class Processes {
    * @throws UserError when the command does not exist.
    */
   start(name: string, command: string, args: string[], options: StartOptions = {}): Child {
-    watchForTheEnd();
     const process_ = spawn(command, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
@@ -183,66 +167,55 @@ export class Processes {
     process_.on("error", () => {});
     if (process_.pid === undefined) throw new UserError(`${name}: cannot start "${command}": command not found`);
     const child = new Child(name, process_, startGuard(process_.pid), options);
-    live.add(child);
     this.children.add(child);
-    void child.gone.then(() => this.children.delete(child));
+    // As soon as it ends, because the system can use its pid again.
+    process_.once("exit", () => this.children.delete(child));
     return child;
   }
 
-  /** Runs `cleanup`, such as removing a folder, at stopAll and on SIGINT, SIGTERM and SIGHUP, in reverse order. */
+  /** Runs `cleanup` at stopAll and on SIGINT, SIGTERM and SIGHUP, in reverse order. */
   onStop(cleanup: () => void | Promise<void>): void {
-    watchForTheEnd();
-    this.mine.add(cleanup);
-    cleanups.add(cleanup);
+    this.cleanups.push(cleanup);
   }
 
   /** Creates a temporary folder that is removed after everything else, at the latest when this Node.js process exits. */
   temporaryFolder(): string {
-    watchForTheEnd();
     const folder = mkdtempSync(join(tmpdir(), "holmes-aws-mcp-"));
-    folders.add(folder);
-    this.onStop(() => removeFolder(folder));
+    this.folders.push(folder);
     return folder;
   }
 
   /** Stops every process started here and its children, then runs the cleanups. Can be called more than once. */
   async stopAll(): Promise<void> {
     await Promise.all([...this.children].map((child) => child.stop()));
-    for (const cleanup of [...this.mine].reverse()) {
-      this.mine.delete(cleanup);
-      cleanups.delete(cleanup);
-      await cleanup();
+    while (this.cleanups.length > 0) await this.cleanups.pop()!();
+    this.removeFolders();
+  }
+
+  /** Sends SIGKILL to every process and removes the folders, for handlers that cannot wait. */
+  killNow(): void {
+    for (const child of this.children) child.killNow();
+    this.removeFolders();
+  }
+
+  /** After a signal, this program can still write into the folders until it exits. They are removed again then. */
+  private removeFolders(): void {
+    // Processes that SIGKILL has just ended can still hold or create files: try again.
+    for (const folder of this.folders) {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     }
   }
 }
 
-/**
- * Finds a free TCP port on 127.0.0.1.
- *
- * @param wanted the required port. Default: any.
- * @throws UserError when the required port is in use.
- */
-export function freePort(wanted = 0): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE" || error.code === "EACCES"
-          ? new UserError(
-              `port ${wanted} on ${LOOPBACK} is in use or not allowed. Stop the process that listens there, or choose another port.`,
-            )
-          : error,
-      );
-    });
-    server.listen(wanted, LOOPBACK, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/** Finds a free TCP port on 127.0.0.1. */
+export async function freePort(): Promise<number> {
+  const { url, close } = await listen(createServer());
+  await close();
+  return Number(new URL(url).port);
 }
 
 export interface WaitOptions {
-  /** Default 120,000. */
+  /** Default 180,000. */
   timeoutMs?: number;
   /** The process of the server. Waiting fails when it ends. */
   child?: Child;
@@ -253,27 +226,24 @@ export interface WaitOptions {
  *
  * @throws UserError with the last output of the process when it ends first or the timeout expires.
  */
-export async function waitForHttp(url: string, { timeoutMs = 120_000, child }: WaitOptions = {}): Promise<void> {
+export async function waitForHttp(url: string, { timeoutMs = 180_000, child }: WaitOptions = {}): Promise<void> {
   const end = Date.now() + timeoutMs;
-  for (;;) {
-    if (child?.exitCode !== undefined) {
-      throw new UserError(`${child.name} ended with code ${child.exitCode} before it answered at ${url}${tail(child)}`);
-    }
-    try {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(Math.max(1, end - Date.now())) });
-      await answer.body?.cancel();
-      // 503 Service Unavailable: the gateway runs, but its MCP server does not respond yet.
-      if (answer.status !== 503) return;
-    } catch {
-      // Not listening yet.
-    }
-    if (Date.now() >= end) {
-      throw new UserError(
-        `${child?.name ?? "server"} did not answer at ${url} within ${timeoutMs / 1000} s${child ? tail(child) : ""}`,
-      );
-    }
+  while (child?.exitCode === undefined && Date.now() < end) {
+    const status = await fetch(url, { signal: AbortSignal.timeout(Math.max(1, end - Date.now())) })
+      .then(async (answer) => {
+        await answer.body?.cancel();
+        return answer.status;
+      })
+      .catch(() => "not listening yet");
+    // 503 Service Unavailable: the gateway runs, but its MCP server does not respond yet.
+    if (typeof status === "number" && status !== 503) return;
     await sleep(25);
   }
+  const reason =
+    child?.exitCode === undefined
+      ? `did not answer at ${url} within ${timeoutMs / 1000} s`
+      : `ended with code ${child.exitCode} before it answered at ${url}`;
+  throw new UserError(`${child?.name ?? "server"} ${reason}${child ? tail(child) : ""}`);
 }
 
 /** The last lines of a process's output, for error messages. Empty if there is no output. */

@@ -12,7 +12,7 @@ export async function startAudienceFront(motoUrl: string, processes: Processes):
     const body = await buffer(request);
     const form = new URLSearchParams(body.toString());
     const action = form.get("Action") ?? "";
-    if (!EDITS.includes(action)) return forward(request, response, motoUrl, { body });
+    if (!EDITS.includes(action)) return forward(request, response, motoUrl, body);
     // moto derives the account from the access key and does not verify the signature.
     const { authorization = "" } = request.headers;
     await editAudiences(form, async (fields) =>

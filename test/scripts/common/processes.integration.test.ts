@@ -174,17 +174,6 @@ describe("freePort", () => {
     const port = await freePort();
     expect(port).toBeGreaterThan(1023);
     expect(await canConnect(port)).toBe(false);
-    expect(await freePort(port)).toBe(port);
-  });
-
-  test("reports in one line that a required port is in use", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    const { port } = server.address() as AddressInfo;
-    const failure = await freePort(port).catch((error: Error) => error);
-    expect(failure).toBeInstanceOf(UserError);
-    expect((failure as Error).message).toMatch(new RegExp(`^port ${port} on 127.0.0.1 is in use.*$`));
-    server.close();
   });
 });
 
