@@ -85,7 +85,7 @@ const DNS_SUBDOMAIN = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 const ISSUER = /^[a-z0-9.-]+(:\d+)?(\/[A-Za-z0-9._~-]+)*$/;
 
 /** The `sub` claim of a service account's token. */
-function subjectClaim({ namespace, serviceAccount }: Subject): string {
+export function subjectClaim({ namespace, serviceAccount }: Subject): string {
   return `system:serviceaccount:${namespace}:${serviceAccount}`;
 }
 

@@ -4,24 +4,21 @@ import { randomUUID } from "node:crypto";
 export class AwsError extends Error {
   override readonly name = "AwsError";
 
+  /** @param reason the cause, which AWS does not return. Default: the message. */
   constructor(
     readonly code: string,
     message: string,
     readonly status = 400,
+    readonly reason = message,
   ) {
     super(message);
   }
 }
 
-const NAMESPACES = {
-  sts: "https://sts.amazonaws.com/doc/2011-06-15/",
-  iam: "https://iam.amazonaws.com/doc/2010-05-08/",
-};
-
-/** The error in the XML format of IAM or STS. */
-export function errorBody(service: keyof typeof NAMESPACES, { code, message, status }: AwsError): string {
-  return [
-    `<ErrorResponse xmlns="${NAMESPACES[service]}">`,
+/** The error in the XML format of IAM and STS, without the namespace, which clients do not read. */
+export const errorBody = ({ code, message, status }: AwsError): string =>
+  [
+    "<ErrorResponse>",
     "  <Error>",
     `    <Type>${status < 500 ? "Sender" : "Receiver"}</Type>`,
     `    <Code>${escapeXml(code)}</Code>`,
@@ -30,7 +27,6 @@ export function errorBody(service: keyof typeof NAMESPACES, { code, message, sta
     `  <RequestId>${randomUUID()}</RequestId>`,
     "</ErrorResponse>\n",
   ].join("\n");
-}
 
 const escapeXml = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");

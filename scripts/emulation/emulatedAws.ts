@@ -13,17 +13,15 @@ import { type AccountClient, accountClient } from "./moto.js";
 
 /** Clients by partition and account. One emulated AWS serves all accounts. */
 export class EmulatedAws {
-  private readonly clients = new Map<string, Promise<AccountClient>>();
+  private readonly clients = new Map<string, AccountClient>();
 
   /** @param url URL of moto or of the STS front */
   constructor(private readonly url: string) {}
 
-  in(accountId: string, partition: string): Promise<AccountClient> {
+  in(accountId: string, partition: string): AccountClient {
     const key = `${partition} ${accountId}`;
     const client = this.clients.get(key) ?? accountClient(this.url, accountId, partition);
     this.clients.set(key, client);
-    // A failed attempt is repeated by the next call.
-    client.catch(() => this.clients.delete(key));
     return client;
   }
 
@@ -32,13 +30,12 @@ export class EmulatedAws {
     return async (resource) => {
       const account = settings.targetAccounts.find(({ profile }) => `${profile}/aws` === resource.provider);
       if (account === undefined || !resource.type.startsWith("aws:iam/")) return;
-      const { iam } = await this.in(account.accountId, account.partition);
-      await perform(iam, resource);
+      await perform(this.in(account.accountId, account.partition).iam, resource);
     };
   }
 
-  async close(): Promise<void> {
-    for (const client of this.clients.values()) (await client).destroy();
+  close(): void {
+    for (const client of this.clients.values()) client.destroy();
   }
 }
 
@@ -62,7 +59,7 @@ async function perform(iam: IAMClient, { type, open, name }: Registered): Promis
           AssumeRolePolicyDocument: text("assumeRolePolicy"),
           Description: text("description"),
           MaxSessionDuration: open.maxSessionDuration as number,
-          ...(open.permissionsBoundary === undefined ? {} : { PermissionsBoundary: text("permissionsBoundary") }),
+          PermissionsBoundary: text("permissionsBoundary"),
           Tags,
         }),
       );

@@ -9,28 +9,14 @@ import { INLINE_POLICIES_LIMIT, MANAGED_POLICY_LIMIT } from "../../policies/size
 import { ifExists } from "../common/iam.js";
 import { AwsError } from "./awsError.js";
 
-/** Actions with quotas that IAM enforces and moto does not. */
-export const BOUNDED_ACTIONS = [
-  "CreateRole",
-  "UpdateAssumeRolePolicy",
-  "PutRolePolicy",
-  "CreatePolicy",
-  "CreatePolicyVersion",
-  "CreateOpenIDConnectProvider",
-];
-
 /**
- * Rejects an IAM request that exceeds an IAM quota.
+ * Rejects an IAM request that exceeds a quota that IAM enforces and moto does not.
  *
  * @param iam client for the account of the caller.
  * @param trustPolicyLimit the account's quota for trust policies, in characters without white space.
  * @throws AwsError LimitExceeded, with the message of IAM.
  */
-export async function checkIamQuotas(
-  parameters: URLSearchParams,
-  iam: IAMClient,
-  trustPolicyLimit: number,
-): Promise<void> {
+export async function checkIamQuotas(parameters: URLSearchParams, iam: IAMClient, trustPolicyLimit: number) {
   const text = (name: string) => parameters.get(name) ?? "";
   switch (parameters.get("Action")) {
     case "CreateRole":

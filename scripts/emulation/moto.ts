@@ -1,8 +1,8 @@
 import { IAMClient } from "@aws-sdk/client-iam";
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { STSClient } from "@aws-sdk/client-sts";
+import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import { partitionOf } from "../../config/limits.js";
-import { homeRegions } from "../../policies/permissions.js";
 import { freePort, type Processes, waitForHttp } from "../common/processes.js";
 import { type Progress, toStderr } from "../common/progress.js";
 import { ensureMoto } from "./python.js";
@@ -33,23 +33,7 @@ export async function startMoto(processes: Processes, progress: Progress = toStd
   }
 }
 
-/** A region of the partition with IAM and STS. moto derives the partition from the region. */
-function homeRegion(partition: string): string {
-  const inPartition = Object.values(Region).filter((region) => partitionOf(region) === partition);
-  const region = homeRegions[partition]?.[0] ?? inPartition[0];
-  if (region === undefined) throw new Error(`unknown partition "${partition}": no region is in it`);
-  return region;
-}
-
-export interface AccountClient {
-  accountId: string;
-  /** Credentials for the account, for other SDK clients and for environments. */
-  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string };
-  iam: IAMClient;
-  sts: STSClient;
-  /** Closes the clients' connections. */
-  destroy(): void;
-}
+export type AccountClient = ReturnType<typeof accountClient>;
 
 /**
  * Creates IAM and STS clients with all permissions in one account of moto.
@@ -57,30 +41,24 @@ export interface AccountClient {
  * @param url URL of moto or of the STS front.
  * @param partition default `aws`.
  */
-export async function accountClient(url: string, accountId: string, partition = "aws"): Promise<AccountClient> {
-  const region = homeRegion(partition);
-  const exampleCredentials = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "local" };
-  const bootstrap = new STSClient({ endpoint: url, region, credentials: exampleCredentials });
-  const { Credentials: keys } = await bootstrap.send(
-    new AssumeRoleCommand({
-      // moto uses only the account in the ARN. The role does not have to exist.
-      RoleArn: `arn:${partition}:iam::${accountId}:role/OrganizationAccountAccessRole`,
-      RoleSessionName: "local",
-    }),
-  );
-  bootstrap.destroy();
-  const credentials = {
-    accessKeyId: keys!.AccessKeyId!,
-    secretAccessKey: keys!.SecretAccessKey!,
-    sessionToken: keys!.SessionToken!,
-  };
-  const iam = new IAMClient({ endpoint: url, region, credentials });
-  const sts = new STSClient({ endpoint: url, region, credentials });
+export function accountClient(url: string, accountId: string, partition = "aws") {
+  // A region with IAM and STS, from which moto derives the partition.
+  const region = Object.values(Region).find((name) => partitionOf(name) === partition)!;
+  const connection = { endpoint: url, region };
+  const credentials = fromTemporaryCredentials({
+    masterCredentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "local" },
+    clientConfig: connection,
+    // moto uses only the account in the ARN. The role does not have to exist.
+    params: { RoleArn: `arn:${partition}:iam::${accountId}:role/OrganizationAccountAccessRole` },
+  });
+  const iam = new IAMClient({ ...connection, credentials });
+  const sts = new STSClient({ ...connection, credentials });
   return {
-    accountId,
+    /** Creates credentials for the account, for other SDK clients and for environments. */
     credentials,
     iam,
     sts,
+    /** Closes the clients' connections. */
     destroy: () => {
       iam.destroy();
       sts.destroy();

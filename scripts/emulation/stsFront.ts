@@ -1,12 +1,13 @@
-import { Agent, createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { IAMClient } from "@aws-sdk/client-iam";
 import type { JSONWebKeySet } from "jose";
 import { TRUST_POLICY_LIMIT } from "../../policies/size.js";
-import { forward, listen } from "../common/loopback.js";
+import { forward, type Loopback, listen } from "../common/loopback.js";
 import { AwsError, errorBody } from "./awsError.js";
-import { BOUNDED_ACTIONS, checkIamQuotas } from "./iamQuotas.js";
-import { type Decision, WebIdentityCheck } from "./webIdentity.js";
+import { EmulatedAws } from "./emulatedAws.js";
+import { checkIamQuotas } from "./iamQuotas.js";
+import { checkWebIdentity, type Decision } from "./webIdentity.js";
 
 export interface StsFrontArgs {
   /** URL of moto. */
@@ -15,16 +16,12 @@ export interface StsFrontArgs {
   keys: ReadonlyMap<string, JSONWebKeySet>;
   /** The accounts' quota for trust policies, in characters without white space. Default: 2048. */
   trustPolicyLimit?: number;
-  /** Default: a free port. */
-  port?: number;
 }
 
-export interface StsFront {
-  /** AWS_ENDPOINT_URL of every client. */
-  url: string;
+/** Its URL is AWS_ENDPOINT_URL of every client. */
+export interface StsFront extends Loopback {
   /** Decisions on AssumeRoleWithWebIdentity, oldest first. */
   decisions: Decision[];
-  close(): Promise<void>;
 }
 
 /** Limits the memory of this process. Larger than any form that AWS accepts. */
@@ -56,64 +53,53 @@ const SIGNATURE = /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\/\d{8}\/([a-z0-9-]+)\
  * it cannot identify the sender of an unsigned request.
  */
 export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
-  const { motoUrl, keys, trustPolicyLimit = TRUST_POLICY_LIMIT, port = 0 } = args;
-  const check = new WebIdentityCheck(motoUrl, keys);
+  const { motoUrl, keys, trustPolicyLimit = TRUST_POLICY_LIMIT } = args;
+  const aws = new EmulatedAws(motoUrl);
   const decisions: Decision[] = [];
-  const agent = new Agent();
 
-  const server = createServer((request, response) => {
-    handle(request, response).catch((error: Error) => {
-      const refusal = error instanceof AwsError ? error : new AwsError("InternalFailure", error.message, 500);
-      refuse(response, "sts", refusal);
-    });
-  });
-
-  const unavailable = (response: ServerResponse) => (error: Error) =>
-    refuse(response, "sts", new AwsError("ServiceUnavailable", `moto at ${motoUrl}: ${error.message}`, 503));
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const signer = signerOf(request);
-    if (signer !== undefined && !["iam", "sts"].includes(signer.service)) {
-      return forward(request, response, motoUrl, { agent, onError: unavailable(response) });
-    }
+  /** Checks a request to IAM or STS. Returns its body. */
+  async function check(request: IncomingMessage, signer: Signer | undefined): Promise<Buffer | undefined> {
     const { body, parameters } = await readForm(request);
     const action = parameters.get("Action") ?? "";
-    if (signer?.service !== "iam" || action === WEB_IDENTITY) {
-      if (!(signer === undefined ? [WEB_IDENTITY] : stsActions).includes(action)) {
-        throw new AwsError("InvalidAction", `Could not find operation "${action}" of STS for this caller`);
-      }
+    const isIam = signer?.service === "iam";
+    if (!isIam && !(signer === undefined ? [WEB_IDENTITY] : stsActions).includes(action)) {
+      throw new AwsError("InvalidAction", `Could not find operation "${action}" of STS for this caller`);
     }
     if (action === WEB_IDENTITY) {
-      const { decision, error } = await check.decide(parameters);
-      decisions.push(decision);
-      if (error !== undefined) return refuse(response, "sts", error);
-    } else if (signer?.service === "iam" && BOUNDED_ACTIONS.includes(action)) {
+      await checkWebIdentity(parameters, aws, keys, (decision) => decisions.push(decision));
+    } else if (isIam) {
       const { accessKeyId, region } = signer;
       // moto derives the account from the access key and does not verify the signature.
-      const caller = new IAMClient({
-        endpoint: motoUrl,
-        region,
-        credentials: { accessKeyId, secretAccessKey: "local" },
-      });
-      try {
-        await checkIamQuotas(parameters, caller, trustPolicyLimit);
-      } catch (error) {
-        if (error instanceof AwsError) return refuse(response, "iam", error);
-        throw error;
-      } finally {
-        caller.destroy();
-      }
+      const credentials = { accessKeyId, secretAccessKey: "local" };
+      const caller = new IAMClient({ endpoint: motoUrl, region, credentials });
+      await checkIamQuotas(parameters, caller, trustPolicyLimit).finally(() => caller.destroy());
     }
-    forward(request, response, motoUrl, { body, agent, onError: unavailable(response) });
+    return body;
   }
 
-  const { url, close } = await listen(server, port);
+  const server = createServer(async (request, response) => {
+    const refuse = (error: AwsError) => {
+      if (response.headersSent) return void response.destroy();
+      response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(error));
+    };
+    try {
+      const signer = signerOf(request);
+      const isChecked = signer === undefined || ["iam", "sts"].includes(signer.service);
+      const body = isChecked ? await check(request, signer) : undefined;
+      forward(request, response, motoUrl, body, ({ message }) =>
+        refuse(new AwsError("ServiceUnavailable", `moto at ${motoUrl}: ${message}`, 503)),
+      );
+    } catch (error) {
+      refuse(error instanceof AwsError ? error : new AwsError("InternalFailure", (error as Error).message, 500));
+    }
+  });
+
+  const { url, close } = await listen(server);
   return {
     url,
     decisions,
     close: async () => {
-      await check.close();
-      agent.destroy();
+      aws.close();
       await close();
     },
   };
@@ -170,9 +156,4 @@ async function readForm(request: IncomingMessage): Promise<{ body: Buffer | unde
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw malformed(`${twice} is given more than once`);
   return { body, parameters };
-}
-
-function refuse(response: ServerResponse, service: "iam" | "sts", error: AwsError): void {
-  if (response.headersSent) return void response.destroy();
-  response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(service, error));
 }

@@ -1,11 +1,10 @@
-import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
-import { exportJWK, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload, SignJWT } from "jose";
+import { createHash, generateKeyPairSync, randomUUID } from "node:crypto";
+import { type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload, SignJWT } from "jose";
+import { AUDIENCE, type Subject, subjectClaim } from "../../policies/trust.js";
 
 /** A service account's token. A given claim replaces the default one; undefined removes it. */
-export interface TokenArgs extends Partial<Pick<JWTPayload, "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "jti">> {
-  namespace: string;
-  serviceAccount: string;
-  /** Default `sts.amazonaws.com`, the audience of IRSA's projected volume. */
+export interface TokenArgs extends Subject, Pick<JWTPayload, "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "jti"> {
+  /** Default: the audience of IRSA's projected volume. */
   audience?: string;
   /** Lifetime from now, in seconds. A negative value creates an expired token. Default: 3600. */
   expiresInSeconds?: number;
@@ -14,34 +13,31 @@ export interface TokenArgs extends Partial<Pick<JWTPayload, "iss" | "sub" | "aud
 
 /** Token issuer of a cluster with its own key pair, like the EKS issuer at `https://oidc.eks.…/id/<ID>`. */
 export class ClusterIssuer {
-  private readonly key;
-  private readonly publicKey;
+  private readonly keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
   /** Key id as the API server computes it: SHA-256 of the public key's DER form. */
-  readonly keyId: string;
+  readonly keyId = createHash("sha256")
+    .update(this.keys.publicKey.export({ type: "spki", format: "der" }))
+    .digest("base64url");
 
   /** @param issuerUrl with `https://`. */
-  constructor(readonly issuerUrl: string) {
-    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-    this.key = privateKey;
-    this.publicKey = createPublicKey(privateKey);
-    this.keyId = createHash("sha256")
-      .update(this.publicKey.export({ type: "spki", format: "der" }))
-      .digest("base64url");
-  }
+  constructor(readonly issuerUrl: string) {}
 
   /** The key set that the issuer serves at `/keys`. */
-  async jwks(): Promise<JSONWebKeySet> {
-    return { keys: [{ ...(await exportJWK(this.publicKey)), kid: this.keyId, alg: "RS256", use: "sig" }] };
+  jwks(): JSONWebKeySet {
+    return {
+      keys: [{ ...this.keys.publicKey.export({ format: "jwk" }), kid: this.keyId, alg: "RS256", use: "sig" }],
+    };
   }
 
   /** Creates a projected service account token: RS256, with the claims of EKS. */
-  token({ namespace, serviceAccount, audience, expiresInSeconds, ...claims }: TokenArgs): Promise<string> {
+  token(args: TokenArgs): Promise<string> {
+    const { namespace, serviceAccount, audience = AUDIENCE, expiresInSeconds = 3600, ...claims } = args;
     const now = Math.floor(Date.now() / 1000);
-    const expires = now + (expiresInSeconds ?? 3600);
+    const expires = now + expiresInSeconds;
     // An expired token was issued before its expiry.
     const issued = Math.min(now, expires - 600);
     return this.sign({
-      aud: [audience ?? "sts.amazonaws.com"],
+      aud: [audience],
       exp: expires,
       iat: issued,
       iss: this.issuerUrl,
@@ -53,13 +49,15 @@ export class ClusterIssuer {
         serviceaccount: { name: serviceAccount, uid: randomUUID() },
       },
       nbf: issued,
-      sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
+      sub: subjectClaim({ namespace, serviceAccount }),
       ...claims,
     });
   }
 
   /** Signs any claims with this issuer's key; `header` replaces header parameters. */
   sign(claims: JWTPayload, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
-    return new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: this.keyId, ...header }).sign(this.key);
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: "RS256", kid: this.keyId, ...header })
+      .sign(this.keys.privateKey);
   }
 }

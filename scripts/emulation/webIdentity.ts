@@ -1,9 +1,11 @@
 import { GetOpenIDConnectProviderCommand, GetRoleCommand } from "@aws-sdk/client-iam";
 import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import { issuerPath } from "../../config/settings.js";
+import { oidcProviderArn } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { ifExists } from "../common/iam.js";
 import { AwsError } from "./awsError.js";
-import { EmulatedAws } from "./emulatedAws.js";
+import type { EmulatedAws } from "./emulatedAws.js";
 import { evaluateTrust } from "./trustEvaluation.js";
 
 /** The decision on one AssumeRoleWithWebIdentity call. */
@@ -27,94 +29,78 @@ const TOKEN_LIMIT = 20_000;
 const CLOCK_SKEW_SECONDS = 300;
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/(?:[\u0021-\u007e]+\/)?([\w+=,.@-]+)$/;
 
-const NOT_AUTHORIZED = new AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403);
-const NO_KEY = new AwsError(
-  "InvalidIdentityToken",
-  "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
-);
+const notAuthorized = (reason: string) =>
+  new AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403, reason);
+const invalid = (message: string, reason?: string) => new AwsError("InvalidIdentityToken", message, 400, reason);
+const noKey = (reason: string) =>
+  invalid(
+    "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
+    reason,
+  );
+const invalidRequest = (message: string) => new AwsError("ValidationError", message);
 
-/** Decides AssumeRoleWithWebIdentity calls with the current data of the role's account in moto. */
-export class WebIdentityCheck {
-  private readonly aws: EmulatedAws;
-
-  constructor(
-    motoUrl: string,
-    private readonly keys: ReadonlyMap<string, JSONWebKeySet>,
-  ) {
-    this.aws = new EmulatedAws(motoUrl);
-  }
-
-  /**
-   * @param parameters of the request in the query protocol.
-   * @returns the decision, with the error to return for a rejection. The checks have the order of STS: request, token
-   * and provider, signature, time, audience, then the role.
-   */
-  async decide(parameters: URLSearchParams): Promise<{ decision: Decision; error?: AwsError }> {
-    const roleArn = parameters.get("RoleArn") ?? "";
-    let claims: JWTPayload = {};
-    const subject = () => ({ roleArn, issuer: claims.iss ?? "", subject: claims.sub ?? "" });
-    try {
-      checkRequest(parameters);
-      const token = parameters.get("WebIdentityToken") ?? "";
-      claims = readable(token);
-      const reason = await this.check(roleArn, token, claims.iss ?? "", Number(parameters.get("DurationSeconds")));
-      return { decision: { ...subject(), allowed: true, reason } };
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      const { answer, message: reason } = error;
-      return { decision: { ...subject(), allowed: false, code: answer.code, reason }, error: answer };
-    }
-  }
-
-  private async check(roleArn: string, token: string, issuer: string, duration: number): Promise<string> {
-    const [, partition, accountId, roleName] = ROLE_ARN.exec(roleArn)!;
-    const { iam } = await this.aws.in(accountId!, partition!);
-    const providerArn = `arn:${partition}:iam::${accountId}:oidc-provider/${issuer.replace(/^https:\/\//, "")}`;
-    const [provider, answer] = await Promise.all([
-      issuer.startsWith("https://")
-        ? ifExists(iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: providerArn })))
-        : undefined,
-      ifExists(iam.send(new GetRoleCommand({ RoleName: roleName! }))),
-    ]);
-    if (provider === undefined) {
-      throw new Refusal(invalid(`No OpenIDConnect provider found in your account for ${issuer}`));
-    }
-    const claims = await verified(token, this.keys.get(issuer));
-    const audiences = claims.azp === undefined ? [claims.aud].flat() : [claims.azp];
-    if (!audiences.some((audience) => typeof audience === "string" && provider.ClientIDList?.includes(audience))) {
-      throw new Refusal(
-        invalid("Incorrect token audience"),
-        `audience ${audiences.join(", ")} is not a client of ${providerArn}`,
-      );
-    }
-    const role = answer?.Role;
-    if (role === undefined || role.Arn !== roleArn) throw new Refusal(NOT_AUTHORIZED, `role ${roleArn} does not exist`);
-    const document = JSON.parse(decodeURIComponent(role.AssumeRolePolicyDocument!)) as PolicyDocument;
-    const verdict = evaluateTrust(document, { providerArn, claims });
-    if (!verdict.allowed) throw new Refusal(NOT_AUTHORIZED, verdict.reason);
-    if (duration > (role.MaxSessionDuration ?? 3600)) {
-      throw invalidRequest("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
-    }
-    return verdict.reason;
-  }
-
-  /** Closes the connections to moto. */
-  close(): Promise<void> {
-    return this.aws.close();
+/**
+ * Checks an AssumeRoleWithWebIdentity call with the current data of the role's account in moto. The checks have the
+ * order of STS: request, token and provider, signature, time, audience, then the role.
+ *
+ * @param parameters of the request in the query protocol.
+ * @param decided receives the decision.
+ * @throws AwsError the rejection of STS.
+ */
+export async function checkWebIdentity(
+  parameters: URLSearchParams,
+  aws: EmulatedAws,
+  keys: ReadonlyMap<string, JSONWebKeySet>,
+  decided: (decision: Decision) => void,
+): Promise<void> {
+  const roleArn = parameters.get("RoleArn") ?? "";
+  let claims: JWTPayload = {};
+  const decide = (decision: Pick<Decision, "allowed" | "code" | "reason">) =>
+    decided({ roleArn, issuer: claims.iss ?? "", subject: claims.sub ?? "", ...decision });
+  try {
+    checkRequest(parameters);
+    claims = readable(parameters.get("WebIdentityToken") ?? "");
+    decide({ allowed: true, reason: await checkRole(parameters, claims.iss!, aws, keys) });
+  } catch (error) {
+    if (error instanceof AwsError) decide({ allowed: false, code: error.code, reason: error.reason });
+    throw error;
   }
 }
 
-/** A rejection: the STS error, and as message the reason, which STS does not return if it differs. */
-class Refusal extends Error {
-  constructor(
-    readonly answer: AwsError,
-    reason = answer.message,
-  ) {
-    super(reason);
+/** Returns the reason why the role can be assumed. */
+async function checkRole(
+  parameters: URLSearchParams,
+  issuer: string,
+  aws: EmulatedAws,
+  keys: ReadonlyMap<string, JSONWebKeySet>,
+): Promise<string> {
+  const roleArn = parameters.get("RoleArn")!;
+  const [, partition, accountId, RoleName] = ROLE_ARN.exec(roleArn)!;
+  const { iam } = aws.in(accountId!, partition!);
+  const providerArn = oidcProviderArn(partition!, accountId!, issuerPath(issuer));
+  const [provider, answer] = await Promise.all([
+    issuer.startsWith("https://")
+      ? ifExists(iam.send(new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: providerArn })))
+      : undefined,
+    ifExists(iam.send(new GetRoleCommand({ RoleName }))),
+  ]);
+  if (provider === undefined) throw invalid(`No OpenIDConnect provider found in your account for ${issuer}`);
+  const claims = await verified(parameters.get("WebIdentityToken")!, keys.get(issuer));
+  const audiences = claims.azp === undefined ? [claims.aud].flat() : [claims.azp];
+  if (!audiences.some((audience) => typeof audience === "string" && provider.ClientIDList?.includes(audience))) {
+    const reason = `audience ${audiences.join(", ")} is not a client of ${providerArn}`;
+    throw invalid("Incorrect token audience", reason);
   }
+  const role = answer?.Role;
+  if (role?.Arn !== roleArn) throw notAuthorized(`role ${roleArn} does not exist`);
+  const document = JSON.parse(decodeURIComponent(role.AssumeRolePolicyDocument!)) as PolicyDocument;
+  const verdict = evaluateTrust(document, { providerArn, claims });
+  if (!verdict.allowed) throw notAuthorized(verdict.reason);
+  if (Number(parameters.get("DurationSeconds")) > (role.MaxSessionDuration ?? 3600)) {
+    throw invalidRequest("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+  }
+  return verdict.reason;
 }
-
-const invalid = (message: string) => new AwsError("InvalidIdentityToken", message);
 
 function checkRequest(parameters: URLSearchParams): void {
   const roleArn = parameters.get("RoleArn") ?? "";
@@ -134,47 +120,41 @@ function checkRequest(parameters: URLSearchParams): void {
   }
 }
 
-const invalidRequest = (message: string) => new Refusal(new AwsError("ValidationError", message));
-
 const constraint = (value: string, name: string, rule: string) =>
   invalidRequest(`1 validation error detected: Value '${value}' at '${name}' failed to satisfy constraint: ${rule}`);
 
+/** The claims of a token with an issuer, before its signature is verified. */
 function readable(token: string): JWTPayload {
-  const notJwt = invalid(
-    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
-  );
+  let claims: JWTPayload | undefined;
   try {
-    const claims = decodeJwt(token);
-    if (typeof claims.iss === "string") return claims;
+    claims = decodeJwt(token);
   } catch {
-    throw new Refusal(notJwt);
+    // Not a JWT.
   }
-  throw new Refusal(notJwt, "the token has no issuer");
+  if (typeof claims?.iss === "string") return claims;
+  throw invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)");
 }
 
 /** The claims of a token whose signature and times are valid. */
 async function verified(token: string, keys: JSONWebKeySet | undefined): Promise<JWTPayload> {
-  if (keys === undefined) throw new Refusal(NO_KEY, "the issuer serves no keys");
+  if (keys === undefined) throw noKey("the issuer serves no keys");
   try {
     const requiredClaims = ["exp", "iat", "sub", "aud"];
     const { payload } = await jwtVerify(token, createLocalJWKSet(keys), { algorithms: ALGORITHMS, requiredClaims });
     if (typeof payload.sub !== "string") throw new errors.JWTInvalid("the sub claim is not a string");
     if (payload.iat! > Date.now() / 1000 + CLOCK_SKEW_SECONDS) {
-      throw new errors.JWTClaimValidationFailed("the iat claim is in the future", payload, "iat");
+      throw new errors.JWTInvalid("the iat claim is in the future");
     }
     return payload;
   } catch (error) {
     if (error instanceof errors.JWTExpired) {
       const now = Math.floor(Date.now() / 1000);
       const message = `Token expired: current date/time ${now} must be before the expiration date/time ${error.payload.exp}`;
-      throw new Refusal(new AwsError("ExpiredTokenException", message));
+      throw new AwsError("ExpiredTokenException", message);
     }
-    if (error instanceof errors.JWKSNoMatchingKey) throw new Refusal(NO_KEY, "the issuer has no key with this id");
+    if (error instanceof errors.JWKSNoMatchingKey) throw noKey("the issuer has no key with this id");
     if (error instanceof errors.JOSEError) {
-      throw new Refusal(
-        invalid("The web identity token that was passed could not be validated by AWS."),
-        error.message,
-      );
+      throw invalid("The web identity token that was passed could not be validated by AWS.", error.message);
     }
     throw error;
   }

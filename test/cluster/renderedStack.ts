@@ -2,7 +2,7 @@
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
 import { parseAllDocuments } from "yaml";
 import type { Evaluation } from "../../scripts/common/evaluate.js";
-import { type AccountClient, accountClient } from "../../scripts/emulation/moto.js";
+import { EmulatedAws } from "../../scripts/emulation/emulatedAws.js";
 import { planFiles } from "../../scripts/plan/files.js";
 
 /** Any object of the Kubernetes API, as far as tests look into all of them. */
@@ -37,12 +37,7 @@ export function objects(text: string): KubernetesObject[] {
  * that the config calls existing are made as well, by their "owner".
  */
 export async function provision({ resources, settings, clusters }: Evaluation, url: string): Promise<void> {
-  const accounts = new Map<string, Promise<AccountClient>>();
-  const account = (id: string) => {
-    const client = accounts.get(id) ?? accountClient(url, id);
-    accounts.set(id, client);
-    return client;
-  };
+  const aws = new EmulatedAws(url);
   const accountOf = (provider: string | undefined): string => {
     const allowed = resources.find(({ type, name }) => type === "pulumi:providers:aws" && name === provider)?.inputs
       .allowedAccountIds;
@@ -52,19 +47,18 @@ export async function provision({ resources, settings, clusters }: Evaluation, u
   try {
     for (const { accountId, existingOidcProviders } of settings.targetAccounts) {
       for (const { issuerUrl } of clusters.filter(({ name }) => existingOidcProviders.includes(name))) {
-        const owner = await account(accountId);
-        await owner.iam.send(
-          new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }),
-        );
+        await aws
+          .in(accountId, "aws")
+          .iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }));
       }
     }
     for (const { type, provider, open } of resources) {
       if (type === "aws:iam/openIdConnectProvider:OpenIdConnectProvider") {
-        const { iam } = await account(accountOf(provider));
+        const { iam } = aws.in(accountOf(provider), "aws");
         const ClientIDList = open.clientIdLists as string[];
         await iam.send(new CreateOpenIDConnectProviderCommand({ Url: String(open.url), ClientIDList }));
       } else if (type === "aws:iam/role:Role") {
-        const { iam } = await account(accountOf(provider));
+        const { iam } = aws.in(accountOf(provider), "aws");
         await iam.send(
           new CreateRoleCommand({
             RoleName: String(open.name),
@@ -76,6 +70,6 @@ export async function provision({ resources, settings, clusters }: Evaluation, u
       }
     }
   } finally {
-    for (const client of accounts.values()) (await client).destroy();
+    aws.close();
   }
 }

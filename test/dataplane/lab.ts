@@ -216,7 +216,7 @@ function profiles(marks: number, tokenFile: string): string {
 }
 
 async function trust(url: string, accountId: string, { issuerUrl }: ClusterIssuer): Promise<void> {
-  const { iam, destroy } = await accountClient(url, accountId);
+  const { iam, destroy } = accountClient(url, accountId);
   const host = issuerUrl.replace("https://", "");
   await iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }));
   const { namespace, serviceAccount } = SUBJECT;

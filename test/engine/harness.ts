@@ -84,7 +84,7 @@ export class Engine {
     cpSync(join(projectFolder, "scripts"), join(this.folder, "scripts"), { recursive: true });
     const sections = await Promise.all(
       Object.entries(accounts).map(async ([profile, id]) => {
-        const { credentials } = await this.aws.in(id, "aws");
+        const credentials = await this.aws.in(id, "aws").credentials();
         return `[profile ${profile}]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}\naws_session_token = ${credentials.sessionToken}\n`;
       }),
     );

@@ -275,7 +275,7 @@ beforeAll(async () => {
   front = await startStsFront({ motoUrl: url, keys, trustPolicyLimit: 4096 });
   processes.onStop(front.close);
   for (const account of accountIds) {
-    const { iam, destroy } = await accountClient(front.url, account);
+    const { iam, destroy } = accountClient(front.url, account);
     for (const { issuerUrl } of [...accounts[account].trusted, ...accounts[account].others]) {
       const ClientIDList = ["sts.amazonaws.com", "another-client"];
       await iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList }));
@@ -341,13 +341,13 @@ describe("every right pair is accepted", () => {
 
 describe("every attack is rejected", () => {
   beforeAll(async () => {
-    const one = await accountClient(front.url, "111111111111");
+    const one = accountClient(front.url, "111111111111");
     const OpenIDConnectProviderArn = providerArn("111111111111", left.issuerUrl);
     await one.iam.send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn }));
     const PolicyDocument = JSON.stringify(documentOf("111111111111", left));
     await one.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument }));
     one.destroy();
-    const two = await accountClient(front.url, "222222222222");
+    const two = accountClient(front.url, "222222222222");
     const issuers = [{ cluster: "west", issuer: bare(west.issuerUrl) }];
     const misled = trustPolicy({ accountId: "111111111111", partition: "aws", issuers, subjects });
     const AssumeRolePolicyDocument = JSON.stringify(misled);

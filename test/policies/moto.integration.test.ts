@@ -36,8 +36,8 @@ let verdicts: Map<string, Record<Session, Verdict>>;
 
 beforeAll(async () => {
   const { url } = await startMoto(processes);
-  const account = await accountClient(url, accountId);
-  const sessions: Record<string, AccountClient["credentials"]> = {};
+  const account = accountClient(url, accountId);
+  const sessions: Record<string, Awaited<ReturnType<AccountClient["credentials"]>>> = {};
   for (const [name, documents] of Object.entries(roles)) sessions[name] = await session(account, name, documents);
   account.destroy();
   const enforced = await fetch(`${url}/moto-api/reset-auth`, {

@@ -76,7 +76,7 @@ async function setUpAccount(
   options: Partial<{ provider: boolean; audience: string; trusts: string }> = {},
 ) {
   const { provider = true, audience = "sts.amazonaws.com", trusts = subject.serviceAccount } = options;
-  const { iam, destroy } = await accountClient(url, accountId);
+  const { iam, destroy } = accountClient(url, accountId);
   if (provider) {
     await iam.send(
       new CreateOpenIDConnectProviderCommand({
@@ -293,7 +293,7 @@ describe("with valid accounts and a valid server", () => {
     };
     const running = verify([dev, account("late", "666666666666")], { endpoint: http, onOutput });
     await Promise.race([isRejected, running]);
-    const { iam, destroy } = await accountClient(environment.AWS_ENDPOINT_URL!, "666666666666");
+    const { iam, destroy } = accountClient(environment.AWS_ENDPOINT_URL!, "666666666666");
     const issuerPath = issuer.issuerUrl.replace("https://", "");
     const document = trustPolicy({
       accountId: "666666666666",

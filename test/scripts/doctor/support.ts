@@ -51,11 +51,10 @@ export class Recorder {
           response.end(JSON.stringify({ message: fault.message }));
           return;
         }
-        const service = call.action.includes("Caller") || call.action === "AssumeRole" ? "sts" : "iam";
-        response.writeHead(fault.status, { "content-type": "text/xml" }).end(errorBody(service, fault));
+        response.writeHead(fault.status, { "content-type": "text/xml" }).end(errorBody(fault));
         return;
       }
-      forward(request, response, this.motoUrl, { body });
+      forward(request, response, this.motoUrl, body);
     });
   });
 
@@ -76,7 +75,7 @@ export class Recorder {
 /** An emulated AWS with any number of accounts, each with a profile in an AWS config file. */
 export class Emulation {
   private readonly processes = new Processes();
-  private readonly credentials = new Map<string, AccountClient["credentials"]>();
+  private readonly credentials = new Map<string, Awaited<ReturnType<AccountClient["credentials"]>>>();
   private folder = "";
   private profiles = "";
   private last = 100_000_000_000;
@@ -110,9 +109,10 @@ export class Emulation {
     fill: (script: LegacyScript, accountId: string) => Promise<void> = async () => {},
     accountId = String(++this.last),
   ): Promise<{ profile: string; accountId: string }> {
-    const client = await accountClient(this.motoUrl, accountId);
-    const { accessKeyId, secretAccessKey, sessionToken } = client.credentials;
-    this.credentials.set(profile, client.credentials);
+    const client = accountClient(this.motoUrl, accountId);
+    const credentials = await client.credentials();
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+    this.credentials.set(profile, credentials);
     this.profiles += [
       `[profile ${profile}]`,
       `aws_access_key_id=${accessKeyId}`,

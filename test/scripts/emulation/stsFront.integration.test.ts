@@ -50,7 +50,7 @@ beforeAll(async () => {
   keys.set(cluster.issuerUrl, await cluster.jwks());
   front = await startStsFront({ motoUrl, keys });
   processes.onStop(front.close);
-  admin = await accountClient(front.url, account);
+  admin = accountClient(front.url, account);
   iam = admin.iam;
   for (const { issuerUrl: Url } of [cluster, keyless]) {
     await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
@@ -247,7 +247,7 @@ describe("AssumeRoleWithWebIdentity", () => {
   });
 
   test("works in another partition", async () => {
-    const china = await accountClient(front.url, account, "aws-cn");
+    const china = accountClient(front.url, account, "aws-cn");
     const Url = cluster.issuerUrl;
     await china.iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
     const AssumeRolePolicyDocument = trust("aws-cn");
@@ -400,7 +400,7 @@ describe("IAM's limits", () => {
 
   test("trust policy: the account's own quota", async () => {
     const wide = await startStsFront({ motoUrl, keys, trustPolicyLimit: 4096 });
-    const client = await accountClient(wide.url, account);
+    const client = accountClient(wide.url, account);
     const create = (RoleName: string, size: number) =>
       client.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
     await expect(create("Wide", 4096)).resolves.toBeDefined();
@@ -430,7 +430,7 @@ describe("IAM's limits", () => {
   });
 
   test("OIDC providers: 100 in an account, and an existing one is a conflict", async () => {
-    const crowded = await accountClient(front.url, "333333333333");
+    const crowded = accountClient(front.url, "333333333333");
     const create = (number: number) =>
       crowded.iam.send(new CreateOpenIDConnectProviderCommand({ Url: `https://issuer.example/${number}` }));
     for (let number = 1; number <= 100; number += 1) await create(number);
@@ -445,7 +445,7 @@ describe("IAM's limits", () => {
 
 describe("everything else", () => {
   test("is forwarded unchanged, and so is the response: 5 MB each way", async () => {
-    const headers = signed("s3", admin.credentials.accessKeyId);
+    const headers = signed("s3", (await admin.credentials()).accessKeyId);
     const url = `${front.url}/a-bucket`;
     expect((await fetch(url, { method: "PUT", headers })).status).toBe(200);
     const content = Buffer.alloc(5 * 1024 * 1024, "0123456789abcdef");
