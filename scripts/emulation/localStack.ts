@@ -1,6 +1,7 @@
 /** A stack on this machine: an emulated AWS with the stack's roles, and the real MCP server of each cluster. */
 import { join } from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { paths } from "../../documents/names.js";
 import { trustRoles } from "../../documents/profiles.js";
 import { AUDIENCE, roleNameFor } from "../../policies/trust.js";
 import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
@@ -9,7 +10,7 @@ import { toStderr } from "../common/progress.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { EmulatedAws } from "./emulatedAws.js";
 import { ensureGateway } from "./gateway.js";
-import { imageCommands, type LocalPod, startLocalPod } from "./localPod.js";
+import { type LocalPod, startLocalPod } from "./localPod.js";
 import type { McpEndpoint } from "./mcpClient.js";
 import { startMoto } from "./moto.js";
 import { ensurePython } from "./python.js";
@@ -53,15 +54,13 @@ export async function startLocalStack(
   const { mcp, iam } = plan.settings;
   toStderr(`\nPreparing moto (the emulated AWS)${mcp.enabled ? ", the MCP server and the gateway" : ""}`);
   // Together, so that a failed install is reported before anything starts.
-  const [python, gateway] = mcp.enabled ? await Promise.all([ensurePython(toStderr), ensureGateway(toStderr)]) : [];
+  const [python, gateway] = mcp.enabled ? await Promise.all([ensurePython(), ensureGateway()]) : [];
   const temporary = processes.temporaryFolder();
 
   toStderr("Starting the emulated AWS");
   const moto = await startMoto(processes);
   const issuers = new Map(plan.clusters.map(({ name, issuerUrl }) => [name, new ClusterIssuer(issuerUrl)]));
-  const keys = new Map(
-    await Promise.all([...issuers.values()].map(async (issuer) => [issuer.issuerUrl, await issuer.jwks()] as const)),
-  );
+  const keys = new Map([...issuers.values()].map((issuer) => [issuer.issuerUrl, issuer.jwks()]));
   const sts = await startStsFront({ motoUrl: moto.url, keys, trustPolicyLimit: iam.trustPolicyLimit });
   processes.onStop(() => sts.close());
   const aws = new EmulatedAws(sts.url);
@@ -83,7 +82,11 @@ export async function startLocalStack(
         workload: evaluation.resources.find(({ name }) => name === `${cluster}/deployment`)!,
         resources: evaluation.resources,
         folder: join(temporary, cluster),
-        image: imageCommands([python!.launcherBin], python!.serverPython, gateway!),
+        image: {
+          [paths.server]: python!.launcher,
+          [paths.python]: [python!.serverPython],
+          [paths.gateway]: [process.execPath, gateway!],
+        },
         environment: {
           AWS_ENDPOINT_URL: serverAwsUrl,
           AWS_ENDPOINT_URL_STS: sts.url,
@@ -102,7 +105,7 @@ export async function startLocalStack(
 /** Creates the resources that a stack expects to exist: OIDC providers and roles that are managed outside it. */
 async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
   for (const account of settings.targetAccounts) {
-    const { iam } = await aws.in(account.accountId, account.partition);
+    const { iam } = aws.in(account.accountId, account.partition);
     for (const { name, issuerUrl, previousIssuers } of clusters) {
       const there = account.existingOidcProviders.includes(name) || !account.manage;
       for (const Url of there ? [issuerUrl, ...previousIssuers] : []) {

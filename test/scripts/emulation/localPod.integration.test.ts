@@ -39,10 +39,11 @@ const deployment = (volumes: object[]) =>
           volumes,
           containers: [
             {
+              startupProbe: { httpGet: { path: "/healthz" } },
               command: ["/image/gateway"],
               args: ["--stdio", "exec /image/server", "--host", "0.0.0.0", "--port", "8000"],
               env: [
-                { name: "FILES", value: "/etc/config/file,/etc/tokens/tokens" },
+                { name: "FILES", value: "/etc/config/file,/etc/tokens/token" },
                 { name: "TOKEN", valueFrom: { secretKeyRef: { name: "secret", key: "token" } } },
               ],
               volumeMounts: [
@@ -58,7 +59,7 @@ const deployment = (volumes: object[]) =>
 
 const volumes = [
   { name: "config", configMap: { name: "config" } },
-  { name: "tokens", secret: { secretName: "secret", items: [{ key: "token", path: "tokens" }] } },
+  { name: "tokens", secret: { secretName: "secret" } },
 ];
 const resources = ["a", "b"].flatMap((cluster) => [
   resource(cluster, "kubernetes:core/v1:ConfigMap", "config", { data: { file: `of cluster ${cluster}` } }),
