@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { UserError } from "../common/errors.js";
 import type { Load } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
-import { toStderr } from "../common/progress.js";
 import { readStackFile } from "../common/stackFile.js";
 import type { Paint } from "../common/terminal.js";
 import { callTool } from "../emulation/mcpClient.js";
@@ -63,12 +62,13 @@ async function askHolmes(
   environment: NodeJS.ProcessEnv,
   show: AskOptions["show"],
 ): Promise<boolean> {
-  const { holmesBin } = await ensureHolmes(toStderr);
+  const { holmesPython, holmesCli } = await ensureHolmes();
   const folder = processes.temporaryFolder();
   const file = join(folder, "config.yaml");
   writeFileSync(file, withLocalAddress(holmesOutputs(chain).mcpServers, chain));
   const noProxy = [environment.NO_PROXY, "127.0.0.1"].filter((value) => value).join(",");
-  const holmes = processes.start("HolmesGPT", holmesBin, ["ask", question, "--no-interactive", "--config", file], {
+  const args = ["ask", question, "--no-interactive", "--config", file];
+  const holmes = processes.start("HolmesGPT", holmesPython, [holmesCli, ...args], {
     env: {
       ...environment,
       // Holmes' own folder keeps the status of toolsets, which is not the status here.

@@ -6,7 +6,6 @@ import type { Settings } from "../../config/settings.js";
 import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { Processes, tail } from "../common/processes.js";
-import { toStderr } from "../common/progress.js";
 import { ensureMoto } from "../emulation/python.js";
 
 /** `test_case.yaml` and `scene.yaml` of one folder. */
@@ -83,7 +82,7 @@ export async function buildScenes(
   accounts: Readonly<Record<string, AccountPlace>>,
   scenarios: readonly Scenario[],
 ): Promise<ReadonlyMap<string, Facts>> {
-  const { motoPython } = await ensureMoto(toStderr);
+  const { motoPython } = await ensureMoto();
   const processes = new Processes();
   const child = processes.start("scenes", motoPython, [join(projectFolder, "scripts/ask/scene.py")], {
     stdin: "pipe",

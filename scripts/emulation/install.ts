@@ -1,17 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat, symlink, utimes } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";
 import { Processes, type StartOptions, tail } from "../common/processes.js";
-import { type Progress, since } from "../common/progress.js";
+import { type Progress, since, toStderr } from "../common/progress.js";
 
-/** The project's folder. */
-export const projectDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 /** Folder of the installs: `HOLMES_AWS_MCP_CACHE`, default `.cache` in the project. It can be deleted at any time. */
-export const cacheDir = path.resolve(process.env.HOLMES_AWS_MCP_CACHE ?? path.join(projectDir, ".cache"));
+export const cacheDir = path.resolve(process.env.HOLMES_AWS_MCP_CACHE ?? path.join(projectFolder, ".cache"));
 
 const HEARTBEAT = 2_000;
 const STALE = 20_000;
@@ -24,14 +22,15 @@ export interface Install {
   key: string;
   /** Description for messages, such as "the MCP server's Python packages". */
   what: string;
-  /** Whether a completed install still works. Called each time, so it must be fast. */
-  intact: (dir: string) => boolean;
+  /** Path of a file that exists if the install is complete and still works. */
+  file: string;
   /** Installs into an empty folder at its final path. `say` receives a short description of the progress. */
   run: (dir: string, say: (state: string) => void) => Promise<void>;
-  progress: Progress;
+  /** Default: to standard error. */
+  progress?: Progress;
   /** Default: `cacheDir`. */
   cache?: string;
-  /** Whether to remove installs of other keys afterwards. Default: unless several projects can share the cache. */
+  /** Whether to remove installs of other keys. Default: unless several projects can share the cache. */
   removeStale?: boolean;
 }
 
@@ -53,10 +52,10 @@ export function contentKey(...parts: (string | Buffer)[]): string {
  * @throws UserError when the install fails, with the last output.
  */
 export async function installOnce(install: Install): Promise<string> {
-  const { name, key, what, intact, run, progress, cache = cacheDir } = install;
+  const { name, key, what, file, run, progress = toStderr, cache = cacheDir } = install;
   const { removeStale = process.env.HOLMES_AWS_MCP_CACHE === undefined } = install;
   const link = path.join(cache, `${name}-${key}`);
-  const ready = () => existsSync(link) && intact(link);
+  const ready = () => existsSync(path.join(link, file));
   if (ready()) return link;
 
   await mkdir(cache, { recursive: true }).catch((error: Error) => {
@@ -64,26 +63,22 @@ export async function installOnce(install: Install): Promise<string> {
       `${cache}: the folder cannot be created (${error.message}). Set HOLMES_AWS_MCP_CACHE to a folder that you can write to.`,
     );
   });
-  const release = await lock(`${link}.lock`, ready, (holder, start) =>
-    progress(`Waiting for process ${holder}, which is installing ${what} (${since(start)})`),
-  );
-  if (release === undefined) return link;
+  const release = await lock(`${link}.lock`, what, progress);
   const dir = path.join(cache, `.${name}-${key}.${process.pid}.${randomBytes(4).toString("hex")}`);
   const start = Date.now();
   let state = "";
-  const news = setInterval(() => progress(`  ${what}: ${state === "" ? "" : `${state}, `}${since(start)}`), NEWS_EVERY);
+  const news = setInterval(() => progress(`  ${what}: ${state}${since(start)}`), NEWS_EVERY);
   try {
     if (ready()) return link;
-    await removeLeftovers(cache, `.${name}-${key}.`);
-    progress(`Installing ${what} into ${path.relative(projectDir, cache) || "."}/ (once)`);
+    await removeOld(cache, name, key, removeStale);
+    progress(`Installing ${what} into ${path.relative(projectFolder, cache) || "."}/ (once)`);
     await mkdir(dir);
     await run(dir, (now) => {
-      state = now;
+      state = `${now}, `;
     });
     await symlink(path.basename(dir), `${dir}.link`);
     await rename(`${dir}.link`, link);
     progress(`Installed ${what} in ${since(start)}`);
-    if (removeStale) await removeOtherKeys(cache, name, key);
     return link;
   } catch (error) {
     await rm(dir, { recursive: true, force: true });
@@ -94,25 +89,18 @@ export async function installOnce(install: Install): Promise<string> {
   }
 }
 
-/** Removes folders of interrupted installs, whose process has ended. Called when no valid link exists. */
-async function removeLeftovers(cache: string, prefix: string): Promise<void> {
+/**
+ * Removes folders of interrupted installs, whose process has ended. Called when no valid link exists.
+ *
+ * @param otherKeys also remove installs of earlier inputs, such as an earlier requirements file.
+ */
+async function removeOld(cache: string, name: string, key: string, otherKeys: boolean): Promise<void> {
   for (const entry of await readdir(cache)) {
-    if (entry.startsWith(prefix) && !isRunning(Number.parseInt(entry.slice(prefix.length), 10))) {
-      await rm(path.join(cache, entry), { recursive: true, force: true });
-    }
+    const [, itsName, itsKey, pid] = /^\.?(.+)-([0-9a-f]+)(?:\.(\d+)\.|\.lock$|$)/.exec(entry) ?? [];
+    const isOld = itsKey === key ? pid !== undefined && !isRunning(Number(pid)) : otherKeys;
+    if (itsName === name && isOld) await rm(path.join(cache, entry), { recursive: true, force: true });
   }
 }
-
-/** Removes installs of earlier inputs, such as an earlier requirements file. */
-async function removeOtherKeys(cache: string, name: string, key: string): Promise<void> {
-  for (const entry of await readdir(cache)) {
-    const found = /^\.?(.+)-([0-9a-f]{16})(?:\.|$)/.exec(entry);
-    if (found?.[1] === name && found[2] !== key) await rm(path.join(cache, entry), { recursive: true, force: true });
-  }
-}
-
-/** Quotes a word for a shell command. */
-export const shellWord = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 function isRunning(pid: number): boolean {
   try {
@@ -127,63 +115,50 @@ function isRunning(pid: number): boolean {
  * Acquires a lock file. The holder touches it regularly, so that a lock is recognized as stale when its holder has
  * ended or another process has its pid.
  *
- * @returns a function that releases the lock, or undefined when `ready` returned true while waiting.
+ * @returns a function that releases the lock.
  */
-async function lock(
-  file: string,
-  ready: () => boolean,
-  waiting: (holder: number, start: number) => void,
-): Promise<(() => Promise<void>) | undefined> {
+async function lock(file: string, what: string, progress: Progress): Promise<() => Promise<void>> {
   const start = Date.now();
-  let told = 0;
-  for (;;) {
-    try {
-      const handle = await open(file, "wx");
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      const beat = setInterval(() => {
-        const now = new Date();
-        utimes(file, now, now).catch(() => {});
-      }, HEARTBEAT);
-      beat.unref();
-      return async () => {
-        clearInterval(beat);
-        await rm(file, { force: true });
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    if (ready()) return undefined;
-    const [holder, age] = await Promise.all([
-      readFile(file, "utf8").then(Number, () => 0),
-      stat(file).then(
-        ({ mtimeMs }) => Date.now() - mtimeMs,
-        () => 0,
-      ),
-    ]);
+  for (let told = 0; !(await created(file)); await sleep(200)) {
+    const holder = await readFile(file, "utf8").then(Number, () => 0);
+    const touched = await stat(file).then(({ mtimeMs }) => mtimeMs, Date.now);
     // An empty file is a lock that is being created. Only its age can make it stale.
-    if (age > STALE || (holder > 0 && !isRunning(holder))) {
+    if (Date.now() - touched > STALE || (holder > 0 && !isRunning(holder))) {
       await rm(file, { force: true });
-      continue;
-    }
-    if (Date.now() - told >= NEWS_EVERY) {
+    } else if (Date.now() - told >= NEWS_EVERY) {
       told = Date.now();
-      waiting(holder, start);
+      progress(`Waiting for process ${holder}, which is installing ${what} (${since(start)})`);
     }
-    await sleep(200);
   }
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(file, now, now).catch(() => {});
+  }, HEARTBEAT);
+  beat.unref();
+  return async () => {
+    clearInterval(beat);
+    await rm(file, { force: true });
+  };
 }
+
+/** Creates a file with the pid of this process. Returns false if the file exists. */
+const created = (file: string): Promise<boolean> =>
+  writeFile(file, String(process.pid), { flag: "wx" }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+      return false;
+    },
+  );
 
 /** Finds a cause on this machine, such as a full disk, in the output of pip or npm. */
 function localReason(output: string): string | undefined {
   if (/No space left on device|ENOSPC/.test(output)) return "the disk is full. Free some space";
-  const path =
-    /(?:Read-only file system|Permission denied|EROFS|EACCES|error writing to the directory)[^\n]*?['"]?(\/[^\s'"]+)/.exec(
-      output,
-    )?.[1];
-  return path === undefined
-    ? undefined
-    : `${path} cannot be written. Make it writable, or set HOME and HOLMES_AWS_MCP_CACHE to folders that you can write to`;
+  const denied =
+    /(?:Read-only file system|Permission denied|EROFS|EACCES|error writing to the directory)[^\n]*?['"]?(\/[^\s'"]+)/;
+  const [, file] = denied.exec(output) ?? [];
+  if (file === undefined) return undefined;
+  return `${file} cannot be written. Make it writable, or set HOME and HOLMES_AWS_MCP_CACHE to folders that you can write to`;
 }
 
 /**
@@ -197,13 +172,9 @@ export async function runStep(
   args: string[],
   { advice, ...options }: StartOptions & { advice?: string } = {},
 ): Promise<void> {
-  const processes = new Processes();
-  const child = processes.start(name, command, args, options);
+  const child = new Processes().start(name, command, args, options);
   const code = await child.exited;
-  if (code !== 0) {
-    const reason = localReason(child.output());
-    throw new UserError(
-      `${name} failed (exit code ${code})${(reason ?? advice) ? `: ${reason ?? advice}` : ""}${tail(child)}`,
-    );
-  }
+  if (code === 0) return;
+  const reason = localReason(child.output()) ?? advice;
+  throw new UserError(`${name} failed (exit code ${code})${reason ? `: ${reason}` : ""}${tail(child)}`);
 }

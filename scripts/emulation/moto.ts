@@ -4,7 +4,6 @@ import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import { partitionOf } from "../../config/limits.js";
 import { freePort, type Processes, waitForHttp } from "../common/processes.js";
-import { type Progress, toStderr } from "../common/progress.js";
 import { ensureMoto } from "./python.js";
 
 /**
@@ -13,18 +12,18 @@ import { ensureMoto } from "./python.js";
  *
  * @throws UserError when it cannot be installed or does not respond within 180 s.
  */
-export async function startMoto(processes: Processes, progress: Progress = toStderr): Promise<{ url: string }> {
-  const { motoBin } = await ensureMoto(progress);
+export async function startMoto(processes: Processes): Promise<{ url: string }> {
+  const { motoPython, motoServer } = await ensureMoto();
   // Another process can take the port before moto starts. moto then ends, and the loop tries another port.
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const child = processes.start("moto", motoBin, ["-H", "127.0.0.1", "-p", String(port)], {
+    const child = processes.start("moto", motoPython, [motoServer, "-H", "127.0.0.1", "-p", String(port)], {
       // Keep compiled files regardless of the user's environment. They make later starts three times as fast.
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" },
     });
     try {
-      await waitForHttp(`${url}/moto-api/`, { child, timeoutMs: 180_000 });
+      await waitForHttp(`${url}/moto-api/`, { child });
       return { url };
     } catch (error) {
       await child.stop();

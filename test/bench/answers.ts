@@ -58,7 +58,7 @@ try {
   const scenarios = SCENARIOS.map(readScenario);
   const { chain, commands } = await startScenes(processes, "dev", readStackFile(projectFolder, "dev"), scenarios);
   const calls = new Map(scenarios.map(({ name, user_prompt }) => [user_prompt, [commands.get(name)![0] as string]]));
-  const { serverBin } = await ensurePython(toStderr);
+  const { serverBin } = await ensurePython();
   const before = await read("stock server", stringify(stockServer(serverBin, chain)), calls, chain);
   const now = await read("launcher", withLocalAddress(holmesOutputs(chain).mcpServers, chain), calls, chain);
 

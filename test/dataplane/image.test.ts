@@ -6,15 +6,17 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { projectFolder } from "../../scripts/common/command.js";
 import { freePort, waitForHttp } from "../../scripts/common/processes.js";
-import { projectDir } from "../../scripts/emulation/install.js";
 import { callTool } from "../../scripts/emulation/mcpClient.js";
 import { missingDocker } from "./docker.js";
 import { startLab } from "./lab.js";
 
 const exec = promisify(execFile);
 const docker = async (...args: string[]) => (await exec("docker", args, { maxBuffer: 64 * 1_048_576 })).stdout.trim();
-const [, defaultBase] = /^ARG BASE_IMAGE=(.+)$/m.exec(readFileSync(path.join(projectDir, "image/Dockerfile"), "utf8"))!;
+const [, defaultBase] = /^ARG BASE_IMAGE=(.+)$/m.exec(
+  readFileSync(path.join(projectFolder, "image/Dockerfile"), "utf8"),
+)!;
 /** In bytes, as `docker images` counts. */
 const SIZE_LIMIT = 450e6;
 /**
@@ -36,7 +38,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
       ...["--no-cache", "--quiet", "--tag", name],
       ...(base === undefined ? [] : ["--build-arg", `BASE_IMAGE=${base}`]),
       ...options.split(" ").filter(Boolean),
-      path.join(projectDir, "image"),
+      path.join(projectFolder, "image"),
     );
   const inside = (image: string, ...command: string[]) =>
     docker("run", "--rm", "--network", "none", ...RESTRICTED, image, ...command);

@@ -7,10 +7,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
 import { guards } from "../../documents/names.js";
+import { projectFolder } from "../../scripts/common/command.js";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
-import { type Progress, toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
-import { projectDir } from "../../scripts/emulation/install.js";
 import type { McpEndpoint } from "../../scripts/emulation/mcpClient.js";
 import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
 import { ensurePython } from "../../scripts/emulation/python.js";
@@ -23,7 +22,9 @@ export type Transport = McpEndpoint["transport"];
 const ACCOUNTS = ["111111111111", "222222222222", "333333333333"];
 const ROLE = "HolmesReadOnly";
 /** As in the image. */
-const nodeOptions = /NODE_OPTIONS="(.+?)"/.exec(readFileSync(path.join(projectDir, "image/Dockerfile"), "utf8"))![1]!;
+const nodeOptions = /NODE_OPTIONS="(.+?)"/.exec(
+  readFileSync(path.join(projectFolder, "image/Dockerfile"), "utf8"),
+)![1]!;
 const SUBJECT = { namespace: "holmes", serviceAccount: "aws-api-mcp-sa" };
 
 /** A call with a unique expected response: only this mark has its account and session name. */
@@ -69,7 +70,6 @@ export interface LabArgs {
   /** Command of the server and script of the gateway; default: those of the image's lists as they are installed. */
   server?: string[];
   gateway?: string;
-  progress?: Progress;
 }
 
 /**
@@ -86,15 +86,15 @@ export async function startLab(args: LabArgs = {}): Promise<Lab> {
 }
 
 async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
-  const { marks = 512, progress = toStderr } = args;
-  const python = await ensurePython(progress);
-  const command = (stock = false) => args.server ?? [stock ? python.serverBin : python.launcherBin];
-  const gateway = args.gateway ?? (await ensureGateway(progress));
+  const { marks = 512 } = args;
+  const python = await ensurePython();
+  const command = (stock = false) => args.server ?? (stock ? [python.serverBin] : [...python.launcher]);
+  const gateway = args.gateway ?? (await ensureGateway());
   const folder = await mkdtemp(path.join(tmpdir(), "holmes-aws-mcp-dataplane-"));
   processes.onStop(() => rm(folder, { recursive: true, force: true }));
 
   const issuer = new ClusterIssuer("https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF");
-  const moto = await startMoto(processes, progress);
+  const moto = await startMoto(processes);
   const front = await startStsFront({
     motoUrl: moto.url,
     keys: new Map([[issuer.issuerUrl, await issuer.jwks()]]),
@@ -104,7 +104,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
   const parameters = new ParameterStore();
   const parametersUrl = await parameters.listen();
   processes.onStop(() => parameters.close());
-  const reference = await startServiceReferenceProxy(path.join(folder, "service-reference"), progress);
+  const reference = await startServiceReferenceProxy(path.join(folder, "service-reference"));
   processes.onStop(() => reference.close());
 
   const tokenFile = path.join(folder, "token");

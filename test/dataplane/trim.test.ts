@@ -4,9 +4,9 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { toStderr } from "../../scripts/common/progress.js";
+import { projectFolder } from "../../scripts/common/command.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
-import { cacheDir, projectDir } from "../../scripts/emulation/install.js";
+import { cacheDir } from "../../scripts/emulation/install.js";
 import { callTool } from "../../scripts/emulation/mcpClient.js";
 import { ensurePython } from "../../scripts/emulation/python.js";
 import { startLab } from "./lab.js";
@@ -29,22 +29,22 @@ let venv: string;
 let original: string;
 let gateway: string;
 beforeAll(async () => {
-  const { serverPython } = await ensurePython(toStderr);
+  const { serverPython } = await ensurePython();
   original = path.dirname(path.dirname(serverPython));
-  const installed = path.resolve(path.dirname(await ensureGateway(toStderr)), "../..");
+  const installed = path.resolve(path.dirname(await ensureGateway()), "../..");
   // On the cache's own file system, and with its times, as the image's build has them.
   folder = await mkdtemp(path.join(cacheDir, ".trim-"));
   venv = path.join(folder, "venv");
   gateway = path.join(folder, "gateway");
   await run("cp", "-a", await realpath(original), venv);
   await run("cp", "-a", await realpath(installed), gateway);
-  await run("sh", path.join(projectDir, "image/trim.sh"), venv, gateway);
+  await run("sh", path.join(projectFolder, "image/trim.sh"), venv, gateway);
 });
 afterAll(() => (folder ? rm(folder, { recursive: true, force: true }) : undefined));
 
 describe("the environment after trim.sh", () => {
   test("has every command of the AWS CLI, with every operation and waiter, as before", async () => {
-    const script = path.join(projectDir, "test/dataplane/commands.py");
+    const script = path.join(projectFolder, "test/dataplane/commands.py");
     const before = JSON.parse(await run(path.join(original, "bin/python"), script)) as Record<string, string[]>;
     const after = JSON.parse(await run(path.join(venv, "bin/python"), script));
     expect(Object.keys(before).length).toBeGreaterThan(400);

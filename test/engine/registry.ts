@@ -1,10 +1,8 @@
 /** A container registry on loopback, which keeps its content in memory. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort, type Processes, waitForHttp } from "../../scripts/common/processes.js";
-import { toStderr } from "../../scripts/common/progress.js";
 import { contentKey, installOnce } from "../../scripts/emulation/install.js";
 
 const CRANE = "github.com/google/go-containerregistry/cmd/crane@v0.20.6";
@@ -22,13 +20,12 @@ export async function startRegistry(processes: Processes): Promise<Registry> {
     name: "crane",
     key: contentKey(CRANE),
     what: "a container registry",
-    intact: (dir) => existsSync(join(dir, "crane")),
+    file: "crane",
     run: async (dir) => {
       // -mod=mod: this repository has no Go module that depends on the tool; the version pins it.
       const env = { ...process.env, GOBIN: dir, GOFLAGS: "-mod=mod" };
       await promisify(execFile)("go", ["install", CRANE], { env });
     },
-    progress: toStderr,
   });
   const address = `127.0.0.1:${await freePort()}`;
   const crane = join(folder, "crane");

@@ -16,7 +16,6 @@ import {
 import { projectFolder } from "../../scripts/common/command.js";
 import { evaluate } from "../../scripts/common/evaluate.js";
 import { Processes } from "../../scripts/common/processes.js";
-import { toStderr } from "../../scripts/common/progress.js";
 import { readStackFile } from "../../scripts/common/stackFile.js";
 import { callTool } from "../../scripts/emulation/mcpClient.js";
 import { ensurePython } from "../../scripts/emulation/python.js";
@@ -108,7 +107,7 @@ describe.each([
 
   beforeAll(async () => {
     const folder = processes.temporaryFolder();
-    const { serverBin } = await ensurePython(toStderr);
+    const { serverBin } = await ensurePython();
     const { values, secretKeys } = readStackFile(projectFolder, "dev");
     const config = {
       values: { ...values, "holmes-aws-mcp:mcp": JSON.stringify({ transport, authentication: { type } }) },

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { Chain } from "../../scripts/ask/scenes.js";
 import { projectFolder } from "../../scripts/common/command.js";
 import { type Processes, tail } from "../../scripts/common/processes.js";
-import { toStderr } from "../../scripts/common/progress.js";
 import { ensureHolmes } from "../../scripts/emulation/python.js";
 import type { ModelStandIn } from "./model.js";
 
@@ -40,7 +39,7 @@ export async function replay(
   model: ModelStandIn,
   job: ReplayJob,
 ): Promise<Replay> {
-  const { holmesPython } = await ensureHolmes(toStderr);
+  const { holmesPython } = await ensureHolmes();
   const child = processes.start("HolmesGPT", holmesPython, [join(projectFolder, "test/holmes/replay.py")], {
     env: {
       PATH: process.env.PATH,

@@ -5,7 +5,6 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
-import { toStderr } from "../../scripts/common/progress.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
 import { RawSession } from "../dataplane/rawSession.js";
 
@@ -39,7 +38,7 @@ const processes = new Processes();
 /** Processes that several tests use. */
 const shared = new Processes();
 beforeAll(async () => {
-  gateway = await ensureGateway(toStderr);
+  gateway = await ensureGateway();
   folder = await mkdtemp(path.join(tmpdir(), "gateway-"));
   server = path.join(folder, "server.cjs");
   await writeFile(server, SERVER);

@@ -5,9 +5,8 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { toStderr } from "../../scripts/common/progress.js";
+import { projectFolder } from "../../scripts/common/command.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
-import { projectDir } from "../../scripts/emulation/install.js";
 
 type Message = Record<string, unknown>;
 interface SessionRouting {
@@ -26,7 +25,7 @@ let gatewayDir: string;
 let module: Module;
 // The installed module of the patched Supergateway, not a copy that could differ.
 beforeAll(async () => {
-  gatewayDir = path.resolve(await realpath(path.dirname(path.dirname(path.dirname(await ensureGateway(toStderr))))));
+  gatewayDir = path.resolve(await realpath(path.dirname(path.dirname(path.dirname(await ensureGateway())))));
   const file = path.join(gatewayDir, "node_modules/supergateway/dist/lib/sessionRouting.js");
   module = (await import(pathToFileURL(file).href)) as Module;
 }, 300_000);
@@ -345,7 +344,7 @@ describe("the patch", () => {
     );
 
   test("is applied at every install, and every problem fails the install", async () => {
-    const { scripts } = JSON.parse(await readFile(path.join(projectDir, "image/package.json"), "utf8"));
+    const { scripts } = JSON.parse(await readFile(path.join(projectFolder, "image/package.json"), "utf8"));
     expect(scripts.postinstall).toBe("patch-package --error-on-fail --error-on-warn");
   });
 

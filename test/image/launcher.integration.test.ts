@@ -3,18 +3,19 @@ import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
-import { cacheDir, projectDir } from "../../scripts/emulation/install.js";
+import { projectFolder } from "../../scripts/common/command.js";
+import { cacheDir } from "../../scripts/emulation/install.js";
 import { ensurePython, ensureVenv } from "../../scripts/emulation/python.js";
 
 const exec = promisify(execFile);
-const cwd = path.join(projectDir, "image/launcher");
+const cwd = path.join(projectFolder, "image/launcher");
 let tools: string;
 let serverPython: string;
 
 beforeAll(async () => {
   const requirements = "image/launcher/requirements-dev.txt";
-  tools = await ensureVenv("launcher", "the launcher's checks (ruff, mypy, pytest)", requirements, () => {});
-  ({ serverPython } = await ensurePython(() => {}));
+  tools = await ensureVenv("launcher", "the launcher's checks (ruff, mypy, pytest)", requirements);
+  ({ serverPython } = await ensurePython());
 });
 
 /** Exit code and everything that was printed. */

@@ -12,7 +12,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { permissionPolicies } from "../../policies/permissions.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { Processes } from "../../scripts/common/processes.js";
-import { toStderr } from "../../scripts/common/progress.js";
 import { type AccountClient, accountClient, startMoto } from "../../scripts/emulation/moto.js";
 import { ensureMoto } from "../../scripts/emulation/python.js";
 import { type Call, investigations, refusals } from "./scenarios.js";
@@ -100,7 +99,7 @@ async function session(account: AccountClient, name: string, documents: PolicyDo
 }
 
 async function decide(request: object): Promise<Record<Session, Verdict>[]> {
-  const { motoPython } = await ensureMoto(toStderr);
+  const { motoPython } = await ensureMoto();
   const child = spawn(motoPython, [fileURLToPath(new URL("enforced.py", import.meta.url))]);
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (data) => {

@@ -12,7 +12,6 @@ import { optionalGroupIds } from "../../policies/groups.js";
 import { logContentActions, permissionPolicies } from "../../policies/permissions.js";
 import { reviewedReads } from "../../policies/reviewed.js";
 import { allowedActions } from "../../policies/simulate.js";
-import { toStderr } from "../../scripts/common/progress.js";
 import { ensurePython } from "../../scripts/emulation/python.js";
 
 const reviewed = reviewedReads.flatMap(({ actions }) => actions);
@@ -23,7 +22,7 @@ let allowed: readonly string[];
 let catalogued: readonly string[];
 
 beforeAll(async () => {
-  const { serverPython } = await ensurePython(toStderr);
+  const { serverPython } = await ensurePython();
   const script = fileURLToPath(new URL("responseMembers.py", import.meta.url));
   const { stdout } = await promisify(execFile)(serverPython, [script], { maxBuffer: 100_000_000 });
   const { operations } = JSON.parse(stdout) as { operations: Record<string, string[]> };

@@ -20,7 +20,6 @@ import { emptyMoto } from "../moto.js";
 
 const script = path.resolve("verification/verify.py");
 const processes = new Processes();
-const progress = () => {};
 const issuer = new ClusterIssuer("https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF");
 const subject = { namespace: "holmes-aws-mcp", serviceAccount: "aws-api-mcp-sa" };
 const role = "EKSMultiAccountMCPRole";
@@ -202,10 +201,10 @@ beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), "verify-"));
   processes.onStop(() => rm(dir, { recursive: true, force: true }));
   const [tools, gateway, moto, reference] = await Promise.all([
-    ensurePython(progress),
-    ensureGateway(progress),
+    ensurePython(),
+    ensureGateway(),
     emptyMoto(),
-    startServiceReferenceProxy(path.join(dir, "reference"), progress),
+    startServiceReferenceProxy(path.join(dir, "reference")),
   ]);
   python = tools;
   processes.onStop(reference.close);

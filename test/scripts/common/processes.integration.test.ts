@@ -5,9 +5,9 @@ import { type AddressInfo, createConnection } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import { projectFolder } from "../../../scripts/common/command.js";
 import { UserError } from "../../../scripts/common/errors.js";
 import { freePort, Processes, waitForHttp } from "../../../scripts/common/processes.js";
-import { projectDir } from "../../../scripts/emulation/install.js";
 
 const processes = new Processes();
 afterEach(() => processes.stopAll());
@@ -110,7 +110,7 @@ describe("Processes", () => {
 });
 
 describe("when the Node process that started them ends", () => {
-  const module = path.join(projectDir, "scripts/common/processes.ts");
+  const module = path.join(projectFolder, "scripts/common/processes.ts");
   const owner = `
     import { Processes } from ${JSON.stringify(module)};
     const processes = new Processes();
@@ -124,7 +124,7 @@ describe("when the Node process that started them ends", () => {
 
   async function startOwner(...args: string[]) {
     const started = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", owner, ...args], {
-      cwd: projectDir,
+      cwd: projectFolder,
       stdio: ["ignore", "pipe", "ignore"],
     });
     let text = "";

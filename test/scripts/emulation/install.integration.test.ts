@@ -24,7 +24,7 @@ const install = (change: Partial<Install> = {}) => {
     name: "tool",
     key: "0123",
     what: "a tool",
-    intact: (dir) => existsSync(path.join(dir, file)),
+    file,
     run: async (dir) => {
       runs += 1;
       await writeFile(path.join(dir, file), "content");

@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
-import { chmod, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { UserError } from "../../../scripts/common/errors.js";
-import { findPython, relocate } from "../../../scripts/emulation/python.js";
+import { findPython } from "../../../scripts/emulation/python.js";
 
 let bin: string;
 beforeEach(async () => {
@@ -60,25 +58,4 @@ describe("findPython", () => {
     expect(failure).toBeInstanceOf(UserError);
     expect((failure as Error).message).toMatch(message);
   });
-});
-
-const exec = promisify(execFile);
-
-test("scripts of an environment run after its folder was moved, also to a path with a space and an apostrophe", async () => {
-  const parent = await realpath(bin);
-  let dir = path.join(parent, "first");
-  await exec(await findPython(), ["-m", "venv", "--without-pip", dir]);
-  const tool = () => path.join(dir, "bin/tool");
-  const text = `#!${dir}/bin/python\nimport sys\nprint(sys.prefix, sys.argv[1:])\n`;
-  await writeFile(tool(), text, { mode: 0o755 });
-  await relocate(dir);
-  expect(await readFile(tool(), "utf8")).toBe(text);
-  for (const name of ["it's moved", "back"]) {
-    const moved = path.join(parent, name);
-    await rename(dir, moved);
-    dir = moved;
-    await expect(exec(tool(), ["1 2"])).rejects.toThrow(/ENOENT|not found/);
-    await Promise.all([relocate(dir), relocate(dir), relocate(dir)]);
-    expect((await exec(tool(), ["1 2"])).stdout).toBe(`${dir} ['1 2']\n`);
-  }
 });

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { toStderr } from "../../../scripts/common/progress.js";
 import { ensureMoto } from "../../../scripts/emulation/python.js";
 import {
   SERVICE_REFERENCE_HOST,
@@ -20,7 +19,7 @@ let python: string;
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), "reference-"));
   proxy = await startServiceReferenceProxy(dir);
-  python = (await ensureMoto(toStderr)).motoPython;
+  python = (await ensureMoto()).motoPython;
 }, 600_000);
 afterAll(async () => {
   await proxy.close();
