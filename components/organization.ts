@@ -1,21 +1,14 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { OrganizationSettings, Settings } from "../config/settings.js";
+import { type TrustedCluster, trustClusters } from "../documents/profiles.js";
+import { organizationTemplate } from "../policies/organization.js";
 
 export interface OrganizationArgs {
-  /** Name of the StackSet: letters, digits and hyphens. */
-  readonly stackSetName: string;
-  /** CloudFormation template, as JSON. It needs CAPABILITY_NAMED_IAM. */
-  readonly templateBody: string;
-  /** Ids of the organizational units that the StackSet deploys to. */
-  readonly organizationalUnits: readonly string[];
-  /** The only region that the StackSet deploys to, because IAM is global. */
-  readonly region: string;
-  /** Whether the StackSet deploys to accounts that join the units. */
-  readonly autoDeployment: boolean;
-  /** `SELF` in the management account, `DELEGATED_ADMIN` in a delegated administrator account. */
-  readonly callAs: string;
-  /** Tags of the StackSet and the resources in its stacks. */
-  readonly tags: Readonly<Record<string, string>>;
+  readonly settings: Settings;
+  readonly organization: OrganizationSettings;
+  /** All clusters of the stack, in config order. */
+  readonly clusters: readonly TrustedCluster[];
 }
 
 /**
@@ -23,11 +16,19 @@ export interface OrganizationArgs {
  * provider in `opts`.
  */
 export class Organization extends pulumi.ComponentResource {
-  constructor(name: string, args: OrganizationArgs, opts: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    { settings, organization, clusters }: OrganizationArgs,
+    opts: pulumi.ComponentResourceOptions,
+  ) {
+    const { organizationalUnits, region, autoDeployment, callAs } = organization;
+    const { iam, subjects } = settings;
+    const { tags } = iam;
+    // Letters, digits and hyphens.
+    const stackSetName = iam.roleName.replace(/[^A-Za-z0-9-]/g, "-");
     // The StackSet's state contains the template.
-    const { templateBody, ...inputs } = args;
+    const inputs = { stackSetName, organizationalUnits, region, autoDeployment, callAs, tags };
     super("holmes-aws-mcp:index:Organization", name, inputs, opts);
-    const { stackSetName, organizationalUnits, region, autoDeployment, callAs, tags } = args;
     // Deploy to accounts in parallel. A failed account does not stop the others.
     const operationPreferences = { maxConcurrentPercentage: 25, failureTolerancePercentage: 25 };
     const stackSet = new aws.cloudformation.StackSet(
@@ -36,10 +37,12 @@ export class Organization extends pulumi.ComponentResource {
         name: stackSetName,
         description: "Read-only roles for HolmesGPT's AWS MCP server",
         permissionModel: "SERVICE_MANAGED",
-        autoDeployment: { enabled: autoDeployment, ...(autoDeployment ? { retainStacksOnAccountRemoval: false } : {}) },
+        autoDeployment: { enabled: autoDeployment, retainStacksOnAccountRemoval: autoDeployment ? false : undefined },
         capabilities: ["CAPABILITY_NAMED_IAM"],
         callAs,
-        templateBody,
+        templateBody: JSON.stringify(
+          organizationTemplate({ ...iam, ...organization, subjects, clusters: trustClusters(clusters) }),
+        ),
         operationPreferences,
         tags,
       },
@@ -51,6 +54,7 @@ export class Organization extends pulumi.ComponentResource {
         {
           stackSetName: stackSet.name,
           deploymentTargets: { organizationalUnitIds: [unit] },
+          // The only region, because IAM is global.
           stackSetInstanceRegion: region,
           callAs,
           operationPreferences,

@@ -1,38 +1,34 @@
-/** The role that a cluster's server assumes in each account, derived from names without a look-up. */
-import { issuerPath, type Settings, type TargetAccountSettings } from "../config/settings.js";
-import { packTrustPolicies, roleNameFor, type TrustRole } from "../policies/trust.js";
+/** The roles of each account, and the role that a cluster's server assumes, derived from names without a look-up. */
+import { type ClusterSettings, issuerPath, type Settings, type TargetAccountSettings } from "../config/settings.js";
+import { packTrustPolicies, roleNameFor } from "../policies/trust.js";
 import type { Profile } from "./awsConfigFile.js";
 
-/** A source cluster whose issuer is known. */
-export interface TrustedCluster {
-  readonly name: string;
-  /** `https://…` */
+/** A source cluster whose issuer, `https://…`, is known. */
+export type TrustedCluster = Pick<ClusterSettings, "name" | "previousIssuers" | "roleNumber"> & {
   readonly issuerUrl: string;
-  readonly previousIssuers: readonly string[];
-  readonly roleNumber?: number | undefined;
-}
+};
 
 /** Converts clusters to arguments of trust policies. Issuers are without `https://`. */
 export const trustClusters = (clusters: readonly TrustedCluster[]) =>
   clusters.map(({ name, issuerUrl, previousIssuers, roleNumber }) => ({
     name,
     issuers: [issuerUrl, ...previousIssuers].map(issuerPath),
-    ...(roleNumber === undefined ? {} : { roleNumber }),
+    roleNumber,
   }));
 
-/** The roles of an account, each with its trusted clusters and trust policy. */
+/** A role of an account, with its trusted clusters and trust policy. */
+export type AccountRole = ReturnType<typeof trustRoles>[number];
+
 export function trustRoles(
   { iam, subjects }: Pick<Settings, "iam" | "subjects">,
   { accountId, partition, clusters: trusted }: Pick<TargetAccountSettings, "accountId" | "partition" | "clusters">,
   clusters: readonly TrustedCluster[],
-): TrustRole[] {
-  return packTrustPolicies({
-    clusters: trustClusters(clusters),
-    trusted,
-    subjects,
-    accountId,
-    partition,
-    limit: iam.trustPolicyLimit,
+) {
+  const limit = iam.trustPolicyLimit;
+  const args = { clusters: trustClusters(clusters), trusted, subjects, accountId, partition, limit };
+  return packTrustPolicies(args).map((role) => {
+    const name = roleNameFor(iam.roleName, role.number);
+    return { ...role, name, arn: `arn:${partition}:iam::${accountId}:role${iam.path}${name}` };
   });
 }
 
@@ -54,15 +50,9 @@ export function profilesByCluster(
 ): ReadonlyMap<string, readonly Profile[]> {
   const profiles = new Map<string, Profile[]>(clusters.map(({ name }) => [name, []]));
   for (const account of settings.targetAccounts) {
-    for (const { number, clusters: trusted } of trustRoles(settings, account, clusters)) {
-      const profile: Profile = {
-        name: account.profile,
-        accountId: account.accountId,
-        region: account.region,
-        description: account.description,
-        roleArn: roleArn(settings, account, number),
-      };
-      for (const cluster of trusted) profiles.get(cluster)!.push(profile);
+    const { profile: name, accountId, region, description } = account;
+    for (const { arn: roleArn, clusters: trusted } of trustRoles(settings, account, clusters)) {
+      for (const cluster of trusted) profiles.get(cluster)!.push({ name, accountId, region, description, roleArn });
     }
   }
   return profiles;
