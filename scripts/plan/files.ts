@@ -4,7 +4,6 @@ import { issuerUrl } from "../../config/limits.js";
 import type { HolmesConfig } from "../../documents/holmes.js";
 import { trustClusters, trustRoles } from "../../documents/profiles.js";
 import { provisioningPolicy, readingHalf } from "../../policies/provisioning.js";
-import { roleNameFor } from "../../policies/trust.js";
 import type { Evaluation } from "../common/evaluate.js";
 import { topology } from "./topology.js";
 
@@ -59,8 +58,8 @@ export function planFiles(evaluation: Evaluation): Map<string, string> {
   ]);
   // Trust and permission policies of every role, also of accounts with `manage: false`, for their owners.
   for (const account of settings.targetAccounts) {
-    for (const { number, document } of trustRoles(settings, account, clusters)) {
-      const folder = `accounts/${account.profile}/${roleNameFor(roleName, number)}`;
+    for (const { name, document } of trustRoles(settings, account, clusters)) {
+      const folder = `accounts/${account.profile}/${name}`;
       files.set(`${folder}/trust-policy.json`, json(document));
       for (const policy of account.permissions.policies)
         files.set(`${folder}/${policy.name}.json`, json(policy.document));
