@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import type { Problems } from "./problems.js";
-import { unique } from "./rules/rule.js";
+import { unique, valuesOf } from "./rules/rule.js";
 import type { Config, TargetAccountConfig } from "./schema.js";
 import { addIssue } from "./schemaProblems.js";
 import { accountsFileSchema } from "./sections/organization.js";
@@ -25,10 +25,8 @@ export function readAccountsFile(config: Config, problems: Problems): TargetAcco
     return [];
   }
   for (const key of ["profile", "accountId"] as const) {
-    const inStack = config.targetAccounts.map(
-      (account, index) => [["targetAccounts", index, key], account[key]] as const,
-    );
-    const inFile = parsed.data.map((account, index) => [[...path, file, index, key], account[key]] as const);
+    const inStack = valuesOf(["targetAccounts"], config.targetAccounts, key);
+    const inFile = valuesOf([...path, file], parsed.data, key);
     unique(problems, [...inStack, ...inFile], "a value that is unique across all accounts");
   }
   return parsed.data.map((entry) => ({

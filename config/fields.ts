@@ -18,6 +18,10 @@ export const integer = (min: number, max: number, unit = "") => {
 export const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `one of ${values.join(", ")}` });
 
+/** One of many names, which docs/permissions.md lists. */
+export const nameIn = (names: readonly string[], what: string) =>
+  z.enum(names, { error: `${what} (docs/permissions.md)` });
+
 /** @param example value for docs/config.md. Default: the example of an entry */
 export const list = <T extends z.ZodType>(item: T, of: string, example?: z.input<T>[]) =>
   z.array(item, { error: `a list of ${of}` }).meta({ example });

@@ -14,20 +14,14 @@ export interface TextRule {
 const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRule => ({ pattern, expected, fix });
 
 /** A rule for a DNS name. Suggests the string in lower case, with each invalid character replaced by `-`. */
-const dnsName = (pattern: RegExp, expected: string, most: number): TextRule =>
+const dnsName = (pattern: RegExp, expected: string): TextRule =>
   rule(pattern, expected, (text) => {
     const name = text.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
-    return pattern.test(name) ? `Use ${JSON.stringify(name)}.` : tooLong(text, most);
+    return pattern.test(name) ? `Use ${JSON.stringify(name)}.` : undefined;
   });
-
-const tooLong = (text: string, most: number) => (text.length > most ? `It has ${text.length} characters.` : undefined);
 
 /** A URL that contains a password. */
 export const urlPassword = /^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i;
-
-/** The distinct invalid characters of a string, in quotes. */
-const invalidCharacters = (text: string, valid: RegExp) =>
-  [...new Set(text)].filter((letter) => !valid.test(letter)).map((letter) => JSON.stringify(letter));
 
 /** By the prefix of regions: the partition, and the DNS suffix of endpoints (AWS General Reference, "AWS partitions"). */
 const partitions: ReadonlyArray<readonly [prefix: string, partition: string, dnsSuffix: string]> = [
@@ -95,7 +89,7 @@ export const rules = {
   oidcIssuerUrl: rule(
     /^(?=.{12,255}$)https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.(?!(svc|default|local|localhost|internal)(\/|$))[a-z][a-z0-9-]*[a-z0-9](\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*$/,
     "an issuer URL that AWS can reach: https://, a public host name in lower case, an optional path, no port, no query, no trailing slash, at most 255 characters",
-    (text) => (text.endsWith("/") ? "Remove the trailing slash." : tooLong(text, 255)),
+    (text) => (text.endsWith("/") ? "Remove the trailing slash." : undefined),
   ),
   /** AWS CLI profile names. Stricter than the CLI: file, resource and command argument names contain the profile. */
   profile: rule(
@@ -109,19 +103,16 @@ export const rules = {
   dnsLabel: dnsName(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     "an RFC 1123 label: lower-case letters, digits and -, at most 63 characters, starting and ending with a letter or digit",
-    63,
   ),
   /** RFC 1035 label, as Kubernetes requires for Services. 24 of 63 are reserved for the Job's `-verify-<hash>`. */
   serviceName: dnsName(
     /^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/,
     "an RFC 1035 label: lower-case letters, digits and -, at most 39 characters (63 less the suffix of the verification Job), starting with a letter",
-    39,
   ),
   /** RFC 1123 subdomain, as Kubernetes requires for service accounts, Secrets and priority classes. */
   dnsSubdomain: dnsName(
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
     "an RFC 1123 subdomain: lower-case letters, digits, - and ., at most 253 characters, starting and ending with a letter or digit",
-    253,
   ),
   subject: rule(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
@@ -153,19 +144,17 @@ export const rules = {
   roleName: rule(
     /^(?!AWSServiceRoleFor|AWSReservedSSO_)[\w+=,.@-]{1,60}$/,
     "an IAM role name that AWS does not reserve: letters, digits and _ + = , . @ -, at most 60 characters (64 less the suffix of additional roles)",
-    (text) => tooLong(text, 60),
   ),
   /** IAM CreatePolicy: at most 128 characters. Three are reserved for the number of an additional policy. */
   policyName: rule(
     /^[\w+=,.@-]{1,125}$/,
     "an IAM policy name: letters, digits and _ + = , . @ -, at most 125 characters (128 less the suffix of additional policies)",
-    (text) => tooLong(text, 125),
   ),
   /** IAM: `/` or `/…/`, at most 512 characters. */
   path: rule(
     /^(?!\/aws-(service-role|reserved)\/)(\/|\/(?=.{1,510}\/$)[!-.0-~]+(\/[!-.0-~]+)*\/)$/,
     "an IAM path that AWS does not reserve: starts and ends with /, no empty parts, at most 512 characters",
-    (text) => (/^\/?[^/]+\/?$/.test(text) ? `Use /${text.replaceAll("/", "")}/.` : tooLong(text, 512)),
+    (text) => (/^\/?[^/]+\/?$/.test(text) ? `Use /${text.replaceAll("/", "")}/.` : undefined),
   ),
   roleArn: rule(
     /^arn:aws(-[a-z-]+)?:iam::\d{12}:role\/(?=.{1,576}$)([!-.0-~]+\/)*[\w+=,.@-]{1,64}$/,
@@ -193,11 +182,7 @@ export const rules = {
   description: rule(
     /^[\t\n\r -~¡-ÿ]{0,1000}$/,
     "a description: at most 1000 characters of Latin-1, as IAM requires (no typographic quotes or dashes)",
-    (text) =>
-      tooLong(text, 1000) ??
-      `It contains ${invalidCharacters(text, /^[\t\n\r -~¡-ÿ]$/)
-        .slice(0, 5)
-        .join(", ")}.`,
+    (text) => `It contains ${JSON.stringify([...new Set(text.match(/[^\t\n\r -~¡-ÿ]/gu))].slice(0, 5).join(""))}.`,
   ),
   iamAction: rule(/^[a-z0-9-]+:[A-Za-z0-9*?]+$/, 'an IAM action or pattern, such as "glue:GetJob*"'),
   /** Docker reference grammar: optional host and port, path, tag and/or digest. */

@@ -26,7 +26,7 @@ export function addIssue(
       return;
     case "invalid_union": {
       // The branch with the deepest issue describes the problem best.
-      const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [];
+      const best = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0] ?? [];
       if (depth(best) === 0) break;
       for (const inner of best) addIssue({ ...inner, path: [...issue.path, ...inner.path] }, problems, root, prefix);
       return;
@@ -42,20 +42,13 @@ export function addIssue(
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
   // load.ts reports this key, at every level.
   if (key === "__proto__") return;
-  const [, name] = key.match(/^[^:]*:(.*)$/s) ?? [];
-  if (path.length === 1 && name !== undefined) {
-    const nearName = nearest(name, known);
-    const expected =
-      nearName === undefined ? `${project}: followed by one of ${known.join(", ")}` : `${project}:${nearName}`;
-    problems.say(path, "an unknown key", expected);
-    return;
-  }
-  const near = nearest(key, known);
+  const name = path.length === 1 ? /^[^:]*:(.*)$/s.exec(key)?.[1] : undefined;
+  const near = nearest(name ?? key, known);
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   problems.say(
     path,
     "an unknown key",
-    near === undefined ? `one of ${known.join(", ")}` : near,
+    `${name === undefined ? "" : `${project}:`}${near ?? `one of ${known.join(", ")}`}`,
     renamed ? "To convert a config file of the legacy script, run: npm run convert -- FILE --stack NAME" : undefined,
   );
 }
@@ -66,24 +59,24 @@ const depth = (issues: readonly z.core.$ZodIssue[]) =>
 const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: TextRule) => [rule.expected, rule]));
 
 /** Returns the fix, if the value indicates one. */
-function fixOf({ code, input, message, ...issue }: z.core.$ZodIssue): string | undefined {
+function fixOf(issue: z.core.$ZodIssue): string | undefined {
+  const { code, input, message } = issue;
   if (input === null) return "YAML reads a key without a value as null. Set a value, or remove the key.";
   if (input === maskedSecret) return "Set it as plain text. The commands do not decrypt the secrets of the stack.";
-  const type = code === "invalid_type" ? (issue as { expected?: string }).expected : undefined;
-  const wantsText = type === "string" || ruleByText.has(message);
-  if (wantsText && (typeof input === "number" || typeof input === "boolean")) return quotesFix(input, message);
+  const type = code === "invalid_type" ? issue.expected : undefined;
+  if (type === "string" && (typeof input === "number" || typeof input === "boolean")) {
+    if (message !== rules.accountId.expected || !Number.isInteger(input) || String(input).length >= 12)
+      return `Put it in quotes: "${input}".`;
+    return `Put it in quotes. Without quotes, YAML drops leading zeros (was it "${String(input).padStart(12, "0")}"?), or reads an octal number.`;
+  }
   if (typeof input !== "string") return undefined;
   if ((type === "number" || type === "int") && /^\d+$/.test(input)) return "Remove the quotes.";
   if (type === "boolean" && /^(true|false|yes|no|on|off)$/i.test(input)) return "Use true or false, without quotes.";
   if (type === "array") return "Use a list: [ … ], or a line with - for each entry.";
+  const near = code === "invalid_value" ? nearest(input, issue.values.map(String)) : undefined;
+  if (near !== undefined) return `Did you mean ${near}?`;
+  if (input.length > Number(/at most (\d+) characters/.exec(message)?.[1])) return `It has ${input.length} characters.`;
   return ruleByText.get(message)?.fix?.(input);
-}
-
-function quotesFix(input: number | boolean, message: string): string {
-  if (message === rules.accountId.expected && Number.isInteger(input) && String(input).length < 12) {
-    return `Put it in quotes. Without quotes, YAML drops leading zeros (was it "${String(input).padStart(12, "0")}"?), or reads an octal number.`;
-  }
-  return `Put it in quotes: "${input}".`;
 }
 
 function child(schema: z.ZodType | undefined, part: string | number): z.ZodType | undefined {
@@ -104,21 +97,15 @@ export function keysAt(path: Path, root: z.ZodType = configSchema): string[] {
   return Object.keys((schema && objectIn(schema)?.shape) ?? {});
 }
 
-/** Positions of a path's parts in the schema and in lists. Used to sort problems in documentation order. */
-function ranks(path: Path): number[] {
-  return path.map((part, index) => {
-    if (typeof part === "number") return part;
-    const keys = keysAt(path.slice(0, index));
-    return keys.includes(part) ? keys.indexOf(part) : keys.length;
-  });
-}
-
 /** Sorts problems in the documentation order of their keys, and by index within lists. */
 export function inOrder(problems: readonly Problem[]): Problem[] {
-  const ranked = problems.map((problem) => ({ problem, rank: ranks(problem.path) }));
-  ranked.sort((a, b) => {
-    const at = a.rank.findIndex((value, index) => value !== b.rank[index]);
-    return at < 0 ? a.rank.length - b.rank.length : a.rank[at]! - (b.rank[at] ?? -1);
-  });
-  return ranked.map(({ problem }) => problem);
+  const placeOf = ({ path }: Problem) =>
+    path.map((part, index) => {
+      const place = typeof part === "number" ? part : [...keysAt(path.slice(0, index)), part].indexOf(part);
+      return String(place).padStart(6, "0");
+    });
+  return problems
+    .map((problem) => ({ problem, place: placeOf(problem).join(".") }))
+    .sort((a, b) => a.place.localeCompare(b.place))
+    .map(({ problem }) => problem);
 }

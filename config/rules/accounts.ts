@@ -1,12 +1,10 @@
 import { partitionOf } from "../limits.js";
 import { type Path, type Problems, pathText } from "../problems.js";
-import type { Reading } from "../reading.js";
-import type { Config } from "../schema.js";
 import { checkBoundary, isNumbered } from "./iam.js";
-import { exists, type Rule, unique } from "./rule.js";
+import { type ConfigReading, entries, exists, type Rule, unique, valuesOf } from "./rule.js";
 
 /** Checks that ARNs belong to the account and to the partition of its region. */
-function checkArns({ iam, clusters }: Reading<Config>, account: Account, path: Path, problems: Problems): void {
+function checkArns({ iam, clusters }: ConfigReading, account: Account, path: Path, problems: Problems): void {
   const { accountId, assumeRole, permissionsBoundary } = account;
   const region = account.region ?? clusters[0]?.region;
   const check = (place: Path, arn: string | null | undefined, kind: string, fix?: string) => {
@@ -32,19 +30,19 @@ function checkArns({ iam, clusters }: Reading<Config>, account: Account, path: P
   }
 }
 
-type Account = Reading<Config>["targetAccounts"][number];
+type Account = ConfigReading["targetAccounts"][number];
 
 /** Checks keys that refer to a target account by its profile. */
 export function checkProfileNames(
-  { defaultProfile, verify }: Pick<Reading<Config>, "defaultProfile" | "verify">,
+  { defaultProfile, verify }: Pick<ConfigReading, "defaultProfile" | "verify">,
   profiles: readonly (string | null)[],
   problems: Problems,
 ): void {
-  const what = "a profile in targetAccounts";
-  exists(problems, ["defaultProfile"], defaultProfile, profiles, what);
-  for (const [index, profile] of verify.skipProfiles.entries()) {
-    exists(problems, ["verify", "skipProfiles", index], profile, profiles, what);
-  }
+  const names = [
+    [["defaultProfile"], defaultProfile] as const,
+    ...entries(["verify", "skipProfiles"], verify.skipProfiles),
+  ];
+  exists(problems, names, profiles, "a profile in targetAccounts");
 }
 
 export const accountRules: readonly Rule[] = [
@@ -58,35 +56,27 @@ export const accountRules: readonly Rule[] = [
   {
     says: "Profiles (case-insensitive) and account IDs must be unique.",
     check: ({ targetAccounts }, problems) => {
-      for (const [key, what] of [
-        ["profile", "a unique profile"],
-        ["accountId", "a unique account ID"],
-      ] as const) {
-        const entries = targetAccounts.map((account, index) => [["targetAccounts", index, key], account[key]] as const);
-        unique(problems, entries, what);
-      }
+      unique(problems, valuesOf(["targetAccounts"], targetAccounts, "profile"), "a unique profile");
+      unique(problems, valuesOf(["targetAccounts"], targetAccounts, "accountId"), "a unique account ID");
     },
   },
   {
     says: "`clusters`, `existingOidcProviders` and `adopt.oidcProviders` must contain names from `clusters` of the stack. A cluster must not be in both `existingOidcProviders` and `adopt.oidcProviders`.",
-    check: ({ targetAccounts, clusters }, problems) => {
-      const names = clusters.map(({ name }) => name);
-      for (const [index, account] of targetAccounts.entries()) {
-        const { existingOidcProviders: existing, adopt } = account;
-        const adopted = typeof adopt === "object" ? adopt?.oidcProviders : undefined;
-        const lists = [
-          [["existingOidcProviders"], existing],
-          [["adopt", "oidcProviders"], Array.isArray(adopted) ? (adopted as typeof existing) : []],
-          [["clusters"], account.clusters ?? []],
-        ] as const;
-        for (const [key, list] of lists) {
-          for (const [at, name] of list.entries()) {
-            const path = ["targetAccounts", index, ...key, at];
-            exists(problems, path, name, names, "a name in clusters");
-            if (key[0] !== "adopt" || name === null || !existing.includes(name)) continue;
-            const fix = "A provider can be imported or used as an existing provider, not both.";
-            problems.add(path, name, "a cluster that is not in existingOidcProviders", fix);
-          }
+    check: ({ targetAccounts, clusters: all }, problems) => {
+      for (const [path, { existingOidcProviders, adopt, clusters }] of entries(["targetAccounts"], targetAccounts)) {
+        const providers = typeof adopt === "object" ? adopt?.oidcProviders : undefined;
+        const adopted = entries(
+          [...path, "adopt", "oidcProviders"],
+          typeof providers === "object" && providers !== null ? providers : [],
+        );
+        const existing = entries([...path, "existingOidcProviders"], existingOidcProviders);
+        const trusted = entries([...path, "clusters"], clusters ?? []);
+        const names = all.map(({ name }) => name);
+        exists(problems, [...existing, ...adopted, ...trusted], names, "a name in clusters");
+        for (const [place, name] of adopted) {
+          if (name === null || !existingOidcProviders.includes(name)) continue;
+          const fix = "A provider can be imported or used as an existing provider, not both.";
+          problems.add(place, name, "a cluster that is not in existingOidcProviders", fix);
         }
       }
     },
@@ -98,10 +88,10 @@ export const accountRules: readonly Rule[] = [
       const all = organization?.accountsFile !== undefined || targetAccounts.some((own) => own.clusters === undefined);
       if (all || targetAccounts.length === 0) return;
       const trusted = targetAccounts.flatMap((account) => account.clusters ?? []);
-      for (const [index, { name }] of clusters.entries()) {
+      for (const [path, name] of valuesOf(["clusters"], clusters, "name")) {
         if (name === null || trusted.includes(name)) continue;
         const fix = "Add it to targetAccounts[].clusters, or remove the cluster.";
-        problems.add(["clusters", index, "name"], name, "a cluster that at least one account trusts", fix);
+        problems.add(path, name, "a cluster that at least one account trusts", fix);
       }
     },
   },
@@ -123,32 +113,26 @@ export const accountRules: readonly Rule[] = [
   {
     says: "`assumeRole.roleArn` must be in the account and its partition, and must not be the role that the stack creates. The ARN of a permissions boundary must be in the account (or be an AWS managed policy) and in its partition.",
     check: (config, problems) => {
-      for (const [index, account] of config.targetAccounts.entries())
-        checkArns(config, account, ["targetAccounts", index], problems);
+      for (const [path, account] of entries(["targetAccounts"], config.targetAccounts))
+        checkArns(config, account, path, problems);
     },
   },
   {
     says: "A profile must have the same account ID in `clusters`, `targetAccounts` and `organization`.",
     check: ({ targetAccounts, clusters, organization }, problems) => {
       const owners = [
-        ...targetAccounts.map((account, index) => [["targetAccounts", index], account] as const),
-        ...clusters.map((cluster, index) => [["clusters", index], cluster] as const),
+        ...entries(["targetAccounts"], targetAccounts),
+        ...entries(["clusters"], clusters),
         ...(organization === undefined ? [] : [[["organization"], organization] as const]),
       ];
-      const first = new Map<string, readonly [Path, string]>();
-      for (const [path, { profile, accountId }] of owners) {
+      // Another rule reports two target accounts with the same profile.
+      for (const [path, { profile, accountId }] of owners.slice(targetAccounts.length)) {
         if (!profile || accountId === null) continue;
-        const before = first.get(profile);
-        if (before === undefined) first.set(profile, [path, accountId]);
-        // Another check reports two target accounts with the same profile.
-        else if (before[1] !== accountId && path[0] !== "targetAccounts") {
-          problems.add(
-            [...path, "profile"],
-            profile,
-            `a profile of account ${accountId} (accountId)`,
-            `${pathText(before[0])} uses it for account ${before[1]}.`,
-          );
-        }
+        const [first, before] = owners.find(([, other]) => other.profile === profile && other.accountId !== null)!;
+        if (before.accountId === accountId) continue;
+        const expected = `a profile of account ${accountId} (accountId)`;
+        const fix = `${pathText(first)} uses it for account ${before.accountId}.`;
+        problems.add([...path, "profile"], profile, expected, fix);
       }
     },
   },

@@ -1,12 +1,10 @@
 import { statSync } from "node:fs";
 import { dnsSuffixOf, issuerUrl, limits, rules } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
-import type { Reading } from "../reading.js";
-import type { Config } from "../schema.js";
 import { kubeconfigPath } from "../settings.js";
-import { type Rule, unique } from "./rule.js";
+import { type ConfigReading, entries, type Rule, requireSecret, unique, valuesOf } from "./rule.js";
 
-type Cluster = Reading<Config>["clusters"][number];
+type Cluster = ConfigReading["clusters"][number];
 
 function issuerOf({ oidcIssuerId, oidcIssuerUrl, region }: Cluster): string | undefined {
   return oidcIssuerUrl ?? (oidcIssuerId && region ? issuerUrl(region, oidcIssuerId) : undefined);
@@ -37,7 +35,7 @@ function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
   }
   const issuers = [
     [[...path, "oidcIssuerUrl"], url] as const,
-    ...previousIssuers.map((previous, at) => [[...path, "previousIssuers", at], previous] as const),
+    ...entries([...path, "previousIssuers"], previousIssuers),
   ];
   for (const [place, issuer] of issuers) {
     const eks = eksIssuer(issuer);
@@ -51,11 +49,8 @@ function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
     if (region !== null && eks.region !== region) {
       problems.add(place, issuer, `an issuer in the cluster's region, ${region}`);
     } else if (eks.suffix !== eks.expectedSuffix) {
-      problems.add(
-        place,
-        issuer,
-        `an issuer with the DNS suffix ${eks.expectedSuffix}, which EKS uses in ${eks.region}`,
-      );
+      const expected = `an issuer with the DNS suffix ${eks.expectedSuffix}, which EKS uses in ${eks.region}`;
+      problems.add(place, issuer, expected);
     }
   }
 }
@@ -93,32 +88,24 @@ function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, 
 }
 
 /** Clusters that the server is deployed to, with their paths. */
-const deployedTo = ({ clusters, mcp }: Reading<Config>) =>
-  [...clusters.entries()]
-    .filter(([, { deploy }]) => mcp.enabled !== false && deploy !== false)
-    .map(([index, cluster]) => ({ cluster, path: ["clusters", index] }));
+const deployedTo = ({ clusters, mcp }: ConfigReading) =>
+  entries(["clusters"], clusters).filter(([, { deploy }]) => mcp.enabled !== false && deploy !== false);
 
 export const clusterRules: readonly Rule[] = [
   {
     says: "Names (case-insensitive) must be unique.",
     check: ({ clusters }, problems) =>
-      unique(
-        problems,
-        clusters.map(({ name }, index) => [["clusters", index, "name"], name]),
-        "a unique cluster name",
-      ),
+      unique(problems, valuesOf(["clusters"], clusters, "name"), "a unique cluster name"),
   },
   {
     says: "Issuers, including `previousIssuers`, must be unique.",
     check: ({ clusters }, problems) =>
       unique(
         problems,
-        clusters.flatMap((cluster, index) => {
+        entries(["clusters"], clusters).flatMap(([path, cluster]) => {
           const key = cluster.oidcIssuerUrl === undefined ? "oidcIssuerId" : "oidcIssuerUrl";
-          return [
-            [["clusters", index, key], issuerOf(cluster)] as const,
-            ...cluster.previousIssuers.map((url, at) => [["clusters", index, "previousIssuers", at], url] as const),
-          ];
+          const current = [[...path, key], issuerOf(cluster)] as const;
+          return [current, ...entries([...path, "previousIssuers"], cluster.previousIssuers)];
         }),
         "a unique issuer",
       ),
@@ -139,34 +126,30 @@ export const clusterRules: readonly Rule[] = [
   {
     says: "Each cluster requires `oidcIssuerId`, `oidcIssuerUrl` or `profile`. The ID and the URL must match. An EKS issuer must have the URL format of EKS and the region of the cluster.",
     check: ({ clusters }, problems) => {
-      for (const [index, cluster] of clusters.entries()) checkIssuer(cluster, ["clusters", index], problems);
+      for (const [path, cluster] of entries(["clusters"], clusters)) checkIssuer(cluster, path, problems);
     },
   },
   {
     says: "A cluster that the server is deployed to requires `kubeconfig`, `context` or `profile`. With a self-hosted issuer, it requires `kubeconfig` or `context`.",
     check: (config, problems) => {
-      for (const { cluster, path } of deployedTo(config)) checkReach(cluster, path, problems);
+      for (const [path, cluster] of deployedTo(config)) checkReach(cluster, path, problems);
     },
   },
   {
     says: "A kubeconfig that contains a token, password or private key must be a Pulumi secret.",
     check: ({ clusters }, problems, isSecret) => {
-      for (const [index, { kubeconfig }] of clusters.entries()) {
+      for (const [path, kubeconfig] of valuesOf(["clusters"], clusters, "kubeconfig")) {
         if (!credential.test(kubeconfig ?? "") || isSecret("clusters")) continue;
-        problems.say(
-          ["clusters", index, "kubeconfig"],
-          "a credential in plain text",
-          "a Pulumi secret, a path, or an exec credential",
-          `Run: pulumi config set --path --secret 'holmes-aws-mcp:clusters[${index}].kubeconfig' < FILE`,
-        );
+        const expected = "a Pulumi secret, a path, or an exec credential";
+        requireSecret(problems, path, "a credential in plain text", expected);
       }
     },
   },
   {
     says: "A single-line `kubeconfig` must be the path of an existing file, relative to the project directory or to `~/`.",
     check: (config, problems) => {
-      for (const { cluster, path } of deployedTo(config))
-        checkKubeconfigFile(cluster.kubeconfig, [...path, "kubeconfig"], problems);
+      for (const [path, { kubeconfig }] of deployedTo(config))
+        checkKubeconfigFile(kubeconfig, [...path, "kubeconfig"], problems);
     },
   },
   {

@@ -1,14 +1,12 @@
 import { hostedRegions } from "../sections/holmes.js";
-import { known, type Rule } from "./rule.js";
+import { type Rule, regionsOf } from "./rule.js";
 
 export const holmesRules: readonly Rule[] = [
   {
     says: "With `hosted`, `hostedRegion` is required if the hosted server has no endpoint in the region of an account.",
-    check: ({ holmes, clusters, targetAccounts }, problems) => {
-      if (!holmes.hosted || holmes.hostedRegion !== undefined) return;
-      const without = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region)).filter(
-        (region) => !(hostedRegions as readonly string[]).includes(region),
-      );
+    check: (config, problems) => {
+      if (!config.holmes.hosted || config.holmes.hostedRegion !== undefined) return;
+      const without = regionsOf(config).filter((region) => !(hostedRegions as readonly string[]).includes(region));
       if (without.length === 0) return;
       problems.say(
         ["holmes", "hostedRegion"],

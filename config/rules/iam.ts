@@ -1,10 +1,7 @@
-import { disableableIds, groupIds, optionalGroupIds } from "../../policies/groups.js";
-import { sensitivePatterns } from "../../policies/sensitiveReads.js";
+import { groupIds } from "../../policies/groups.js";
 import { limits, partitionOf } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
-import type { Reading } from "../reading.js";
-import type { Config } from "../schema.js";
-import { exists, known, type Rule, unique } from "./rule.js";
+import { type ConfigReading, entries, known, type Rule, regionsOf, unique } from "./rule.js";
 
 /** Whether a name is the name of a resource of the stack, or of an additional one: `Role`, `Role-2`. */
 export const isNumbered = (name: string | undefined, own: string) =>
@@ -14,7 +11,7 @@ export const isNumbered = (name: string | undefined, own: string) =>
 export function checkBoundary(
   place: Path,
   boundary: string | null | undefined,
-  { path, policyName }: Pick<Reading<Config>["iam"], "path" | "policyName">,
+  { path, policyName }: Pick<ConfigReading["iam"], "path" | "policyName">,
   problems: Problems,
 ): void {
   // A boundary is a name with its path without a leading slash, or an ARN.
@@ -49,45 +46,23 @@ export const iamRules: readonly Rule[] = [
     },
   },
   {
-    says: "`disabledPolicyGroups` and `additionalPolicyGroups` must contain service groups from docs/permissions.md. At least one group of the default policy must remain enabled.",
+    says: "At least one group of the default policy must remain enabled.",
     check: ({ iam }, problems) => {
-      const disabled = iam.disabledPolicyGroups;
-      const lists = [
-        ["disabledPolicyGroups", disableableIds, "a service group of the default policy"],
-        ["additionalPolicyGroups", optionalGroupIds, "an optional service group"],
-      ] as const;
-      for (const [key, ids, what] of lists) {
-        for (const [index, group] of iam[key].entries()) exists(problems, ["iam", key, index], group, ids, what);
-      }
-      if (groupIds.every((id) => disabled.includes(id))) {
-        problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that remains enabled");
-      }
-    },
-  },
-  {
-    says: "`sensitiveReadsExcept` must contain patterns that `sensitiveReads` denies.",
-    check: ({ iam }, problems) => {
-      for (const [index, pattern] of iam.sensitiveReadsExcept.entries()) {
-        exists(
-          problems,
-          ["iam", "sensitiveReadsExcept", index],
-          pattern,
-          sensitivePatterns,
-          "a pattern from docs/permissions.md that iam.sensitiveReads denies",
-        );
-      }
+      if (!groupIds.every((id) => iam.disabledPolicyGroups.includes(id))) return;
+      problems.say(["iam", "disabledPolicyGroups"], "every service group", "at least one group that remains enabled");
     },
   },
   {
     says: "`allowedRegions` must contain the region of at least one account, and only regions in the partitions of the accounts.",
-    check: ({ iam, clusters, targetAccounts }, problems) => {
-      const allowed = known(iam.allowedRegions);
-      const own = known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region));
+    check: (config, problems) => {
+      const { allowedRegions } = config.iam;
+      const allowed = known(allowedRegions);
+      const own = regionsOf(config);
       if (allowed.length === 0 || own.length === 0) return;
       const partitions = [...new Set(own.map(partitionOf))];
-      for (const [index, region] of iam.allowedRegions.entries()) {
+      for (const [path, region] of entries(["iam", "allowedRegions"], allowedRegions)) {
         if (region === null || partitions.includes(partitionOf(region))) continue;
-        problems.add(["iam", "allowedRegions", index], region, `a region in partition ${partitions.join(" or ")}`);
+        problems.add(path, region, `a region in partition ${partitions.join(" or ")}`);
       }
       if (own.some((region) => allowed.includes(region))) return;
       const expected = `at least one region of the accounts: ${[...new Set(own)].join(", ")}`;

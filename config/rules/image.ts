@@ -1,22 +1,16 @@
 import { partitionOf, rules } from "../limits.js";
 import type { Problems } from "../problems.js";
-import type { Reading } from "../reading.js";
-import type { Config } from "../schema.js";
 import { legacyImage } from "../sections/image.js";
-import { exists, type Rule, rejectPasswords } from "./rule.js";
+import { type ConfigReading, exists, type Rule, rejectPasswords, requireSecret } from "./rule.js";
 
-function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, problems: Problems): void {
+function checkBuild({ image, targetAccounts, clusters }: ConfigReading, problems: Problems): void {
   if (image?.build === undefined) return;
   const { repository, ecr, registry } = image.build;
   const path = ["image", "build"];
   if (ecr === undefined) {
     if (repository !== null && !/^([^/]*[.:][^/]*|localhost)\//.test(repository)) {
-      problems.add(
-        [...path, "repository"],
-        repository,
-        "a repository that starts with a registry host",
-        "Use docker.io/… for Docker Hub, or set image.build.ecr for ECR.",
-      );
+      const fix = "Use docker.io/… for Docker Hub, or set image.build.ecr for ECR.";
+      problems.add([...path, "repository"], repository, "a repository that starts with a registry host", fix);
     }
     return;
   }
@@ -31,13 +25,9 @@ function checkBuild({ image, targetAccounts, clusters }: Reading<Config>, proble
     problems.say([...path, "registry"], "both registry and ecr", "one of them", fix);
   }
   const owners = [...targetAccounts.filter(({ manage }) => manage !== false), ...clusters];
-  exists(
-    problems,
-    [...path, "ecr", "profile"],
-    ecr.profile,
-    owners.map(({ profile }) => profile),
-    "a profile in clusters or in targetAccounts (where manage is true)",
-  );
+  const profiles = owners.map(({ profile }) => profile);
+  const expected = "a profile in clusters or in targetAccounts (where manage is true)";
+  exists(problems, [[[...path, "ecr", "profile"], ecr.profile]], profiles, expected);
 }
 
 export const imageRules: readonly Rule[] = [
@@ -108,13 +98,8 @@ export const imageRules: readonly Rule[] = [
     check: ({ image }, problems, isSecret) => {
       if (isSecret("image")) return;
       rejectPasswords(problems, ["image", "build", "args"], image?.build?.args ?? {});
-      if (!image?.build?.registry?.password) return;
-      problems.say(
-        ["image", "build", "registry", "password"],
-        "plain text",
-        "a Pulumi secret",
-        "Run: pulumi config set --path --secret 'holmes-aws-mcp:image.build.registry.password'",
-      );
+      if (image?.build?.registry?.password)
+        requireSecret(problems, ["image", "build", "registry", "password"], "plain text");
     },
   },
 ];

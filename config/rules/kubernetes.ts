@@ -1,10 +1,7 @@
-import type { Reading } from "../reading.js";
-import type { Config } from "../schema.js";
-import { type Rule, unique } from "./rule.js";
+import { type ConfigReading, entries, type Rule, unique } from "./rule.js";
 
 /** The service account that signs requests: the workload's, or Holmes' with the hosted server. */
-export function ownSubject(config: Pick<Reading<Config>, "kubernetes" | "holmes" | "mcp">): string {
-  const { kubernetes, holmes, mcp } = config;
+export function ownSubject({ kubernetes, holmes, mcp }: Pick<ConfigReading, "kubernetes" | "holmes" | "mcp">): string {
   // With `mcp.enabled: false`, Holmes' chart runs a pod in Holmes' namespace.
   const { namespace } = mcp.enabled === false ? holmes : kubernetes;
   const { serviceAccount } = holmes.hosted ? holmes : kubernetes;
@@ -16,17 +13,13 @@ export const kubernetesRules: readonly Rule[] = [
     says: "`createNamespace` must be `false` if `namespace` is `default`, `kube-*` or the namespace of Holmes, because these namespaces exist.",
     check: ({ kubernetes: { namespace, createNamespace }, holmes, mcp }, problems) => {
       if (mcp.enabled === false || !createNamespace || namespace === null) return;
-      const path = ["kubernetes", "createNamespace"];
-      if (/^(default|kube-.*)$/.test(namespace)) {
-        problems.add(path, true, `false, because the namespace ${namespace} exists in every cluster`);
-      } else if (namespace === holmes.namespace) {
-        problems.add(
-          path,
-          true,
-          `false, because the namespace ${namespace} of Holmes exists`,
-          "Alternatively, set kubernetes.namespace to a dedicated namespace, in which the program enforces Pod Security restricted.",
-        );
-      }
+      if (!/^(default|kube-.*)$/.test(namespace) && namespace !== holmes.namespace) return;
+      problems.add(
+        ["kubernetes", "createNamespace"],
+        true,
+        `false, because the namespace ${namespace} exists`,
+        "Alternatively, set kubernetes.namespace to a dedicated namespace, in which the program enforces Pod Security restricted.",
+      );
     },
   },
   {
@@ -45,10 +38,7 @@ export const kubernetesRules: readonly Rule[] = [
     check: (config, problems) =>
       unique(
         problems,
-        config.kubernetes.additionalSubjects.map((subject, index) => [
-          ["kubernetes", "additionalSubjects", index],
-          subject,
-        ]),
+        entries(["kubernetes", "additionalSubjects"], config.kubernetes.additionalSubjects),
         "a service account that is not already trusted",
         [ownSubject(config)],
       ),

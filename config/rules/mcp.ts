@@ -10,9 +10,8 @@ import {
 } from "../../documents/names.js";
 import { awsCommands } from "../awsCommands.js";
 import { inBlock, type labelSelector } from "../kubernetesFields.js";
-import { nearest } from "../problems.js";
 import type { Reading } from "../reading.js";
-import { exists, type Rule, rejectPasswords, unique } from "./rule.js";
+import { entries, exists, type Rule, rejectPasswords, requireSecret, unique, valuesOf } from "./rule.js";
 
 /** Environment variables that the program sets or rejects, with the reason. */
 const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
@@ -94,20 +93,14 @@ export const mcpRules: readonly Rule[] = [
     says: "`replicas` must be 1 unless `transport` is `streamable-http`. `serviceName` must not be `aws-api-mcp`.",
     check: ({ mcp: { replicas, transport, serviceName } }, problems) => {
       if ((replicas ?? 1) > 1 && transport === "sse") {
-        problems.add(
-          ["mcp", "replicas"],
-          replicas,
-          "1 with transport sse, because each session exists in a single process",
-          "Set mcp.transport: streamable-http for more replicas.",
-        );
+        const fix = "Set mcp.transport: streamable-http for more replicas.";
+        const expected = "1 with transport sse, because each session exists in a single process";
+        problems.add(["mcp", "replicas"], replicas, expected, fix);
       }
       if (serviceName === "aws-api-mcp") {
-        problems.add(
-          ["mcp", "serviceName"],
-          serviceName,
-          "a different name",
-          "Kubernetes injects AWS_API_MCP_PORT=tcp://… into the pods of the namespace, and the server fails to start with this value.",
-        );
+        const why =
+          "Kubernetes injects AWS_API_MCP_PORT=tcp://… into the pods of the namespace, and the server fails to start with this value.";
+        problems.add(["mcp", "serviceName"], serviceName, "a different name", why);
       }
     },
   },
@@ -189,98 +182,69 @@ export const mcpRules: readonly Rule[] = [
   {
     says: "An extra volume must have a unique name and one source that Pod Security `restricted` permits. Its mount path must be unique and must not be a path of the program or of the system.",
     check: ({ mcp }, problems) => {
-      const names = mcp.extraVolumes.map(({ name }) => name);
-      unique(
-        problems,
-        names.map((name, index) => [["mcp", "extraVolumes", index, "name"], name]),
-        "a unique volume name",
-        volumes,
-      );
       const mounts = ["mcp", "extraVolumeMounts"];
-      for (const [index, { name, mountPath }] of mcp.extraVolumeMounts.entries()) {
-        exists(problems, [...mounts, index, "name"], name, names, "a volume in mcp.extraVolumes");
-        if (mountPath !== null && isReserved(mountPath)) {
-          const expected = "a path that the program or the system does not use";
-          problems.add([...mounts, index, "mountPath"], mountPath, expected);
-        }
+      const paths = valuesOf(mounts, mcp.extraVolumeMounts, "mountPath");
+      const names = mcp.extraVolumes.map(({ name }) => name);
+      unique(problems, valuesOf(["mcp", "extraVolumes"], mcp.extraVolumes, "name"), "a unique volume name", volumes);
+      exists(problems, valuesOf(mounts, mcp.extraVolumeMounts, "name"), names, "a volume in mcp.extraVolumes");
+      unique(problems, paths, "a unique mount path");
+      for (const [path, mountPath] of paths) {
+        if (mountPath === null || !isReserved(mountPath)) continue;
+        problems.add(path, mountPath, "a path that the program or the system does not use");
       }
-      unique(
-        problems,
-        mcp.extraVolumeMounts.map(({ mountPath }, index) => [[...mounts, index, "mountPath"], mountPath]),
-        "a unique mount path",
-      );
     },
   },
   {
     says: "`additionalPeers` and `metrics.peers` must not select the pods of all namespaces, or a CIDR block with a prefix length of less than 7.",
     check: ({ mcp }, problems) => {
-      const lists = [
-        [["mcp", "networkPolicy", "additionalPeers"], mcp.networkPolicy.additionalPeers],
-        [["mcp", "metrics", "peers"], mcp.metrics.peers],
-      ] as const;
-      for (const [path, list] of lists) {
-        for (const [index, peer] of list.entries()) {
-          const everyPod = peer.namespaceSelector && isEmpty(peer.namespaceSelector) && isEmpty(peer.podSelector ?? {});
-          if (!everyPod && !/\/0*[0-6]$/.test(peer.ipBlock?.cidr ?? "")) continue;
-          problems.add([...path, index], peer, "specific pods, namespaces or addresses, not all of them");
-        }
+      const { networkPolicy, metrics } = mcp;
+      for (const [path, peer] of [
+        ...entries(["mcp", "networkPolicy", "additionalPeers"], networkPolicy.additionalPeers),
+        ...entries(["mcp", "metrics", "peers"], metrics.peers),
+      ]) {
+        const everyPod = peer.namespaceSelector && isEmpty(peer.namespaceSelector) && isEmpty(peer.podSelector ?? {});
+        if (!everyPod && !/\/0*[0-6]$/.test(peer.ipBlock?.cidr ?? "")) continue;
+        problems.add(path, peer, "specific pods, namespaces or addresses, not all of them");
       }
     },
   },
   {
     says: "`additionalEgress` must not contain the instance metadata and credential addresses.",
     check: ({ mcp }, problems) => {
-      for (const [index, { to }] of mcp.networkPolicy.additionalEgress.entries()) {
-        for (const [at, { ipBlock }] of to.entries()) {
-          const within = (block: string | null | undefined, address: string) => inBlock(address, block ?? "");
-          const address = metadataAddresses.find(
-            (one) => within(ipBlock?.cidr, one) && !ipBlock?.except?.some((block) => within(block, one)),
-          );
-          if (address === undefined) continue;
-          problems.add(
-            ["mcp", "networkPolicy", "additionalEgress", index, "to", at, "ipBlock"],
-            ipBlock,
-            `a block without ${address}, which serves credentials of the node`,
-            "Exclude the address with except.",
-          );
-        }
+      const egress = entries(["mcp", "networkPolicy", "additionalEgress"], mcp.networkPolicy.additionalEgress);
+      const blocks = egress.flatMap(([path, { to }]) => valuesOf([...path, "to"], to, "ipBlock"));
+      for (const [path, ipBlock] of blocks) {
+        const within = (block: string | null | undefined, address: string) => inBlock(address, block ?? "");
+        const address = metadataAddresses.find(
+          (one) => within(ipBlock?.cidr, one) && !ipBlock?.except?.some((block) => within(block, one)),
+        );
+        if (address === undefined) continue;
+        const expected = `a block without ${address}, which serves credentials of the node`;
+        problems.add(path, ipBlock, expected, "Exclude the address with except.");
       }
     },
   },
   {
     says: "`denyList` must contain operations of the AWS CLI version in the image. `aws sts get-caller-identity` is rejected, because the verification uses it.",
     check: ({ mcp: { denyList } }, problems) => {
-      const commands = denyList.length === 0 ? new Map<string, string[]>() : awsCommands();
-      for (const [index, command] of denyList.entries()) {
-        if (command === null) continue;
-        const path = ["mcp", "denyList", index];
-        const [, service = "", operation, ...more] = command.split(" ");
-        const operations = commands.get(service);
-        if (command === "aws sts get-caller-identity") {
-          problems.add(path, command, "a command that the verification does not use");
-        } else if (operation === undefined || more.length > 0) {
-          const fix = "The server compares service and operation exactly, so this entry would deny nothing.";
-          problems.add(path, command, "aws, a service and an operation", fix);
-        } else if (!operations?.includes(operation)) {
-          const near = nearest(operations === undefined ? service : operation, operations ?? [...commands.keys()]);
-          const full = operations === undefined ? `aws ${near} ${operation}` : `aws ${service} ${near}`;
-          const what = operations === undefined ? "a service" : `an operation of aws ${service}`;
-          const fix = near === undefined ? undefined : `Did you mean ${full}?`;
-          problems.add(path, command, `${what} that exists in the AWS CLI`, fix);
-        }
+      const denied = entries(["mcp", "denyList"], denyList);
+      const commands = denied.length === 0 ? [] : awsCommands();
+      // The server compares service and operation exactly, so any other entry would deny nothing.
+      exists(problems, denied, commands, "aws, a service and an operation of the AWS CLI");
+      for (const [path, command] of denied) {
+        if (command !== "aws sts get-caller-identity") continue;
+        problems.add(path, command, "a command that the verification does not use");
       }
     },
   },
   {
     says: "`authentication.tokens` must be Pulumi secrets and require `type: bearer`.",
     check: ({ mcp: { authentication, transport } }, problems, isSecret) => {
-      const { tokens, type = transport === "sse" ? "none" : "bearer" } = authentication;
+      const { tokens = [], type = transport === "sse" ? "none" : "bearer" } = authentication;
       const path = ["mcp", "authentication"];
-      if (tokens !== undefined && !isSecret("mcp")) {
-        const fix = "Run: pulumi config set --path --secret 'holmes-aws-mcp:mcp.authentication.tokens[0]'";
-        problems.say([...path, "tokens"], "plain text", "Pulumi secrets", fix);
-      }
-      if (tokens !== undefined && type === "none") problems.say([...path, "type"], "none with tokens", "bearer");
+      for (const [place] of isSecret("mcp") ? [] : entries([...path, "tokens"], tokens))
+        requireSecret(problems, place, "plain text");
+      if (tokens.length > 0 && type === "none") problems.say([...path, "type"], "none with tokens", "bearer");
     },
   },
   {

@@ -4,10 +4,10 @@ export const organizationRules: readonly Rule[] = [
   {
     says: "`existingOidcProviders` must contain names from `clusters` of the stack.",
     check: ({ organization, clusters }, problems) => {
+      const listed = Object.keys(organization?.existingOidcProviders ?? {});
+      const paths = listed.map((name) => [["organization", "existingOidcProviders", name], name] as const);
       const names = clusters.map(({ name }) => name);
-      for (const name of Object.keys(organization?.existingOidcProviders ?? {})) {
-        exists(problems, ["organization", "existingOidcProviders", name], name, names, "a name in clusters");
-      }
+      exists(problems, paths, names, "a name in clusters");
     },
   },
 ];

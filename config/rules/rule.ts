@@ -4,26 +4,41 @@ import { nearest, type Path, type Problems, pathText } from "../problems.js";
 import type { Reading } from "../reading.js";
 import type { Config } from "../schema.js";
 
+/** The config with defaults. A value that is invalid by itself is null: the schema reports it. */
+export type ConfigReading = Reading<Config>;
+
 export interface Rule {
   /** Description for docs/config.md, in one or more sentences. */
   readonly says: string;
-  /**
-   * @param config every value with its default. A value that is invalid by itself is null: the schema reports it.
-   * @param isSecret whether a top-level key contains a Pulumi secret
-   */
-  readonly check: (config: Reading<Config>, problems: Problems, isSecret: (key: string) => boolean) => void;
+  /** @param isSecret whether a top-level key contains a Pulumi secret */
+  readonly check: (config: ConfigReading, problems: Problems, isSecret: (key: string) => boolean) => void;
 }
 
 /** A value that is absent or invalid. */
 type Unknown = null | undefined;
 
+/** A value with its path. */
+type Entry<T> = readonly [path: Path, value: T];
+
 export const known = <T>(values: readonly (T | Unknown)[]): T[] =>
   values.filter((value) => value !== null && value !== undefined);
+
+/** The entries of a list with their paths. */
+export const entries = <T>(path: Path, list: readonly T[]): Entry<T>[] =>
+  list.map((value, index) => [[...path, index], value]);
+
+/** The values of one key in a list of objects, with their paths. */
+export const valuesOf = <T, K extends keyof T & string>(path: Path, list: readonly T[], key: K): Entry<T[K]>[] =>
+  list.map((entry, index) => [[...path, index, key], entry[key]]);
+
+/** The default regions of the target accounts. */
+export const regionsOf = ({ targetAccounts, clusters }: ConfigReading): string[] =>
+  known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region));
 
 /** Reports each duplicate value. Case-insensitive. */
 export function unique(
   problems: Problems,
-  entries: ReadonlyArray<readonly [Path, string | Unknown]>,
+  entries: readonly Entry<string | Unknown>[],
   what: string,
   taken: readonly string[] = [],
 ): void {
@@ -37,19 +52,26 @@ export function unique(
   }
 }
 
-/** Reports a name that is not in the list. */
+/** Reports each name that is not in the list of names. */
 export function exists(
   problems: Problems,
-  path: Path,
-  name: string | Unknown,
+  entries: readonly Entry<string | Unknown>[],
   names: readonly (string | Unknown)[],
   what: string,
 ): void {
-  if (name === null || name === undefined || names.includes(name)) return;
-  const all = [...new Set(known(names))];
-  const near = nearest(name, all);
-  const expected = all.length === 0 ? "none exist" : `one of ${all.length <= 20 ? all.join(", ") : all.length}`;
-  problems.add(path, name, `${what}: ${expected}`, near === undefined ? undefined : `Did you mean ${near}?`);
+  for (const [path, name] of entries) {
+    if (name === null || name === undefined || names.includes(name)) continue;
+    const all = [...new Set(known(names))];
+    const near = nearest(name, all);
+    const expected = all.length === 0 ? ": none exist" : all.length <= 20 ? `: one of ${all.join(", ")}` : "";
+    problems.add(path, name, `${what}${expected}`, near && `Did you mean ${near}?`);
+  }
+}
+
+/** Reports a value that must be a Pulumi secret. */
+export function requireSecret(problems: Problems, path: Path, found: string, expected = "a Pulumi secret"): void {
+  const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:${pathText(path)}'`;
+  problems.say(path, found, expected, fix);
 }
 
 /** Reports each value of a map that is a URL with a password. */
@@ -59,9 +81,6 @@ export function rejectPasswords(
   values: Readonly<Record<string, string | Unknown>>,
 ): void {
   for (const [name, value] of Object.entries(values)) {
-    if (!urlPassword.test(value ?? "")) continue;
-    const place = [...path, name];
-    const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:${place.join(".")}'`;
-    problems.say(place, "a password in plain text", "a Pulumi secret", fix);
+    if (urlPassword.test(value ?? "")) requireSecret(problems, [...path, name], "a password in plain text");
   }
 }

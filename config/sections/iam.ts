@@ -1,7 +1,8 @@
 import { optional } from "zod";
-import { optionalGroupIds } from "../../policies/groups.js";
+import { disableableIds, optionalGroupIds } from "../../policies/groups.js";
+import { sensitivePatterns } from "../../policies/sensitiveReads.js";
 import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../../policies/size.js";
-import { filePath, flag, integer, line, oneOf, section, set, text, textMap } from "../fields.js";
+import { filePath, flag, integer, nameIn, oneOf, section, set, text, textMap } from "../fields.js";
 import { limits, rules } from "../limits.js";
 
 export const iamSchema = section({
@@ -31,7 +32,9 @@ export const iamSchema = section({
     .describe(
       "`deny`: an explicit Deny of reads that return credentials, secrets or customer data. `allow`: no Deny, as in the legacy policy.",
     ),
-  sensitiveReadsExcept: set(text(rules.iamAction, "ecs:Describe*TaskDefinition"), "denied actions")
+  sensitiveReadsExcept: set(nameIn(sensitivePatterns, "a pattern that iam.sensitiveReads denies"), "denied actions", [
+    "ecs:Describe*TaskDefinition",
+  ])
     .default([])
     .describe("Patterns from docs/permissions.md that `sensitiveReads` must not deny."),
   logContents: oneOf("allow", "deny")
@@ -45,10 +48,10 @@ export const iamSchema = section({
   exclusivePolicies: flag(false).describe(
     "Whether `pulumi up` removes policies that were attached to the role outside this stack.",
   ),
-  disabledPolicyGroups: set(text(line, "cost"), "names of service groups")
+  disabledPolicyGroups: set(nameIn(disableableIds, "a service group of the default policy"), "service groups", ["cost"])
     .default([])
     .describe("Service groups and billed calls of the default policy to omit. See docs/permissions.md."),
-  additionalPolicyGroups: set(text(line, "ses"), "names of optional service groups")
+  additionalPolicyGroups: set(nameIn(optionalGroupIds, "an optional service group"), "optional service groups")
     .default([])
     .describe(
       `Optional service groups to add: ${optionalGroupIds.map((id) => `\`${id}\``).join(", ")}. The permissions become managed policies.`,

@@ -108,7 +108,7 @@ describe("clusters", () => {
     [
       "name longer than the EKS limit",
       { "clusters[0].name": "c".repeat(101) },
-      ["clusters[0].name", `"${"c".repeat(76)}…`, "at most 100"],
+      ["clusters[0].name", `"${"c".repeat(76)}…`, "at most 100", "It has 101 characters."],
     ],
     ["name with a slash", { "clusters[0].name": "dev/a" }, ["clusters[0].name", '"dev/a"', "letters, digits, - and _"]],
     ["unknown region", { "clusters[0].region": "us-eats-1" }, ["clusters[0].region", '"us-eats-1"', "an AWS region"]],
@@ -324,17 +324,12 @@ describe("names in the clusters", () => {
     [
       "createNamespace with the namespace default",
       { "kubernetes.namespace": "default" },
-      ["kubernetes.createNamespace", "true", "false, because the namespace default exists in every cluster"],
+      ["kubernetes.createNamespace", "true", "false, because the namespace default exists", "a dedicated namespace"],
     ],
     [
       "createNamespace with the namespace of Holmes",
       { "kubernetes.namespace": "robusta", "holmes.namespace": "robusta", "kubernetes.createNamespace": true },
-      [
-        "kubernetes.createNamespace",
-        "true",
-        "false, because the namespace robusta of Holmes exists",
-        "Pod Security restricted",
-      ],
+      ["kubernetes.createNamespace", "true", "false, because the namespace robusta exists", "Pod Security restricted"],
     ],
     [
       "service account longer than the Kubernetes limit",
@@ -436,7 +431,7 @@ describe("IAM", () => {
     [
       "tag value longer than the IAM limit",
       { "iam.tags.team": "t".repeat(257) },
-      ["iam.tags.team", `"${"t".repeat(76)}…`, "at most 256"],
+      ["iam.tags.team", `"${"t".repeat(76)}…`, "at most 256", "It has 257 characters."],
     ],
     [
       "tag keys that differ only in case",
@@ -479,7 +474,7 @@ describe("IAM", () => {
       [
         "iam.disabledPolicyGroups[0]",
         '"computes"',
-        "a service group of the default policy: one of",
+        "a service group of the default policy (docs/permissions.md)",
         "Did you mean compute?",
       ],
     ],
@@ -514,7 +509,7 @@ describe("IAM", () => {
       [
         "iam.sensitiveReadsExcept[0]",
         '"ec2:RunInstances"',
-        "a pattern from docs/permissions.md that iam.sensitiveReads denies: one of",
+        "a pattern that iam.sensitiveReads denies (docs/permissions.md)",
       ],
     ],
     [
@@ -925,7 +920,7 @@ describe("workload", () => {
     [
       "toleration with an unknown operator",
       { "mcp.tolerations": [{ key: "a", operator: "Equals" }] },
-      ["mcp.tolerations[0].operator", '"Equals"', "one of Exists, Equal"],
+      ["mcp.tolerations[0].operator", '"Equals"', "one of Exists, Equal", "Did you mean Equal?"],
     ],
     [
       "reserved volume name",
@@ -961,7 +956,7 @@ describe("workload", () => {
       [
         "mcp.denyList[0]",
         quoted("aws ec2 describe-instancez"),
-        "an operation of aws ec2 that exists in the AWS CLI",
+        "aws, a service and an operation of the AWS CLI",
         "Did you mean aws ec2 describe-instances?",
       ],
     ],
@@ -971,7 +966,7 @@ describe("workload", () => {
       [
         "mcp.denyList[0]",
         quoted("aws cloudwach list-metrics"),
-        "a service that exists in the AWS CLI",
+        "aws, a service and an operation of the AWS CLI",
         "Did you mean aws cloudwatch list-metrics?",
       ],
     ],

@@ -4,6 +4,7 @@ import { Problems, pathText } from "../../config/problems.js";
 import { readingOf } from "../../config/reading.js";
 import { configRules } from "../../config/rules.js";
 import { configSchema } from "../../config/schema.js";
+import { groupIds } from "../../policies/groups.js";
 import { damaged, problemsOf, type Stack, stackConfig } from "./support.js";
 
 /** Stack, changes to the checked-in stack, and the keys that the rule must report. */
@@ -59,13 +60,7 @@ const cases: Record<string, readonly Case[]> = {
       "iam.disabledPolicyGroups",
       "iam.additionalPolicyGroups",
     ],
-    [
-      "dev",
-      { "iam.disabledPolicyGroups": ["ses"], "iam.additionalPolicyGroups": ["cost"] },
-      "iam.disabledPolicyGroups[0]",
-      "iam.additionalPolicyGroups[0]",
-    ],
-    ["dev", { "iam.sensitiveReadsExcept": ["ec2:RunInstances"] }, "iam.sensitiveReadsExcept[0]"],
+    ["dev", { "iam.disabledPolicyGroups": groupIds }, "iam.disabledPolicyGroups"],
     ["dev", { "iam.allowedRegions": ["cn-north-1", "eu-west-1"] }, "iam.allowedRegions[0]", "iam.allowedRegions"],
     ["dev", { "iam.permissionsBoundary": "MCPReadOnlyPolicy-2" }, "iam.permissionsBoundary"],
   ],
@@ -163,9 +158,14 @@ const cases: Record<string, readonly Case[]> = {
           ...["aws ec2 describe-instancez", "aws cloudwach list-metrics", "aws s3api wait bucket-exists"],
         ],
       },
-      ...[1, 2, 3, 4, 5].map((index) => `mcp.denyList[${index}]`),
+      ...[1, 3, 4, 5, 2].map((index) => `mcp.denyList[${index}]`),
     ],
-    ["dev", { "mcp.authentication.tokens": ["x".repeat(32)] }, "mcp.authentication.tokens", "mcp.authentication.type"],
+    [
+      "dev",
+      { "mcp.authentication.tokens": ["x".repeat(32)] },
+      "mcp.authentication.tokens[0]",
+      "mcp.authentication.type",
+    ],
     ["dev", { "mcp.metrics.port": 8000 }, "mcp.metrics.port"],
   ],
   holmes: [
@@ -233,6 +233,9 @@ test.each<[Record<string, unknown>, string]>([
   [{ "clusters[0].context": "dev " }, "clusters[0].context"],
   [{ "iam.path": "/aws-service-role/" }, "iam.path"],
   [{ "iam.roleName": "AWSServiceRoleForX" }, "iam.roleName"],
+  [{ "iam.disabledPolicyGroups": ["ses"] }, "iam.disabledPolicyGroups[0]"],
+  [{ "iam.additionalPolicyGroups": ["cost"] }, "iam.additionalPolicyGroups[0]"],
+  [{ "iam.sensitiveReadsExcept": ["ec2:RunInstances"] }, "iam.sensitiveReadsExcept[0]"],
   [{ "holmes.serverName": "aws" }, "holmes.serverName"],
   [{ "mcp.resources.limits.cpu": "100Mi" }, "mcp.resources.limits.cpu"],
   [{ "mcp.resources.requests.memory": "768" }, "mcp.resources.requests.memory"],
