@@ -1,5 +1,11 @@
 /** The roles of each account, and the role that a cluster's server assumes, derived from names without a look-up. */
-import { type ClusterSettings, issuerPath, type Settings, type TargetAccountSettings } from "../config/settings.js";
+import {
+  type ClusterSettings,
+  issuerPath,
+  type Settings,
+  type TargetAccountSettings,
+  unknownIssuer,
+} from "../config/settings.js";
 import { packTrustPolicies, roleNameFor } from "../policies/trust.js";
 import type { Profile } from "./awsConfigFile.js";
 
@@ -7,6 +13,10 @@ import type { Profile } from "./awsConfigFile.js";
 export type TrustedCluster = Pick<ClusterSettings, "name" | "previousIssuers" | "roleNumber"> & {
   readonly issuerUrl: string;
 };
+
+/** Clusters for names and sizes, which do not depend on an issuer that is still to be looked up. */
+export const withAnyIssuer = (clusters: readonly ClusterSettings[]) =>
+  clusters.map((cluster) => ({ ...cluster, issuerUrl: cluster.issuerUrl ?? unknownIssuer(cluster.region) }));
 
 /** Converts clusters to arguments of trust policies. Issuers are without `https://`. */
 export const trustClusters = (clusters: readonly TrustedCluster[]) =>

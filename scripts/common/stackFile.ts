@@ -5,8 +5,9 @@ import { isDeepStrictEqual } from "node:util";
 import { type Alias, isAlias, isScalar, LineCounter, type Node, parseDocument, type Scalar, visit } from "yaml";
 import { z } from "zod";
 import { maskedSecret } from "../../config/fields.js";
+import { rawConfig, readSettings } from "../../config/load.js";
 import { visible } from "../../config/problems.js";
-import { project } from "../../config/settings.js";
+import { project, type Settings } from "../../config/settings.js";
 import { UserError } from "./errors.js";
 import { mapValues } from "./mapValues.js";
 
@@ -28,6 +29,16 @@ export function readStackFile(folder: string, stack: string): StackConfig {
     throw new UserError(`--stack ${stack}: ${path} not found. Expected one of: ${known.join(", ") || "none"}.`);
   }
   return parseStackFile(readFileSync(path, "utf8"), path);
+}
+
+/**
+ * The settings of a stack, as the program reads them, with masked secrets.
+ *
+ * @throws UserError as readStackFile, ConfigError with every problem of the config
+ */
+export function stackSettings(folder: string, stack: string): Promise<Settings> {
+  const { values, secretKeys } = readStackFile(folder, stack);
+  return readSettings(stack, rawConfig(values), (key) => secretKeys.includes(`${project}:${key}`));
 }
 
 /** @throws UserError with all text that is not valid YAML or that Pulumi would read differently */

@@ -19,10 +19,10 @@ export interface Given {
  * @throws UserError if there is none, or if --context or --kubeconfig applies to several clusters
  */
 export function clustersToVerify(
-  { settings, stack }: { settings: Pick<Settings, "clusters" | "mcp">; stack: string },
+  { clusters, stack }: Pick<Settings, "clusters" | "stack">,
   { cluster, context, kubeconfig }: Given,
 ): ClusterSettings[] {
-  const deployed = settings.mcp.enabled ? settings.clusters.filter(({ deploy }) => deploy) : [];
+  const deployed = clusters.filter(({ deploy }) => deploy);
   if (deployed.length === 0) {
     throw new UserError(
       `stack ${stack}: the MCP server is not deployed (mcp.enabled, clusters[].deploy). There is nothing to verify.`,
@@ -50,27 +50,24 @@ export function clustersToVerify(
  * @throws UserError if the config has no kubeconfig and no context, or if the kubeconfig is a secret
  */
 export function accessFlags(cluster: ClusterSettings, given: Given, processes: Processes): string[] {
-  const { name, region, profile, context, kubeconfig } = cluster;
-  if (given.kubeconfig !== undefined) return flags({ context, ...given });
-  if (given.context !== undefined) return flags(given);
+  const { name, eksName, region, profile } = cluster;
+  const context = given.context ?? cluster.context;
+  // The kubeconfig of the config does not apply to another context.
+  const kubeconfig = given.kubeconfig ?? (given.context === undefined ? cluster.kubeconfig : undefined);
   if (kubeconfig === undefined && context === undefined) {
     const account = profile === undefined ? "" : ` --profile ${profile}`;
     throw new UserError(
-      `cluster ${name}: the config has no kubeconfig and no context. Run aws eks update-kubeconfig --name ${name} --region ${region}${account} and pass --context NAME.`,
+      `cluster ${name}: the config has no kubeconfig and no context. Run aws eks update-kubeconfig --name ${eksName} --region ${region}${account} and pass --context NAME.`,
     );
   }
-  if (kubeconfig?.includes("\n")) return flags({ context, kubeconfig: kubeconfigFile(name, kubeconfig, processes) });
-  return flags({ context, kubeconfig: kubeconfig && kubeconfigPath(kubeconfig) });
-}
-
-function flags({ context, kubeconfig }: Given): string[] {
+  const file = kubeconfig?.includes("\n") ? writeKubeconfig(name, kubeconfig, processes) : kubeconfig;
   return [
-    ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
+    ...(file === undefined ? [] : [`--kubeconfig=${kubeconfigPath(file)}`]),
     ...(context === undefined ? [] : [`--context=${context}`]),
   ];
 }
 
-function kubeconfigFile(cluster: string, content: string, processes: Processes): string {
+function writeKubeconfig(cluster: string, content: string, processes: Processes): string {
   // A secret that was not decrypted is not a kubeconfig.
   if (!parse(content)?.clusters) {
     throw new UserError(

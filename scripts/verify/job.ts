@@ -18,8 +18,8 @@ type Event = types.output.core.v1.Event;
 export interface VerificationRun {
   readonly kubectl: Kubectl;
   readonly processes: Processes;
-  /** The workload of the stack. The image is that of the running Deployment. */
-  readonly workload: Omit<Workload, "image">;
+  /** The workload of the stack. Its image is not used: the Job has that of the running Deployment. */
+  readonly workload: Workload;
   /** Receives the log of the Job. */
   readonly show: (text: string) => void;
   /** Receives one line of progress. */
@@ -38,28 +38,27 @@ const GRACE_SECONDS = 60;
  * @throws UserError if the cluster is not reachable or does not have the Deployment
  */
 export async function verifyInCluster(run: VerificationRun): Promise<boolean> {
-  const { kubectl, processes, tell } = run;
+  const { kubectl, processes, workload, tell } = run;
   const name = `holmes-aws-mcp-verify-${randomBytes(4).toString("hex")}`;
   const { image, configMap } = await readDeployment(run);
-  const remove = async () => {
+  processes.onStop(async () => {
     await kubectl.run(["delete", "job,configmap", name, "--ignore-not-found", "--wait=false"]);
-  };
-  processes.onStop(remove);
-  const job = await start(run, name, image, configMap);
-  tell(`cluster ${run.workload.cluster}: Job ${name} started with image ${image}`);
-  return finished(run, job.metadata.name);
+  });
+  await start({ ...run, workload: { ...workload, image } }, name, configMap);
+  tell(`cluster ${workload.cluster}: Job ${name} started with image ${image}`);
+  return finished(run, name);
 }
 
 /** Image and accounts of the running Deployment. */
 async function readDeployment({ kubectl, workload }: VerificationRun): Promise<{ image: string; configMap: string }> {
   const { serviceName, namespace } = workload;
-  const deployment = await kubectl.get<Deployment | { items: [] }>("deployment", serviceName).catch((error) => {
-    const hint = `. Check the context, and run pulumi up for this stack.`;
+  const deployment = await kubectl.get<Deployment>("deployment", serviceName).catch((error) => {
+    const hint = ". Check the context, and run pulumi up for this stack.";
     throw /NotFound/.test(error.message) ? new UserError(`${error.message}${hint}`) : error;
   });
-  const pod = "spec" in deployment ? deployment.spec.template.spec : undefined;
-  const image = pod?.containers.find(({ name }) => name === container)?.image;
-  const configMap = pod?.volumes?.find((volume) => volume.name === "aws-config")?.configMap?.name;
+  const pod = deployment.spec.template.spec;
+  const image = pod.containers.find(({ name }) => name === container)?.image;
+  const configMap = pod.volumes?.find((volume) => volume.name === "aws-config")?.configMap?.name;
   if (image === undefined || configMap === undefined) {
     throw new UserError(
       `cluster ${workload.cluster}: Deployment ${namespace}/${serviceName} was not created by this program. Expected a container "${container}" and a volume "aws-config". Run pulumi up.`,
@@ -69,30 +68,22 @@ async function readDeployment({ kubectl, workload }: VerificationRun): Promise<{
 }
 
 /** Creates the Job first, because it owns the ConfigMap: Kubernetes deletes both even if this process is killed. */
-async function start({ kubectl, workload: own }: VerificationRun, name: string, image: string, configMap: string) {
-  const workload = { ...own, image };
+async function start({ kubectl, workload }: VerificationRun, name: string, configMap: string): Promise<void> {
   const { serviceName, namespace } = workload;
   const metadata = {
     name,
     namespace,
     labels: { ...labels(serviceName, "verification"), "app.kubernetes.io/managed-by": "kubectl" },
   };
-  const job = await kubectl.create<Job>({
-    apiVersion: "batch/v1",
-    kind: "Job",
-    metadata,
-    spec: {
-      ...verificationJobSpec(workload, configMap, name, name),
-      ttlSecondsAfterFinished: 600,
-    },
-  });
+  const owner = { apiVersion: "batch/v1", kind: "Job" };
+  const spec = verificationJobSpec(workload, configMap, name, name);
+  const job = await kubectl.create<Job>({ ...owner, metadata, spec: { ...spec, ttlSecondsAfterFinished: 600 } });
   await kubectl.create({
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: { ...metadata, ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name, uid: job.metadata.uid }] },
+    metadata: { ...metadata, ownerReferences: [{ ...owner, name, uid: job.metadata.uid }] },
     data: verificationData(workload),
   });
-  return job;
 }
 
 /** Waits until the Job has ended, and shows the log of its pod as soon as it starts. */

@@ -1,23 +1,22 @@
 /** kubectl for one cluster. */
 import { execFile } from "node:child_process";
 import { UserError } from "../common/errors.js";
-import { type Child, type Processes, tail } from "../common/processes.js";
+import { type Processes, tail } from "../common/processes.js";
 
 /** Maximum size of the output, in bytes. Lists of Pods are far below it. */
 const maxBuffer = 16 * 1024 * 1024;
 
-export interface KubectlArgs {
-  /** Command to run. */
-  readonly command: string;
-  /** Name of the cluster, for messages. */
-  readonly cluster: string;
-  /** Flags that select the cluster: `--kubeconfig`, `--context`. */
-  readonly flags: readonly string[];
-  readonly namespace: string;
-}
-
 export class Kubectl {
-  constructor(private readonly args: KubectlArgs) {}
+  /**
+   * @param command to run
+   * @param cluster name, for messages
+   * @param flags that select the cluster and the namespace: `--kubeconfig`, `--context`, `--namespace`
+   */
+  constructor(
+    private readonly command: string,
+    private readonly cluster: string,
+    private readonly flags: readonly string[],
+  ) {}
 
   /**
    * Runs one command.
@@ -27,9 +26,9 @@ export class Kubectl {
    * @throws UserError with the error output of kubectl
    */
   run(args: readonly string[], input = ""): Promise<string> {
-    const { command, cluster } = this.args;
+    const { command, cluster } = this;
     return new Promise((resolve, reject) => {
-      const child = execFile(command, this.all(args), { maxBuffer }, (error, stdout, stderr) => {
+      const child = execFile(command, [...this.flags, ...args], { maxBuffer }, (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
         const message = missing
@@ -54,13 +53,9 @@ export class Kubectl {
 
   /** Follows the log of a pod to its end. An interrupted log is reported, and is not a failure of the pod. */
   async follow(processes: Processes, pod: string, show: (text: string) => void, tell: (line: string) => void) {
-    const args = this.all(["logs", "--follow", `pod/${pod}`]);
-    const child: Child = processes.start("kubectl logs", this.args.command, args, { onOutput: show });
+    const args = [...this.flags, "logs", "--follow", `pod/${pod}`];
+    const child = processes.start("kubectl logs", this.command, args, { onOutput: show });
     const code = await child.exited;
-    if (code !== 0) tell(`cluster ${this.args.cluster}: kubectl logs ended with code ${code}${tail(child, 1)}`);
-  }
-
-  private all(args: readonly string[]): string[] {
-    return [...this.args.flags, `--namespace=${this.args.namespace}`, ...args];
+    if (code !== 0) tell(`cluster ${this.cluster}: kubectl logs ended with code ${code}${tail(child, 1)}`);
   }
 }

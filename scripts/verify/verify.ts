@@ -1,12 +1,11 @@
 /** Verifies the clusters of a stack in sequence. */
-import { profilesByCluster } from "../../documents/profiles.js";
+import { profilesByCluster, withAnyIssuer } from "../../documents/profiles.js";
 import { workloadOf } from "../../documents/workload.js";
 import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";
-import { evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
 import { toStderr } from "../common/progress.js";
-import { readStackFile } from "../common/stackFile.js";
+import { stackSettings } from "../common/stackFile.js";
 import { accessFlags, clustersToVerify, type Given } from "./access.js";
 import { verifyInCluster } from "./job.js";
 import { Kubectl } from "./kubectl.js";
@@ -17,31 +16,30 @@ export interface VerifyOptions extends Given {
 }
 
 /** @returns the exit code */
-export async function verify({ stack, kubectl: command, ...given }: VerifyOptions): Promise<number> {
+export async function verify({ stack, kubectl, ...given }: VerifyOptions): Promise<number> {
   process.chdir(projectFolder);
-  const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
-  const { settings, clusters } = evaluation;
+  const settings = await stackSettings(projectFolder, stack);
+  const profiles = profilesByCluster(settings, withAnyIssuer(settings.clusters));
   const failed: string[] = [];
-  const wanted = clustersToVerify(evaluation, given);
+  const wanted = clustersToVerify(settings, given);
   for (const cluster of wanted) {
+    const { name } = cluster;
     const processes = new Processes();
     try {
-      const flags = accessFlags(cluster, given, processes);
-      const { namespace } = settings.kubernetes;
+      const flags = [...accessFlags(cluster, given, processes), `--namespace=${settings.kubernetes.namespace}`];
       const passed = await verifyInCluster({
-        kubectl: new Kubectl({ command, cluster: cluster.name, flags, namespace }),
+        kubectl: new Kubectl(kubectl, name, flags),
         processes,
-        // The image is that of the running Deployment.
-        workload: workloadOf(settings, cluster, profilesByCluster(settings, clusters).get(cluster.name)!, ""),
+        workload: workloadOf(settings, cluster, profiles.get(name)!, ""),
         show: (output) => process.stdout.write(output),
         tell: toStderr,
       });
-      if (!passed) failed.push(cluster.name);
+      if (!passed) failed.push(name);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       // An unreachable cluster does not prevent the verification of the others.
       toStderr(error.message);
-      failed.push(cluster.name);
+      failed.push(name);
     } finally {
       await processes.stopAll();
     }

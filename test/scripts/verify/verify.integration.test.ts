@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ClusterSettings, Settings } from "../../../config/settings.js";
+import type { ClusterSettings } from "../../../config/settings.js";
 import { profilesByCluster } from "../../../documents/profiles.js";
 import { workloadOf } from "../../../documents/workload.js";
 import { projectFolder } from "../../../scripts/common/command.js";
@@ -169,10 +169,10 @@ async function verify(script: Script, evaluation = dev) {
   const own = new Processes();
   let shown = "";
   const told: string[] = [];
-  const { namespace } = settings.kubernetes;
+  const flags = ["--context=there", `--namespace=${settings.kubernetes.namespace}`];
   try {
     const result = await verifyInCluster({
-      kubectl: new Kubectl({ command, cluster, flags: ["--context=there"], namespace }),
+      kubectl: new Kubectl(command, cluster, flags),
       processes: own,
       workload: workloadOf(settings, clusters[0]!, profilesByCluster(settings, clusters).get(cluster)!, ""),
       show: (text) => {
@@ -332,7 +332,7 @@ describe("the Job on demand", () => {
   });
 
   test("without kubectl: reports the fix", async () => {
-    const kubectl = new Kubectl({ command: "/nonexistent/kubectl", cluster: "dev", flags: [], namespace: "x" });
+    const kubectl = new Kubectl("/nonexistent/kubectl", "dev", []);
     await expect(kubectl.run(["get", "pods"])).rejects.toThrow(
       "cluster dev: /nonexistent/kubectl get: command not found. Install kubectl, or pass its path with --kubectl",
     );
@@ -343,31 +343,26 @@ describe("clustersToVerify", () => {
   const names = (clusters: ClusterSettings[]) => clusters.map(({ name }) => name);
 
   test("returns every cluster that the server is deployed to, or the one in --cluster", () => {
-    expect(names(clustersToVerify(prod, {}))).toEqual(["prod-us", "prod-eu"]);
-    expect(names(clustersToVerify(prod, { cluster: "prod-eu", context: "x" }))).toEqual(["prod-eu"]);
+    expect(names(clustersToVerify(prod.settings, {}))).toEqual(["prod-us", "prod-eu"]);
+    expect(names(clustersToVerify(prod.settings, { cluster: "prod-eu", context: "x" }))).toEqual(["prod-eu"]);
     const [first, second] = prod.settings.clusters;
-    const trusted = { ...prod, settings: { ...prod.settings, clusters: [first!, { ...second!, deploy: false }] } };
+    const trusted = { stack: "prod", clusters: [first!, { ...second!, deploy: false }] };
     expect(names(clustersToVerify(trusted, { context: "x" }))).toEqual(["prod-us"]);
   });
 
-  test.each<[string, (settings: Settings) => Partial<Settings>, object, string]>([
-    [
-      "an unknown name",
-      () => ({}),
-      { cluster: "x" },
-      "does not deploy to this cluster. Expected one of: prod-us, prod-eu",
-    ],
-    ["one context for two clusters", () => ({}), { context: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
-    ["one kubeconfig for two clusters", () => ({}), { kubeconfig: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
-    [
-      "a stack without the server",
-      ({ mcp }) => ({ mcp: { ...mcp, enabled: false } }),
-      {},
-      "stack prod: the MCP server is not deployed",
-    ],
-  ])("rejects %s", (_, change, given, expected) => {
-    const settings = { ...prod.settings, ...change(prod.settings) };
-    expect(() => clustersToVerify({ stack: "prod", settings }, given)).toThrow(expected);
+  test.each([
+    ["an unknown name", { cluster: "x" }, "does not deploy to this cluster. Expected one of: prod-us, prod-eu"],
+    ["one context for two clusters", { context: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
+    ["one kubeconfig for two clusters", { kubeconfig: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
+  ])("rejects %s", (_, given, expected) => {
+    expect(() => clustersToVerify(prod.settings, given)).toThrow(expected);
+  });
+
+  test("rejects a stack without the server", async () => {
+    const { settings } = await changed("prod", (config) => {
+      config.mcp = { enabled: false };
+    });
+    expect(() => clustersToVerify(settings, {})).toThrow("stack prod: the MCP server is not deployed");
   });
 });
 
@@ -408,8 +403,8 @@ describe("accessFlags", () => {
   });
 
   test("reject a cluster without kubeconfig and context, and a secret kubeconfig", () => {
-    expect(() => accessFlags(cluster({ profile: "ops" }), {}, processes)).toThrow(
-      "Run aws eks update-kubeconfig --name dev-cluster --region us-east-1 --profile ops and pass --context NAME",
+    expect(() => accessFlags(cluster({ eksName: "development", profile: "ops" }), {}, processes)).toThrow(
+      "Run aws eks update-kubeconfig --name development --region us-east-1 --profile ops and pass --context NAME",
     );
     // Without decryption, readStackFile returns this value for a secret.
     expect(() => accessFlags(cluster({ kubeconfig: "[secret]\n" }), {}, processes)).toThrow(
