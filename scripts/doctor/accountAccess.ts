@@ -5,82 +5,59 @@ import { partitionOf } from "../../config/limits.js";
 import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
 import { needsEks } from "../../documents/kubeconfig.js";
 
-/** How the program's provider authenticates: with a profile, or with a role that it assumes. */
-export type Access = Pick<TargetAccountSettings, "profile" | "assumeRole">;
+/** How the program's provider authenticates to an account: with a profile, or with a role that it assumes. */
+export type Access = Pick<TargetAccountSettings, "profile" | "assumeRole" | "accountId" | "region">;
 
 /** One account with one way to authenticate. */
-export interface AccountAccess {
-  readonly access: Access;
-  readonly accountId: string;
-  readonly region: string;
+export interface AccountAccess extends Access {
   readonly partition: string;
+  /** What the program does there: `target account`, `EKS look-up of <cluster>`, `image repository`, `StackSet`. */
+  readonly purposes: readonly string[];
   /** The managed target account, if it is one. */
-  readonly target: TargetAccountSettings | undefined;
+  readonly target?: TargetAccountSettings;
   /** Clusters that are looked up from EKS here. */
   readonly clusters: readonly ClusterSettings[];
-  /** Whether the image's ECR repository is here. */
-  readonly registry: boolean;
-  /** Whether the StackSet is here. */
-  readonly organization: boolean;
 }
 
 /** Every account access once: a target account that also has a cluster or the repository is read only once. */
 export function accountAccesses({ targetAccounts, clusters, image, organization }: Settings): AccountAccess[] {
   const accesses = new Map<string, AccountAccess>();
-  const add = (access: Access, accountId: string, region: string, purpose: Partial<AccountAccess>) => {
-    const key = JSON.stringify([access, accountId]);
-    const before = accesses.get(key) ?? {
-      access,
-      accountId,
-      region,
-      partition: partitionOf(region),
-      target: undefined,
-      clusters: [],
-      registry: false,
-      organization: false,
-    };
-    accesses.set(key, { ...before, ...purpose, clusters: [...before.clusters, ...(purpose.clusters ?? [])] });
+  const add = (access: Access, purpose: string, { target, clusters = [] }: Partial<AccountAccess> = {}) => {
+    const { profile, assumeRole, accountId, region } = access;
+    const key = JSON.stringify([profile, assumeRole, accountId]);
+    const known = accesses.get(key);
+    accesses.set(key, {
+      ...(known ?? { profile, assumeRole, accountId, region, partition: partitionOf(region), target }),
+      purposes: [...(known?.purposes ?? []), purpose],
+      clusters: [...(known?.clusters ?? []), ...clusters],
+    });
   };
   const managed = targetAccounts.filter(({ manage }) => manage);
-  for (const target of managed) add(accessOf(target), target.accountId, target.region, { target });
+  for (const target of managed) add(target, "target account", { target });
   for (const cluster of clusters) {
-    const { profile, accountId, region } = cluster;
-    if (profile !== undefined && needsEks(cluster)) add({ profile }, accountId, region, { clusters: [cluster] });
+    const { profile, name } = cluster;
+    if (profile === undefined || !needsEks(cluster)) continue;
+    add({ ...cluster, profile }, `EKS look-up of ${name}`, { clusters: [cluster] });
   }
   const ecr = image.kind === "build" ? image.build.ecr : undefined;
   if (ecr !== undefined) {
-    const account = managed.find(({ profile }) => profile === ecr.profile);
-    // The reader has checked that an account or a cluster has the profile.
-    const owner = account ?? clusters.find(({ profile }) => profile === ecr.profile)!;
-    const access = account === undefined ? { profile: ecr.profile } : accessOf(account);
-    add(access, owner.accountId, ecr.region ?? owner.region, { registry: true });
+    // config/load.ts verifies that an account or a cluster has the profile.
+    const owner = [...managed, ...clusters].find(({ profile }) => profile === ecr.profile)!;
+    add({ ...owner, profile: ecr.profile }, "image repository");
   }
-  if (organization !== undefined) {
-    const { profile, accountId, region } = organization;
-    add({ profile }, accountId, region, { organization: true });
-  }
+  if (organization !== undefined) add(organization, "StackSet");
   return [...accesses.values()];
 }
 
-const accessOf = ({ profile, assumeRole }: Access): Access => ({
-  profile,
-  ...(assumeRole === undefined ? {} : { assumeRole }),
-});
-
 /** The same credentials as the program's provider, read from the AWS files each time. */
-export function credentialsOf({ access, region }: AccountAccess): NonNullable<STSClientConfig["credentials"]> {
+export function credentialsOf({ profile, assumeRole, region }: Access): NonNullable<STSClientConfig["credentials"]> {
   const clientConfig = { region };
-  const ofProfile = (profile: string) => fromIni({ profile, ignoreCache: true, clientConfig });
-  const { profile, assumeRole } = access;
+  const ofProfile = (name: string) => fromIni({ profile: name, ignoreCache: true, clientConfig });
   if (assumeRole === undefined) return ofProfile(profile);
   const { roleArn, externalId, sourceProfile } = assumeRole;
   return fromTemporaryCredentials({
     masterCredentials: sourceProfile === undefined ? fromNodeProviderChain({ clientConfig }) : ofProfile(sourceProfile),
-    params: {
-      RoleArn: roleArn,
-      RoleSessionName: "holmes-aws-mcp",
-      ...(externalId === undefined ? {} : { ExternalId: externalId }),
-    },
+    params: { RoleArn: roleArn, RoleSessionName: "holmes-aws-mcp", ExternalId: externalId },
     clientConfig,
   });
 }

@@ -1,7 +1,7 @@
 /** The config line or the command that resolves a finding. */
 import { stringify } from "yaml";
 import type { Settings, TargetAccountSettings } from "../../config/settings.js";
-import type { AccountAccess } from "./accountAccess.js";
+import type { Access, AccountAccess } from "./accountAccess.js";
 import type { Failure } from "./readings.js";
 
 export interface Fix {
@@ -15,12 +15,16 @@ export interface Fix {
   readonly commands?: readonly string[];
 }
 
-/** One line of YAML: `existingOidcProviders: [prod-us, prod-eu]`. */
-export function configLine(key: string, value: unknown): string {
-  return `${key}: ${stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim()}`;
+/** The part of a fix that changes the config. */
+export type ConfigLine = Pick<Fix, "at" | "config">;
+
+/** One line of YAML in a section: `existingOidcProviders: [prod-us, prod-eu]`. */
+export function configLine(at: string, key: string, value: unknown): ConfigLine {
+  const text = stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
+  return { at, config: `${key}: ${text}` };
 }
 
-export const accountKey = ({ profile }: Pick<TargetAccountSettings, "profile">) => `targetAccounts, profile ${profile}`;
+export const accountKey = ({ profile }: Pick<Access, "profile">) => `targetAccounts, profile ${profile}`;
 
 /** Restores the stack's own resources, whether the config or the account changed. */
 export const refreshFix = ({ stack }: Pick<Settings, "stack">): Fix => ({
@@ -32,15 +36,14 @@ export const refreshFix = ({ stack }: Pick<Settings, "stack">): Fix => ({
  * What completes an interrupted update. `pulumi refresh --import-pending-creates` only marks the operations: the engine
  * (CLI 3.259) has no step that imports them, so the state is completed here.
  */
-export const recoveryCommands = (stack: string): readonly [string, string] => [
+export const recoveryCommands = (stack: string): readonly string[] => [
   `pulumi cancel --yes --stack ${stack}`,
   `pulumi stack export --stack ${stack} | npm run --silent doctor -- --stack ${stack} --state - --repair | pulumi stack import --stack ${stack}`,
 ];
 
 /** An AWS CLI command for an account; a role that is assumed has no profile to name. */
-export function awsCommand({ access }: Pick<AccountAccess, "access">, command: string): string {
-  return `aws ${command}${access.assumeRole === undefined ? ` --profile ${access.profile}` : ""}`;
-}
+export const awsCommand = ({ profile, assumeRole }: Omit<Access, "region">, command: string) =>
+  `aws ${command}${assumeRole === undefined ? ` --profile ${profile}` : ""}`;
 
 /**
  * `pulumi up` without these accounts. Resources are called `<profile>` and `<profile>/…`; where a cluster, the image or
@@ -62,35 +65,29 @@ export function upWithout(settings: Settings, profiles: readonly string[]): stri
 }
 
 /** What resolves missing or rejected credentials. */
-export function credentialsFix({ access, accountId }: AccountAccess, { code, message }: Failure): Fix {
-  const { profile, assumeRole } = access;
+export function credentialsFix({ profile, assumeRole }: AccountAccess, { code, message }: Failure): Fix {
   const named = assumeRole === undefined ? profile : assumeRole.sourceProfile;
+  const flag = named === undefined ? "" : ` --profile ${named}`;
   if (/SSO|login session/i.test(message) || code === "TokenProviderError") {
-    return {
-      what: "Log in again.",
-      commands: [named === undefined ? "aws sso login" : `aws sso login --profile ${named}`],
-    };
+    return { what: "Log in again.", commands: [`aws sso login${flag}`] };
   }
-  if (code === "CredentialsProviderError" && /could not (resolve|be found|load)/i.test(message)) {
-    return named === undefined
-      ? { what: "Provide AWS credentials in the environment, or set assumeRole.sourceProfile." }
-      : {
-          what: `Add profile ${named} to the AWS config file (or set AWS_CONFIG_FILE to the file that has it).`,
-          commands: [`aws configure sso --profile ${named}`],
-        };
+  if (
+    code === "CredentialsProviderError" &&
+    named !== undefined &&
+    /could not (resolve|be found|load)/i.test(message)
+  ) {
+    const what = `Add profile ${named} to the AWS config file (or set AWS_CONFIG_FILE to the file that has it).`;
+    return { what, commands: [`aws configure sso${flag}`] };
   }
   if (/^(Timeout|Abort|ECONN|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)/.test(code)) {
     return { what: "Check network, proxy (HTTPS_PROXY) and the account's region. Then run doctor again." };
   }
   if (assumeRole !== undefined && /AccessDenied/.test(code)) {
-    return {
-      what: `The trust policy of ${assumeRole.roleArn} must allow the caller${assumeRole.externalId === undefined ? "" : `, with external id ${assumeRole.externalId}`}.`,
-    };
+    const externalId = assumeRole.externalId === undefined ? "" : `, with external id ${assumeRole.externalId}`;
+    return { what: `The trust policy of ${assumeRole.roleArn} must allow the caller${externalId}.` };
   }
-  return {
-    what: `Configure valid credentials of account ${accountId} ${named === undefined ? "in the environment" : `for profile ${named}`}.`,
-    commands: [`aws sts get-caller-identity${named === undefined ? "" : ` --profile ${named}`}`],
-  };
+  const where = named === undefined ? "in the environment, or set assumeRole.sourceProfile" : `for profile ${named}`;
+  return { what: `Configure valid credentials ${where}.`, commands: [`aws sts get-caller-identity${flag}`] };
 }
 
 /** Quotas of IAM as Service Quotas knows them: code by the name that GetAccountSummary gives. */
@@ -104,17 +101,9 @@ const quotaCodes = {
 export type Quota = keyof typeof quotaCodes;
 
 /** IAM's quotas are raised in its home region; outside the `aws` partition through AWS Support. */
-export function quotaFix(accountAccess: AccountAccess, quota: Quota, value: number): Fix {
-  if (accountAccess.partition !== "aws") {
-    return { what: `Ask AWS Support to raise ${quota} of account ${accountAccess.accountId} to ${value}.` };
-  }
-  return {
-    what: `Request a higher quota (account ${accountAccess.accountId}).`,
-    commands: [
-      awsCommand(
-        accountAccess,
-        `service-quotas request-service-quota-increase --service-code iam --quota-code ${quotaCodes[quota]} --desired-value ${value} --region us-east-1`,
-      ),
-    ],
-  };
+export function quotaFix(account: TargetAccountSettings, quota: Quota, value: number): Fix {
+  const { partition, accountId } = account;
+  if (partition !== "aws") return { what: `Ask AWS Support to raise ${quota} of account ${accountId} to ${value}.` };
+  const request = `service-quotas request-service-quota-increase --service-code iam --quota-code ${quotaCodes[quota]} --desired-value ${value} --region us-east-1`;
+  return { what: `Request a higher quota (account ${accountId}).`, commands: [awsCommand(account, request)] };
 }

@@ -1,73 +1,53 @@
-/** Differences between what an account contains and what the stack creates, content by content. Pure. */
+/** Differences between what an account contains and what the stack creates, as clauses. Empty when there is none. Pure. */
+import { isDeepStrictEqual } from "node:util";
+import { AUDIENCE } from "../../policies/trust.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
+import type { Tags } from "./readings.js";
 
-type Tags = Readonly<Record<string, string>>;
-
-/** One form for documents that mean the same: sorted keys and lists, no list around a single text. */
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    const items = value.map(canonical);
-    if (items.length === 1 && typeof items[0] === "string") return items[0];
-    return items.map((item) => JSON.stringify(item)).sort();
-  }
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, canonical(inner)]),
+/** One form for statements that mean the same: sorted lists, no list around a single value. */
+const canonical = (statement: Statement): unknown =>
+  JSON.parse(JSON.stringify(statement), (_, value) =>
+    Array.isArray(value) ? (value.length === 1 ? value[0] : value.sort()) : value,
   );
-}
-
-const textOf = (value: unknown) => JSON.stringify(canonical(value));
 
 /** Sid, or the principals of the statement, or its actions. */
 function nameOf({ Sid, Principal, Action }: Statement): string {
-  if (Sid !== undefined) return Sid;
   const principals =
-    typeof Principal === "object" ? Object.values(Principal).flatMap((one) => listOf(one)) : [Principal];
-  const named = principals.filter((one) => one !== undefined);
-  return (named.length > 0 ? named : listOf(Action)).join(", ");
+    typeof Principal === "object" ? Object.values(Principal).flatMap((one) => listOf(one)) : listOf(Principal);
+  return Sid ?? (principals.length > 0 ? principals : listOf(Action)).join(", ");
 }
 
-/** Statements that only one side has, as a clause; undefined when both mean the same. */
-export function documentDifference(wanted: PolicyDocument, found: PolicyDocument): string | undefined {
-  const only = (one: PolicyDocument, other: PolicyDocument) => {
-    const texts = new Set(other.Statement.map(textOf));
-    return one.Statement.filter((statement) => !texts.has(textOf(statement))).map(nameOf);
-  };
-  return describe(only(wanted, found), only(found, wanted), "statement");
+export function documentDifference(wanted: PolicyDocument, found: PolicyDocument): string {
+  const parts = ({ Statement }: PolicyDocument) => Statement.map((one) => [nameOf(one), canonical(one)] as const);
+  return difference(parts(wanted), parts(found), "statement");
 }
 
-export function tagDifference(wanted: Tags, found: Tags): string | undefined {
-  const only = (one: Tags, other: Tags) => Object.keys(one).filter((key) => one[key] !== other[key]);
-  return describe(only(wanted, found), only(found, wanted), "tag");
-}
+export const tagDifference = (wanted: Tags, found: Tags): string =>
+  difference(Object.entries(wanted), Object.entries(found), "tag");
 
-export function listDifference(wanted: readonly string[], found: readonly string[], what: string): string | undefined {
-  return describe(
-    wanted.filter((item) => !found.includes(item)),
-    found.filter((item) => !wanted.includes(item)),
-    what,
+export const audienceDifference = (found: readonly string[]): string =>
+  difference(
+    [[AUDIENCE]],
+    found.map((audience) => [audience]),
+    "audience",
   );
-}
 
 /** `undefined` and empty text are the same: IAM does not store an empty value. */
-export function valueDifference(
-  wanted: string | number | undefined,
-  found: string | number | undefined,
-): string | undefined {
-  return (wanted ?? "") === (found ?? "") ? undefined : `found "${found ?? ""}", the stack has "${wanted ?? ""}"`;
-}
+export const valueDifference = (wanted: string | number = "", found: string | number = ""): string =>
+  wanted === found ? "" : `found "${found}", the stack has "${wanted}"`;
 
-/** The differences that exist, as one text. */
-export const joined = (...differences: readonly (string | undefined)[]): string =>
-  differences.filter((text) => text !== undefined).join("; ");
+export const joined = (...clauses: readonly string[]): string => clauses.filter((clause) => clause !== "").join("; ");
 
-function describe(missing: readonly string[], extra: readonly string[], what: string): string | undefined {
-  const clauses = [
-    ...missing.filter((name) => extra.includes(name)).map((name) => `${what} ${name} changed`),
-    ...missing.filter((name) => !extra.includes(name)).map((name) => `${what} ${name} missing`),
+type Part = readonly [name: string, content?: unknown];
+
+/** The parts that only one side has. A name that both sides have left is a changed part. */
+function difference(wanted: readonly Part[], found: readonly Part[], what: string): string {
+  const only = (one: readonly Part[], other: readonly Part[]) =>
+    one.filter((part) => !other.some((same) => isDeepStrictEqual(part, same))).map(([name]) => name);
+  const missing = only(wanted, found);
+  const extra = only(found, wanted);
+  return joined(
+    ...missing.map((name) => `${what} ${name} ${extra.includes(name) ? "changed" : "missing"}`),
     ...extra.filter((name) => !missing.includes(name)).map((name) => `${what} ${name} added`),
-  ];
-  return clauses.length === 0 ? undefined : clauses.join("; ");
+  );
 }

@@ -7,7 +7,9 @@ import type { Settings, TargetAccountSettings } from "../../config/settings.js";
 import { groups } from "../../policies/groups.js";
 import { AUDIENCE, issuersOf } from "../../policies/trust.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
-import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts } from "./readings.js";
+import { clip } from "../common/terminal.js";
+import { documentDifference, tagDifference } from "./drift.js";
+import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts, Tags } from "./readings.js";
 import type { StackState } from "./state.js";
 
 /**
@@ -24,16 +26,8 @@ export interface Verdict {
 
 const verdict = (owner: Owner, because: string): Verdict => ({ owner, because });
 
-type Context = Pick<Settings, "iam" | "stack">;
-type Tags = Readonly<Record<string, string>>;
-
 /** Owner from state and tag; undefined for a resource that is not in the state and has no ownership tag. */
-function recordedOwner(
-  { stack }: Context,
-  arn: string,
-  tags: Tags,
-  state: StackState | undefined,
-): Verdict | undefined {
+function recordedOwner({ stack }: Settings, arn: string, tags: Tags, state: StackState | undefined) {
   if (state?.urnOf(arn) !== undefined) return verdict("ours", "it is in the stack's state");
   if (state?.isPending(arn)) return verdict("ours", "an interrupted update created it");
   const tag = tags[OWNERSHIP_TAG];
@@ -47,49 +41,45 @@ function recordedOwner(
 /** Sids that only this program's policies have. */
 const sids = new Set([...groups.map(({ sid }) => sid), "DenySensitiveReads", "DenySensitiveResources"]);
 
-/** Whether this or an earlier version of the program wrote the document. */
-function isWritten(document: PolicyDocument): boolean {
-  return document.Statement.filter(({ Sid }) => Sid !== undefined && sids.has(Sid)).length >= 2;
-}
+/** How many statements this or an earlier version of the program wrote. */
+const ownStatements = ({ Statement }: PolicyDocument) => Statement.filter(({ Sid = "" }) => sids.has(Sid)).length;
 
-function hasOurTags({ iam }: Context, tags: Tags): boolean {
+function hasOurTags({ iam }: Settings, tags: Tags): boolean {
   const wanted = Object.entries(iam.tags).filter(([key]) => key !== OWNERSHIP_TAG);
   return wanted.length > 0 && wanted.every(([key, value]) => tags[key] === value);
 }
 
-const isUntagged = (tags: Readonly<Record<string, string>>) => Object.keys(tags).length === 0;
+const isUntagged = (tags: Tags) => Object.keys(tags).length === 0;
 
 /** Trust as both the script and this program write it: web identity from EKS issuers, `aud` and `sub`, no more. */
 function isOurForm({ Statement }: PolicyDocument): boolean {
   return Statement.length > 0 && Statement.every(isWebIdentity);
 }
 
-function isWebIdentity({ Sid, Effect, Principal, Action, Condition }: Statement): boolean {
+function isWebIdentity({ Sid, Effect, Principal, Action, Condition = {} }: Statement): boolean {
   const federated = typeof Principal === "object" ? listOf(Principal.Federated) : [];
   const issuer = federated[0]?.split(":oidc-provider/")[1];
-  const equals = Condition?.StringEquals ?? {};
+  const { StringEquals = {}, ...otherOperators } = Condition;
   return (
     Sid === undefined &&
     Effect === "Allow" &&
     listOf(Action).join() === "sts:AssumeRoleWithWebIdentity" &&
     federated.length === 1 &&
-    Object.keys(Condition ?? {}).join() === "StringEquals" &&
-    Object.keys(equals).sort().join() === `${issuer}:aud,${issuer}:sub` &&
-    listOf(equals[`${issuer}:aud`]).join() === AUDIENCE
+    Object.keys(otherOperators).length === 0 &&
+    Object.keys(StringEquals).sort().join() === `${issuer}:aud,${issuer}:sub` &&
+    listOf(StringEquals[`${issuer}:aud`]).join() === AUDIENCE
   );
 }
 
-/**
- * @param trust the trust policy that the stack would write
- */
+/** @param trust the trust policy that the stack would write */
 export function roleOwner(
-  context: Context,
-  { description, permissions }: Pick<TargetAccountSettings, "description" | "permissions">,
+  settings: Settings,
+  account: TargetAccountSettings,
   role: RoleFacts,
   trust: PolicyDocument,
   state: StackState | undefined,
 ): Verdict {
-  const recorded = recordedOwner(context, role.arn, role.tags, state);
+  const recorded = recordedOwner(settings, role.arn, role.tags, state);
   if (recorded !== undefined) return recorded;
   const looksScripted = isUntagged(role.tags) && role.path === "/" && role.description === "" && isOurForm(role.trust);
   if (state !== undefined) {
@@ -97,38 +87,46 @@ export function roleOwner(
       ? verdict("script", "it is not in the stack's state and has the legacy script's form")
       : verdict("other", "it is not in the stack's state and does not have the legacy script's form");
   }
-  const evidence = programEvidence(context, { description, permissions }, role, trust);
+  const evidence = programEvidence(settings, account, role, trust);
   if (evidence !== undefined) {
-    const trusted = new Set(issuersOf(trust));
-    return issuersOf(role.trust).some((issuer) => trusted.has(issuer))
+    const trusted = issuersOf(trust);
+    return issuersOf(role.trust).some((issuer) => trusted.includes(issuer))
       ? verdict("ours", evidence)
       : verdict("siblingStack", `${evidence}, but it trusts none of this stack's clusters`);
   }
   if (!looksScripted) return verdict("other", "its content matches neither this stack nor the legacy script");
   // The user can pass the same policy file to the script and to the stack.
   const documents = [...role.inline.values()];
-  const ownFile = permissions.policies.some(({ document }) => documents.some((found) => same(found, document)));
-  return ownFile
+  return account.permissions.policies.some(({ document }) => documents.some((found) => same(found, document)))
     ? verdict("unclear", "this stack and the legacy script would create the same role")
     : verdict("script", "it has no tags and the legacy script's trust policy");
 }
 
+/** Names of the account's managed policies; none if the permissions are inline. */
+export const managedPolicies = ({ permissions: { placement, policies } }: TargetAccountSettings): string[] =>
+  placement === "managed" ? policies.map(({ name }) => name) : [];
+
 /** Evidence that a stack of this program created the role; undefined when there is none. */
 function programEvidence(
-  context: Context,
-  { description, permissions }: Pick<TargetAccountSettings, "description" | "permissions">,
+  settings: Settings,
+  account: TargetAccountSettings,
   role: RoleFacts,
   trust: PolicyDocument,
 ): string | undefined {
   if (!isOurForm(role.trust)) return undefined;
-  if (hasOurTags(context, role.tags)) return "it has the tags of iam.tags";
-  if ([...role.inline.values()].some(isWritten)) return "its policy matches a policy of this program";
-  const names = permissions.placement === "managed" ? permissions.policies.map(({ name }) => name) : [];
+  if (hasOurTags(settings, role.tags)) return "it has the tags of iam.tags";
+  // A policy of another owner can have one of these Sids by chance.
+  if ([...role.inline.values()].some((document) => ownStatements(document) >= 2)) {
+    return "its policy matches a policy of this program";
+  }
+  const names = managedPolicies(account);
   if (role.attached.some(({ name }) => names.includes(name))) return "the policies of this stack are attached to it";
-  return description !== "" && role.description === description && same(role.trust, trust)
+  return account.description !== "" && role.description === account.description && same(role.trust, trust)
     ? "it has this stack's trust policy and description"
     : undefined;
 }
+
+const same = (a: PolicyDocument, b: PolicyDocument) => documentDifference(a, b) === "";
 
 /** Roles that trust an OIDC provider. */
 export interface TrustedBy {
@@ -140,50 +138,38 @@ export interface TrustedBy {
 }
 
 export function oidcProviderOwner(
-  context: Context,
-  provider: OidcProviderFacts,
+  settings: Settings,
+  { arn, tags, audiences }: OidcProviderFacts,
   { ours, script, others }: TrustedBy,
   state: StackState | undefined,
 ): Verdict {
-  const recorded = recordedOwner(context, provider.arn, provider.tags, state);
+  const recorded = recordedOwner(settings, arn, tags, state);
   // Without the other stack's consent its provider can only be used as it is.
   if (recorded !== undefined) return recorded.owner === "siblingStack" ? verdict("other", recorded.because) : recorded;
   // One stack tags all its resources alike. Another owner may have the same tags by a company rule.
-  if (state === undefined && ours !== undefined && tagKey(ours) === tagKey(provider.tags)) {
+  if (state === undefined && ours !== undefined && tagDifference(ours, tags) === "") {
     return verdict("ours", "this stack's role trusts it and has the same tags");
   }
-  if (!isUntagged(provider.tags)) return verdict("other", `it has other tags (${tagText(provider.tags)})`);
-  if (others.length > 0) return verdict("other", `${nameSome(others)} too`);
-  if (provider.audiences.some((audience) => audience !== AUDIENCE)) {
-    return verdict("other", `it has other audiences (${provider.audiences.join(", ")})`);
+  if (!isUntagged(tags)) return verdict("other", `it has other tags (${clip(Object.keys(tags).join(", "), 60)})`);
+  if (others.length > 0) return verdict("other", `other roles trust it too (${clip(others.join(", "), 100)})`);
+  if (audiences.some((audience) => audience !== AUDIENCE)) {
+    return verdict("other", `it has other audiences (${audiences.join(", ")})`);
   }
   return script
     ? verdict("script", "it has no tags and only the legacy script's role trusts it")
     : verdict("unclear", "it has no tags and no role trusts it");
 }
 
-const tagKey = (tags: Readonly<Record<string, string>>) => JSON.stringify(Object.entries(tags).sort());
-
-export function policyOwner(context: Context, policy: ManagedPolicyFacts, state: StackState | undefined): Verdict {
-  const recorded = recordedOwner(context, policy.arn, policy.tags, state);
+export function policyOwner(
+  settings: Settings,
+  { arn, tags, document }: ManagedPolicyFacts,
+  state: StackState | undefined,
+): Verdict {
+  const recorded = recordedOwner(settings, arn, tags, state);
   if (recorded !== undefined) return recorded.owner === "ours" ? recorded : verdict("other", recorded.because);
   if (state !== undefined) return verdict("other", "it is not in the stack's state");
-  if (hasOurTags(context, policy.tags)) return verdict("ours", "it has the tags of iam.tags");
-  return isWritten(policy.document) || policy.document.Statement.some(({ Sid }) => Sid !== undefined && sids.has(Sid))
+  if (hasOurTags(settings, tags)) return verdict("ours", "it has the tags of iam.tags");
+  return ownStatements(document) > 0
     ? verdict("ours", "it matches a policy of this program")
     : verdict("other", "neither its tags nor its statements match this stack");
-}
-
-const same = (a: PolicyDocument, b: PolicyDocument) => JSON.stringify(a) === JSON.stringify(b);
-
-const tagText = (tags: Readonly<Record<string, string>>) => {
-  const keys = Object.keys(tags).sort();
-  return keys.length > 3 ? `${keys.slice(0, 3).join(", ")}, …` : keys.join(", ");
-};
-
-/** "role A trusts it", "roles A, B and 3 more trust it". */
-function nameSome(names: readonly string[]): string {
-  if (names.length === 1) return `role ${names[0]} trusts it`;
-  const shown = names.slice(0, 2).join(", ");
-  return `roles ${shown}${names.length > 2 ? ` and ${names.length - 2} more` : ""} trust it`;
 }

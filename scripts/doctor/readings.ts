@@ -1,4 +1,5 @@
 /** The resources of an account, read only with Get and List calls. */
+import { once } from "node:events";
 import { DescribeAddonCommand, DescribeClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   GetAccountSummaryCommand,
@@ -9,16 +10,16 @@ import {
   GetRolePolicyCommand,
   IAMClient,
   ListOpenIDConnectProvidersCommand,
-  type Policy,
   paginateListAttachedRolePolicies,
   paginateListPolicies,
   paginateListRolePolicies,
   paginateListRoles,
   type Tag,
 } from "@aws-sdk/client-iam";
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { GetCallerIdentityCommand, type GetCallerIdentityResponse, STSClient } from "@aws-sdk/client-sts";
+import type { ClusterSettings } from "../../config/settings.js";
 import { oidcProviderArn } from "../../policies/trust.js";
-import type { PolicyDocument } from "../../policies/types.js";
+import { listOf, type PolicyDocument } from "../../policies/types.js";
 import { ifExists } from "../common/iam.js";
 import { type AccountAccess, credentialsOf } from "./accountAccess.js";
 
@@ -32,12 +33,19 @@ export interface Failure {
 }
 
 /** One reading: its value, or why it failed. The other readings continue. */
-export type Reading<T> = { readonly value: T } | { readonly failure: Failure };
+export type Reading<T> =
+  | { readonly value: T; readonly failure?: undefined }
+  | { readonly value?: undefined; readonly failure: Failure };
+
+/** Whether the resource was looked for and does not exist. */
+export const isAbsent = ({ value, failure }: Reading<unknown>) => value === undefined && failure === undefined;
+
+export type Tags = Readonly<Record<string, string>>;
 
 export interface OidcProviderFacts {
   readonly arn: string;
   readonly audiences: readonly string[];
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: Tags;
 }
 
 export interface RoleFacts {
@@ -50,7 +58,7 @@ export interface RoleFacts {
   readonly sessionDuration: number;
   readonly boundaryArn: string | undefined;
   readonly trust: PolicyDocument;
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: Tags;
   /** Inline policies by name. */
   readonly inline: ReadonlyMap<string, PolicyDocument>;
   readonly attached: readonly { readonly name: string; readonly arn: string }[];
@@ -58,30 +66,22 @@ export interface RoleFacts {
 
 export interface ManagedPolicyFacts {
   readonly arn: string;
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: Tags;
   readonly document: PolicyDocument;
 }
 
-/** Trust policy of any role: shows which roles use an OIDC provider. */
-export interface RoleSummary {
-  readonly name: string;
-  readonly trust: PolicyDocument;
-}
-
 export interface AccountFacts {
-  readonly accountId: string;
-  /** ARN of the caller. */
-  readonly caller: string;
   readonly oidcProviderCount: Reading<number>;
   /** By issuer without `https://`; undefined where the account has none. */
   readonly oidcProviders: ReadonlyMap<string, Reading<OidcProviderFacts | undefined>>;
-  readonly allRoles: Reading<readonly RoleSummary[]>;
+  /** Every role of the account: shows which roles use an OIDC provider. */
+  readonly allRoles: Reading<ReadonlyArray<Pick<RoleFacts, "name" | "trust">>>;
   /** By the name in the program, case-insensitive; undefined if the account has no such role. */
   readonly roles: ReadonlyMap<string, Reading<RoleFacts | undefined>>;
   /** Managed policies by the name in the program. */
   readonly policies: ReadonlyMap<string, Reading<ManagedPolicyFacts | undefined>>;
-  /** Whether the permissions boundary exists; undefined when none is configured. */
-  readonly boundary: Reading<boolean> | undefined;
+  /** The permissions boundary; undefined when none is configured. */
+  readonly boundary: Reading<object | undefined> | undefined;
   /** GetAccountSummary: counts and quotas by their AWS names. */
   readonly summary: Reading<Readonly<Record<string, number>>>;
 }
@@ -97,19 +97,16 @@ export interface Wanted {
   readonly boundaryArn: string | undefined;
 }
 
-/** Bounds of one call, in milliseconds and tries. */
-export interface Timeouts {
-  /** For connecting, for one response, and for a call with all its retries. */
-  readonly connect: number;
-  readonly answer: number;
-  readonly call: number;
-  readonly tries: number;
-}
-
-export const timeouts: Timeouts = { connect: 5_000, answer: 10_000, call: 30_000, tries: 4 };
+/** Bounds of one call: milliseconds for connecting, for one response and for all tries, and number of tries. */
+export const timeouts = { connect: 5_000, answer: 10_000, call: 30_000, tries: 4 };
+export type Timeouts = typeof timeouts;
 
 /** Connections to IAM per account: IAM throttles more concurrent calls. */
 const connections = 5;
+
+interface CallOptions {
+  readonly abortSignal: AbortSignal;
+}
 
 function clientConfig(accountAccess: AccountAccess, { tries, connect, answer }: Timeouts) {
   return {
@@ -146,187 +143,156 @@ export class AccountReader {
   }
 
   /** Account and ARN behind the credentials. */
-  caller(): Promise<Reading<{ accountId: string; arn: string }>> {
-    return this.read("sts:GetCallerIdentity", async (abortSignal) => {
-      const { Account, Arn } = await this.sts.send(new GetCallerIdentityCommand({}), { abortSignal });
-      return { accountId: Account ?? "", arn: Arn ?? "" };
-    });
+  caller(): Promise<Reading<GetCallerIdentityResponse>> {
+    return this.read("sts:GetCallerIdentity", (options) => this.sts.send(new GetCallerIdentityCommand({}), options));
   }
 
   /** Issuer of a cluster, `https://…`; undefined when the region has no such cluster. */
-  issuer(name: string, region: string): Promise<Reading<string | undefined>> {
+  issuer({ eksName, region }: ClusterSettings): Promise<Reading<string | undefined>> {
     return this.eks("eks:DescribeCluster", region, async (eks, options) => {
-      const { cluster } = await eks.send(new DescribeClusterCommand({ name }), options);
+      const { cluster } = await eks.send(new DescribeClusterCommand({ name: eksName }), options);
       return cluster?.identity?.oidc?.issuer;
     });
   }
 
   /** Configuration of the add-on vpc-cni, a JSON text; undefined when EKS does not manage the add-on. */
-  vpcCni(clusterName: string, region: string): Promise<Reading<string | undefined>> {
+  vpcCni({ eksName, region }: ClusterSettings): Promise<Reading<string | undefined>> {
     return this.eks("eks:DescribeAddon", region, async (eks, options) => {
-      const { addon } = await eks.send(new DescribeAddonCommand({ clusterName, addonName: "vpc-cni" }), options);
+      const command = new DescribeAddonCommand({ clusterName: eksName, addonName: "vpc-cni" });
+      const { addon } = await eks.send(command, options);
       return addon?.configurationValues ?? "{}";
     });
   }
 
-  private eks(
-    call: string,
-    region: string,
-    reading: (eks: EKSClient, options: { abortSignal: AbortSignal }) => Promise<string | undefined>,
-  ): Promise<Reading<string | undefined>> {
-    return this.read(call, async (abortSignal) => {
-      const eks = new EKSClient({ ...this.config, region });
-      try {
-        return await ifExists(reading(eks, { abortSignal }));
-      } finally {
-        eks.destroy();
-      }
-    });
+  private eks<T>(call: string, region: string, reading: (eks: EKSClient, options: CallOptions) => Promise<T>) {
+    const eks = new EKSClient({ ...this.config, region });
+    return this.find(call, (options) => reading(eks, options)).finally(() => eks.destroy());
   }
 
-  async facts({ accountId, arn }: { accountId: string; arn: string }, wanted: Wanted): Promise<AccountFacts> {
+  async facts(wanted: Wanted): Promise<AccountFacts> {
+    const { boundaryArn: PolicyArn } = wanted;
     const [providers, allRoles, boundary, summary, policies] = await Promise.all([
       this.oidcProviders(wanted),
       this.allRoles(),
-      wanted.boundaryArn === undefined ? undefined : this.exists(wanted.boundaryArn),
-      this.read("iam:GetAccountSummary", async (abortSignal) => {
-        const { SummaryMap } = await this.iam.send(new GetAccountSummaryCommand({}), { abortSignal });
-        return (SummaryMap ?? {}) as Record<string, number>;
+      PolicyArn === undefined
+        ? undefined
+        : this.find("iam:GetPolicy", (options) => this.iam.send(new GetPolicyCommand({ PolicyArn }), options)),
+      this.read("iam:GetAccountSummary", async (options) => {
+        const { SummaryMap } = await this.iam.send(new GetAccountSummaryCommand({}), options);
+        return SummaryMap ?? {};
       }),
       this.policies(wanted),
     ]);
     const roles = await readEach(wanted.roles, (name) => {
       // Without the list, the configured spelling is tried.
-      const spelled = "value" in allRoles ? allRoles.value.find((role) => sameName(role.name, name))?.name : name;
+      const spelled = allRoles.failure ? name : allRoles.value.find((role) => sameName(role.name, name))?.name;
       return spelled === undefined ? undefined : this.role(spelled);
     });
-    return { accountId, caller: arn, ...providers, allRoles, roles, policies, boundary, summary };
+    return { ...providers, allRoles, roles, policies, boundary, summary };
   }
 
   private async oidcProviders({ issuers }: Wanted): Promise<Pick<AccountFacts, "oidcProviders" | "oidcProviderCount">> {
-    const list = await this.read("iam:ListOpenIDConnectProviders", async (abortSignal) => {
-      const answer = await this.iam.send(new ListOpenIDConnectProvidersCommand({}), { abortSignal });
-      return (answer.OpenIDConnectProviderList ?? []).map(({ Arn }) => Arn ?? "");
+    const list = await this.read("iam:ListOpenIDConnectProviders", async (options) => {
+      const answer = await this.iam.send(new ListOpenIDConnectProvidersCommand({}), options);
+      return (answer.OpenIDConnectProviderList ?? []).map(({ Arn }) => Arn);
     });
     const { accountId, partition } = this.accountAccess;
     const oidcProviders = await readEach(issuers, (issuer) => {
       const arn = oidcProviderArn(partition, accountId, issuer);
-      return "value" in list && !list.value.includes(arn) ? undefined : this.oidcProvider(arn);
+      return list.value?.includes(arn) === false ? undefined : this.oidcProvider(arn);
     });
-    return { oidcProviders, oidcProviderCount: "value" in list ? { value: list.value.length } : list };
+    return { oidcProviders, oidcProviderCount: list.failure ? list : { value: list.value.length } };
   }
 
   private oidcProvider(arn: string): Promise<Reading<OidcProviderFacts | undefined>> {
-    return this.read("iam:GetOpenIDConnectProvider", async (abortSignal) => {
+    return this.find("iam:GetOpenIDConnectProvider", async (options) => {
       const command = new GetOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn });
-      const answer = await ifExists(this.iam.send(command, { abortSignal }));
-      return answer && { arn, audiences: answer.ClientIDList ?? [], tags: tagsOf(answer.Tags) };
+      const { ClientIDList: audiences = [], Tags } = await this.iam.send(command, options);
+      return { arn, audiences, tags: tagsOf(Tags) };
     });
   }
 
-  private allRoles(): Promise<Reading<RoleSummary[]>> {
-    return this.read("iam:ListRoles", async (abortSignal) => {
-      const roles: RoleSummary[] = [];
-      for await (const page of paginateListRoles({ client: this.iam, pageSize: 1000 }, {}, { abortSignal })) {
-        for (const role of page.Roles ?? []) {
-          roles.push({ name: role.RoleName ?? "", trust: documentOf(role.AssumeRolePolicyDocument) });
-        }
-      }
-      return roles;
+  private allRoles(): Promise<AccountFacts["allRoles"]> {
+    return this.read("iam:ListRoles", async (options) => {
+      const pages = paginateListRoles({ client: this.iam, pageSize: 1000 }, {}, options);
+      const roles = await allItems(pages, ({ Roles }) => Roles);
+      return roles.map((role) => ({ name: role.RoleName!, trust: documentOf(role.AssumeRolePolicyDocument) }));
     });
   }
 
   private role(RoleName: string): Promise<Reading<RoleFacts | undefined>> {
-    const reading = async (abortSignal: AbortSignal): Promise<RoleFacts> => {
-      const options = { abortSignal };
-      const { Role: role } = await this.iam.send(new GetRoleCommand({ RoleName }), options);
+    const { iam } = this;
+    return this.find("iam:GetRole", async (options) => {
+      const { Role: role } = await iam.send(new GetRoleCommand({ RoleName }), options);
+      const names = await allItems(
+        paginateListRolePolicies({ client: iam }, { RoleName }, options),
+        ({ PolicyNames }) => PolicyNames,
+      );
       const inline = new Map<string, PolicyDocument>();
-      for await (const page of paginateListRolePolicies({ client: this.iam }, { RoleName }, options)) {
-        for (const PolicyName of page.PolicyNames ?? []) {
-          const policy = await this.iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }), options);
-          inline.set(PolicyName, documentOf(policy.PolicyDocument));
-        }
+      for (const PolicyName of names) {
+        const policy = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }), options);
+        inline.set(PolicyName, documentOf(policy.PolicyDocument));
       }
-      const attached: { name: string; arn: string }[] = [];
-      for await (const page of paginateListAttachedRolePolicies({ client: this.iam }, { RoleName }, options)) {
-        for (const { PolicyName = "", PolicyArn = "" } of page.AttachedPolicies ?? []) {
-          attached.push({ name: PolicyName, arn: PolicyArn });
-        }
-      }
+      const attached = await allItems(
+        paginateListAttachedRolePolicies({ client: iam }, { RoleName }, options),
+        ({ AttachedPolicies }) => AttachedPolicies,
+      );
       return {
-        name: role?.RoleName ?? RoleName,
-        arn: role?.Arn ?? "",
-        path: role?.Path ?? "/",
-        description: role?.Description ?? "",
-        sessionDuration: role?.MaxSessionDuration ?? 3600,
-        boundaryArn: role?.PermissionsBoundary?.PermissionsBoundaryArn,
-        trust: documentOf(role?.AssumeRolePolicyDocument),
-        tags: tagsOf(role?.Tags),
+        name: role!.RoleName!,
+        arn: role!.Arn!,
+        path: role!.Path!,
+        description: role!.Description ?? "",
+        sessionDuration: role!.MaxSessionDuration ?? 3600,
+        boundaryArn: role!.PermissionsBoundary?.PermissionsBoundaryArn,
+        trust: documentOf(role!.AssumeRolePolicyDocument),
+        tags: tagsOf(role!.Tags),
         inline,
-        attached,
+        attached: attached.map(({ PolicyName, PolicyArn }) => ({ name: PolicyName!, arn: PolicyArn! })),
       };
-    };
-    return this.read("iam:GetRole", (abortSignal) => ifExists(reading(abortSignal)));
-  }
-
-  private exists(PolicyArn: string): Promise<Reading<boolean>> {
-    return this.read("iam:GetPolicy", async (abortSignal) => {
-      return (await ifExists(this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal }))) !== undefined;
     });
   }
 
   private async policies({ managedPolicies, path }: Wanted): Promise<AccountFacts["policies"]> {
     if (managedPolicies.length === 0) return new Map();
-    const list = await this.read("iam:ListPolicies", async (abortSignal) => {
-      const policies: Policy[] = [];
-      const pages = paginateListPolicies({ client: this.iam, pageSize: 1000 }, { Scope: "Local" }, { abortSignal });
-      for await (const page of pages) policies.push(...(page.Policies ?? []));
-      return policies;
+    const list = await this.read("iam:ListPolicies", (options) => {
+      const pages = paginateListPolicies({ client: this.iam, pageSize: 1000 }, { Scope: "Local" }, options);
+      return allItems(pages, ({ Policies }) => Policies);
     });
     const { accountId, partition } = this.accountAccess;
     return readEach(managedPolicies, (name) => {
       // Without the list, the ARN that the program would create is tried.
-      const arn =
-        "value" in list
-          ? list.value.find(({ PolicyName = "" }) => sameName(PolicyName, name))?.Arn
-          : `arn:${partition}:iam::${accountId}:policy${path}${name}`;
+      const arn = list.failure
+        ? `arn:${partition}:iam::${accountId}:policy${path}${name}`
+        : list.value.find(({ PolicyName }) => sameName(PolicyName!, name))?.Arn;
       return arn === undefined ? undefined : this.policy(arn);
     });
   }
 
   private policy(PolicyArn: string): Promise<Reading<ManagedPolicyFacts | undefined>> {
-    const reading = async (abortSignal: AbortSignal): Promise<ManagedPolicyFacts> => {
-      const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), { abortSignal });
-      const VersionId = policy?.DefaultVersionId ?? "v1";
-      const version = await this.iam.send(new GetPolicyVersionCommand({ PolicyArn, VersionId }), { abortSignal });
-      return {
-        arn: PolicyArn,
-        tags: tagsOf(policy?.Tags),
-        document: documentOf(version.PolicyVersion?.Document),
-      };
-    };
-    return this.read("iam:GetPolicy", (abortSignal) => ifExists(reading(abortSignal)));
+    return this.find("iam:GetPolicy", async (options) => {
+      const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), options);
+      const command = new GetPolicyVersionCommand({ PolicyArn, VersionId: policy!.DefaultVersionId });
+      const { PolicyVersion: version } = await this.iam.send(command, options);
+      return { arn: PolicyArn, tags: tagsOf(policy!.Tags), document: documentOf(version!.Document) };
+    });
+  }
+
+  /** A reading of a resource; undefined if it does not exist. */
+  private find<T>(call: string, reading: (options: CallOptions) => Promise<T>): Promise<Reading<T | undefined>> {
+    return this.read(call, (options) => ifExists(reading(options)));
   }
 
   /** A reading with a timeout. An error becomes a failure, so that the other readings continue. */
-  private async read<T>(call: string, reading: (abort: AbortSignal) => Promise<T>): Promise<Reading<T>> {
-    const abort = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
+  private async read<T>(call: string, reading: (options: CallOptions) => Promise<T>): Promise<Reading<T>> {
+    const abortSignal = AbortSignal.timeout(this.bounds.call);
     // The signal does not abort credential providers (a process, a browser login), so they are raced.
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        abort.abort();
-        reject(Object.assign(new Error(`no response within ${this.bounds.call / 1000} s`), { name: "TimeoutError" }));
-      }, this.bounds.call);
+    const late = once(abortSignal, "abort").then((): never => {
+      throw abortSignal.reason;
     });
-    const answer = reading(abort.signal);
     try {
-      return { value: await Promise.race([answer, late]) };
+      return { value: await Promise.race([reading({ abortSignal }), late]) };
     } catch (error) {
-      answer.catch(() => {});
       return { failure: failureOf(call, error) };
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
@@ -341,6 +307,13 @@ async function readEach<T>(
   );
 }
 
+/** The items of all pages. */
+async function allItems<Page, Item>(pages: AsyncIterable<Page>, itemsOf: (page: Page) => Item[] | undefined) {
+  const items: Item[] = [];
+  for await (const page of pages) items.push(...(itemsOf(page) ?? []));
+  return items;
+}
+
 const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
 function failureOf(call: string, error: unknown): Failure {
@@ -350,16 +323,14 @@ function failureOf(call: string, error: unknown): Failure {
   return { call, code: name === "Error" || name === "AggregateError" ? (code ?? name) : name, message: text };
 }
 
-const tagsOf = (tags: readonly Tag[] | undefined): Record<string, string> =>
-  Object.fromEntries((tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value]));
+const tagsOf = (tags: readonly Tag[] = []): Tags => Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
 
 /** IAM returns documents URL-encoded. An invalid policy counts as an empty one. */
-function documentOf(encoded: string | undefined): PolicyDocument {
-  const empty: PolicyDocument = { Version: "2012-10-17", Statement: [] };
+function documentOf(encoded = ""): PolicyDocument {
   try {
-    const document = JSON.parse(decodeURIComponent(encoded ?? "")) as PolicyDocument;
-    return { ...document, Statement: [document.Statement ?? []].flat() };
+    const document = JSON.parse(decodeURIComponent(encoded)) as PolicyDocument;
+    return { ...document, Statement: listOf(document.Statement) };
   } catch {
-    return empty;
+    return { Version: "2012-10-17", Statement: [] };
   }
 }

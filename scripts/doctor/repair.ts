@@ -14,20 +14,22 @@ export interface Repair {
  * @param report of all accounts, read with the same state
  * @throws UserError when the account of a pending creation could not be read: its resource would be lost
  */
-export function repair(report: Report, state: StackState): Repair {
-  const read = new Set(report.accounts.filter(({ read: done }) => done).map(({ accountId }) => accountId));
-  const findings = report.accounts.flatMap(({ findings }) => findings);
-  const checked = state.pendingCreates.filter(({ arn }) => arn !== undefined);
-  const unread = checked.filter(({ arn }) => !read.has(arn!.split(":")[4]!));
-  const failed = findings.filter(({ code, level }) => code === "unread" && level === "problem");
-  if (unread.length > 0 || failed.length > 0) {
-    const names = [...unread.map(({ resource }) => resource.urn), ...failed.map(({ message }) => message)];
+export function repair({ accounts }: Report, state: StackState): Repair {
+  const read = accounts.filter((account) => account.read).map(({ accountId }) => accountId);
+  const findings = accounts.flatMap((account) => account.findings);
+  const failed = [
+    ...state.pendingCreates
+      .filter(({ arn }) => arn !== undefined && !read.includes(arn.split(":")[4]!))
+      .map(({ resource }) => resource.urn),
+    ...findings.filter(({ code, level }) => code === "unread" && level === "problem").map(({ message }) => message),
+  ];
+  if (failed.length > 0) {
     throw new UserError(
-      `--repair: the account of an interrupted creation could not be read. Expected access to it. Fix what doctor reports, then repeat:\n${names.join("\n")}`,
+      `--repair: the account of an interrupted creation could not be read. Expected access to it. Fix what doctor reports, then repeat:\n${failed.join("\n")}`,
     );
   }
   return {
-    state: state.repaired(new Set(findings.flatMap(({ interruptedArn }) => interruptedArn ?? []))),
+    state: state.repaired(findings.flatMap(({ interruptedArn }) => interruptedArn ?? [])),
     unchecked: state.pendingCreates
       .filter(({ arn, resource }) => arn === undefined && resource.type.startsWith("aws:"))
       .map(({ resource }) => resource.urn),

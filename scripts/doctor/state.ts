@@ -14,9 +14,13 @@ interface StateResource {
   readonly delete?: boolean;
 }
 
-interface Deployment {
-  readonly resources?: readonly StateResource[];
-  readonly pending_operations?: ReadonlyArray<{ readonly type: string; readonly resource: StateResource }>;
+/** Output of `pulumi stack export`. */
+interface Exported {
+  readonly deployment: {
+    /** A stack that was never updated has no list. */
+    readonly resources?: readonly StateResource[];
+    readonly pending_operations?: ReadonlyArray<{ readonly type: string; readonly resource: StateResource }>;
+  };
 }
 
 /** A creation that was interrupted: AWS may have the resource, the state does not. */
@@ -24,37 +28,22 @@ export interface PendingCreate {
   readonly resource: StateResource;
   /** Undefined for types whose existence doctor cannot read. */
   readonly arn: string | undefined;
-  /** The resource's ID in Pulumi. */
-  readonly id: string | undefined;
 }
 
 export class StackState {
-  /** URN by ARN, of IAM resources. */
-  private readonly urns: ReadonlyMap<string, string>;
+  private readonly resources: readonly StateResource[];
   /** Creations that the state does not have as resources. */
   readonly pendingCreates: readonly PendingCreate[];
-  /** Number of pending operations of any kind. */
-  readonly pendingOperations: number;
+  /** Whether an update was interrupted, in an operation of any kind. */
+  readonly isInterrupted: boolean;
 
-  private constructor(
-    private readonly exported: { readonly deployment: Deployment },
-    resources: readonly StateResource[],
-  ) {
-    this.urns = new Map(
-      resources
-        .filter((resource) => resource.type.startsWith("aws:iam/") && resource.delete !== true)
-        .flatMap(({ urn, id, outputs }) =>
-          [id, outputs?.arn].flatMap((arn): [string, string][] =>
-            typeof arn === "string" && arn.startsWith("arn:") ? [[arn, urn]] : [],
-          ),
-        ),
-    );
-    const operations = exported.deployment.pending_operations ?? [];
-    this.pendingOperations = operations.length;
-    const known = new Set(resources.map(({ urn }) => urn));
+  private constructor(private readonly exported: Exported) {
+    const { resources = [], pending_operations: operations = [] } = exported.deployment;
+    this.resources = resources;
+    this.isInterrupted = operations.length > 0;
     this.pendingCreates = operations
-      .filter(({ type, resource }) => type === "creating" && !known.has(resource.urn))
-      .map(({ resource }) => ({ resource, ...identityOf(resource, resources) }));
+      .filter(({ type, resource }) => type === "creating" && !resources.some(({ urn }) => urn === resource.urn))
+      .map(({ resource }) => ({ resource, arn: this.arnOf(resource) }));
   }
 
   /**
@@ -63,28 +52,25 @@ export class StackState {
    * @throws UserError when it is not a stack export, or belongs to another stack
    */
   static parse(content: string, stack: string, source: string): StackState {
-    let parsed: unknown;
+    const fail = (what: string): never => {
+      const hint = `Create it with: pulumi stack export --stack ${stack} --file state.json`;
+      throw new UserError(`--state ${source}: ${what}. ${hint}`);
+    };
+    let exported: Exported | null;
     try {
-      parsed = JSON.parse(content);
+      exported = JSON.parse(content);
     } catch (error) {
-      throw new UserError(`--state ${source}: not JSON: ${(error as Error).message}. ${hint(stack)}`);
+      return fail(`not JSON: ${(error as Error).message}`);
     }
-    const exported = parsed as { deployment?: Deployment } | null;
-    if (typeof exported?.deployment !== "object" || exported.deployment === null) {
-      throw new UserError(`--state ${source}: not a stack export: it has no "deployment". ${hint(stack)}`);
-    }
-    // A stack that was never updated has no list.
-    const resources = exported.deployment.resources ?? [];
-    const other = resources[0]?.urn.split("::")[0]?.replace("urn:pulumi:", "");
-    if (other !== undefined && other !== stack) {
-      throw new UserError(`--state ${source}: the state of stack ${other}, not of ${stack}. ${hint(stack)}`);
-    }
-    return new StackState(exported as { deployment: Deployment }, resources);
+    if (!exported?.deployment) return fail('not a stack export: it has no "deployment"');
+    const other = exported.deployment.resources?.[0]?.urn.split("::")[0]?.replace("urn:pulumi:", "");
+    if (other !== undefined && other !== stack) fail(`the state of stack ${other}, not of ${stack}`);
+    return new StackState(exported);
   }
 
   /** URN of the resource with this ARN; undefined when the stack has none. */
   urnOf(arn: string): string | undefined {
-    return this.urns.get(arn);
+    return this.resources.find(({ id, outputs, delete: old }) => !old && (id === arn || outputs?.arn === arn))?.urn;
   }
 
   isPending(arn: string): boolean {
@@ -96,28 +82,26 @@ export class StackState {
    *
    * @param existing ARNs of pending creations that exist in AWS
    */
-  repaired(existing: ReadonlySet<string>): unknown {
-    const { deployment } = this.exported;
-    const completed = this.pendingCreates.flatMap(({ resource, arn, id }) =>
-      arn !== undefined && existing.has(arn) ? [{ ...resource, id, outputs: { ...resource.inputs, arn, id } }] : [],
-    );
-    const { pending_operations: _, ...rest } = deployment;
-    return { ...this.exported, deployment: { ...rest, resources: [...(deployment.resources ?? []), ...completed] } };
+  repaired(existing: readonly string[]): unknown {
+    const completed = this.pendingCreates
+      .filter(({ arn = "" }) => existing.includes(arn))
+      .map(({ resource, arn }) => {
+        const id = resource.type === "aws:iam/role:Role" ? resource.inputs?.name : arn;
+        return { ...resource, id, outputs: { ...resource.inputs, arn, id } };
+      });
+    const { pending_operations: _, ...deployment } = this.exported.deployment;
+    return { ...this.exported, deployment: { ...deployment, resources: [...this.resources, ...completed] } };
+  }
+
+  /**
+   * ARN that follows from the inputs and from the account of the resource's provider. Undefined for policies on a role:
+   * they are written with an idempotent call, so it can be repeated.
+   */
+  private arnOf({ type, inputs = {}, provider }: StateResource): string | undefined {
+    const owner = this.resources.find(({ urn, id }) => `${urn}::${id}` === provider)?.inputs;
+    if (owner === undefined || !type.startsWith("aws:iam/")) return undefined;
+    const ids = owner.allowedAccountIds;
+    const [account] = (typeof ids === "string" ? JSON.parse(ids) : ids) as [string];
+    return iamArn(type, inputs, partitionOf(String(owner.region)), account);
   }
 }
-
-/** ARN and id follow from the inputs and from the account of the resource's provider. */
-function identityOf(
-  { type, inputs = {}, provider = "" }: StateResource,
-  resources: readonly StateResource[],
-): Pick<PendingCreate, "arn" | "id"> {
-  const owner = resources.find(({ urn, id }) => `${urn}::${id}` === provider)?.inputs;
-  if (owner === undefined || !type.startsWith("aws:iam/")) return { arn: undefined, id: undefined };
-  const allowed = owner.allowedAccountIds;
-  const [account] = typeof allowed === "string" ? (JSON.parse(allowed) as string[]) : (allowed as string[]);
-  // Policies on a role have no ARN. They are written with an idempotent call, so it can be repeated.
-  const arn = iamArn(type, inputs, partitionOf(String(owner.region)), String(account));
-  return { arn, id: type === "aws:iam/role:Role" ? String(inputs.name) : arn };
-}
-
-const hint = (stack: string) => `Create it with: pulumi stack export --stack ${stack} --file state.json`;

@@ -3,64 +3,49 @@ import type { ClusterSettings } from "../../../config/settings.js";
 import type { AccountAccess } from "../accountAccess.js";
 import { awsCommand, configLine } from "../advice.js";
 import type { Reading } from "../readings.js";
-import { about, type Finding } from "./finding.js";
+import { about, allowForUp, type Finding, failureText } from "./finding.js";
 
 /** @param cluster as the config has it */
 export function issuerFinding(
   { name, region, accountId, issuerUrl }: ClusterSettings,
-  found: Reading<string | undefined>,
+  { failure, value: found }: Reading<string | undefined>,
 ): Finding {
   const { ok, problem } = about(`cluster ${name}`);
   const spare = `oidcIssuerUrl and context in the config of ${name} avoid the look-up.`;
-  if ("failure" in found) {
-    const { call, code, message } = found.failure;
-    return problem("cluster-unread", `${call}: ${code}: ${message}`, {
-      what: `Allow ${call} for the provisioning role: pulumi up needs it too. Or: ${spare}`,
+  if (failure) {
+    return problem("cluster-unread", failureText(failure), { what: `${allowForUp(failure)} Or: ${spare}` });
+  }
+  if (found === undefined) {
+    const message = `does not exist in ${region} of account ${accountId}: up would fail before it creates resources`;
+    return problem("cluster-absent", message, {
+      what: `Correct name, region or profile of the cluster; ${spare}`,
     });
   }
-  if (found.value === undefined) {
-    return problem(
-      "cluster-absent",
-      `does not exist in ${region} of account ${accountId}: up would fail before it creates resources`,
-      { what: `Correct name, region or profile of the cluster; ${spare}` },
-    );
-  }
-  if (issuerUrl !== undefined && issuerUrl !== found.value) {
-    return problem(
-      "issuer-differs",
-      `its issuer is ${found.value}, but the config has ${issuerUrl}: STS would reject its tokens`,
-      {
-        what: "The cluster was re-created: replace the issuer, and list the old one in previousIssuers while it is in use.",
-        at: `clusters, name ${name}`,
-        config: configLine("oidcIssuerUrl", found.value),
-      },
-    );
-  }
-  return ok("cluster", `issuer ${found.value}`);
+  if (issuerUrl === undefined || issuerUrl === found) return ok("cluster", `issuer ${found}`);
+  const message = `its issuer is ${found}, but the config has ${issuerUrl}: STS would reject its tokens`;
+  return problem("issuer-differs", message, {
+    what: "The cluster was re-created: replace the issuer, and list the old one in previousIssuers while it is in use.",
+    ...configLine(`clusters, name ${name}`, "oidcIssuerUrl", found),
+  });
 }
 
 /** @param found configuration of the add-on vpc-cni */
 export function networkPolicyFinding(
   { name, eksName, region }: ClusterSettings,
-  accountAccess: AccountAccess,
-  found: Reading<string | undefined>,
+  access: AccountAccess,
+  { failure, value: found }: Reading<string | undefined>,
 ): Finding {
   const { ok, note } = about(`NetworkPolicy in cluster ${name}`);
-  if ("failure" in found) {
-    const { call, code, message } = found.failure;
-    return note("network-policy", `not checked: ${call}: ${code}: ${message}`);
-  }
-  if (found.value === undefined) {
+  if (failure) return note("network-policy", `not checked: ${failureText(failure)}`);
+  if (found === undefined) {
     return note("network-policy", "not checked: EKS does not manage vpc-cni here (EKS Auto Mode or another CNI)");
   }
   // The value is a text or a boolean.
-  if (/"enableNetworkPolicy"\s*:\s*"?true/.test(found.value)) {
-    return ok("network-policy", "enforced by vpc-cni");
-  }
+  if (/"enableNetworkPolicy"\s*:\s*"?true/.test(found)) return ok("network-policy", "enforced by vpc-cni");
   const enable = `eks update-addon --cluster-name ${eksName} --region ${region} --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'`;
   return note("network-policy-off", "vpc-cni does not enforce it: every pod in the cluster can reach the server", {
     what: "Enable it, unless another CNI enforces NetworkPolicies. Keep the add-on's other settings in the command.",
-    commands: [awsCommand(accountAccess, enable)],
+    commands: [awsCommand(access, enable)],
   });
 }
 

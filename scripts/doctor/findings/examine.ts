@@ -2,6 +2,7 @@
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
 import { roleNameFor } from "../../../policies/trust.js";
 import { recoveryCommands } from "../advice.js";
+import { managedPolicies } from "../owner.js";
 import type { Wanted } from "../readings.js";
 import { about, type Examination, type Finding } from "./finding.js";
 import { adviceLines } from "./lines.js";
@@ -12,12 +13,12 @@ import { judgeRole, roleFindings, rolesOf } from "./roles.js";
 
 /** What has to be read of an account to judge it. */
 export function wantedOf(settings: Settings, account: TargetAccountSettings): Wanted {
+  const { iam } = settings;
   return {
     issuers: knownClusters(settings, account).flatMap(({ issuers }) => issuers),
-    roles: rolesOf(settings, account).map(({ number }) => roleNameFor(settings.iam.roleName, number)),
-    managedPolicies:
-      account.permissions.placement === "managed" ? account.permissions.policies.map(({ name }) => name) : [],
-    path: settings.iam.path,
+    roles: rolesOf(settings, account).map(({ number }) => roleNameFor(iam.roleName, number)),
+    managedPolicies: managedPolicies(account),
+    path: iam.path,
     boundaryArn: account.permissionsBoundaryArn,
   };
 }
@@ -40,14 +41,11 @@ export function examine(examination: Examination): Finding[] {
 
 /** Resources that exist although the state knows only that their creation began. */
 function interruptedFindings({ facts, settings, state }: Examination): Finding[] {
-  if (state === undefined) return [];
   const found = [...facts.oidcProviders.values(), ...facts.roles.values(), ...facts.policies.values()];
-  return found.flatMap((reading): Finding[] => {
-    const arn = "value" in reading ? reading.value?.arn : undefined;
-    if (arn === undefined || !state.isPending(arn)) return [];
-    const message =
-      "an interrupted update created it, but the state does not contain it: up would stop at EntityAlreadyExists";
-    const fix = { what: "Complete the state.", commands: recoveryCommands(settings.stack) };
-    return [{ ...about(arn).problem("interrupted", message, fix), interruptedArn: arn }];
-  });
+  const message =
+    "an interrupted update created it, but the state does not contain it: up would stop at EntityAlreadyExists";
+  const fix = { what: "Complete the state.", commands: recoveryCommands(settings.stack) };
+  return found
+    .flatMap(({ value }) => (value && state?.isPending(value.arn) ? [value.arn] : []))
+    .map((arn) => ({ ...about(arn).problem("interrupted", message, fix), interruptedArn: arn }));
 }

@@ -1,7 +1,6 @@
 /** One finding, what it is derived from, and the finding for a read that AWS rejected. */
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
-import type { AccountAccess } from "../accountAccess.js";
-import type { Fix } from "../advice.js";
+import { type ConfigLine, type Fix, refreshFix } from "../advice.js";
 import type { FindingCode } from "../codes.js";
 import type { AccountFacts, Failure } from "../readings.js";
 import type { StackState } from "../state.js";
@@ -16,34 +15,22 @@ export interface Finding {
   /** What it is about: `role EKSMultiAccountMCPRole`. */
   readonly subject: string;
   readonly message: string;
-  readonly fix?: Fix;
+  readonly fix?: Fix | undefined;
   /** ARN of a resource that an interrupted update created. */
   readonly interruptedArn?: string;
 }
 
 /** Creates findings about one subject. */
-export const about = (subject: string) => ({
-  ok: (code: FindingCode, message: string): Finding => ({ level: "ok", code, subject, message }),
-  note: (code: FindingCode, message: string, fix?: Fix): Finding => ({
-    level: "note",
-    code,
-    subject,
-    message,
-    ...(fix === undefined ? {} : { fix }),
-  }),
-  problem: (code: FindingCode, message: string, fix: Fix): Finding => ({
-    level: "problem",
-    code,
-    subject,
-    message,
-    fix,
-  }),
-});
+export function about(subject: string) {
+  const finding =
+    (level: Level) =>
+    (code: FindingCode, message: string, fix?: Fix): Finding => ({ level, code, subject, message, fix });
+  return { ok: finding("ok"), note: finding("note"), problem: finding("problem") };
+}
 
 /** A managed target account and what doctor read in it. */
 export interface Examination {
   readonly settings: Settings;
-  readonly accountAccess: AccountAccess;
   readonly account: TargetAccountSettings;
   readonly facts: AccountFacts;
   readonly state: StackState | undefined;
@@ -51,19 +38,57 @@ export interface Examination {
 
 /** The config lines that `adviceLines` derives for an account. */
 export interface AdviceLines {
-  readonly existing: Pick<Fix, "at" | "config">;
-  readonly adopt: Pick<Fix, "at" | "config">;
+  readonly existing: ConfigLine;
+  readonly adopt: ConfigLine;
 }
 
 /** Calls that `pulumi up` makes as well: without them it fails too. */
 const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);
 
-export function unread(subject: string, { call, code, message }: Failure): Finding {
+export function unread(subject: string, failure: Failure): Finding {
   const { note, problem } = about(subject);
-  const reason = `not checked: ${call}: ${code}: ${message}`;
-  return neededByUp.has(call)
-    ? problem("unread", reason, { what: `Allow ${call} for the provisioning role: pulumi up needs it too.` })
-    : note("unread", reason, {
-        what: `Allow ${call} for the identity that runs doctor. pulumi up does not need it.`,
-      });
+  const message = `not checked: ${failureText(failure)}`;
+  if (neededByUp.has(failure.call)) return problem("unread", message, { what: allowForUp(failure) });
+  const what = `Allow ${failure.call} for the identity that runs doctor. pulumi up does not need it.`;
+  return note("unread", message, { what });
+}
+
+export const failureText = ({ call, code, message }: Failure) => `${call}: ${code}: ${message}`;
+
+export const allowForUp = ({ call }: Failure) => `Allow ${call} for the provisioning role: pulumi up needs it too.`;
+
+/**
+ * A role or an OIDC provider that does not exist: it was deleted, or the stack creates it.
+ *
+ * @param adopt the line that fits, if the config adopts the resource
+ */
+export function absent(
+  { settings, state }: Examination,
+  kind: "provider" | "role",
+  subject: string,
+  arn: string,
+  adopt: ConfigLine | undefined,
+): Finding {
+  const { ok, problem } = about(subject);
+  if (state?.urnOf(arn) !== undefined) {
+    const fix = { ...refreshFix(settings), ...adopt };
+    return problem(`${kind}-gone`, "in the stack's state, but deleted from the account", fix);
+  }
+  if (adopt === undefined) return ok(`${kind}-absent`, "absent; the stack creates it");
+  const fix = { what: "Adopt only what exists.", ...adopt };
+  return problem(`${kind}-adopt-absent`, "adopt names it, but it does not exist: up would fail", fix);
+}
+
+/** A resource that belongs to the stack, with its differences as one text. */
+export function compared(
+  settings: Settings,
+  kind: "provider" | "policy",
+  subject: string,
+  because: string,
+  difference: string,
+): Finding {
+  const { ok, note } = about(subject);
+  return difference === ""
+    ? ok(`${kind}-ours`, `belongs to this stack: ${because}`)
+    : note(`${kind}-differs`, difference, refreshFix(settings));
 }

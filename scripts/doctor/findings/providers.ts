@@ -2,10 +2,10 @@
 import { issuerPath, type Settings, type TargetAccountSettings } from "../../../config/settings.js";
 import { AUDIENCE, issuersOf, oidcProviderArn } from "../../../policies/trust.js";
 import { awsCommand, refreshFix } from "../advice.js";
-import { joined, listDifference, tagDifference } from "../drift.js";
+import { audienceDifference, joined, tagDifference } from "../drift.js";
 import { type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
 import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
-import { type AdviceLines, about, type Examination, type Finding, unread } from "./finding.js";
+import { type AdviceLines, about, absent, compared, type Examination, type Finding, unread } from "./finding.js";
 import type { JudgedRole } from "./roles.js";
 
 export interface KnownCluster {
@@ -27,10 +27,12 @@ export function knownClusters({ clusters }: Settings, { clusters: trusted }: Tar
 export type Mode = "made" | "existing" | "adopted";
 
 export interface JudgedProvider {
+  readonly subject: string;
   readonly issuer: string;
   readonly current: boolean;
   readonly arn: string;
   readonly found: Reading<OidcProviderFacts | undefined>;
+  /** Undefined if the provider was not found. */
   readonly verdict: Verdict | undefined;
 }
 
@@ -43,26 +45,25 @@ export interface JudgedCluster {
 }
 
 export function judgeCluster(
-  examination: Examination,
-  cluster: KnownCluster,
+  { account, facts, settings, state }: Examination,
+  { name, issuers }: KnownCluster,
   roles: readonly JudgedRole[],
 ): JudgedCluster {
-  const { account, facts, settings, state } = examination;
-  const mode: Mode = account.existingOidcProviders.includes(cluster.name)
+  const mode: Mode = account.existingOidcProviders.includes(name)
     ? "existing"
-    : account.adopt.oidcProviders.includes(cluster.name)
+    : account.adopt.oidcProviders.includes(name)
       ? "adopted"
       : "made";
-  const providers = cluster.issuers.map((issuer, index): JudgedProvider => {
-    const found = facts.oidcProviders.get(issuer) ?? { value: undefined };
-    const provider = "value" in found ? found.value : undefined;
-    const verdict = provider && oidcProviderOwner(settings, provider, trustOf(facts, roles, issuer, mode), state);
+  const providers = issuers.map((issuer, index): JudgedProvider => {
+    const current = index === 0;
+    const found = facts.oidcProviders.get(issuer)!;
     return {
+      subject: `OIDC provider of ${name}${current ? "" : ` (previous issuer ${issuer.split("/").at(-1)})`}`,
       issuer,
-      current: index === 0,
+      current,
       arn: oidcProviderArn(account.partition, account.accountId, issuer),
       found,
-      verdict,
+      verdict: found.value && oidcProviderOwner(settings, found.value, trustOf(facts, roles, issuer, mode), state),
     };
   });
   // The stack's own provider cannot be declared as existing: up would delete it.
@@ -70,139 +71,100 @@ export function judgeCluster(
     mode === "existing" &&
     !settings.iam.retainOidcProviders &&
     providers.some(({ arn }) => state?.urnOf(arn) !== undefined);
-  return { name: cluster.name, mode, providers, fitting: removed ? "made" : fittingMode(mode, providers) };
+  return { name, mode, providers, fitting: removed ? "made" : fittingMode(mode, providers) };
 }
 
 /** Which roles trust a provider. */
-export function trustOf(facts: AccountFacts, roles: readonly JudgedRole[], issuer: string, mode: Mode): TrustedBy {
+function trustOf({ allRoles }: AccountFacts, roles: readonly JudgedRole[], issuer: string, mode: Mode): TrustedBy {
   const trusting = (...owners: Owner[]) =>
     roles.find(
-      ({ role, verdict }) =>
-        role !== undefined &&
-        verdict !== undefined &&
-        owners.includes(verdict.owner) &&
-        issuersOf(role.trust).includes(issuer),
-    )?.role;
-  const own = new Set(
-    roles.flatMap(({ role, verdict }) => (role === undefined || verdict?.owner === "other" ? [] : [role.name])),
-  );
-  const all = "value" in facts.allRoles ? facts.allRoles.value : [];
+      ({ found, verdict }) =>
+        verdict && owners.includes(verdict.owner) && issuersOf(found.value!.trust).includes(issuer),
+    )?.found.value;
+  const own = roles.filter(({ verdict }) => verdict?.owner !== "other").map(({ found }) => found.value?.name);
   return {
     // The stack's role also trusts declared providers.
     ours: mode === "existing" ? undefined : trusting("ours")?.tags,
     script: trusting("script", "unclear") !== undefined,
-    others: all
-      .filter(({ name, trust }) => !own.has(name) && issuersOf(trust).includes(issuer))
+    others: (allRoles.value ?? [])
+      .filter(({ name, trust }) => !own.includes(name) && issuersOf(trust).includes(issuer))
       .map(({ name }) => name),
   };
 }
 
 function fittingMode(mode: Mode, providers: readonly JudgedProvider[]): Mode {
-  if (providers.some(({ found }) => "failure" in found)) return mode;
+  if (providers.some(({ found }) => found.failure)) return mode;
   const owners = new Set(providers.map(({ verdict }) => verdict?.owner ?? "absent"));
-  const [current] = providers;
   if (mode === "existing") return owners.size === 1 && owners.has("absent") ? "made" : "existing";
   if (owners.has("other")) return "existing";
   if (owners.has("script") || (mode === "adopted" && owners.has("unclear"))) return "adopted";
   if (owners.has("unclear")) return "existing";
-  return mode === "adopted" && current?.verdict !== undefined && !owners.has("absent") ? "adopted" : "made";
+  return mode === "adopted" && !owners.has("absent") ? "adopted" : "made";
 }
 
 export function clusterFindings(examination: Examination, cluster: JudgedCluster, lines: AdviceLines): Finding[] {
   return cluster.providers.map((provider) => {
-    if ("failure" in provider.found) return unread(`OIDC provider of ${cluster.name}`, provider.found.failure);
-    return provider.found.value === undefined
+    const { found, verdict } = provider;
+    if (found.failure) return unread(provider.subject, found.failure);
+    return verdict === undefined
       ? absentProvider(examination, cluster, provider, lines)
-      : presentProvider(examination, cluster, provider, provider.found.value, lines);
+      : presentProvider(examination, cluster, provider, found.value!, verdict, lines);
   });
 }
 
 /** Other users of a provider are known from the list of roles only. */
 export function sharingFindings({ facts }: Examination, clusters: readonly JudgedCluster[]): Finding[] {
   const present = clusters.flatMap(({ providers }) => providers).some(({ verdict }) => verdict !== undefined);
-  if ("value" in facts.allRoles || !present) return [];
-  return [unread("other roles that trust the OIDC providers", facts.allRoles.failure)];
+  const { failure } = facts.allRoles;
+  return present && failure ? [unread("other roles that trust the OIDC providers", failure)] : [];
 }
 
-const subjectOf = (cluster: JudgedCluster, provider: JudgedProvider) =>
-  `OIDC provider of ${cluster.name}${provider.current ? "" : ` (previous issuer ${provider.issuer.split("/").at(-1)})`}`;
-
 function absentProvider(
-  { accountAccess, state, settings }: Examination,
-  cluster: JudgedCluster,
-  provider: JudgedProvider,
+  examination: Examination,
+  { name, mode, fitting }: JudgedCluster,
+  { subject, issuer, current, arn }: JudgedProvider,
   lines: AdviceLines,
 ): Finding {
-  const { ok, note, problem } = about(subjectOf(cluster, provider));
-  const create = awsCommand(
-    accountAccess,
-    `iam create-open-id-connect-provider --url https://${provider.issuer} --client-id-list ${AUDIENCE}`,
-  );
-  if (cluster.mode !== "existing" && state?.urnOf(provider.arn) !== undefined) {
-    return problem("provider-gone", "in the stack's state, but deleted from the account", {
-      ...refreshFix(settings),
-      ...(cluster.mode === "adopted" ? lines.adopt : {}),
-    });
-  }
-  if (cluster.mode === "existing" && cluster.fitting === "made") {
+  const { account, state } = examination;
+  const { note, problem } = about(subject);
+  const url = `--url https://${issuer} --client-id-list ${AUDIENCE}`;
+  const commands = [awsCommand(account, `iam create-open-id-connect-provider ${url}`)];
+  if (mode === "existing" && fitting === "made") {
     const message = "existingOidcProviders lists this cluster, but the account has no such provider";
     return problem("provider-existing-absent", message, { what: "Let the stack create it.", ...lines.existing });
   }
-  if (cluster.mode === "existing") {
-    const fix = { what: "Ask its owner to create it.", commands: [create] };
-    return provider.current
-      ? problem(
-          "provider-existing-absent",
-          "the account has the provider of the previous issuer, but not of the current one",
-          fix,
-        )
-      : note(
-          "provider-existing-absent",
-          "the account has no provider for the previous issuer: STS rejects its tokens",
-          fix,
-        );
+  if (mode === "existing") {
+    const message =
+      "the account has the provider of another issuer of this cluster, but not of this one: STS rejects its tokens";
+    const finding = current ? problem : note;
+    return finding("provider-existing-absent", message, { what: "Ask its owner to create it.", commands });
   }
-  if (cluster.fitting === "existing") {
-    return problem(
-      "provider-existing-absent",
-      "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well",
-      { what: "Create it, and list the cluster in existingOidcProviders.", ...lines.existing, commands: [create] },
-    );
+  const deleted = state?.urnOf(arn) !== undefined;
+  if (fitting === "existing" && !deleted) {
+    const message =
+      "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well";
+    const what = "Create it, and list the cluster in existingOidcProviders.";
+    return problem("provider-existing-absent", message, { what, ...lines.existing, commands });
   }
-  if (cluster.mode === "adopted") {
-    const fix = { what: "Adopt only what exists.", ...lines.adopt };
-    return problem("provider-adopt-absent", "adopt names it, but it does not exist: up would fail", fix);
+  if (fitting === "adopted" && mode === "made" && !deleted) {
+    const message = "does not exist, but the legacy script created the provider of another issuer of this cluster";
+    const what = `Two steps: run pulumi up with oidcIssuerUrl set to the existing issuer, without previousIssuers, and with adopt. Then restore both and remove ${name} from adopt.`;
+    return problem("provider-adopt-absent", message, { what });
   }
-  if (cluster.fitting === "adopted") {
-    return problem(
-      "provider-adopt-absent",
-      "does not exist, but the legacy script created the provider of another issuer of this cluster",
-      {
-        what: `Two steps: run pulumi up with oidcIssuerUrl set to the existing issuer, without previousIssuers, and with adopt. Then restore both and remove ${cluster.name} from adopt.`,
-      },
-    );
-  }
-  return ok("provider-absent", "absent; the stack creates it");
+  return absent(examination, "provider", subject, arn, mode === "adopted" ? lines.adopt : undefined);
 }
 
 function presentProvider(
-  { account, accountAccess, settings, state }: Examination,
-  cluster: JudgedCluster,
-  provider: JudgedProvider,
-  { audiences, arn, tags }: OidcProviderFacts,
+  { account, settings, state }: Examination,
+  { name, mode }: JudgedCluster,
+  { subject, arn }: JudgedProvider,
+  { audiences, tags }: OidcProviderFacts,
+  { owner, because }: Verdict,
   lines: AdviceLines,
 ): Finding {
-  const { owner, because } = provider.verdict!;
-  const { ok, note, problem } = about(subjectOf(cluster, provider));
-  const missingAudience = !audiences.includes(AUDIENCE);
-  const audienceText = `its audiences are ${audiences.length === 0 ? "none" : audiences.join(", ")}, without ${AUDIENCE}`;
-  const addAudience = awsCommand(
-    accountAccess,
-    `iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${AUDIENCE}`,
-  );
+  const { ok, problem } = about(subject);
   const urn = state?.urnOf(arn);
-
-  if (cluster.mode === "existing" && urn !== undefined && !settings.iam.retainOidcProviders) {
+  if (mode === "existing" && urn !== undefined && !settings.iam.retainOidcProviders) {
     return problem(
       "provider-existing-ours",
       "the stack created it; with existingOidcProviders the next up deletes it",
@@ -213,48 +175,32 @@ function presentProvider(
       },
     );
   }
-  if (cluster.mode === "existing") {
-    const fix = { what: "Ask its owner to add the audience.", commands: [addAudience] };
-    return missingAudience
-      ? problem("provider-audience", `${audienceText}: STS rejects the server's tokens`, fix)
-      : ok("provider-existing", "exists, and existingOidcProviders lists it");
+  const addAudience = `iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${AUDIENCE}`;
+  const commands = audiences.includes(AUDIENCE) ? undefined : [awsCommand(account, addAudience)];
+  if (commands !== undefined && (mode === "existing" || owner === "ours")) {
+    const message = `its audiences are ${audiences.join(", ") || "none"}, without ${AUDIENCE}: STS rejects the server's tokens`;
+    const fix = mode === "existing" ? { what: "Ask its owner to add the audience.", commands } : refreshFix(settings);
+    return problem("provider-audience", message, fix);
   }
+  if (mode === "existing") return ok("provider-existing", "exists, and existingOidcProviders lists it");
   if (owner === "ours") {
-    if (missingAudience) {
-      const message = `belongs to this stack (${because}), but ${audienceText}: STS rejects the server's tokens`;
-      return problem("provider-audience", message, refreshFix(settings));
-    }
-    const difference = joined(
-      listDifference([AUDIENCE], audiences, "audience"),
-      tagDifference(settings.iam.tags, tags),
-    );
-    return difference === ""
-      ? ok("provider-ours", `belongs to this stack: ${because}`)
-      : note("provider-differs", difference, refreshFix(settings));
+    const difference = joined(audienceDifference(audiences), tagDifference(settings.iam.tags, tags));
+    return compared(settings, "provider", subject, because, difference);
   }
-  if (cluster.mode === "adopted" && owner !== "other") return ok("provider-adoptable", `adopt imports it: ${because}`);
+  if (mode === "adopted" && owner !== "other") return ok("provider-adoptable", `adopt imports it: ${because}`);
+  const conflict = "up would stop at EntityAlreadyExists";
   if (owner === "script") {
-    const fix = { what: "Adopt it.", ...lines.adopt };
-    return problem("provider-of-script", `${because}: up would stop at EntityAlreadyExists`, fix);
+    return problem("provider-of-script", `${because}: ${conflict}`, { what: "Adopt it.", ...lines.adopt });
   }
-  const use = { ...lines.existing, ...(missingAudience ? { commands: [addAudience] } : {}) };
   if (owner === "other") {
-    const outcome =
-      cluster.mode === "adopted"
-        ? "adopt would import it and destroy would delete it"
-        : "up would stop at EntityAlreadyExists";
-    return problem(
-      "provider-of-others",
-      `managed outside this stack: ${because}${missingAudience ? `; ${audienceText}` : ""}: ${outcome}`,
-      { what: `Use the existing provider${missingAudience ? ", and ask its owner to add the audience" : ""}.`, ...use },
-    );
+    const outcome = mode === "adopted" ? "adopt would import it and destroy would delete it" : conflict;
+    const what = `Use the existing provider${commands ? ", and ask its owner to add the audience" : ""}.`;
+    const fix = { what, ...lines.existing, commands };
+    return problem("provider-of-others", `managed outside this stack: ${because}: ${outcome}`, fix);
   }
-  return problem(
-    "provider-unclear",
-    `exists, and its owner is unknown (${because}): up would stop at EntityAlreadyExists`,
-    {
-      what: `Use the existing provider; or adopt it, if the legacy script created it (adopt with oidcProviders: [${cluster.name}] in account ${account.profile}).`,
-      ...use,
-    },
-  );
+  return problem("provider-unclear", `exists, and its owner is unknown (${because}): ${conflict}`, {
+    what: `Use the existing provider; or adopt it, if the legacy script created it (adopt with oidcProviders: [${name}] in account ${account.profile}).`,
+    ...lines.existing,
+    commands,
+  });
 }

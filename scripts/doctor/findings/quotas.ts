@@ -1,119 +1,75 @@
 /** The account's quotas against what the stack creates. */
 import { limits } from "../../../config/limits.js";
-import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
-import { MANAGED_POLICIES_PER_ROLE, TRUST_POLICY_LIMIT_MAX } from "../../../policies/size.js";
-import type { AccountAccess } from "../accountAccess.js";
+import { TRUST_POLICY_LIMIT_MAX } from "../../../policies/size.js";
 import { configLine, type Quota, quotaFix } from "../advice.js";
-import type { AccountFacts } from "../readings.js";
+import { managedPolicies } from "../owner.js";
+import { isAbsent } from "../readings.js";
 import { about, type Examination, type Finding, unread } from "./finding.js";
 import type { JudgedCluster } from "./providers.js";
-import { isForeign, type JudgedRole } from "./roles.js";
+import { type JudgedRole, usable } from "./roles.js";
+
+type Summary = Readonly<Record<string, number>>;
 
 export function quotaFindings(
-  { settings, facts, accountAccess, account }: Examination,
+  examination: Examination,
   clusters: readonly JudgedCluster[],
   roles: readonly JudgedRole[],
 ): Finding[] {
-  return [
-    ...providerQuota(facts, clusters),
-    ...("failure" in facts.summary
-      ? [unread("quotas", facts.summary.failure)]
-      : [
-          trustQuota(settings, accountAccess, roles, facts.summary.value),
-          ...countQuota(accountAccess, facts.summary.value, "Roles", "RolesQuota", newcomers(roles), "roles"),
-          ...countQuota(
-            accountAccess,
-            facts.summary.value,
-            "Policies",
-            "PoliciesQuota",
-            [...facts.policies.values()].filter((part) => "value" in part && part.value === undefined).length,
-            "managed policies",
-          ),
-          ...attachmentQuota(accountAccess, account, roles, facts.summary.value),
-        ]),
-  ];
+  const { summary } = examination.facts;
+  const ofSummary = summary.failure
+    ? [unread("quotas", summary.failure)]
+    : [trustQuota(examination, roles, summary.value), ...accountQuotas(examination, roles, summary.value)];
+  return [providerQuota(examination, clusters), ...ofSummary];
 }
 
-const newcomers = (roles: readonly JudgedRole[]) =>
-  roles.filter(({ found }) => "value" in found && found.value === undefined).length;
-
-function trustQuota(
-  { iam }: Settings,
-  accountAccess: AccountAccess,
-  roles: readonly JudgedRole[],
-  summary: Readonly<Record<string, number>>,
-): Finding {
+function trustQuota({ settings, account }: Examination, roles: readonly JudgedRole[], summary: Summary): Finding {
   const { ok, note, problem } = about("trust policy quota");
-  const quota = summary.AssumeRolePolicySizeQuota;
+  const { trustPolicyLimit } = settings.iam;
+  const quota = summary.AssumeRolePolicySizeQuota!;
   const largest = Math.max(...roles.map(({ wanted }) => wanted.size));
-  const has = `the largest trust policy has ${largest} characters, iam.trustPolicyLimit is ${iam.trustPolicyLimit}`;
-  if (quota === undefined) return note("trust-quota", `AWS reports no quota; ${has}`);
-  if (quota >= iam.trustPolicyLimit) return ok("trust-quota", `${quota} characters; ${has}`);
-  const message = `${quota} characters in this account; ${has}`;
+  const message = `${quota} characters in this account; the largest trust policy has ${largest} characters, iam.trustPolicyLimit is ${trustPolicyLimit}`;
+  if (quota >= trustPolicyLimit) return ok("trust-quota", message);
   const fix = {
-    ...quotaFix(accountAccess, "AssumeRolePolicySizeQuota", Math.min(iam.trustPolicyLimit, TRUST_POLICY_LIMIT_MAX)),
-    at: "iam",
-    config: configLine("trustPolicyLimit", quota),
+    ...quotaFix(account, "AssumeRolePolicySizeQuota", Math.min(trustPolicyLimit, TRUST_POLICY_LIMIT_MAX)),
+    ...configLine("iam", "trustPolicyLimit", quota),
   };
   return largest > quota
     ? problem("trust-quota", `${message}: AWS would reject the role`, fix)
     : note("trust-quota", `${message}; the next cluster may not fit`, fix);
 }
 
-function providerQuota(facts: AccountFacts, clusters: readonly JudgedCluster[]): Finding[] {
+function providerQuota({ facts }: Examination, clusters: readonly JudgedCluster[]): Finding {
   const subject = "OIDC providers";
   const { ok, problem } = about(subject);
-  if ("failure" in facts.oidcProviderCount) return [unread(subject, facts.oidcProviderCount.failure)];
-  const count = facts.oidcProviderCount.value;
-  const more = clusters
-    .filter(({ mode }) => mode === "made")
-    .flatMap(({ providers }) => providers)
-    .filter(({ found }) => "value" in found && found.value === undefined).length;
+  const { failure, value: count } = facts.oidcProviderCount;
+  if (failure) return unread(subject, failure);
+  const made = clusters.filter(({ mode }) => mode === "made").flatMap(({ providers }) => providers);
+  const more = made.filter(({ found }) => isAbsent(found)).length;
   const limit = limits.oidcProvidersPerAccount;
   const message = `${count} of ${limit} in the account, ${more} to be created`;
-  return count + more <= limit
-    ? [ok("provider-quota", message)]
-    : [
-        problem("provider-quota", `${message}: AWS does not raise this limit`, {
-          what: "Delete providers of clusters that no longer exist, or manage the account in a separate stack that trusts fewer clusters.",
-        }),
-      ];
+  if (count + more <= limit) return ok("provider-quota", message);
+  return problem("provider-quota", `${message}: AWS does not raise this limit`, {
+    what: "Delete providers of clusters that no longer exist, or manage the account in a separate stack that trusts fewer clusters.",
+  });
 }
 
-function countQuota(
-  accountAccess: AccountAccess,
-  summary: Readonly<Record<string, number>>,
-  counter: string,
-  quota: Quota,
-  more: number,
-  what: string,
-): Finding[] {
-  const count = summary[counter];
-  const limit = summary[quota];
-  if (count === undefined || limit === undefined || count + more <= limit) return [];
-  const message = `${count} of ${limit} in the account, ${more} to be created`;
-  return [about(what).problem("account-quota", message, quotaFix(accountAccess, quota, limit + more))];
-}
-
-/** Only an existing role can have policies from outside the stack. */
-function attachmentQuota(
-  accountAccess: AccountAccess,
-  { permissions }: TargetAccountSettings,
-  roles: readonly JudgedRole[],
-  summary: Readonly<Record<string, number>>,
-): Finding[] {
-  const limit = summary.AttachedPoliciesPerRoleQuota ?? MANAGED_POLICIES_PER_ROLE;
-  const ours = permissions.placement === "managed" ? permissions.policies.map(({ name }) => name) : [];
-  return roles.flatMap(({ name, role, verdict }): Finding[] => {
-    if (role === undefined || isForeign(verdict)) return [];
-    const others = role.attached.filter((policy) => !ours.includes(policy.name)).length;
-    if (ours.length === 0 || others + ours.length <= limit) return [];
-    return [
-      about(`policies of role ${name}`).problem(
-        "account-quota",
-        `${others} attached outside this stack and ${ours.length} of this stack, but the quota is ${limit} per role`,
-        quotaFix(accountAccess, "AttachedPoliciesPerRoleQuota", others + ours.length),
-      ),
-    ];
+/** Roles, managed policies and attached policies against their quotas. */
+function accountQuotas({ account, facts }: Examination, roles: readonly JudgedRole[], summary: Summary): Finding[] {
+  const names = managedPolicies(account);
+  const newRoles = roles.filter(({ found }) => isAbsent(found)).length;
+  const newPolicies = [...facts.policies.values()].filter(isAbsent).length;
+  const rows: Array<[subject: string, quota: Quota, existing: number | undefined, more: number]> = [
+    ["roles", "RolesQuota", summary.Roles, newRoles],
+    ["managed policies", "PoliciesQuota", summary.Policies, newPolicies],
+    ...roles.map((judged): (typeof rows)[number] => {
+      const others = usable(judged)?.attached.filter(({ name }) => !names.includes(name));
+      return [`policies of role ${judged.name}`, "AttachedPoliciesPerRoleQuota", others?.length, names.length];
+    }),
+  ];
+  return rows.flatMap(([subject, quota, existing = 0, more]) => {
+    const limit = summary[quota] ?? Number.POSITIVE_INFINITY;
+    if (existing + more <= limit) return [];
+    const message = `${existing} exist, the stack adds ${more}, and the quota is ${limit}`;
+    return [about(subject).problem("account-quota", message, quotaFix(account, quota, existing + more))];
   });
 }

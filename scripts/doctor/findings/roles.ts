@@ -1,245 +1,165 @@
 /** The stack's roles in an account, and their policies. */
-import { type Settings, type TargetAccountSettings, unknownIssuer } from "../../../config/settings.js";
-import { roleArn, trustRoles } from "../../../documents/profiles.js";
+import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
+import { roleArn, trustRoles, withAnyIssuer } from "../../../documents/profiles.js";
 import { issuersOf, roleNameFor, type TrustRole } from "../../../policies/trust.js";
-import { awsCommand, configLine, type Fix, refreshFix } from "../advice.js";
+import { awsCommand, configLine, refreshFix } from "../advice.js";
 import { documentDifference, tagDifference, valueDifference } from "../drift.js";
-import { roleOwner, type Verdict } from "../owner.js";
+import { managedPolicies, roleOwner, type Verdict } from "../owner.js";
 import type { Reading, RoleFacts } from "../readings.js";
-import { type AdviceLines, about, type Examination, type Finding, unread } from "./finding.js";
-
-export const isForeign = (verdict: Verdict | undefined) =>
-  verdict?.owner === "other" || verdict?.owner === "siblingStack";
+import { type AdviceLines, about, absent, type Examination, type Finding, unread } from "./finding.js";
 
 export interface JudgedRole {
   readonly wanted: TrustRole;
   readonly name: string;
   readonly found: Reading<RoleFacts | undefined>;
-  readonly role: RoleFacts | undefined;
+  /** Undefined if the role was not found. */
   readonly verdict: Verdict | undefined;
+  /** Whether it is the first role, the only one that the legacy script created, and `adopt` names it. */
+  readonly adopted: boolean;
 }
 
-export function rolesOf(settings: Settings, account: TargetAccountSettings): TrustRole[] {
-  return trustRoles(
-    settings,
-    account,
-    settings.clusters.map((cluster) => ({
-      ...cluster,
-      issuerUrl: cluster.issuerUrl ?? unknownIssuer(cluster.region),
-    })),
-  );
-}
+export const rolesOf = (settings: Settings, account: TargetAccountSettings): TrustRole[] =>
+  trustRoles(settings, account, withAnyIssuer(settings.clusters));
 
 export function judgeRole({ settings, account, facts, state }: Examination, wanted: TrustRole): JudgedRole {
   const name = roleNameFor(settings.iam.roleName, wanted.number);
-  const found = facts.roles.get(name) ?? { value: undefined };
-  const role = "value" in found ? found.value : undefined;
-  return {
-    wanted,
-    name,
-    found,
-    role,
-    verdict: role && roleOwner(settings, account, role, wanted.document, state),
-  };
+  const found = facts.roles.get(name)!;
+  const verdict = found.value && roleOwner(settings, account, found.value, wanted.document, state);
+  return { wanted, name, found, verdict, adopted: wanted.number === 1 && account.adopt.role };
+}
+
+/** The role in the account, if the stack owns it or can adopt it. */
+export function usable({ wanted, found, verdict }: JudgedRole): RoleFacts | undefined {
+  const adoptable = wanted.number === 1 && (verdict?.owner === "script" || verdict?.owner === "unclear");
+  return verdict?.owner === "ours" || adoptable ? found.value : undefined;
 }
 
 export function roleFindings(examination: Examination, judged: JudgedRole, lines: AdviceLines): Finding[] {
-  const { settings, account, state } = examination;
-  const { wanted, name, found, role, verdict } = judged;
+  const { settings, account } = examination;
+  const { wanted, name, found, verdict, adopted } = judged;
   const subject = `role ${name}`;
-  if ("failure" in found) return [unread(subject, found.failure)];
-  const adopted = wanted.number === 1 && account.adopt.role;
-  const { ok, note, problem } = about(subject);
-  if (role === undefined || verdict === undefined) {
-    if (state?.urnOf(roleArn(settings, account, wanted.number)) !== undefined) {
-      return [
-        problem("role-gone", "in the stack's state, but deleted from the account", {
-          ...refreshFix(settings),
-          ...(adopted ? lines.adopt : {}),
-        }),
-      ];
-    }
-    return adopted
-      ? [
-          problem("role-adopt-absent", "adopt names it, but it does not exist: up would fail", {
-            what: "Adopt only what exists.",
-            ...lines.adopt,
-          }),
-        ]
-      : [ok("role-absent", "absent; the stack creates it")];
+  if (found.failure) return [unread(subject, found.failure)];
+  if (verdict === undefined) {
+    const arn = roleArn(settings, account, wanted.number);
+    return [absent(examination, "role", subject, arn, adopted ? lines.adopt : undefined)];
   }
+  const role = found.value!;
+  const own = verdict.owner === "ours" && role.name === name ? differences(examination, wanted, role) : [];
+  return [...own, presentRole(settings, judged, role, verdict, lines), ...policyFindings(examination, judged, lines)];
+}
 
-  const rename: Fix = {
-    what: "Set another name for the stack's role (the same in every account).",
-    at: "iam",
-    config: configLine("roleName", freeName(settings.iam.roleName)),
-  };
-  const rest = extraFindings(examination, judged, lines);
+function presentRole(
+  { iam, stack }: Settings,
+  judged: JudgedRole,
+  role: RoleFacts,
+  { owner, because }: Verdict,
+  lines: AdviceLines,
+): Finding {
+  const { name, adopted } = judged;
+  const { ok, note, problem } = about(`role ${name}`);
+  const freeName = configLine("iam", "roleName", `${iam.roleName.slice(0, 54)}-holmes`);
+  const rename = { what: "Set another name for the stack's role (the same in every account).", ...freeName };
+  const path = configLine("iam", "path", role.path);
   if (role.name !== name) {
-    return [
-      problem("role-case", `the account has ${role.name}: IAM names are case-insensitive`, {
-        ...rename,
-        ...(isForeign(verdict)
-          ? {}
-          : { what: "Use the account's spelling.", config: configLine("roleName", role.name) }),
-      }),
-      ...rest,
-    ];
+    const spelled = { what: "Use the account's spelling.", ...configLine("iam", "roleName", role.name) };
+    const message = `the account has ${role.name}: IAM names are case-insensitive`;
+    return problem("role-case", message, usable(judged) ? spelled : rename);
   }
-  if (verdict.owner === "ours") {
-    return [
-      ...differences(examination, judged),
-      role.path === settings.iam.path
-        ? ok("role-ours", `belongs to this stack: ${verdict.because}`)
-        : note(
-            "role-path",
-            `belongs to this stack, at path ${role.path}: up replaces the role, because IAM cannot change a path; the server cannot assume it for a few seconds`,
-            { what: "To avoid this, keep the path.", at: "iam", config: configLine("path", role.path) },
-          ),
-      ...rest,
-    ];
+  if (owner === "ours" && role.path !== iam.path) {
+    const message = `belongs to this stack, at path ${role.path}: up replaces the role, because IAM cannot change a path; the server cannot assume it for a few seconds`;
+    return note("role-path", message, { what: "To avoid this, keep the path.", ...path });
   }
-  if (verdict.owner === "siblingStack") {
-    return [
-      problem(
-        "role-of-sibling-stack",
-        `belongs to another stack, or to this stack before its clusters were re-created: ${verdict.because}`,
-        {
-          ...rename,
-          what: "If it belongs to another stack, set another name for this stack's role. The state shows the owner (--state).",
-          commands: [withState(settings)],
-        },
-      ),
-    ];
+  if (owner === "ours") return ok("role-ours", `belongs to this stack: ${because}`);
+  if (owner === "siblingStack") {
+    const message = `belongs to another stack, or to this stack before its clusters were re-created: ${because}`;
+    return problem("role-of-sibling-stack", message, {
+      ...freeName,
+      what: "If it belongs to another stack, set another name for this stack's role. The state shows the owner (--state).",
+      commands: [withState(stack)],
+    });
   }
-  if (verdict.owner === "other" || wanted.number > 1) {
-    return [
-      problem(
-        "role-of-others",
-        `managed outside this stack: ${verdict.because}${adopted ? "; adopt would rewrite its trust policy" : ""}`,
-        rename,
-      ),
-    ];
+  if (!usable(judged)) {
+    const outcome = adopted ? "; adopt would rewrite its trust policy" : "";
+    return problem("role-of-others", `managed outside this stack: ${because}${outcome}`, rename);
   }
-  if (role.path !== settings.iam.path) {
-    return [
-      problem(
-        "role-path",
-        `${verdict.because}, at path ${role.path}: it cannot be imported at ${settings.iam.path}, and names are unique across paths`,
-        {
-          what: "Keep its path (the same in every account), or set another name for the stack's role.",
-          at: "iam",
-          config: configLine("path", role.path),
-        },
-      ),
-      ...rest,
-    ];
+  if (role.path !== iam.path) {
+    const message = `${because}, at path ${role.path}: it cannot be imported at ${iam.path}, and names are unique across paths`;
+    const what = "Keep its path (the same in every account), or set another name for the stack's role.";
+    return problem("role-path", message, { what, ...path });
   }
-  if (adopted) return [ok("role-adoptable", `adopt imports it: ${verdict.because}`), ...rest];
-  return [
-    verdict.owner === "script"
-      ? problem("role-of-script", `${verdict.because}: up would stop at EntityAlreadyExists`, {
-          what: "Adopt it.",
-          ...lines.adopt,
-        })
-      : problem("role-unclear", verdict.because, {
-          what: "Adopt it (no effect if the stack owns it), or pass the state with --state.",
-          ...lines.adopt,
-          commands: [withState(settings)],
-        }),
-    ...rest,
-  ];
+  if (adopted) return ok("role-adoptable", `adopt imports it: ${because}`);
+  if (owner === "script") {
+    const fix = { what: "Adopt it.", ...lines.adopt };
+    return problem("role-of-script", `${because}: up would stop at EntityAlreadyExists`, fix);
+  }
+  const what = "Adopt it (no effect if the stack owns it), or pass the state with --state.";
+  return problem("role-unclear", because, { what, ...lines.adopt, commands: [withState(stack)] });
 }
 
 /** The stack's role, content by content. */
-function differences({ settings, account }: Examination, { wanted, role }: JudgedRole): Finding[] {
-  if (role === undefined) return [];
+function differences({ settings, account }: Examination, wanted: TrustRole, role: RoleFacts): Finding[] {
   const { placement, policies } = account.permissions;
   const attached = role.attached.map(({ name }) => name);
-  const parts: ReadonlyArray<readonly [part: string, difference: string | undefined]> = [
+  const policyDifference = ({ name, document }: (typeof policies)[number]) => {
+    if (placement === "managed") return attached.includes(name) ? "" : "not attached";
+    const found = role.inline.get(name);
+    return found === undefined ? "deleted" : documentDifference(document, found);
+  };
+  const parts: Array<[part: string, difference: string]> = [
     ["trust policy", documentDifference(wanted.document, role.trust)],
     ["description", valueDifference(account.description, role.description)],
     ["session duration", valueDifference(settings.iam.sessionDuration, role.sessionDuration)],
     ["permissions boundary", valueDifference(account.permissionsBoundaryArn, role.boundaryArn)],
     ["tags", tagDifference(settings.iam.tags, role.tags)],
-    ...policies.map(({ name, document }) => {
-      if (placement === "managed")
-        return [`policy ${name}`, attached.includes(name) ? undefined : "not attached"] as const;
-      const found = role.inline.get(name);
-      return [`policy ${name}`, found === undefined ? "deleted" : documentDifference(document, found)] as const;
-    }),
+    ...policies.map((policy): [string, string] => [`policy ${policy.name}`, policyDifference(policy)]),
   ];
-  return parts.flatMap(([part, difference]) =>
-    difference === undefined
-      ? []
-      : [about(`${part} of role ${role.name}`).note("role-differs", difference, refreshFix(settings))],
-  );
+  return parts
+    .filter(([, difference]) => difference !== "")
+    .map(([part, text]) => about(`${part} of role ${role.name}`).note("role-differs", text, refreshFix(settings)));
 }
 
 /** Policies on a role that the stack owns or will adopt. */
-function extraFindings(
-  { settings, account, accountAccess }: Examination,
-  { wanted, role, verdict }: JudgedRole,
-  lines: AdviceLines,
-): Finding[] {
-  if (role === undefined || isForeign(verdict)) return [];
-  const { placement, policies } = account.permissions;
-  const names = policies.map(({ name }) => name);
+function policyFindings({ settings, account }: Examination, judged: JudgedRole, lines: AdviceLines): Finding[] {
+  const role = usable(judged);
+  if (role === undefined) return [];
+  const { policyName } = settings.iam;
+  const { placement } = account.permissions;
   const { note, problem } = about(`policies of role ${role.name}`);
+  const remove = (policy: string) =>
+    awsCommand(account, `iam delete-role-policy --role-name ${role.name} --policy-name ${policy}`);
+  const detach = ({ arn }: { readonly arn: string }) =>
+    awsCommand(account, `iam detach-role-policy --role-name ${role.name} --policy-arn ${arn}`);
   const findings: Finding[] = [];
-  const first = settings.iam.policyName;
-  const scripted = verdict?.owner !== "ours";
-  if (placement === "managed" && scripted && role.inline.has(first)) {
-    const remove = `iam delete-role-policy --role-name ${role.name} --policy-name ${first}`;
-    findings.push(
-      note(
-        "policy-left-over",
-        `the legacy script's inline policy ${first} stays beside the managed ones, with its permissions`,
-        { what: "Delete it after up.", commands: [awsCommand(accountAccess, remove)] },
-      ),
-    );
+  const scripted = judged.verdict?.owner !== "ours";
+  if (scripted && placement === "managed" && role.inline.has(policyName)) {
+    const message = `the legacy script's inline policy ${policyName} stays beside the managed ones, with its permissions`;
+    findings.push(note("policy-left-over", message, { what: "Delete it after up.", commands: [remove(policyName)] }));
   }
-  const adopted = wanted.number === 1 && account.adopt.role && account.adopt.policy;
-  if (adopted && scripted && placement === "inline" && !role.inline.has(first)) {
-    const message = `adopt names the inline policy ${first}, but the role does not have it: up would fail`;
+  if (scripted && placement === "inline" && judged.adopted && account.adopt.policy && !role.inline.has(policyName)) {
+    const message = `adopt names the inline policy ${policyName}, but the role does not have it: up would fail`;
     findings.push(problem("policy-adopt-absent", message, { what: "Adopt only what exists.", ...lines.adopt }));
   }
-  const trusted = new Set(issuersOf(wanted.document));
-  const untrusted = scripted ? issuersOf(role.trust).filter((issuer) => !trusted.has(issuer)) : [];
-  if (untrusted.length > 0) {
-    findings.push(
-      about(`trust policy of role ${role.name}`).note(
-        "role-trust-removed",
-        `it trusts issuers that the stack does not have, and up removes them: ${untrusted.join(", ")}`,
-        { what: "Add their clusters to the config (deploy: false is enough), if they are still in use." },
-      ),
-    );
+  const trusted = issuersOf(judged.wanted.document);
+  const untrusted = issuersOf(role.trust).filter((issuer) => !trusted.includes(issuer));
+  if (scripted && untrusted.length > 0) {
+    const message = `it trusts issuers that the stack does not have, and up removes them: ${untrusted.join(", ")}`;
+    const what = "Add their clusters to the config (deploy: false is enough), if they are still in use.";
+    findings.push(about(`trust policy of role ${role.name}`).note("role-trust-removed", message, { what }));
   }
-  const known = new Set(placement === "inline" ? names : []);
-  const inline = [...role.inline.keys()].filter((name) => !known.has(name) && name !== first);
-  const attached = role.attached.filter(({ name }) => placement === "inline" || !names.includes(name));
-  const remove = [
-    ...inline.map((policy) => `iam delete-role-policy --role-name ${role.name} --policy-name ${policy}`),
-    ...attached.map(({ arn }) => `iam detach-role-policy --role-name ${role.name} --policy-arn ${arn}`),
-  ];
-  if (remove.length > 0) {
+  // The inline policy of this name is the stack's own, was reported above, or is deleted by the next up.
+  const inline = [...role.inline.keys()].filter((name) => name !== policyName);
+  const names = managedPolicies(account);
+  const attached = role.attached.filter(({ name }) => !names.includes(name));
+  if (inline.length + attached.length > 0) {
     const others = [...inline, ...attached.map(({ name }) => name)].sort().join(", ");
+    const message = `managed outside this stack: ${others}; the server has their permissions too, and destroy detaches them`;
+    const what = "Detach them, if the server must not have their permissions.";
     findings.push(
-      note(
-        "policy-of-others",
-        `managed outside this stack: ${others}; the server has their permissions too, and destroy detaches them`,
-        {
-          what: "Detach them, if the server must not have their permissions.",
-          commands: remove.map((command) => awsCommand(accountAccess, command)),
-        },
-      ),
+      note("policy-of-others", message, { what, commands: [...inline.map(remove), ...attached.map(detach)] }),
     );
   }
   return findings;
 }
 
-const withState = ({ stack }: Settings) =>
+const withState = (stack: string) =>
   `pulumi stack export --stack ${stack} --file state.json && npm run doctor -- --stack ${stack} --state state.json`;
-
-/** A role name that differs from the existing one. */
-const freeName = (name: string) => `${name.slice(0, 54)}-holmes`;

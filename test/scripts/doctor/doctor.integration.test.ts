@@ -164,7 +164,9 @@ describe("an OIDC provider of another owner", () => {
     const report = await read(await settingsOf([shared]));
     const found = of(report, "shared").findings;
     expect(advice(found)[0]).toEqual(problem("shared"));
-    expect(found.find(({ code }) => code === "provider-of-others")!.message).toContain("role ebs-csi trusts it");
+    expect(found.find(({ code }) => code === "provider-of-others")!.message).toContain(
+      "other roles trust it too (ebs-csi)",
+    );
     // After adoption, destroy would delete the provider that the other role uses.
     const adopted = await read(
       await settingsOf([{ ...shared, adopt: { oidcProviders: ["alpha"], role: true, policy: true } }]),

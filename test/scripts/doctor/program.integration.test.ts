@@ -287,7 +287,7 @@ test("authenticates to every account as the program's providers do", async () =>
       const role = (text(open.assumeRoles) as Array<Record<string, string>> | undefined)?.[0];
       return JSON.stringify([text(open.allowedAccountIds)[0], open.profile, role?.roleArn, role?.externalId]);
     });
-  const ofPlaces = accountAccesses(evaluation.settings).map(({ accountId, access: { profile, assumeRole: role } }) =>
+  const ofPlaces = accountAccesses(evaluation.settings).map(({ accountId, profile, assumeRole: role }) =>
     JSON.stringify([accountId, role === undefined ? profile : role.sourceProfile, role?.roleArn, role?.externalId]),
   );
   expect(new Set(ofPlaces)).toEqual(new Set(ofProviders));
