@@ -42,14 +42,6 @@ export function trustRoles(
   });
 }
 
-export function roleArn(
-  { iam }: Pick<Settings, "iam">,
-  { accountId, partition }: Pick<TargetAccountSettings, "accountId" | "partition">,
-  number: number,
-): string {
-  return `arn:${partition}:iam::${accountId}:role${iam.path}${roleNameFor(iam.roleName, number)}`;
-}
-
 /**
  * The accounts that trust each cluster, with the role that trusts it, by cluster name. Computed for all clusters
  * together, because the role of a cluster depends on the clusters before it.

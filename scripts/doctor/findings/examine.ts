@@ -1,6 +1,5 @@
 /** What an account's facts mean for the stack, each with what resolves it. Pure: facts in, findings out. */
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
-import { roleNameFor } from "../../../policies/trust.js";
 import { recoveryCommands } from "../advice.js";
 import { managedPolicies } from "../owner.js";
 import type { Wanted } from "../readings.js";
@@ -16,7 +15,7 @@ export function wantedOf(settings: Settings, account: TargetAccountSettings): Wa
   const { iam } = settings;
   return {
     issuers: knownClusters(settings, account).flatMap(({ issuers }) => issuers),
-    roles: rolesOf(settings, account).map(({ number }) => roleNameFor(iam.roleName, number)),
+    roles: rolesOf(settings, account).map(({ name }) => name),
     managedPolicies: managedPolicies(account),
     path: iam.path,
     boundaryArn: account.permissionsBoundaryArn,

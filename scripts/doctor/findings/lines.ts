@@ -21,7 +21,7 @@ export function adviceLines(
   );
   const first = roles.find(({ wanted }) => wanted.number === 1);
   const found = first && usable(first);
-  const role = found !== undefined && found.name === first?.name;
+  const role = found !== undefined && found.name === first?.wanted.name;
   const policy = role && (account.permissions.placement === "managed" || found.inline.has(settings.iam.policyName));
   const adoptable = adopted.length + own.length;
   const all = policy && adoptable > 0 && adoptable + existing.length === account.clusters.length;

@@ -63,7 +63,7 @@ function accountQuotas({ account, facts }: Examination, roles: readonly JudgedRo
     ["managed policies", "PoliciesQuota", summary.Policies, newPolicies],
     ...roles.map((judged): (typeof rows)[number] => {
       const others = usable(judged)?.attached.filter(({ name }) => !names.includes(name));
-      return [`policies of role ${judged.name}`, "AttachedPoliciesPerRoleQuota", others?.length, names.length];
+      return [`policies of role ${judged.wanted.name}`, "AttachedPoliciesPerRoleQuota", others?.length, names.length];
     }),
   ];
   return rows.flatMap(([subject, quota, existing = 0, more]) => {

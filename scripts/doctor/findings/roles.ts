@@ -1,7 +1,7 @@
 /** The stack's roles in an account, and their policies. */
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
-import { roleArn, trustRoles, withAnyIssuer } from "../../../documents/profiles.js";
-import { issuersOf, roleNameFor, type TrustRole } from "../../../policies/trust.js";
+import { type AccountRole, trustRoles, withAnyIssuer } from "../../../documents/profiles.js";
+import { issuersOf } from "../../../policies/trust.js";
 import { awsCommand, configLine, refreshFix } from "../advice.js";
 import { documentDifference, tagDifference, valueDifference } from "../drift.js";
 import { managedPolicies, roleOwner, type Verdict } from "../owner.js";
@@ -9,8 +9,7 @@ import type { Reading, RoleFacts } from "../readings.js";
 import { type AdviceLines, about, absent, type Examination, type Finding, unread } from "./finding.js";
 
 export interface JudgedRole {
-  readonly wanted: TrustRole;
-  readonly name: string;
+  readonly wanted: AccountRole;
   readonly found: Reading<RoleFacts | undefined>;
   /** Undefined if the role was not found. */
   readonly verdict: Verdict | undefined;
@@ -18,14 +17,13 @@ export interface JudgedRole {
   readonly adopted: boolean;
 }
 
-export const rolesOf = (settings: Settings, account: TargetAccountSettings): TrustRole[] =>
+export const rolesOf = (settings: Settings, account: TargetAccountSettings): AccountRole[] =>
   trustRoles(settings, account, withAnyIssuer(settings.clusters));
 
-export function judgeRole({ settings, account, facts, state }: Examination, wanted: TrustRole): JudgedRole {
-  const name = roleNameFor(settings.iam.roleName, wanted.number);
-  const found = facts.roles.get(name)!;
+export function judgeRole({ settings, account, facts, state }: Examination, wanted: AccountRole): JudgedRole {
+  const found = facts.roles.get(wanted.name)!;
   const verdict = found.value && roleOwner(settings, account, found.value, wanted.document, state);
-  return { wanted, name, found, verdict, adopted: wanted.number === 1 && account.adopt.role };
+  return { wanted, found, verdict, adopted: wanted.number === 1 && account.adopt.role };
 }
 
 /** The role in the account, if the stack owns it or can adopt it. */
@@ -35,17 +33,19 @@ export function usable({ wanted, found, verdict }: JudgedRole): RoleFacts | unde
 }
 
 export function roleFindings(examination: Examination, judged: JudgedRole, lines: AdviceLines): Finding[] {
-  const { settings, account } = examination;
-  const { wanted, name, found, verdict, adopted } = judged;
-  const subject = `role ${name}`;
+  const { wanted, found, verdict, adopted } = judged;
+  const subject = `role ${wanted.name}`;
   if (found.failure) return [unread(subject, found.failure)];
   if (verdict === undefined) {
-    const arn = roleArn(settings, account, wanted.number);
-    return [absent(examination, "role", subject, arn, adopted ? lines.adopt : undefined)];
+    return [absent(examination, "role", subject, wanted.arn, adopted ? lines.adopt : undefined)];
   }
   const role = found.value!;
-  const own = verdict.owner === "ours" && role.name === name ? differences(examination, wanted, role) : [];
-  return [...own, presentRole(settings, judged, role, verdict, lines), ...policyFindings(examination, judged, lines)];
+  const own = verdict.owner === "ours" && role.name === wanted.name ? differences(examination, wanted, role) : [];
+  return [
+    ...own,
+    presentRole(examination.settings, judged, role, verdict, lines),
+    ...policyFindings(examination, judged, lines),
+  ];
 }
 
 function presentRole(
@@ -55,12 +55,12 @@ function presentRole(
   { owner, because }: Verdict,
   lines: AdviceLines,
 ): Finding {
-  const { name, adopted } = judged;
-  const { ok, note, problem } = about(`role ${name}`);
+  const { wanted, adopted } = judged;
+  const { ok, note, problem } = about(`role ${wanted.name}`);
   const freeName = configLine("iam", "roleName", `${iam.roleName.slice(0, 54)}-holmes`);
   const rename = { what: "Set another name for the stack's role (the same in every account).", ...freeName };
   const path = configLine("iam", "path", role.path);
-  if (role.name !== name) {
+  if (role.name !== wanted.name) {
     const spelled = { what: "Use the account's spelling.", ...configLine("iam", "roleName", role.name) };
     const message = `the account has ${role.name}: IAM names are case-insensitive`;
     return problem("role-case", message, usable(judged) ? spelled : rename);
@@ -97,7 +97,7 @@ function presentRole(
 }
 
 /** The stack's role, content by content. */
-function differences({ settings, account }: Examination, wanted: TrustRole, role: RoleFacts): Finding[] {
+function differences({ settings, account }: Examination, wanted: AccountRole, role: RoleFacts): Finding[] {
   const { placement, policies } = account.permissions;
   const attached = role.attached.map(({ name }) => name);
   const policyDifference = ({ name, document }: (typeof policies)[number]) => {
