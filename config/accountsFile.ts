@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import type { Problems } from "./problems.js";
+import { checkProfileNames } from "./rules/accounts.js";
 import { unique, valuesOf } from "./rules/rule.js";
 import type { Config, TargetAccountConfig } from "./schema.js";
 import { addIssue } from "./schemaProblems.js";
 import { accountsFileSchema } from "./sections/organization.js";
 
-/** Returns the accounts of `organization.accountsFile` as unmanaged target accounts, or none if it has problems. */
+/** Returns the accounts of `organization.accountsFile` as unmanaged target accounts, after the checks that depend on them. */
 export function readAccountsFile(config: Config, problems: Problems): TargetAccountConfig[] {
   const file = config.organization?.accountsFile;
   if (file === undefined) return [];
@@ -29,10 +30,11 @@ export function readAccountsFile(config: Config, problems: Problems): TargetAcco
     const inFile = valuesOf([...path, file], parsed.data, key);
     unique(problems, [...inStack, ...inFile], "a value that is unique across all accounts");
   }
-  return parsed.data.map((entry) => ({
-    ...entry,
-    manage: false,
-    adopt: false,
-    existingOidcProviders: [],
-  }));
+  const unmanaged = { manage: false, adopt: false, existingOidcProviders: [] };
+  const accounts = parsed.data.map((account) => ({ ...account, ...unmanaged }));
+  const profiles = [...config.targetAccounts, ...accounts].map(({ profile }) => profile);
+  if (profiles.length === 0)
+    problems.say(path, "no accounts", "at least one account, in this file or in targetAccounts");
+  checkProfileNames(config, profiles, problems);
+  return accounts;
 }

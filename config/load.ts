@@ -1,21 +1,20 @@
 /** Reads the stack config. Returns the settings or reports all problems at once. */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { packTrustPolicies, TrustSizeError } from "../policies/trust.js";
+import { trustRoles } from "../documents/profiles.js";
+import { TrustSizeError } from "../policies/trust.js";
 import { readAccountsFile } from "./accountsFile.js";
 import { issuerUrl, partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
-import { nearest, type Path, type Problem, Problems, pathText, problemsText } from "./problems.js";
+import { nearest, type Path, type Problem, Problems, problemsText } from "./problems.js";
 import { readingOf, unwrap } from "./reading.js";
-import { checkProfileNames } from "./rules/accounts.js";
 import { ownSubject } from "./rules/kubernetes.js";
 import { configRules } from "./rules.js";
 import { type Config, configSchema, type TargetAccountConfig } from "./schema.js";
 import { addIssue, inOrder } from "./schemaProblems.js";
 import {
   type ImageSigner,
-  issuerPath,
   mcpSettings,
   project,
   type Settings,
@@ -132,81 +131,59 @@ export async function readSettings(
   const config = parsed.data!;
 
   const warnings: string[] = [];
-  const accounts = [...config.targetAccounts, ...accountsOfFile(config, problems)];
+  const accounts = [...config.targetAccounts, ...readAccountsFile(config, problems)];
   stop();
 
-  const subjects = subjectsOf(config);
   const policies = new PolicySource(config, problems, warnings);
   await policies.checkAdditionalActions();
   const targetAccounts: TargetAccountSettings[] = [];
   for (const [index, account] of accounts.entries()) {
     const region = account.region ?? config.clusters[0]!.region;
     const partition = partitionOf(region);
+    const boundary = account.permissionsBoundary ?? config.iam.permissionsBoundary;
     targetAccounts.push({
       ...account,
       region,
       partition,
       adopt: adoption(account, config),
-      permissionsBoundaryArn: boundaryArn(
-        account.permissionsBoundary ?? config.iam.permissionsBoundary,
-        account.accountId,
-        partition,
-      ),
-      permissions: await policies.of(account, index, partition),
+      permissionsBoundaryArn:
+        boundary === undefined || boundary.startsWith("arn:")
+          ? boundary
+          : `arn:${partition}:iam::${account.accountId}:policy/${boundary}`,
+      permissions: await policies.of(partition, account.policyFile, index),
       clusters: account.clusters ?? config.clusters.map(({ name }) => name),
     });
   }
-  checkTrust(config, targetAccounts, subjects, problems);
   const organization = config.organization && {
     ...config.organization,
     partition: partitionOf(config.organization.region),
-    permissions: await policies.ofStack(partitionOf(config.organization.region)),
+    permissions: await policies.of(partitionOf(config.organization.region)),
   };
-  await policies.checkExceptions();
-  stop();
-
-  const { clusters, image, mcp, ...rest } = config;
   const settings: Settings = {
-    ...rest,
+    ...config,
     // Resources with iam.tags also have the ownership tag, which doctor reads.
     iam: { ...config.iam, tags: { ...config.iam.tags, [OWNERSHIP_TAG]: ownershipTag(stack) } },
     stack,
     secretKeys: new Set(Object.keys(raw).filter(isSecret)),
-    subjects,
+    subjects: subjectsOf(config),
     targetAccounts,
     organization,
     defaultProfile: config.defaultProfile ?? accounts[0]!.profile,
-    clusters: clusters.map(({ oidcIssuerId, oidcIssuerUrl, ...cluster }) => ({
+    clusters: config.clusters.map(({ oidcIssuerId, oidcIssuerUrl, ...cluster }) => ({
       ...cluster,
       eksName: cluster.eksName ?? cluster.name,
       deploy: cluster.deploy && config.mcp.enabled,
-      issuerUrl: oidcIssuerUrl ?? (oidcIssuerId === undefined ? undefined : issuerUrl(cluster.region, oidcIssuerId)),
+      issuerUrl: oidcIssuerUrl ?? (oidcIssuerId && issuerUrl(cluster.region, oidcIssuerId)),
     })),
-    image: imageSettings(image),
-    mcp: mcpSettings(mcp),
+    image: imageSettings(config.image),
+    mcp: mcpSettings(config.mcp),
     warnings,
   };
+  checkTrust(settings, problems);
+  await policies.checkExceptions();
+  stop();
   warnings.push(...warningsOf(settings));
   return settings;
-}
-
-/** The accounts of `organization.accountsFile`, after the checks that depend on them. */
-function accountsOfFile(config: Config, problems: Problems): TargetAccountConfig[] {
-  const { organization } = config;
-  if (organization?.accountsFile === undefined) return [];
-  const before = problems.all.length;
-  const accounts = readAccountsFile(config, problems);
-  if (problems.all.length > before) return [];
-  const profiles = [...config.targetAccounts, ...accounts].map(({ profile }) => profile);
-  if (profiles.length === 0) {
-    problems.say(
-      ["organization", "accountsFile"],
-      "no accounts",
-      "at least one account, in this file or in targetAccounts",
-    );
-  }
-  checkProfileNames(config, profiles, problems);
-  return accounts;
 }
 
 /** Service accounts that every role trusts. With the hosted AWS MCP server, Holmes signs the requests. */
@@ -225,61 +202,35 @@ function imageSettings(image: Config["image"]): Settings["image"] {
 
 /** The image workflow pushes to `ghcr.io/<repository>`, in lower case. */
 function imageSigner(reference: string, verify: NonNullable<Config["image"]>["verify"]): ImageSigner | undefined {
-  if (verify !== undefined) {
-    const { enabled, repository, key } = verify;
-    if (!enabled) return undefined;
-    return key === undefined ? { repository: repository! } : { key };
-  }
-  const repository = /^ghcr\.io\/([^/]+\/holmes-aws-mcp)(:[^@]+)?@sha256:/.exec(reference)?.[1];
-  return repository === undefined ? undefined : { repository };
+  const published = /^ghcr\.io\/([^/]+\/holmes-aws-mcp)(:[^@]+)?@sha256:/.exec(reference)?.[1];
+  const { enabled, repository = published, key } = verify ?? { enabled: published !== undefined };
+  if (!enabled) return undefined;
+  return key === undefined ? { repository: repository! } : { key };
 }
 
-function adoption(account: TargetAccountConfig, config: Config): TargetAccountSettings["adopt"] {
-  const { adopt, existingOidcProviders } = account;
-  const own = config.clusters.map(({ name }) => name).filter((name) => !existingOidcProviders.includes(name));
-  if (adopt === true) return { oidcProviders: own, role: true, policy: true };
-  if (adopt === false) return { oidcProviders: [], role: false, policy: false };
-  const { oidcProviders } = adopt;
-  return { ...adopt, oidcProviders: oidcProviders === true ? own : oidcProviders === false ? [] : oidcProviders };
-}
-
-function boundaryArn(boundary: string | undefined, accountId: string, partition: string): string | undefined {
-  if (boundary === undefined || boundary.startsWith("arn:")) return boundary;
-  return `arn:${partition}:iam::${accountId}:policy/${boundary}`;
+function adoption({ adopt, existingOidcProviders }: TargetAccountConfig, { clusters }: Config) {
+  const own = clusters.map(({ name }) => name).filter((name) => !existingOidcProviders.includes(name));
+  const { oidcProviders, role, policy } =
+    typeof adopt === "object" ? adopt : { oidcProviders: adopt, role: adopt, policy: adopt };
+  return { oidcProviders: oidcProviders === true ? own : oidcProviders || [], role, policy };
 }
 
 /** Checks that the trust policy statement of every cluster fits a role. Accounts with the same partition and clusters have the same sizes. */
-function checkTrust(
-  config: Config,
-  accounts: readonly TargetAccountSettings[],
-  subjects: Settings["subjects"],
-  problems: Problems,
-): void {
-  const clusters = config.clusters.map(({ name, region, oidcIssuerId, oidcIssuerUrl, previousIssuers, roleNumber }) => {
-    const issuer = oidcIssuerId === undefined ? unknownIssuer(region) : issuerUrl(region, oidcIssuerId);
-    return {
-      name,
-      issuers: [oidcIssuerUrl ?? issuer, ...previousIssuers].map(issuerPath),
-      ...(roleNumber === undefined ? {} : { roleNumber }),
-    };
-  });
+function checkTrust(settings: Settings, problems: Problems): void {
+  const clusters = settings.clusters.map((cluster) => ({
+    ...cluster,
+    issuerUrl: cluster.issuerUrl ?? unknownIssuer(cluster.region),
+  }));
   const different = new Map(
-    accounts.map((account) => [JSON.stringify([account.partition, account.clusters]), account]),
+    settings.targetAccounts.map((account) => [JSON.stringify([account.partition, account.clusters]), account]),
   );
-  for (const { accountId, partition, clusters: trusted } of different.values()) {
+  for (const account of different.values()) {
     try {
-      packTrustPolicies({
-        clusters,
-        trusted,
-        subjects,
-        accountId,
-        partition,
-        limit: config.iam.trustPolicyLimit,
-      });
+      trustRoles(settings, account, clusters);
     } catch (error) {
       if (!(error instanceof TrustSizeError)) throw error;
-      const index = config.clusters.findIndex(({ name }) => name === error.cluster);
-      const pinned = config.clusters[index]?.roleNumber !== undefined;
+      const index = clusters.findIndex(({ name }) => name === error.cluster);
+      const pinned = clusters[index]?.roleNumber !== undefined;
       problems.say(
         pinned ? ["clusters", index, "roleNumber"] : ["iam", "trustPolicyLimit"],
         `${error.size} characters of trust policy for cluster ${error.cluster}`,
@@ -295,8 +246,7 @@ function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): vo
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     const place = [...path, Array.isArray(value) ? Number(key) : key];
-    if (key in Object.prototype && problems.all.every(({ path }) => pathText(path) !== pathText(place)))
-      problems.say(place, "an unknown key", "a different name");
+    if (key in Object.prototype) problems.say(place, "an unknown key", "a different name");
     rejectPrototypeKeys(place, inner, problems);
   }
 }

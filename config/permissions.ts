@@ -8,7 +8,7 @@ import { type PermissionPlan, PolicySizeError, permissionPolicies } from "../pol
 import { allowedActions } from "../policies/simulate.js";
 import { listOf, type PolicyDocument } from "../policies/types.js";
 import { type Path, type Problems, pathText } from "./problems.js";
-import type { Config, TargetAccountConfig } from "./schema.js";
+import type { Config } from "./schema.js";
 
 const expected: Record<Finding["kind"], string> = {
   shape: "a permission policy",
@@ -21,6 +21,8 @@ const expected: Record<Finding["kind"], string> = {
 
 /** `*`, or an ARN of wildcards: `arn:aws:*`. */
 const everyResource = /^[*?]+$|^arn:(aws[a-z-]*|[*?]+)[:*?/]*$/;
+
+const documentsOf = ({ policies }: PermissionPlan) => policies.map(({ document }) => document);
 
 /** Number and names of write actions. */
 const writeActions = (names: readonly string[], where = "") =>
@@ -38,9 +40,9 @@ export class PolicySource {
 
   /** Applies the checks of the default policy to `iam.additionalActions`. */
   async checkAdditionalActions(): Promise<void> {
-    const { additionalActions, sensitiveReads, sensitiveReadsExcept } = this.config.iam;
-    if (additionalActions.length === 0) return;
-    const findings = await checkAdditionalActions(additionalActions, { sensitiveReads, sensitiveReadsExcept });
+    const { iam } = this.config;
+    if (iam.additionalActions.length === 0) return;
+    const findings = await checkAdditionalActions(iam.additionalActions, iam);
     // The key contains a list of actions, not a statement.
     const plain = findings.map((finding) => ({
       ...finding,
@@ -59,13 +61,7 @@ export class PolicySource {
     const catalogue = await loadCatalogue(servicesOf(sensitiveReadsExcept));
     for (const [index, pattern] of sensitiveReadsExcept.entries()) {
       const actions = catalogue.matching(pattern);
-      const opened = plans.some(
-        ({ policies }) =>
-          allowedActions(
-            policies.map(({ document }) => document),
-            actions,
-          ).length > 0,
-      );
+      const opened = plans.some((plan) => allowedActions(documentsOf(plan), actions).length > 0);
       if (opened || actions.length === 0) continue;
       this.problems.say(
         ["iam", "sensitiveReadsExcept", index],
@@ -78,22 +74,20 @@ export class PolicySource {
     }
   }
 
-  /** Returns the plan of the account at an index of the list. A plan with problems is empty. */
-  of(account: Pick<TargetAccountConfig, "policyFile">, index: number, partition: string): Promise<PermissionPlan> {
-    const file = account.policyFile ?? this.config.iam.policyFile;
-    const path: Path =
-      account.policyFile === undefined
-        ? ["iam", file === undefined ? "policyName" : "policyFile"]
-        : ["targetAccounts", index, "policyFile"];
+  /**
+   * Returns the permissions of a role. A plan with problems is empty.
+   *
+   * @param own the policy file of a target account
+   * @param index the index of that account
+   */
+  of(partition: string, own?: string, index = 0): Promise<PermissionPlan> {
+    const file = own ?? this.config.iam.policyFile;
+    const shared = ["iam", file === undefined ? "policyName" : "policyFile"];
+    const path = own === undefined ? shared : ["targetAccounts", index, "policyFile"];
     const key = `${partition} ${file ?? ""}`;
     const plan = this.plans.get(key) ?? this.plan(path, file, partition);
     this.plans.set(key, plan);
     return plan;
-  }
-
-  /** Returns the plan of accounts without their own policy file. */
-  ofStack(partition: string): Promise<PermissionPlan> {
-    return this.of({}, 0, partition);
   }
 
   private async plan(path: Path, file: string | undefined, partition: string): Promise<PermissionPlan> {
@@ -115,25 +109,18 @@ export class PolicySource {
     }
     try {
       const plan = permissionPolicies({ ...iam, partition, replacement });
-      if (holmes.hosted) await this.warnOfWrites(path, plan);
+      // Unlike this program's server, the hosted server does not reject writes.
+      const writes = holmes.hosted ? writesAllowed(documentsOf(plan), await loadCatalogue()) : [];
+      if (writes.length > 0)
+        this.warnings.push(
+          `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writeActions(writes)}, and the hosted AWS MCP server does not reject them. Only IAM prevents writes there.`,
+        );
       return plan;
     } catch (error) {
       if (!(error instanceof PolicySizeError)) throw error;
       this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, the IAM limit`, error.message);
       return none;
     }
-  }
-
-  /** Unlike this program's server, the hosted server does not reject writes. Only the policies prevent them. */
-  private async warnOfWrites(path: Path, { policies }: PermissionPlan): Promise<void> {
-    const writes = writesAllowed(
-      policies.map(({ document }) => document),
-      await loadCatalogue(),
-    );
-    if (writes.length === 0) return;
-    this.warnings.push(
-      `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writeActions(writes)}, and the hosted AWS MCP server does not reject them. Only IAM prevents writes there.`,
-    );
   }
 
   /** `policyChecks: warn` is for exceptions. Writes on every resource require `iam.allowWritePermissions`. */

@@ -40,8 +40,8 @@ export function addIssue(
 }
 
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
-  // load.ts reports this key, at every level.
-  if (key === "__proto__") return;
+  // load.ts reports these keys, at every level.
+  if (key in Object.prototype) return;
   const name = path.length === 1 ? /^[^:]*:(.*)$/s.exec(key)?.[1] : undefined;
   const near = nearest(name ?? key, known);
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());

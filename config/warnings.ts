@@ -6,25 +6,20 @@ import type { Settings } from "./settings.js";
 const manyAccounts = 25;
 
 /** Returns warnings of one sentence each, in the order of the keys. */
-export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts, organization }: Settings): string[] {
-  const warnings: string[] = [];
-  const defaults = kubernetes.additionalSubjects.filter((subject) => subject.endsWith(":default"));
-  for (const subject of defaults) {
-    warnings.push(
-      `kubernetes.additionalSubjects: ${subject} is the service account of every pod of the namespace that sets none. Expected a dedicated service account.`,
-    );
+export function* warningsOf(settings: Settings): Generator<string> {
+  const { kubernetes, image, mcp, iam, targetAccounts, organization } = settings;
+  for (const subject of kubernetes.additionalSubjects.filter((subject) => subject.endsWith(":default"))) {
+    yield `kubernetes.additionalSubjects: ${subject} is the service account of every pod of the namespace that sets none. Expected a dedicated service account.`;
   }
   if (iam.sensitiveReads === "allow") {
-    warnings.push("iam.sensitiveReads is allow: Holmes can read secrets, credentials and customer data.");
+    yield "iam.sensitiveReads is allow: Holmes can read secrets, credentials and customer data.";
   }
   if (iam.sensitiveReads === "deny" && iam.sensitiveReadsExcept.length > 0) {
-    warnings.push(`iam.sensitiveReadsExcept allows sensitive reads: ${iam.sensitiveReadsExcept.join(", ")}.`);
+    yield `iam.sensitiveReadsExcept allows sensitive reads: ${iam.sensitiveReadsExcept.join(", ")}.`;
   }
   const managed = targetAccounts.filter(({ manage }) => manage).length;
   if (managed > manyAccounts) {
-    warnings.push(
-      `targetAccounts: each of the ${managed} managed accounts starts an AWS provider process (several hundred MB). See docs/accounts.md for alternatives (manage: false, organization).`,
-    );
+    yield `targetAccounts: each of the ${managed} managed accounts starts an AWS provider process (several hundred MB). See docs/accounts.md for alternatives (manage: false, organization).`;
   }
   // `organization.accountId` is the management account unless a delegated administrator holds the StackSet.
   if (organization?.callAs === "SELF") {
@@ -34,54 +29,33 @@ export function warningsOf({ kubernetes, image, mcp, iam, targetAccounts, organi
     const hint = "List it in targetAccounts, without manage: false, to create its role.";
     if (management.some(({ manage }) => !manage)) {
       const profiles = management.map(({ profile }) => profile).join(", ");
-      warnings.push(
-        `organization: ${profiles} is the management account (${accountId}), which a StackSet with service-managed permissions skips. ${hint}`,
-      );
+      yield `organization: ${profiles} is the management account (${accountId}), which a StackSet with service-managed permissions skips. ${hint}`;
     } else if (management.length === 0 && readsCosts) {
-      warnings.push(
-        `organization: the StackSet skips the management account (${accountId}), so Holmes cannot read the costs of the organization. ${hint}`,
-      );
+      yield `organization: the StackSet skips the management account (${accountId}), so Holmes cannot read the costs of the organization. ${hint}`;
     }
   }
   for (const { profile, adopt, permissions } of targetAccounts) {
     if (profile === "default") {
-      warnings.push(
-        "targetAccounts: commands without --profile use the account with profile default, so that a missing --profile is not an error.",
-      );
+      yield "targetAccounts: commands without --profile use the account with profile default, so that a missing --profile is not an error.";
     }
     if (adopt.policy && permissions.placement === "managed") {
-      warnings.push(
-        `targetAccounts: the permissions of ${profile} exceed an inline policy, so the legacy script's inline policy is not imported and stays on the role. Delete it: aws iam delete-role-policy --role-name ${iam.roleName} --policy-name ${iam.policyName} --profile ${profile}`,
-      );
+      yield `targetAccounts: the permissions of ${profile} exceed an inline policy, so the legacy script's inline policy is not imported and stays on the role. Delete it: aws iam delete-role-policy --role-name ${iam.roleName} --policy-name ${iam.policyName} --profile ${profile}`;
     }
   }
   if (image.kind === "prebuilt" && legacyImage.test(image.reference)) {
-    warnings.push(
-      "image.prebuilt: this image does not contain the Python of the verification, so pulumi up does not verify the server.",
-    );
-    warnings.push(
-      `image.prebuilt: with two clients, the gateway in ${image.reference} returns responses to the wrong client, including data of other accounts. Build the image (image.build).`,
-    );
+    yield "image.prebuilt: this image does not contain the Python of the verification, so pulumi up does not verify the server.";
+    yield `image.prebuilt: with two clients, the gateway in ${image.reference} returns responses to the wrong client, including data of other accounts. Build the image (image.build).`;
   }
   if (image.kind === "prebuilt" && !image.reference.includes("@sha256:")) {
-    warnings.push(
-      `image.prebuilt: ${image.reference} has no digest, so the content of the tag can change. Expected a reference with @sha256:….`,
-    );
+    yield `image.prebuilt: ${image.reference} has no digest, so the content of the tag can change. Expected a reference with @sha256:….`;
   }
   if (image.kind === "build" && image.build.tag !== undefined && image.build.ecr?.create === true) {
-    warnings.push(
-      `image.build.tag: the repository's tags are immutable, so ${image.build.tag} can be pushed once. Remove the key to derive the tag from the content of the image.`,
-    );
+    yield `image.build.tag: the repository's tags are immutable, so ${image.build.tag} can be pushed once. Remove the key to derive the tag from the content of the image.`;
   }
   if (mcp.authentication.type === "none" && mcp.enabled) {
-    warnings.push(
-      "mcp.authentication.type is none: every client that reaches the server can read the accounts. Expected bearer.",
-    );
+    yield "mcp.authentication.type is none: every client that reaches the server can read the accounts. Expected bearer.";
   }
   if (!mcp.networkPolicy.enabled && mcp.enabled) {
-    warnings.push(
-      "mcp.networkPolicy.enabled is false: every pod in the cluster can read the accounts through the server.",
-    );
+    yield "mcp.networkPolicy.enabled is false: every pod in the cluster can read the accounts through the server.";
   }
-  return warnings;
 }

@@ -1069,8 +1069,8 @@ describe("unknown keys, with the most similar known key", () => {
     ],
     ["__proto__", { 'iam["__proto__"]': { roleName: "x" } }, ["iam.__proto__", none, "a different name"]],
     ["__proto__ in a map", { "mcp.env.__proto__": "x" }, ["mcp.env.__proto__", none, "a different name"]],
-    ["constructor", { "iam.constructor": "x" }, ["iam.constructor", none, "one of roleName, policyName"]],
-    ["toString as a top-level key", { toString: "x" }, ["toString", none, "one of clusters, kubernetes"]],
+    ["constructor", { "iam.constructor": "x" }, ["iam.constructor", none, "a different name"]],
+    ["toString as a top-level key", { toString: "x" }, ["toString", none, "a different name"]],
     ["empty key", { 'iam[""]': 1 }, ['iam[""]', none, "one of roleName, policyName"]],
   ]);
 });
