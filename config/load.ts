@@ -23,9 +23,8 @@ import {
 } from "./settings.js";
 import { warningsOf } from "./warnings.js";
 
-/** Contains all problems of a config. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
+/** Contains all problems of a config. Pulumi prints it without a stack trace. */
+export class ConfigError extends pulumi.RunError {
   constructor(
     stack: string,
     readonly problems: readonly Problem[],
@@ -37,7 +36,7 @@ export class ConfigError extends Error {
 /**
  * Reads the settings of the running stack from Pulumi's config.
  *
- * @throws pulumi.RunError with all problems. Pulumi prints it without a stack trace.
+ * @throws ConfigError with all problems
  */
 export async function loadSettings(): Promise<Settings> {
   // Pulumi's types omit this function, the only way to distinguish a secret from plain text.
@@ -45,19 +44,15 @@ export async function loadSettings(): Promise<Settings> {
     isConfigSecret(key: string): boolean;
     hasEngine(): boolean;
   };
-  try {
-    const values = pulumi.runtime.allConfig();
-    const read = await readSettings(pulumi.getStack(), rawConfig(values), (key) => isConfigSecret(`${project}:${key}`));
-    const settings = { ...read, warnings: [...defaultProviderWarnings(values), ...read.warnings] };
-    const examples = exampleAccounts(settings);
-    // AWS_ENDPOINT_URL means an emulator. Without an engine, nothing is created.
-    if (examples.length === 0 || !hasEngine() || process.env.AWS_ENDPOINT_URL !== undefined) return settings;
-    const message = `${examples.join(", ")}: example account IDs. Expected the IDs of your accounts. Replace every value marked "<--" in Pulumi.${settings.stack}.yaml.`;
-    if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
-    return { ...settings, warnings: [message, ...settings.warnings] };
-  } catch (error) {
-    throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
-  }
+  const values = pulumi.runtime.allConfig();
+  const read = await readSettings(pulumi.getStack(), rawConfig(values), (key) => isConfigSecret(`${project}:${key}`));
+  const settings = { ...read, warnings: [...defaultProviderWarnings(values), ...read.warnings] };
+  const examples = exampleAccounts(settings);
+  // AWS_ENDPOINT_URL means an emulator. Without an engine, nothing is created.
+  if (examples.length === 0 || !hasEngine() || process.env.AWS_ENDPOINT_URL !== undefined) return settings;
+  const message = `${examples.join(", ")}: example account IDs. Expected the IDs of your accounts. Replace every value marked "<--" in Pulumi.${settings.stack}.yaml.`;
+  if (!pulumi.runtime.isDryRun()) throw new pulumi.RunError(message);
+  return { ...settings, warnings: [message, ...settings.warnings] };
 }
 
 const packages = ["aws", "kubernetes", "docker"];

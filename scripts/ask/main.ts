@@ -25,7 +25,6 @@ await run<Pick<AskOptions, "stack" | "scenario" | "full"> & { readonly serve?: b
     )
     .addOption(stackOption("dev")),
   async (options, question) => {
-    process.chdir(projectFolder);
     const { ask, serve } = await import("./ask.js");
     const show = (output: string) => process.stdout.write(`${output}\n`);
     if (options.serve) {

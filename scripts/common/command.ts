@@ -68,7 +68,7 @@ export function path(value: string): string {
 }
 
 /**
- * Runs a command to its end and sets the exit code. Known errors are printed without a stack trace.
+ * Runs a command in the project folder to its end and sets the exit code. Known errors are printed without a stack trace.
  *
  * @param main receives the options and positional arguments, and returns the exit code. It imports what it needs, so
  *   that --help and usage errors are fast.
@@ -86,6 +86,7 @@ export async function run<T extends object>(
   try {
     rejectOptionsOfNpm(command, process.argv.slice(2));
     command.parse();
+    process.chdir(projectFolder);
     process.exitCode = await main(command.opts<T>(), ...command.processedArgs);
   } catch (error) {
     // Do not report failures caused by Ctrl-C.
@@ -94,17 +95,12 @@ export async function run<T extends object>(
     if (error instanceof CommanderError) return;
     // First, so that no other process reports its progress after the error.
     await stopEverything();
-    console.error((await isExpected(error)) ? (error as Error).message : error);
+    // Imported only here: --help and usage errors do not wait for the Pulumi SDK.
+    const expected = error instanceof UserError || (await import("@pulumi/pulumi")).RunError.isInstance(error);
+    console.error(expected ? (error as Error).message : error);
   } finally {
     if (!interrupted()) await stopEverything();
   }
-}
-
-/** Imports the program's own errors only when one occurs: --help and usage errors do not wait for the Pulumi SDK. */
-async function isExpected(error: unknown): Promise<boolean> {
-  if (error instanceof UserError) return true;
-  const [{ ConfigError }, { RunError }] = await Promise.all([import("../../config/load.js"), import("@pulumi/pulumi")]);
-  return error instanceof ConfigError || RunError.isInstance(error);
 }
 
 /**

@@ -16,7 +16,6 @@ await run<Pick<ConvertFilesOptions, "stack" | "adopt" | "permissions" | "policyC
     .option("--permissions <file>", "use this permission policy (iam.policyFile)", path)
     .addOption(new Option("--policy-checks <level>", "how findings in that policy count").choices(["error", "warn"])),
   async ({ stack, adopt = false, permissions, policyChecks }, file) => {
-    process.chdir(projectFolder);
     const { convertFiles } = await import("./files.js");
     const report = await convertFiles({ file: file!, stack, folder: projectFolder, adopt, permissions, policyChecks });
     process.stdout.write(report);

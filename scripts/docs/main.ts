@@ -1,6 +1,6 @@
 /** `npm run docs`: writes the parts of docs/ that follow from the program itself. A test compares each with the program. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { npmCommand, projectFolder, run } from "../common/command.js";
+import { npmCommand, run } from "../common/command.js";
 
 await run(
   npmCommand({
@@ -10,7 +10,6 @@ await run(
     exitCodes: { 0: "the documents are up to date", 1: "a document cannot be written" },
   }),
   async () => {
-    process.chdir(projectFolder);
     const [{ generatedParts }, { page }] = await Promise.all([import("./documents.js"), import("./page.js")]);
     for (const [path, parts] of Object.entries(await generatedParts())) {
       const text = page(path, parts);

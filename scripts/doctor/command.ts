@@ -26,7 +26,6 @@ export async function doctorCommand(options: DoctorCommandOptions): Promise<numb
   if (repairs && (state === undefined || profiles.length > 0)) {
     throw new UserError("--repair: expected --state FILE and no --profile.");
   }
-  process.chdir(projectFolder);
   const settings = await stackSettings(projectFolder, stack);
   toStderr("reading the accounts in parallel");
   const report = await doctor(settings, { profiles, state, expectNoChanges, onRead });

@@ -16,7 +16,6 @@ export interface PlanOptions {
 
 /** @returns the exit code */
 export async function plan({ stack, out, json }: PlanOptions): Promise<number> {
-  process.chdir(projectFolder);
   const evaluation = await evaluate(stack, readStackFile(projectFolder, stack));
   if (out !== undefined) writeFiles(out, projectFolder, planFiles(evaluation));
   process.stdout.write(json ? planJson(evaluation) : `${planTree(evaluation, painter(process.stdout))}\n`);

@@ -14,7 +14,6 @@ await run<Pick<RehearsalOptions, "stack" | "cluster">>(
     .addOption(stackOption("dev"))
     .option("--cluster <name>", "rehearse one cluster; default: every cluster that the server is deployed to", text),
   async (options) => {
-    process.chdir(projectFolder);
     const { rehearse } = await import("./rehearsal.js");
     const show = (text: string) => process.stdout.write(`${text}\n`);
     return (await rehearse(projectFolder, { ...options, show, paint: painter(process.stdout) })) ? 0 : 1;

@@ -17,7 +17,6 @@ export interface VerifyOptions extends Given {
 
 /** @returns the exit code */
 export async function verify({ stack, kubectl, ...given }: VerifyOptions): Promise<number> {
-  process.chdir(projectFolder);
   const settings = await stackSettings(projectFolder, stack);
   const profiles = profilesByCluster(settings, withAnyIssuer(settings.clusters));
   const failed: string[] = [];
