@@ -2,7 +2,7 @@
  * Converts the legacy script's multi-cluster-config.yaml to stack config, and reports every key. Works on texts only.
  * Existing values and comments of the stack file are kept.
  */
-import { type Document, isMap, isSeq, type Node, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
+import { type Document, isCollection, isMap, isNode, isSeq, type Node, parseDocument, type YAMLMap } from "yaml";
 import { z } from "zod";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
 import { unwrap } from "../../config/reading.js";
@@ -35,141 +35,116 @@ export interface Step {
   readonly why: string;
 }
 
-export interface Conversion {
-  /** New content of the stack file. */
-  readonly content: string;
-  readonly steps: readonly Step[];
-  /** Remaining steps, one sentence each. */
-  readonly notes: readonly string[];
-  /** Problems that the new config does not show. */
-  readonly problems: readonly string[];
-  /** The message of a problem in the new config, with the keys of the legacy file. */
-  readonly explain: (problem: Problem) => string;
-}
-
 /** The legacy file with every value as text, because YAML numbers lose leading zeros and digits of IDs. */
-type Tree = string | Tree[] | { [key: string]: Tree };
+type Tree = string | Tree[] | Table;
 type Table = { [key: string]: Tree };
 
-const isTable = (value: Tree | undefined): value is Table =>
+const isTable = (value: unknown): value is Table =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 const camelCase = (key: string) => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 const snakeCase = (key: string) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** @throws UserError if one of the files is invalid */
-export function convert(options: ConvertOptions): Conversion {
-  const conversion = new Converter(options, readLegacyFile(options));
-  conversion.run();
-  return conversion;
+function parsed(name: string, text: string, options = {}): Document {
+  const document = parseDocument(text, options);
+  const error = document.errors[0];
+  if (error !== undefined) throw new UserError(`${name}: not YAML: ${error.message.split("\n")[0]}`);
+  return document;
 }
+
+/** Sections of the legacy file. */
+const sections = ["clusters", "kubernetes", "iam", "target_accounts"];
 
 function readLegacyFile({ old, source }: ConvertOptions): Table {
-  const document = parseDocument(old, { schema: "failsafe", merge: true });
-  const error = document.errors[0];
-  if (error !== undefined) throw new UserError(`${source}: not YAML: ${error.message.split("\n")[0]}`);
-  const file = (document.toJS() ?? "") as Tree;
-  if (isTable(file) && isTable(file.config)) {
-    throw new UserError(`${source}: found stack config. Expected the multi-cluster-config.yaml of the legacy script.`);
-  }
-  if (!isTable(file) || (file.clusters === undefined && file.target_accounts === undefined)) {
-    const keys = isTable(file) ? `the keys ${Object.keys(file).join(", ") || "{}"}` : "no map";
-    throw new UserError(
-      `${source}: found ${keys}. Expected the file of the legacy script, with clusters, kubernetes, iam and target_accounts.`,
-    );
-  }
-  return file;
+  const file: unknown = parsed(source, old, { schema: "failsafe", merge: true }).toJS();
+  if (isTable(file) && (file.clusters !== undefined || file.target_accounts !== undefined)) return file;
+  const keys = isTable(file) ? `the keys ${Object.keys(file).join(", ") || "{}"}` : "no map";
+  throw new UserError(`${source}: found ${keys}. Expected the file of the legacy script, with ${sections.join(", ")}.`);
 }
 
-/** Sections of the legacy file, with the key that identifies the entries of a list. */
-const sections = [
-  { from: "clusters", to: "clusters", by: "name" },
-  { from: "kubernetes", to: "kubernetes", by: undefined },
-  { from: "iam", to: "iam", by: undefined },
-  { from: "target_accounts", to: "targetAccounts", by: "profile" },
-] as const;
+/** Lists of the config, with the key that identifies their entries. */
+const identifiers: Readonly<Record<string, string>> = { clusters: "name", targetAccounts: "profile" };
 
-class Converter implements Conversion {
+/** Place of a key in the stack file: `["iam", "path"]` gives `["config", "holmes-aws-mcp:iam", "path"]`. */
+const placeOf = ([section, ...rest]: Path) => ["config", `${project}:${section}`, ...rest];
+
+/** The result of a conversion. */
+export class Conversion {
+  /** New content of the stack file. */
+  readonly content: string;
   readonly steps: Step[] = [];
+  /** Remaining steps, one sentence each. */
   readonly notes: string[] = [];
+  /** Problems that the new config does not show. */
   readonly problems: string[] = [];
   private readonly document: Document;
-  /** Paths in the new config and in the legacy file. */
-  private readonly origins: Array<{ to: Path; from: Path }> = [];
+  /** Paths in the legacy file, by key path in the config. */
+  private readonly origins = new Map<string, Path>();
 
-  constructor(
-    private readonly options: ConvertOptions,
-    private readonly old: Table,
-  ) {
-    const { existing, target, source } = options;
-    this.document = parseDocument(
+  /** @throws UserError if one of the files is invalid */
+  constructor(private readonly options: ConvertOptions) {
+    const { existing, target, source, adopt = false } = options;
+    const old = readLegacyFile(options);
+    this.document = parsed(
+      target,
       existing ?? `# Stack config, converted from ${source}. docs/config.md describes every key.\nconfig: {}\n`,
     );
-    const error = this.document.errors[0];
-    if (error !== undefined) throw new UserError(`${target}: not YAML: ${error.message.split("\n")[0]}`);
-    if (this.document.contents === null) this.document.contents = this.document.createNode({});
-    if (!isMap(this.document.contents))
-      throw new UserError(`${target}: not a map. Expected a map with the key config.`);
-    if (!isMap(this.document.get("config"))) {
-      if (this.document.get("config"))
-        throw new UserError(`${target}: config is not a map. Expected a map of config keys.`);
-      this.document.set("config", this.document.createNode({}));
+    const { contents } = this.document;
+    const present = isMap(contents) ? contents.get("config") : contents;
+    if (present && !isMap(present)) {
+      throw new UserError(`${target}: not a stack file. Expected a map with the key config, which is a map.`);
     }
-    this.config.flow = false;
-  }
-
-  get content(): string {
-    const text = this.document.toString({ lineWidth: 0, flowCollectionPadding: false });
-    return this.options.existing === undefined ? text : restoreLines(this.options.existing, text);
-  }
-
-  run(): void {
+    if (!present) this.document.set("config", this.document.createNode({}));
+    const config = this.document.get("config") as YAMLMap;
+    config.flow = false;
     const providers = "pulumi:disable-default-providers";
-    if (!this.config.has(providers)) {
-      this.config.items.unshift(this.document.createPair(providers, this.flow(["aws", "kubernetes", "docker"])));
+    if (!config.has(providers)) {
+      config.items.unshift(this.document.createPair(providers, this.nodeOf(["aws", "kubernetes", "docker"])));
       this.step("added", providers, "every resource must have an explicit provider");
     }
-    const known = sections.map(({ from }) => from);
-    for (const { from, to, by } of sections) {
-      for (const [key, value] of Object.entries(this.old).filter(([key]) => nearest(key, known) === from)) {
+
+    for (const [key, value] of Object.entries(old)) {
+      const from = nearest(key, sections);
+      if (from === undefined) this.leaveOut([key]);
+      else {
         if (key !== from) this.misspelt([key], from);
-        if (isEmpty(value)) continue;
-        this.origins.push({ to: [to], from: [key] });
-        if (by === undefined) this.mergeTable([to], [key], value);
-        else this.mergeList([to], [key], value, by);
+        if (!isEmpty(value)) this.merge(camelCase(from), [key], value);
       }
     }
-    for (const key of Object.keys(this.old)) if (nearest(key, known) === undefined) this.leaveOut([key]);
     this.namespace();
     this.policy();
-    if (this.options.adopt === true) this.adopt();
-    else if (this.entries("targetAccounts").every((account) => !account.has("adopt"))) {
+    if (adopt) this.adopt();
+    else if (this.entries("targetAccounts").every(({ entry }) => entry.adopt === undefined)) {
       this.notes.push("If the legacy script created providers and roles in these accounts, convert with --adopt.");
     }
     this.retention();
     this.workload();
+
+    // An empty line before each new section, whose key is not a node yet.
+    for (const pair of config.items) {
+      if (isNode(pair.key)) continue;
+      pair.key = this.document.createNode(pair.key);
+      (pair.key as Node).spaceBefore = true;
+    }
+    const text = this.document.toString({ lineWidth: 0, flowCollectionPadding: false });
+    this.content = existing === undefined ? text : restoreLines(existing, text);
   }
 
+  /** The message of a problem in the new config, with the keys of the legacy file. */
   explain = (problem: Problem): string => {
-    const { target } = this.options;
-    const origin = this.origins
-      .filter(({ to }) => to.every((part, index) => part === problem.path[index]))
-      .sort((a, b) => b.to.length - a.to.length)[0];
-    const rest = problem.path.slice(origin?.to.length ?? 0);
-    const oldKey = rest.length === 0 || (rest.length === 1 && requiredKeys.has(String(rest[0])));
-    if (origin === undefined || !oldKey) return `${target}: ${problemText(problem)}`;
-    const keys = new Map(this.origins.map(({ to, from }) => [pathText(to), pathText(from)]));
-    const fix = problem.fix?.replace(/[\w.[\]-]*[\w\]]/g, (word) => keys.get(word) ?? word);
-    return problemText({
-      ...problem,
-      path: [...origin.from, ...rest.map((part) => snakeCase(String(part)))],
-      ...(fix === undefined ? {} : { fix }),
+    const { path } = problem;
+    const length = path.findLastIndex((_, index) => this.origins.has(pathText(path.slice(0, index + 1)))) + 1;
+    const origin = this.origins.get(pathText(path.slice(0, length)));
+    const rest = path.slice(length).map(String);
+    if (origin === undefined || rest.length > 1 || !rest.every((key) => requiredKeys.has(key))) {
+      return `${this.options.target}: ${problemText(problem)}`;
+    }
+    const fix = problem.fix?.replace(/[\w.[\]-]*[\w\]]/g, (word) => {
+      const from = this.origins.get(word);
+      return from === undefined ? word : pathText(from);
     });
+    return problemText({ ...problem, path: [...origin, ...rest.map(snakeCase)], fix });
   };
-
-  private get config(): YAMLMap {
-    return this.document.get("config") as YAMLMap;
-  }
 
   private step(outcome: Step["outcome"], key: string, why: string): void {
     this.steps.push({ outcome, key, why });
@@ -184,139 +159,125 @@ class Converter implements Conversion {
     this.step("left out", pathText(path), why);
   }
 
-  /** The map of a section in the config. Created if it does not exist. */
-  private table(section: string): YAMLMap {
-    return this.collection(section, {}, isMap, "a map");
+  /** The value of a key in the stack file. */
+  private get(...path: Path): unknown {
+    const node = this.document.getIn(placeOf(path), true);
+    return isNode(node) ? node.toJS(this.document) : node;
   }
 
-  private collection<T extends YAMLMap | YAMLSeq>(
-    section: string,
-    empty: object,
-    is: (node: unknown) => node is T,
-    kind: string,
-  ): T {
-    const key = `${project}:${section}`;
-    if (!this.config.has(key)) this.addSection(key, empty);
-    const node = this.config.get(key);
-    if (!is(node))
-      throw new UserError(`${this.options.target}: ${key} is not ${kind}. Expected ${kind} in YAML, not text.`);
-    if (node.items.length === 0) node.flow = false;
-    return node;
+  private nodeOf(value: unknown): Node {
+    return this.document.createNode(value, { flow: Array.isArray(value) });
   }
 
-  /** Adds a section after an empty line. */
-  private addSection(key: string, value: unknown): void {
-    const pair = this.document.createPair(key, value);
-    (pair.key as Node).spaceBefore = this.config.items.length > 0;
-    this.config.add(pair);
+  private set(path: Path, value: unknown): void {
+    this.document.setIn(placeOf(path), this.nodeOf(value));
   }
 
-  /** The maps in a list of the config. */
-  private entries(section: "clusters" | "targetAccounts"): YAMLMap[] {
-    const node = this.config.get(`${project}:${section}`);
-    return isSeq(node) ? node.items.filter(isMap) : [];
+  /** Creates a section of the stack file if it does not exist. */
+  private open(section: string): void {
+    const node = this.document.getIn(placeOf([section]), true);
+    const isList = section in identifiers;
+    if (node === undefined) this.document.setIn(placeOf([section]), this.document.createNode(isList ? [] : {}));
+    else if (!isCollection(node) || isSeq(node) !== isList) {
+      const kind = isList ? "a list" : "a map";
+      throw new UserError(`${this.options.target}: ${project}:${section} is not ${kind}. Expected ${kind} in YAML.`);
+    } else if (node.items.length === 0) node.flow = false;
   }
 
-  private mergeList(to: Path, from: Path, value: Tree, by: string): void {
-    const list = this.collection<YAMLSeq>(String(to[0]), [], isSeq, "a list");
-    if (!Array.isArray(value)) {
-      this.config.set(`${project}:${to[0]}`, this.document.createNode(value));
-      return;
-    }
-    const names = value.map((entry) => (isTable(entry) ? entry[by] : undefined));
+  /** The objects in a list of the stack file. */
+  private entries(section: string): { index: number; entry: Record<string, unknown> }[] {
+    const list = this.get(section);
+    return (Array.isArray(list) ? list : []).flatMap((entry, index) => (isTable(entry) ? [{ index, entry }] : []));
+  }
+
+  private merge(section: string, from: Path, value: Tree): void {
+    this.origins.set(section, from);
+    const by = identifiers[section];
+    if (by !== undefined && Array.isArray(value)) this.mergeList(section, by, from, value);
+    else if (by === undefined && isTable(value)) this.mergeEntry([section], from, value);
+    // The config rejects it.
+    else this.set([section], value);
+  }
+
+  private mergeList(section: string, by: string, from: Path, value: Tree[]): void {
+    this.open(section);
+    const names = (this.get(section) as unknown[]).map((entry) => (isTable(entry) ? entry[by] : undefined));
     for (const [index, entry] of value.entries()) {
-      const name = names[index];
-      // A duplicate becomes a separate entry, which the config rejects.
-      const isKnown = (item: unknown) => isMap(item) && name !== undefined && item.get(by) === name;
-      const known = names.indexOf(name) < index ? -1 : list.items.findIndex(isKnown);
-      const place = known >= 0 ? known : list.items.length;
-      if (known < 0) list.add(this.document.createNode(isTable(entry) ? {} : entry));
-      this.mergeEntry(list.items[place], [...to, place], [...from, index], entry);
+      const name = isTable(entry) ? entry[by] : undefined;
+      const known = name === undefined ? -1 : names.indexOf(name);
+      const place = known >= 0 ? known : names.push(undefined) - 1;
+      // A duplicate becomes an entry of its own, which the config rejects.
+      names[place] = undefined;
+      if (known < 0) this.set([section, place], isTable(entry) ? {} : entry);
+      this.mergeEntry([section, place], [...from, index], entry);
     }
   }
 
-  private mergeTable(to: Path, from: Path, value: Tree): void {
-    if (isTable(value)) this.mergeEntry(this.table(String(to[0])), to, from, value);
-    else this.config.set(`${project}:${to[0]}`, this.document.createNode(value));
-  }
-
-  private mergeEntry(node: unknown, to: Path, from: Path, entry: Tree): void {
-    this.origins.push({ to, from });
-    if (!isTable(entry) || !isMap(node)) return;
+  private mergeEntry(to: Path, from: Path, entry: Tree): void {
+    this.origins.set(pathText(to), from);
+    if (!isTable(entry)) return;
     for (const [key, value] of Object.entries(entry)) {
       const name = nearest(camelCase(key), keysAt(to));
       if (name !== undefined && name !== camelCase(key)) this.misspelt([...from, key], snakeCase(name));
       if (name === undefined) this.leaveOut([...from, key]);
       else if (isEmpty(value)) this.leaveOut([...from, key], "the value is empty");
       else {
-        this.origins.push({ to: [...to, name], from: [...from, key] });
-        this.put(node, [...to, name], typed(value, schemaAt([...to, name])!), pathText([...from, key]));
+        const path = [...to, name];
+        this.origins.set(pathText(path), [...from, key]);
+        this.put(path, typed(value, schemaAt(path)!), pathText([...from, key]));
       }
     }
   }
 
   /** Sets a key if it does not exist. An existing value is kept. */
-  private put(node: YAMLMap, path: Path, value: unknown, why: string): void {
-    const key = String(path.at(-1));
-    if (!node.has(key)) {
-      node.set(key, Array.isArray(value) ? this.flow(value) : this.document.createNode(value));
-      this.step("added", pathText(path), `${JSON.stringify(value)} (${why})`);
-      return;
-    }
-    const present = node.toJS(this.document)[key];
-    const same = JSON.stringify(present) === JSON.stringify(value);
-    if (same) this.step("unchanged", pathText(path), JSON.stringify(value));
-    else this.step("kept", pathText(path), `${JSON.stringify(present)}, not ${JSON.stringify(value)} (${why})`);
-  }
-
-  private flow(items: readonly unknown[]): YAMLSeq {
-    const node = this.document.createNode(items) as YAMLSeq;
-    node.flow = true;
-    return node;
+  private put(path: Path, value: unknown, why: string): void {
+    this.open(String(path[0]));
+    const key = pathText(path);
+    const present = this.get(...path);
+    const [found, wanted] = [JSON.stringify(present), JSON.stringify(value)];
+    if (present === undefined) {
+      this.set(path, value);
+      this.step("added", key, `${wanted} (${why})`);
+    } else if (found === wanted) this.step("unchanged", key, wanted);
+    else this.step("kept", key, `${found}, not ${wanted} (${why})`);
   }
 
   /** The legacy script does not create the namespace, and these exist in every cluster. */
   private namespace(): void {
-    const node = this.config.get(`${project}:kubernetes`);
-    const namespace = isMap(node) ? node.get("namespace") : undefined;
-    if (!isMap(node) || typeof namespace !== "string" || !/^(default|kube-.*)$/.test(namespace)) return;
-    this.put(node, ["kubernetes", "createNamespace"], false, `every cluster has the namespace ${namespace}`);
+    const namespace = String(this.get("kubernetes", "namespace"));
+    if (!/^(default|kube-.*)$/.test(namespace)) return;
+    this.put(["kubernetes", "createNamespace"], false, `every cluster has the namespace ${namespace}`);
   }
 
   private policy(): void {
     const { policyFile, policyChecks, target } = this.options;
-    if (policyFile === undefined && policyChecks === undefined) return;
-    const iam = this.table("iam");
-    const present = iam.get("policyFile");
+    const present = this.get("iam", "policyFile");
     if (policyFile !== undefined && present !== undefined && present !== policyFile) {
       this.problems.push(
         `${target}: iam.policyFile is already ${JSON.stringify(present)}. Remove the key, or run without --permissions.`,
       );
     }
-    if (policyFile !== undefined) this.put(iam, ["iam", "policyFile"], policyFile, "--permissions");
-    if (policyChecks !== undefined) this.put(iam, ["iam", "policyChecks"], policyChecks, "--policy-checks");
+    if (policyFile !== undefined) this.put(["iam", "policyFile"], policyFile, "--permissions");
+    if (policyChecks !== undefined) this.put(["iam", "policyChecks"], policyChecks, "--policy-checks");
   }
 
   /** Adopts what the legacy script created, except the providers of clusters in their own account, which are shared. */
   private adopt(): void {
-    for (const [index, account] of this.entries("targetAccounts").entries()) {
-      const path = ["targetAccounts", index];
-      if (account.get("manage") === false) continue;
-      const own = this.entries("clusters")
-        .filter((cluster) => cluster.get("accountId") === account.get("accountId"))
-        .map((cluster) => cluster.get("name"));
+    const clusters = this.entries("clusters").map(({ entry }) => entry);
+    for (const { index, entry } of this.entries("targetAccounts")) {
+      if (entry.manage === false) continue;
+      const own = clusters.filter(({ accountId }) => accountId === entry.accountId).map(({ name }) => name);
       if (own.length > 0) {
         const why = "other service accounts of the cluster share the provider in the cluster's account";
-        this.put(account, [...path, "existingOidcProviders"], own, why);
+        this.put(["targetAccounts", index, "existingOidcProviders"], own, why);
       }
-      this.put(account, [...path, "adopt"], true, "--adopt");
+      this.put(["targetAccounts", index, "adopt"], true, "--adopt");
     }
   }
 
   /** The legacy script keeps OIDC providers at teardown; a stack deletes those that it created or adopted. */
   private retention(): void {
-    const iam = this.config.get(`${project}:iam`);
-    if (isMap(iam) && iam.has("retainOidcProviders")) return;
+    if (this.get("iam", "retainOidcProviders") !== undefined) return;
     this.notes.push(
       "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them by default. To keep them, set iam.retainOidcProviders: true.",
     );
@@ -324,20 +285,17 @@ class Converter implements Conversion {
 
   /** The legacy file has no image and no kubeconfig. Without them the stack creates IAM resources only. */
   private workload(): void {
-    const { target } = this.options;
-    const access = ["kubeconfig", "context", "profile"];
-    const inaccessible = this.entries("clusters").flatMap((cluster, index) =>
-      cluster.get("deploy") === false || access.some((key) => cluster.has(key)) ? [] : [{ cluster, index }],
+    const inaccessible = this.entries("clusters").filter(
+      ({ entry: { deploy, kubeconfig, context, profile } }) =>
+        deploy !== false && [kubeconfig, context, profile].every((access) => access === undefined),
     );
     const contexts = inaccessible.map(({ index }) => `clusters[${index}].context`);
-    const mcp = this.config.get(`${project}:mcp`);
-    const disabled = isMap(mcp) && mcp.get("enabled") === false;
-    const noImage = !this.config.has(`${project}:image`);
+    const disabled = this.get("mcp", "enabled") === false;
+    const noImage = this.get("image") === undefined;
     if (!disabled && noImage) {
-      const node = this.table("mcp");
-      node.commentBefore =
+      this.put(["mcp", "enabled"], false, `${this.options.target} has no image`);
+      (this.document.getIn(placeOf(["mcp"])) as YAMLMap).commentBefore =
         " IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster.";
-      this.put(node, ["mcp", "enabled"], false, `${target} has no image`);
       this.trustRunningServer();
     }
     if (disabled || noImage) {
@@ -347,8 +305,8 @@ class Converter implements Conversion {
       );
       return;
     }
-    for (const { cluster, index } of inaccessible) {
-      this.put(cluster, ["clusters", index, "deploy"], false, "the cluster has no context, kubeconfig or profile");
+    for (const { index } of inaccessible) {
+      this.put(["clusters", index, "deploy"], false, "the cluster has no context, kubeconfig or profile");
     }
     if (contexts.length > 0) {
       this.notes.push(
@@ -359,14 +317,11 @@ class Converter implements Conversion {
 
   /** Without a workload, the roles trust the namespace of Holmes. The running server can be in another one. */
   private trustRunningServer(): void {
-    const kubernetes = this.config.get(`${project}:kubernetes`);
-    const holmes = this.config.get(`${project}:holmes`);
-    if (!isMap(kubernetes) || kubernetes.has("additionalSubjects")) return;
-    const namespace = kubernetes.get("namespace");
-    const trusted = (isMap(holmes) && holmes.get("namespace")) || "default";
-    if (typeof namespace !== "string" || namespace === trusted) return;
-    const subject = `${namespace}:${kubernetes.get("serviceAccount") ?? "aws-api-mcp-sa"}`;
-    this.put(kubernetes, ["kubernetes", "additionalSubjects"], [subject], "the running server keeps its access");
+    const namespace = this.get("kubernetes", "namespace");
+    if (namespace === undefined || namespace === (this.get("holmes", "namespace") ?? "default")) return;
+    if (this.get("kubernetes", "additionalSubjects") !== undefined) return;
+    const subject = `${namespace}:${this.get("kubernetes", "serviceAccount") ?? "aws-api-mcp-sa"}`;
+    this.put(["kubernetes", "additionalSubjects"], [subject], "the running server keeps its access");
   }
 }
 

@@ -6,19 +6,17 @@ import type { Problem } from "../../config/problems.js";
 import { project } from "../../config/settings.js";
 import { fileProblem, UserError } from "../common/errors.js";
 import { parseStackFile } from "../common/stackFile.js";
-import { type Conversion, convert } from "./convert.js";
+import { Conversion, type ConvertOptions } from "./convert.js";
 
-export interface ConvertFilesOptions {
+export interface ConvertFilesOptions extends Pick<ConvertOptions, "adopt" | "policyChecks"> {
   /** Path of the legacy script's file. */
   readonly file: string;
   /** Without an organization, which is not part of the name of the file. */
   readonly stack: string;
   /** The project's folder. Must be the working directory, because policy files are relative to it. */
   readonly folder: string;
-  readonly adopt?: boolean;
   /** Path of a custom permission policy. */
   readonly permissions?: string | undefined;
-  readonly policyChecks?: string | undefined;
 }
 
 /**
@@ -32,27 +30,37 @@ export async function convertFiles(options: ConvertFilesOptions): Promise<string
   const target = join(folder, `Pulumi.${stack}.yaml`);
   const existing = existsSync(target) ? read(target) : undefined;
   const policy = permissions === undefined ? undefined : policyOf(permissions, folder, stack);
-  const conversion = convert({
+  const conversion = new Conversion({
+    ...options,
     source: basename(file),
     old: read(file),
     target: basename(target),
     existing,
-    adopt: options.adopt ?? false,
     policyFile: policy?.path,
-    policyChecks: options.policyChecks,
   });
-  const state = existing === undefined ? "written" : existing === conversion.content ? "unchanged" : "changed";
-  const { warnings, problems } = await validated(stack, conversion.content, target, policy);
+  const { values, secretKeys } = parseStackFile(conversion.content, target);
+  const raw = rawConfig(values);
+  // A copy of the policy does not exist yet.
+  if (permissions !== undefined) raw.iam = { ...(raw.iam as object), policyFile: permissions };
+  let warnings: readonly string[] = [];
+  let problems: readonly Problem[] = [];
+  try {
+    ({ warnings } = await readSettings(stack, raw, (key) => secretKeys.includes(`${project}:${key}`)));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    ({ problems } = error);
+  }
   if (conversion.problems.length + problems.length > 0) {
     const outcome = `${basename(target)} was not ${existing === undefined ? "written" : "changed"}`;
     throw invalidConfig(problems, conversion, outcome, options);
   }
-  if (policy?.copy === true) writeAtomically(join(folder, policy.path), read(policy.source));
+  const state = existing === undefined ? "written" : existing === conversion.content ? "unchanged" : "changed";
+  if (policy?.copy !== undefined) writeAtomically(join(folder, policy.path), policy.copy);
   if (state !== "unchanged") writeAtomically(target, conversion.content);
   const { steps, notes } = conversion;
   const lines = [
     ...steps.map(({ outcome, key, why }) => `  ${outcome.padEnd(9)}  ${key}: ${why}`),
-    ...(policy?.copy === true ? [`${policy.path} is a copy of ${policy.source}.`] : []),
+    ...(policy?.copy === undefined ? [] : [`${policy.path} is a copy of ${permissions}.`]),
     `${basename(target)} is ${state}. The config is valid.`,
     ...warnings.map((warning) => `warning: ${warning}`),
     ...notes,
@@ -69,46 +77,17 @@ function read(path: string): string {
   }
 }
 
-interface Policy {
-  readonly source: string;
-  /** Relative to the project. */
-  readonly path: string;
-  /** Whether the file is outside the project and must be copied into it. */
-  readonly copy: boolean;
-}
-
-function policyOf(source: string, folder: string, stack: string): Policy {
+/** Path of the policy in the project. A file outside the project must be copied to it. */
+function policyOf(source: string, folder: string, stack: string): { path: string; copy?: string } {
   const content = read(source);
   const inside = relative(folder, source);
-  if (!inside.startsWith("..") && !isAbsolute(inside)) {
-    return { source, path: inside.split(sep).join("/"), copy: false };
-  }
+  if (!inside.startsWith("..") && !isAbsolute(inside)) return { path: inside.split(sep).join("/") };
   const path = `policy.${stack}.json`;
   const copied = join(folder, path);
   if (existsSync(copied) && read(copied) !== content) {
     throw new UserError(`--permissions ${source}: ${path} already exists with different content. Remove it first.`);
   }
-  return { source, path, copy: true };
-}
-
-/** Validates the new file as the program does. */
-async function validated(
-  stack: string,
-  content: string,
-  target: string,
-  policy: Policy | undefined,
-): Promise<{ warnings: readonly string[]; problems: readonly Problem[] }> {
-  const { values, secretKeys } = parseStackFile(content, target);
-  const raw = rawConfig(values);
-  // The copy does not exist yet.
-  if (policy !== undefined) raw.iam = { ...(raw.iam as object), policyFile: policy.source };
-  try {
-    const { warnings } = await readSettings(stack, raw, (key) => secretKeys.includes(`${project}:${key}`));
-    return { warnings, problems: [] };
-  } catch (error) {
-    if (error instanceof ConfigError) return { warnings: [], problems: error.problems };
-    throw error;
-  }
+  return { path, copy: content };
 }
 
 function invalidConfig(

@@ -15,10 +15,9 @@ await run<Pick<ConvertFilesOptions, "stack" | "adopt" | "permissions" | "policyC
     .option("--adopt", "import what the legacy script created (adopt: true on every target account)")
     .option("--permissions <file>", "use this permission policy (iam.policyFile)", path)
     .addOption(new Option("--policy-checks <level>", "how findings in that policy count").choices(["error", "warn"])),
-  async ({ stack, adopt = false, permissions, policyChecks }, file) => {
+  async (options, file) => {
     const { convertFiles } = await import("./files.js");
-    const report = await convertFiles({ file: file!, stack, folder: projectFolder, adopt, permissions, policyChecks });
-    process.stdout.write(report);
+    process.stdout.write(await convertFiles({ ...options, file: file!, folder: projectFolder }));
     return 0;
   },
 );

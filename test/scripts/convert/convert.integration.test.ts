@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { UserError } from "../../../scripts/common/errors.js";
 import { evaluate } from "../../../scripts/common/evaluate.js";
 import { parseStackFile } from "../../../scripts/common/stackFile.js";
-import { convert } from "../../../scripts/convert/convert.js";
+import { Conversion } from "../../../scripts/convert/convert.js";
 import { convertFiles } from "../../../scripts/convert/files.js";
 import { projectFolder } from "../../config/support.js";
 
@@ -44,7 +44,7 @@ target_accounts:
 `;
 
 const pure = (text: string, existing?: string, more: object = {}) =>
-  convert({ source: "old.yaml", old: text, target: "Pulumi.x.yaml", existing, ...more });
+  new Conversion({ source: "old.yaml", old: text, target: "Pulumi.x.yaml", existing, ...more });
 const configOf = (content: string) => {
   const { config } = parse(content) as { config: Record<string, unknown> };
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.replace("holmes-aws-mcp:", ""), value]));
@@ -238,8 +238,8 @@ config:
 
   test.each([
     ["invalid YAML", "config: [", "Pulumi.x.yaml: not YAML"],
-    ["a list", "- a", "Pulumi.x.yaml: not a map. Expected a map with the key config"],
-    ["a list under config", "config: [a]", "Pulumi.x.yaml: config is not a map"],
+    ["a list", "- a", "Pulumi.x.yaml: not a stack file. Expected a map with the key config"],
+    ["a list under config", "config: [a]", "Pulumi.x.yaml: not a stack file. Expected a map with the key config"],
     ["clusters as text", "config:\n  holmes-aws-mcp:clusters: '[]'\n", "holmes-aws-mcp:clusters is not a list"],
   ])("rejects %s", (_, text, message) => {
     expect(() => pure(old, text)).toThrow(UserError);
@@ -253,7 +253,11 @@ describe("a file that is not the legacy script's", () => {
     ["a duplicate key", "clusters: []\nclusters: []\n", "old.yaml: not YAML: Map keys must be unique"],
     ["an empty file", "", "old.yaml: found no map. Expected the file of the legacy script"],
     ["unknown keys", "a: 1\n", "old.yaml: found the keys a. Expected the file of the legacy script"],
-    ["stack config", "config:\n  holmes-aws-mcp:clusters: []\n", "old.yaml: found stack config"],
+    [
+      "stack config",
+      "config:\n  holmes-aws-mcp:clusters: []\n",
+      "old.yaml: found the keys config. Expected the file of the legacy script",
+    ],
   ])("rejects %s", (_, text, message) => {
     expect(() => pure(text)).toThrow(UserError);
     expect(() => pure(text)).toThrow(message);
