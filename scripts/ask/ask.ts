@@ -9,7 +9,7 @@ import type { Paint } from "../common/terminal.js";
 import { callTool } from "../emulation/mcpClient.js";
 import { ensureHolmes } from "../emulation/python.js";
 import { contains, factsOf, judge, type Result, withoutCommands } from "./judge.js";
-import { readScenario, type Scenario, scenarioNames, scenariosFolder } from "./scenario.js";
+import { commandsOf, readScenario, type Scenario, scenarioNames, scenariosFolder } from "./scenario.js";
 import { evaluationToolsets, holmesOutputs, type Scenes, startScenes, withLocalAddress } from "./scenes.js";
 
 export interface AskOptions {
@@ -36,7 +36,7 @@ export async function ask(folder: string, options: AskOptions): Promise<boolean>
   const { stack, question, environment, show, paint, load } = options;
   const scenario = readScenario(options.scenario);
   // Holmes reads MODEL, and its own default model needs an OpenAI key.
-  const hasModel = [environment.MODEL, environment.OPENAI_API_KEY].some((value) => value !== undefined && value !== "");
+  const hasModel = Boolean(environment.MODEL || environment.OPENAI_API_KEY);
   if (question !== undefined && !hasModel) {
     throw new UserError(
       "QUESTION: no model is configured. Expected MODEL and the key of its provider, or OPENAI_API_KEY, in the environment. Without QUESTION, the calls of the scenario are shown.",
@@ -83,24 +83,20 @@ async function askHolmes(
 }
 
 /** Makes the calls of the scenario as Holmes would, and shows what the model would read. */
-async function play({ chain, commands, facts }: Scenes, scenario: Scenario, options: AskOptions): Promise<boolean> {
+async function play({ chain, facts }: Scenes, scenario: Scenario, options: AskOptions): Promise<boolean> {
   const { show, paint, full } = options;
   const expected = scenario.expected_output.flatMap(factsOf);
   const results: Result[] = [];
   show(`No model is configured. These are the calls of scenario ${scenario.name}:`);
-  for (const command of commands.get(scenario.name)!) {
+  for (const command of commandsOf(scenario, facts.get(scenario.name)!)) {
     const start = performance.now();
     const { text, isError } = await callTool(chain.endpoint, "call_aws", { cli_command: command });
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     const result: Result = { command, text, isError };
     const arrived = expected.filter((fact) => contains(withoutCommands(result), fact));
     const status = isError ? paint("yellow", "error") : paint("green", "success");
-    show(
-      `\n${[command]
-        .flat()
-        .map((line) => paint("bold", `$ ${line}`))
-        .join("\n")}`,
-    );
+    show("");
+    for (const line of [command].flat()) show(paint("bold", `$ ${line}`));
     show(`  ${status}, ${text.length} characters, ${seconds} s${arrived.length > 0 ? `: ${arrived.join(", ")}` : ""}`);
     if (full || (isError && arrived.length === 0)) show(text);
     results.push(result);

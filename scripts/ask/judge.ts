@@ -30,12 +30,11 @@ export function judge(
   facts: Facts,
   results: readonly Result[],
 ): string[] {
+  if (results.length !== calls.length) return [`${results.length} calls. Expected ${calls.length}.`];
   const problems: string[] = [];
   const problem = (text: string) => void problems.push(text);
-  if (results.length !== calls.length) problem(`${results.length} calls. Expected ${calls.length}.`);
   for (const [index, { command, error }] of calls.entries()) {
-    const result = results[index];
-    if (result === undefined) continue;
+    const result = results[index]!;
     const templates = [command].flat();
     const errors = [error ?? null].flat();
     const failure = errors.every((entry) => entry !== null);

@@ -53,14 +53,12 @@ export interface AccountPlace {
 export const scenariosFolder = join(projectFolder, "test/holmes/scenarios");
 
 export const scenarioNames = (): string[] =>
-  readdirSync(scenariosFolder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
+  readdirSync(scenariosFolder)
+    .filter((name) => !name.startsWith("."))
     .sort();
 
 export function readScenario(name: string): Scenario {
-  const file = (kind: string) => join(scenariosFolder, name, kind);
-  const read = (kind: string) => parse(readFileSync(file(kind), "utf8"));
+  const read = (file: string) => parse(readFileSync(join(scenariosFolder, name, file), "utf8"));
   return { name, ...read("test_case.yaml"), ...read("scene.yaml") };
 }
 
@@ -83,8 +81,7 @@ export async function buildScenes(
   scenarios: readonly Scenario[],
 ): Promise<ReadonlyMap<string, Facts>> {
   const { motoPython } = await ensureMoto();
-  const processes = new Processes();
-  const child = processes.start("scenes", motoPython, [join(projectFolder, "scripts/ask/scene.py")], {
+  const child = new Processes().start("scenes", motoPython, [join(projectFolder, "scripts/ask/scene.py")], {
     stdin: "pipe",
     outputLimit: 10_000_000,
   });
@@ -96,11 +93,9 @@ export async function buildScenes(
 
 /** Replaces `${cause.profile}` by a fact of that account, and `${name.Path.0}` by a fact of the account with the fault. */
 export function fill(text: string, facts: Facts): string {
-  const find = (from: unknown, path: readonly string[]) =>
-    path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], from);
+  const known: unknown = { ...facts.twin, ...facts.cause, ...facts };
   return text.replace(/\$\{([\w.]+)\}/g, (_, path: string) => {
-    const keys = path.split(".");
-    const value = find(facts, keys) ?? find(facts.cause, keys) ?? find(facts.twin, keys);
+    const value = path.split(".").reduce((at, key) => (at as Record<string, unknown> | undefined)?.[key], known);
     if (value === undefined) throw new Error(`no fact "${path}"`);
     return String(value);
   });

@@ -6,22 +6,11 @@ import { allowedActions } from "../../policies/simulate.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { forward, type Loopback, listen } from "../common/loopback.js";
 
-export interface SceneFrontArgs {
-  readonly awsUrl: string;
-  /** Policies of each account's role. */
-  readonly policies: ReadonlyMap<string, readonly PolicyDocument[]>;
-}
-
 export interface SceneFront extends Loopback {
   /** Recorded answers by account id and IAM action. Can change while the proxy runs. */
   readonly recorded: Map<string, unknown>;
   /** Every request so far: account id, action, and whether the role's policies allow it. */
   readonly requests: { accountId: string; action: string; allowed: boolean }[];
-}
-
-interface Caller {
-  readonly accountId: string;
-  readonly arn: string;
 }
 
 /** IAM prefixes that differ from the signing name. */
@@ -51,39 +40,38 @@ function actionOf({ method, url = "/", headers }: IncomingMessage, body: string)
   return rest.find(([pattern]) => pattern.test(`${service} ${method} ${path}`))?.[1] ?? `${prefix}:(${method} ${url})`;
 }
 
-export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Promise<SceneFront> {
+/** @param policies of each account's role, by account id */
+export async function startSceneFront(
+  awsUrl: string,
+  policies: ReadonlyMap<string, readonly PolicyDocument[]>,
+): Promise<SceneFront> {
   const recorded = new Map<string, unknown>();
   const requests: SceneFront["requests"] = [];
-  const callers = new Map<string, Promise<Caller>>();
-  const callerOf = (accessKeyId: string) => {
-    const found = callers.get(accessKeyId) ?? lookUp(awsUrl, accessKeyId);
-    callers.set(accessKeyId, found);
-    return found;
-  };
+  const callers = new Map<string, ReturnType<typeof lookUp>>();
 
   const server = createServer(async (request, response) => {
+    const answer = (status: number, content: unknown, headers: object = {}) => {
+      const type = typeof content === "string" ? "text/xml" : "application/x-amz-json-1.1";
+      response.writeHead(status, { "content-type": type, ...headers });
+      response.end(typeof content === "string" ? content : JSON.stringify(content));
+    };
     try {
       const body = await buffer(request);
       const key = /Credential=([^/]+)\//.exec(request.headers.authorization ?? "")?.[1];
       const action = actionOf(request, body.toString("latin1"));
       if (key !== undefined && !action.startsWith("sts:")) {
-        const { accountId, arn } = await callerOf(key);
-        const allowed = allowedActions([...(policies.get(accountId) ?? [])], [{ action }]).length > 0;
-        requests.push({ accountId, action, allowed });
+        const caller = callers.get(key) ?? lookUp(awsUrl, key);
+        callers.set(key, caller);
+        const { Account, Arn } = await caller;
+        const allowed = allowedActions([...(policies.get(Account!) ?? [])], [{ action }]).length > 0;
+        requests.push({ accountId: Account!, action, allowed });
         if (!allowed) {
-          const Message = `User: ${arn} is not authorized to perform: ${action} because no identity-based policy allows the ${action} action`;
-          response.writeHead(403, {
-            "content-type": "application/x-amz-json-1.1",
-            "x-amzn-errortype": "AccessDeniedException",
-          });
-          return void response.end(JSON.stringify({ __type: "AccessDeniedException", Message, message: Message }));
+          const code = "AccessDeniedException";
+          const message = `User: ${Arn} is not authorized to perform: ${action} because no identity-based policy allows the ${action} action`;
+          return answer(403, { __type: code, Message: message, message }, { "x-amzn-errortype": code });
         }
-        const answer = recorded.get(`${accountId} ${action}`);
-        if (answer !== undefined) {
-          const text = typeof answer === "string";
-          response.writeHead(200, { "content-type": text ? "text/xml" : "application/x-amz-json-1.1" });
-          return void response.end(text ? answer : JSON.stringify(answer));
-        }
+        const known = recorded.get(`${Account} ${action}`);
+        if (known !== undefined) return answer(200, known);
       }
       forward(request, response, awsUrl, body);
     } catch (error) {
@@ -94,12 +82,7 @@ export async function startSceneFront({ awsUrl, policies }: SceneFrontArgs): Pro
 }
 
 /** moto identifies the account by the access key alone. */
-async function lookUp(endpoint: string, accessKeyId: string): Promise<Caller> {
+async function lookUp(endpoint: string, accessKeyId: string) {
   const sts = new STSClient({ endpoint, region: "us-east-1", credentials: { accessKeyId, secretAccessKey: "local" } });
-  try {
-    const { Account, Arn } = await sts.send(new GetCallerIdentityCommand({}));
-    return { accountId: Account!, arn: Arn! };
-  } finally {
-    sts.destroy();
-  }
+  return sts.send(new GetCallerIdentityCommand({})).finally(() => sts.destroy());
 }

@@ -1,11 +1,12 @@
 /** The scenes of scenarios in an emulated AWS, behind the real MCP server of a stack. */
 import { project } from "../../config/settings.js";
+import type { HolmesConfig } from "../../documents/holmes.js";
 import { UserError } from "../common/errors.js";
 import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { type LocalServer, startLocalStack } from "../emulation/localStack.js";
-import { type AccountPlace, buildScenes, commandsOf, type Facts, fill, places, type Scenario } from "./scenario.js";
+import { type AccountPlace, buildScenes, type Facts, fill, places, type Scenario } from "./scenario.js";
 import { type SceneFront, startSceneFront } from "./sceneFront.js";
 
 /** Added to each stack: an account without the OIDC provider and the role, as after a failed or an incomplete deployment. */
@@ -14,8 +15,8 @@ const unavailable: AccountPlace = { profile: "retired", id: "999999999999", regi
 /** The path from an MCP client to the emulated AWS. */
 export interface Chain extends LocalServer {
   readonly evaluation: Evaluation;
-  /** The first cluster that the server is deployed to. */
-  readonly cluster: Evaluation["clusters"][number];
+  /** Name of the first cluster that the server is deployed to. */
+  readonly cluster: string;
 }
 
 export interface Scenes {
@@ -23,8 +24,6 @@ export interface Scenes {
   readonly front: SceneFront;
   /** What the scenes created, by scenario. */
   readonly facts: ReadonlyMap<string, Facts>;
-  /** Commands of each scenario's calls, by scenario; a list is one batch call. */
-  readonly commands: ReadonlyMap<string, readonly (string | readonly string[])[]>;
 }
 
 /**
@@ -40,8 +39,8 @@ export async function startScenes(
 ): Promise<Scenes> {
   const plan = await evaluate(stack, config, undefined, load);
   const accounts = { ...places(plan.settings), unavailable };
-  const name = plan.clusters.find(({ deploy }) => deploy)?.name;
-  if (name === undefined) {
+  const cluster = plan.clusters.find(({ deploy }) => deploy)?.name;
+  if (cluster === undefined) {
     throw new UserError(`stack ${stack}: no cluster has deploy: true. Expected a stack that deploys the MCP server.`);
   }
   // Roles are created for the plan's accounts only, and so not for the additional account.
@@ -50,11 +49,9 @@ export async function startScenes(
   const policies = plan.settings.targetAccounts.map(
     ({ accountId, permissions }) => [accountId, permissions.policies.map(({ document }) => document)] as const,
   );
-  const front = await startSceneFront({ awsUrl, policies: new Map(policies) });
+  const front = await startSceneFront(awsUrl, new Map(policies));
   processes.onStop(() => front.close());
-  const server = await local.startServer(processes, name, front.url);
-  const cluster = evaluation.clusters.find((cluster) => cluster.name === name)!;
-  const chain: Chain = { ...server, evaluation, cluster };
+  const chain = { ...(await local.startServer(cluster, front.url)), evaluation, cluster };
   const facts = await buildScenes(awsUrl, accounts, scenarios);
   for (const { name, recorded = [] } of scenarios) {
     for (const { account, action, answer } of recorded) {
@@ -62,10 +59,7 @@ export async function startScenes(
       front.recorded.set(`${accounts[account].id} ${action}`, JSON.parse(filled));
     }
   }
-  const commands = scenarios.map(
-    (scenario) => [scenario.name, commandsOf(scenario, facts.get(scenario.name)!)] as const,
-  );
-  return { chain, front, facts, commands: new Map(commands) };
+  return { chain, front, facts };
 }
 
 function withAccount(config: StackConfig, { profile, id, region }: AccountPlace): StackConfig {
@@ -81,9 +75,7 @@ export const withLocalAddress = (text: string, { endpoint }: Pick<Chain, "endpoi
 
 /** The stack's outputs for Holmes. */
 export const holmesOutputs = ({ evaluation, cluster }: Pick<Chain, "evaluation" | "cluster">) =>
-  (evaluation.outputs.holmes as Record<string, Record<"mcpServers" | "helmValues" | "robustaValues", string>>)[
-    cluster.name
-  ]!;
+  (evaluation.outputs.holmes as Record<string, Record<keyof HolmesConfig, string>>)[cluster]!;
 
 /** `toolsets.yaml` of Holmes' own evaluations: the stack's output for the CLI, with the address and the token of this run. */
 export const evaluationToolsets = (chain: Chain): string =>

@@ -2,15 +2,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import Table from "cli-table3";
-import type { Settings } from "../../config/settings.js";
+import type { StackOutputs } from "../../documents/outputs.js";
 import { profilesByCluster } from "../../documents/profiles.js";
+import type { Subject } from "../../policies/trust.js";
 import { UserError } from "../common/errors.js";
 import { type Evaluation, evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
 import { readStackFile } from "../common/stackFile.js";
 import { clip, type Paint, plain } from "../common/terminal.js";
 import { planTree } from "../common/tree.js";
-import { type LocalServer, type LocalStack, startLocalStack } from "../emulation/localStack.js";
+import { type LocalStack, startLocalStack } from "../emulation/localStack.js";
 import { callTool, listTools } from "../emulation/mcpClient.js";
 
 interface Check {
@@ -47,7 +48,6 @@ export async function rehearse(folder: string, options: RehearsalOptions): Promi
   const processes = new Processes();
   try {
     const local = await startLocalStack(processes, stack, config, plan);
-    const { evaluation } = local;
     const all: Check[] = [];
     for (const { name, deploy } of clusters) {
       const checks = deploy ? await serverChecks(local, name) : await roleChecks(local, name);
@@ -55,7 +55,7 @@ export async function rehearse(folder: string, options: RehearsalOptions): Promi
       show(`\nCluster ${name}`);
       show(table(checks, options.paint));
       show(`Configuration of Holmes in cluster ${name} (chart robusta/holmes):\n`);
-      show((evaluation.outputs.holmes as Record<string, { helmValues: string }>)[name]!.helmValues);
+      show((local.evaluation.outputs.holmes as StackOutputs["holmes"])[name]!.helmValues);
     }
     const wrong = all.filter(({ right }) => !right).length;
     show(wrong === 0 ? `All ${all.length} checks are right.` : `${wrong} of ${all.length} checks are wrong.`);
@@ -70,45 +70,43 @@ function clustersToRehearse({ stack, settings, clusters }: Evaluation, cluster: 
   const candidates = clusters.filter(({ deploy }) => deploy || !settings.mcp.enabled);
   const wanted = candidates.filter(({ name }) => cluster === undefined || name === cluster);
   if (wanted.length > 0) return wanted;
-  const names = candidates.map(({ name }) => name).join(", ");
+  const names = candidates.map(({ name }) => name).join(", ") || "none";
   throw new UserError(
-    cluster === undefined
-      ? `stack ${stack}: no cluster has deploy: true, and mcp.enabled is true. There is nothing to rehearse.`
-      : `--cluster ${cluster}: stack ${stack} does not deploy to this cluster. Expected one of: ${names}.`,
+    `stack ${stack}: the server is not deployed to ${cluster ?? "a cluster"} (clusters[].deploy). Clusters to rehearse: ${names}.`,
   );
 }
+
+/** Performs a check and adds it to a list. By default, the answer must be the expected text. */
+const checker =
+  (checks: Check[]) =>
+  async (what: string, expected: string, answer: () => Promise<string>, isRight?: (answered: string) => boolean) => {
+    const start = performance.now();
+    const answered = await answer().catch((error: Error) => `error: ${error.message}`);
+    const right = isRight?.(answered) ?? answered === expected;
+    checks.push({ what, expected, answered, milliseconds: performance.now() - start, right });
+  };
 
 /** Takes every role with a token of the cluster, as Holmes' pod does, and as a pod that no role trusts. */
 async function roleChecks({ evaluation, issuers, awsUrl }: LocalStack, cluster: string): Promise<Check[]> {
   const { settings, clusters } = evaluation;
-  const issuer = issuers.get(cluster)!;
   const checks: Check[] = [];
+  const check = checker(checks);
   for (const { name: profile, accountId, roleArn, region } of profilesByCluster(settings, clusters).get(cluster)!) {
-    const sts = new STSClient({
-      endpoint: awsUrl,
-      region,
-      credentials: { accessKeyId: "unused", secretAccessKey: "unused" },
-    });
-    const attempt = async (what: string, expected: string, subject: Settings["subjects"][number]) => {
-      const start = performance.now();
-      const answered = await issuer
-        .token(subject)
-        .then((WebIdentityToken) =>
-          sts.send(
-            new AssumeRoleWithWebIdentityCommand({ RoleArn: roleArn, RoleSessionName: "rehearsal", WebIdentityToken }),
-          ),
-        )
-        .then(
-          ({ AssumedRoleUser }) => AssumedRoleUser!.Arn!.split(":")[4]!,
-          (error: Error) => error.name,
-        );
-      checks.push({ what, expected, answered, milliseconds: performance.now() - start, right: answered === expected });
+    const credentials = { accessKeyId: "unused", secretAccessKey: "unused" };
+    const sts = new STSClient({ endpoint: awsUrl, region, credentials });
+    const assume = (subject: Subject) => async () => {
+      const WebIdentityToken = await issuers.get(cluster)!.token(subject);
+      const input = { RoleArn: roleArn, RoleSessionName: "rehearsal", WebIdentityToken };
+      return sts.send(new AssumeRoleWithWebIdentityCommand(input)).then(
+        ({ AssumedRoleUser }) => AssumedRoleUser!.Arn!.split(":")[4]!,
+        (error: Error) => error.name,
+      );
     };
     for (const subject of settings.subjects) {
-      await attempt(`${profile}, ${subject.namespace}/${subject.serviceAccount}`, accountId, subject);
+      await check(`${profile}, ${subject.namespace}/${subject.serviceAccount}`, accountId, assume(subject));
     }
     const other = { namespace: settings.subjects[0]!.namespace, serviceAccount: "another-service-account" };
-    await attempt(`${profile}, another service account`, "AccessDenied", other);
+    await check(`${profile}, another service account`, "AccessDenied", assume(other));
     sts.destroy();
   }
   return checks;
@@ -116,37 +114,13 @@ async function roleChecks({ evaluation, issuers, awsUrl }: LocalStack, cluster: 
 
 /** Starts the cluster's server, calls it as Holmes does, and then makes calls that it must reject. */
 async function serverChecks(local: LocalStack, cluster: string): Promise<Check[]> {
-  const processes = new Processes();
-  try {
-    return await callServer(local, cluster, await local.startServer(processes, cluster));
-  } finally {
-    await processes.stopAll();
-  }
-}
-
-async function callServer(
-  { evaluation: { settings }, issuers }: LocalStack,
-  cluster: string,
-  { pod, endpoint }: LocalServer,
-): Promise<Check[]> {
+  const { settings } = local.evaluation;
+  const { pod, endpoint } = await local.startServer(cluster);
   const accounts = settings.targetAccounts.filter(({ clusters }) => clusters.includes(cluster));
-  const command = (text: string | string[]) => callTool(endpoint, "call_aws", { cli_command: text });
   const checks: Check[] = [];
-  const check = async (
-    what: string,
-    expected: string,
-    answer: () => Promise<string>,
-    right: (text: string) => boolean,
-  ) => {
-    const start = performance.now();
-    const text = await answer().catch((error: Error) => `error: ${error.message}`);
-    checks.push({ what, expected, answered: text, milliseconds: performance.now() - start, right: right(text) });
-  };
-  const identity = (profile: string) => async () => {
-    const who = `aws sts get-caller-identity --query Account --profile ${profile}`;
-    const where = `aws ec2 describe-availability-zones --query AvailabilityZones[0].RegionName --profile ${profile}`;
-    return placeIn((await command([who, where])).text);
-  };
+  const check = checker(checks);
+  const call = async (command: string | string[]) =>
+    (await callTool(endpoint, "call_aws", { cli_command: command })).text;
 
   await check(
     "tools",
@@ -154,19 +128,21 @@ async function callServer(
     async () => (await listTools(endpoint)).join(", "),
     (text) => text.includes("call_aws"),
   );
-  const ask = ({ profile, accountId, region }: (typeof accounts)[number], when = "") => {
-    const place = `${accountId} ${region}`;
-    return check(`${profile}${when}`, place, identity(profile), (text) => text === place);
-  };
+  const ask = ({ profile, accountId, region }: (typeof accounts)[number], when = "") =>
+    check(`${profile}${when}`, `${accountId} ${region}`, async () => {
+      const who = `aws sts get-caller-identity --query Account --profile ${profile}`;
+      const where = `aws ec2 describe-availability-zones --query AvailabilityZones[0].RegionName --profile ${profile}`;
+      return placeIn(await call([who, where]));
+    });
   for (const account of accounts) await ask(account);
   await Promise.all([accounts[0]!, accounts.at(-1)!].map((account) => ask(account, ", at once")));
 
   const { profile } = accounts[0]!;
-  const refused = (what: string, text: string, reason: RegExp) =>
+  const refused = (what: string, command: string, reason: RegExp) =>
     check(
       what,
       "refused",
-      async () => short((await command(text)).text),
+      async () => short(await call(command)),
       (answer) => reason.test(answer),
     );
   const write = `aws ec2 run-instances --image-id ami-00000000000000000 --profile ${profile}`;
@@ -174,14 +150,13 @@ async function callServer(
   const unknown = "aws sts get-caller-identity --profile unknown-profile";
   await refused("an unknown profile", unknown, /profile .*could not be found/);
   const own = readFileSync(pod.tokenFile, "utf8");
-  writeFileSync(
-    pod.tokenFile,
-    await issuers.get(cluster)!.token({ namespace: settings.kubernetes.namespace, serviceAccount: "another" }),
-  );
+  const other = { namespace: settings.kubernetes.namespace, serviceAccount: "another" };
+  writeFileSync(pod.tokenFile, await local.issuers.get(cluster)!.token(other));
   const identify = `aws sts get-caller-identity --profile ${profile}`;
   await refused("another service account", identify, /AccessDenied|Not authorized/);
   writeFileSync(pod.tokenFile, own);
   await ask(accounts[0]!, ", again");
+  await pod.child.stop();
   return checks;
 }
 

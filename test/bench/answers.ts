@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { stringify } from "yaml";
-import { readScenario } from "../../scripts/ask/scenario.js";
+import { commandsOf, readScenario, type Scenario } from "../../scripts/ask/scenario.js";
 import {
   type Chain,
   evaluationToolsets,
@@ -56,8 +56,9 @@ async function read(name: string, config: string, calls: ReadonlyMap<string, str
 
 try {
   const scenarios = SCENARIOS.map(readScenario);
-  const { chain, commands } = await startScenes(processes, "dev", readStackFile(projectFolder, "dev"), scenarios);
-  const calls = new Map(scenarios.map(({ name, user_prompt }) => [user_prompt, [commands.get(name)![0] as string]]));
+  const { chain, facts } = await startScenes(processes, "dev", readStackFile(projectFolder, "dev"), scenarios);
+  const first = (scenario: Scenario) => commandsOf(scenario, facts.get(scenario.name)!)[0] as string;
+  const calls = new Map(scenarios.map((scenario) => [scenario.user_prompt, [first(scenario)]]));
   const { serverBin } = await ensurePython();
   const before = await read("stock server", stringify(stockServer(serverBin, chain)), calls, chain);
   const now = await read("launcher", withLocalAddress(holmesOutputs(chain).mcpServers, chain), calls, chain);

@@ -114,9 +114,12 @@ describe.each([
       secretKeys,
     };
     scenes = await startScenes(processes, "dev", config, played, load);
-    const { chain, commands } = scenes;
-    ranCommands = played === scenarios ? await runInstructions(chain, scenes.facts) : [];
-    model = await startModelStandIn(new Map(played.map(({ name, user_prompt }) => [user_prompt, commands.get(name)!])));
+    const { chain, facts } = scenes;
+    ranCommands = played === scenarios ? await runInstructions(chain, facts) : [];
+    const calls = played.map(
+      (scenario) => [scenario.user_prompt, commandsOf(scenario, facts.get(scenario.name)!)] as const,
+    );
+    model = await startModelStandIn(new Map(calls));
     processes.onStop(() => model.close());
 
     const outputs = holmesOutputs(chain);
@@ -188,7 +191,7 @@ describe.each([
   test.each(played)("$name", (scenario) => {
     const { name, user_prompt } = scenario;
     const { seconds, calls } = replayed.questions[user_prompt]!;
-    const commands = scenes.commands.get(name)!;
+    const commands = commandsOf(scenario, scenes.facts.get(name)!);
     const results = model.read.get(user_prompt)!.map((text, index): Result => {
       return { command: commands[index]!, text, isError: calls[index]!.status === "error" };
     });
