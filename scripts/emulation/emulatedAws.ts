@@ -9,16 +9,16 @@ import {
 } from "@aws-sdk/client-iam";
 import type { Settings } from "../../config/settings.js";
 import type { Register, Registered } from "../common/evaluate.js";
-import { type AccountClient, accountClient } from "./moto.js";
+import { accountClient } from "./moto.js";
 
 /** Clients by partition and account. One emulated AWS serves all accounts. */
 export class EmulatedAws {
-  private readonly clients = new Map<string, AccountClient>();
+  private readonly clients = new Map<string, IAMClient>();
 
   /** @param url URL of moto or of the STS front */
   constructor(private readonly url: string) {}
 
-  in(accountId: string, partition: string): AccountClient {
+  in(accountId: string, partition: string): IAMClient {
     const key = `${partition} ${accountId}`;
     const client = this.clients.get(key) ?? accountClient(this.url, accountId, partition);
     this.clients.set(key, client);
@@ -30,7 +30,7 @@ export class EmulatedAws {
     return async (resource) => {
       const account = settings.targetAccounts.find(({ profile }) => `${profile}/aws` === resource.provider);
       if (account === undefined || !resource.type.startsWith("aws:iam/")) return;
-      await perform(this.in(account.accountId, account.partition).iam, resource);
+      await perform(this.in(account.accountId, account.partition), resource);
     };
   }
 
@@ -40,39 +40,33 @@ export class EmulatedAws {
 }
 
 async function perform(iam: IAMClient, { type, open, name }: Registered): Promise<unknown> {
-  const text = (key: string) => open[key] as string;
+  const { path: Path, description: Description, policyArn: PolicyArn, ...text } = open as Record<string, string>;
   const Tags = Object.entries((open.tags ?? {}) as Record<string, string>).map(([Key, Value]) => ({ Key, Value }));
   switch (type) {
-    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
-      return iam.send(
-        new CreateOpenIDConnectProviderCommand({
-          Url: text("url"),
-          ClientIDList: open.clientIdLists as string[],
-          Tags,
-        }),
-      );
+    case "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
+      const ClientIDList = open.clientIdLists as string[];
+      return iam.send(new CreateOpenIDConnectProviderCommand({ Url: text.url, ClientIDList, Tags }));
+    }
     case "aws:iam/role:Role":
       return iam.send(
         new CreateRoleCommand({
-          RoleName: text("name"),
-          Path: text("path"),
-          AssumeRolePolicyDocument: text("assumeRolePolicy"),
-          Description: text("description"),
+          RoleName: text.name,
+          Path,
+          Description,
+          AssumeRolePolicyDocument: text.assumeRolePolicy,
           MaxSessionDuration: open.maxSessionDuration as number,
-          PermissionsBoundary: text("permissionsBoundary"),
+          PermissionsBoundary: text.permissionsBoundary,
           Tags,
         }),
       );
-    case "aws:iam/rolePolicy:RolePolicy":
-      return iam.send(
-        new PutRolePolicyCommand({ RoleName: text("role"), PolicyName: text("name"), PolicyDocument: text("policy") }),
-      );
+    case "aws:iam/rolePolicy:RolePolicy": {
+      const policy = { PolicyName: text.name, PolicyDocument: text.policy };
+      return iam.send(new PutRolePolicyCommand({ RoleName: text.role, ...policy }));
+    }
     case "aws:iam/policy:Policy":
-      return iam.send(
-        new CreatePolicyCommand({ PolicyName: text("name"), Path: text("path"), PolicyDocument: text("policy"), Tags }),
-      );
+      return iam.send(new CreatePolicyCommand({ PolicyName: text.name, Path, PolicyDocument: text.policy, Tags }));
     case "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
-      return iam.send(new AttachRolePolicyCommand({ RoleName: text("role"), PolicyArn: text("policyArn") }));
+      return iam.send(new AttachRolePolicyCommand({ RoleName: text.role, PolicyArn }));
     case "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive":
     case "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive":
       // Exclusive lists remove policies from other sources, which a new role does not have.

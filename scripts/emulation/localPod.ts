@@ -8,7 +8,7 @@ import type { types } from "@pulumi/kubernetes";
 import { paths } from "../../documents/names.js";
 import { UserError } from "../common/errors.js";
 import type { Registered } from "../common/evaluate.js";
-import { type Child, freePort, type Processes, waitForHttp } from "../common/processes.js";
+import { freePort, type Processes, waitForHttp } from "../common/processes.js";
 import type { TokenArgs } from "./tokens.js";
 
 type Pod = types.output.core.v1.PodSpec;
@@ -30,19 +30,10 @@ export interface LocalPodArgs {
   readonly token: (token: TokenArgs) => Promise<string>;
 }
 
-export interface LocalPod {
-  readonly child: Child;
-  readonly port: number;
-  /** File of the projected token. */
-  readonly tokenFile: string;
-  /** Bearer token for clients of the server, if required. */
-  readonly bearerToken: string | undefined;
-  /** Environment of the process. */
-  readonly environment: Readonly<NodeJS.ProcessEnv>;
-}
+export type LocalPod = Awaited<ReturnType<typeof startLocalPod>>;
 
 /** Starts the pod's container and waits until it responds. */
-export async function startLocalPod(processes: Processes, args: LocalPodArgs): Promise<LocalPod> {
+export async function startLocalPod(processes: Processes, args: LocalPodArgs) {
   const { workload, folder } = args;
   const object = workload.open as { metadata: { namespace: string }; spec: { template: { spec: Pod } } };
   const pod = object.spec.template.spec;
@@ -89,8 +80,16 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs): P
   const child = processes.start("MCP server", command!, rest, { cwd: folder, env });
   await waitForHttp(`http://127.0.0.1:${port}${container.startupProbe!.httpGet.path}`, { child });
   const tokens = environment.HOLMES_AWS_MCP_TOKENS_FILE;
-  const bearerToken = tokens === undefined ? undefined : readFileSync(tokens, "utf8").split("\n")[0];
-  return { child, port, tokenFile: join(folder, paths.token, "token"), bearerToken, environment: env };
+  return {
+    child,
+    port,
+    /** File of the projected token. */
+    tokenFile: join(folder, paths.token, "token"),
+    /** Bearer token for clients of the server, if required. */
+    bearerToken: tokens && readFileSync(tokens, "utf8").split("\n")[0],
+    /** Environment of the process. */
+    environment: env,
+  };
 }
 
 /** Rewrites the mount paths of the pod in one pass, so that no path is rewritten twice. */

@@ -28,10 +28,9 @@ export interface LocalStack {
   /**
    * Starts the MCP server as the Deployment in a cluster specifies. Not with `mcp.enabled: false`.
    *
-   * @param processes stops the server
    * @param serverAwsUrl URL of a proxy between the server and the emulated AWS. Default: none.
    */
-  startServer(processes: Processes, cluster: string, serverAwsUrl?: string): Promise<LocalServer>;
+  startServer(cluster: string, serverAwsUrl?: string): Promise<LocalServer>;
 }
 
 export interface LocalServer {
@@ -40,6 +39,7 @@ export interface LocalServer {
 }
 
 /**
+ * @param processes stops everything
  * @param plan the stack, evaluated without AWS. Only its accounts get roles.
  * @param load as for `evaluate`
  * @throws UserError when a prerequisite is missing on this machine
@@ -76,9 +76,9 @@ export async function startLocalStack(
     evaluation,
     issuers,
     awsUrl: sts.url,
-    startServer: async (own, cluster, serverAwsUrl = sts.url) => {
+    startServer: async (cluster, serverAwsUrl = sts.url) => {
       toStderr(`Starting the MCP server as the Deployment in ${cluster} specifies`);
-      const pod = await startLocalPod(own, {
+      const pod = await startLocalPod(processes, {
         workload: evaluation.resources.find(({ name }) => name === `${cluster}/deployment`)!,
         resources: evaluation.resources,
         folder: join(temporary, cluster),
@@ -90,9 +90,7 @@ export async function startLocalStack(
         environment: {
           AWS_ENDPOINT_URL: serverAwsUrl,
           AWS_ENDPOINT_URL_STS: sts.url,
-          HTTPS_PROXY: reference!.proxyUrl,
-          NO_PROXY: "127.0.0.1",
-          REQUESTS_CA_BUNDLE: reference!.caBundle,
+          ...reference!.environment,
         },
         token: (subject) => issuers.get(cluster)!.token(subject),
       });
@@ -105,7 +103,7 @@ export async function startLocalStack(
 /** Creates the resources that a stack expects to exist: OIDC providers and roles that are managed outside it. */
 async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluation): Promise<void> {
   for (const account of settings.targetAccounts) {
-    const { iam } = aws.in(account.accountId, account.partition);
+    const iam = aws.in(account.accountId, account.partition);
     for (const { name, issuerUrl, previousIssuers } of clusters) {
       const there = account.existingOidcProviders.includes(name) || !account.manage;
       for (const Url of there ? [issuerUrl, ...previousIssuers] : []) {

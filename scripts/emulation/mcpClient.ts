@@ -11,12 +11,6 @@ export interface McpEndpoint {
   token?: string | undefined;
 }
 
-export interface ToolAnswer {
-  /** The text of all content blocks. The AWS server also returns errors here, with `isError` false. */
-  text: string;
-  isError: boolean;
-}
-
 /**
  * Opens and initializes a connection, runs `work` and closes the connection, as Holmes does for every call.
  *
@@ -37,13 +31,13 @@ export async function withMcp<T>(endpoint: McpEndpoint, work: (client: Client) =
   }
 }
 
-/** Calls one tool over a separate connection. `timeoutMs`: default 120,000, the read timeout of Holmes. */
-export function callTool(
-  endpoint: McpEndpoint,
-  name: string,
-  args: Record<string, unknown>,
-  timeoutMs = 120_000,
-): Promise<ToolAnswer> {
+/**
+ * Calls one tool over a separate connection.
+ *
+ * @param timeoutMs default 120,000, the read timeout of Holmes
+ * @returns the text of all content blocks. The AWS server also returns errors there, with `isError` false.
+ */
+export function callTool(endpoint: McpEndpoint, name: string, args: Record<string, unknown>, timeoutMs = 120_000) {
   return withMcp(endpoint, async (client) => {
     const answer = await client.callTool({ name, arguments: args }, undefined, { timeout: timeoutMs });
     const content = answer.content as { type: string; text?: string }[];

@@ -1,5 +1,4 @@
 import { IAMClient } from "@aws-sdk/client-iam";
-import { STSClient } from "@aws-sdk/client-sts";
 import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import { partitionOf } from "../../config/limits.js";
@@ -32,35 +31,21 @@ export async function startMoto(processes: Processes): Promise<{ url: string }> 
   }
 }
 
-export type AccountClient = ReturnType<typeof accountClient>;
-
 /**
- * Creates IAM and STS clients with all permissions in one account of moto.
+ * Creates an IAM client with all permissions in one account of moto. `config.credentials()` are for other clients.
  *
  * @param url URL of moto or of the STS front.
  * @param partition default `aws`.
  */
-export function accountClient(url: string, accountId: string, partition = "aws") {
+export function accountClient(url: string, accountId: string, partition = "aws"): IAMClient {
   // A region with IAM and STS, from which moto derives the partition.
   const region = Object.values(Region).find((name) => partitionOf(name) === partition)!;
-  const connection = { endpoint: url, region };
+  const clientConfig = { endpoint: url, region };
   const credentials = fromTemporaryCredentials({
     masterCredentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "local" },
-    clientConfig: connection,
+    clientConfig,
     // moto uses only the account in the ARN. The role does not have to exist.
     params: { RoleArn: `arn:${partition}:iam::${accountId}:role/OrganizationAccountAccessRole` },
   });
-  const iam = new IAMClient({ ...connection, credentials });
-  const sts = new STSClient({ ...connection, credentials });
-  return {
-    /** Creates credentials for the account, for other SDK clients and for environments. */
-    credentials,
-    iam,
-    sts,
-    /** Closes the clients' connections. */
-    destroy: () => {
-      iam.destroy();
-      sts.destroy();
-    },
-  };
+  return new IAMClient({ ...clientConfig, credentials });
 }

@@ -10,17 +10,7 @@ const exec = promisify(execFile);
 /** Python versions that both lock files support, in order of preference. */
 const VERSIONS = ["3.11", "3.12", "3.13"];
 
-export interface PythonTools {
-  /** Executable of the stock MCP server, with the same packages as in the image. */
-  serverBin: string;
-  /** Command line of the launcher (image/launcher) with the same packages, as in the image. */
-  launcher: readonly string[];
-  /** Interpreters of both environments, for scripts that require these packages. */
-  serverPython: string;
-  motoPython: string;
-  /** The script `moto_server`, for `motoPython`. */
-  motoServer: string;
-}
+export type PythonTools = Awaited<ReturnType<typeof ensurePython>>;
 
 /**
  * Creates two virtual environments in `.cache/`: the MCP server from `image/requirements.txt`, as in the image, and
@@ -29,7 +19,7 @@ export interface PythonTools {
  *
  * @throws UserError when Python 3.11 to 3.13 with venv is not found, or an install fails.
  */
-export async function ensurePython(): Promise<PythonTools> {
+export async function ensurePython() {
   const [server, moto] = await Promise.all([
     ensureVenv("server", "the MCP server's Python packages", "image/requirements.txt"),
     ensureMoto(),
@@ -37,20 +27,23 @@ export async function ensurePython(): Promise<PythonTools> {
   const serverPython = path.join(server, "bin/python");
   return {
     ...moto,
+    /** Executable of the stock MCP server, with the same packages as in the image. */
     serverBin: path.join(server, "bin/awslabs.aws-api-mcp-server"),
+    /** Command line of the launcher (image/launcher) with the same packages, as in the image. */
     launcher: [serverPython, path.join(projectFolder, "image/launcher")],
+    /** Interpreter with the server's packages. */
     serverPython,
   };
 }
 
-/** Installs only the emulated AWS. */
-export async function ensureMoto(): Promise<Pick<PythonTools, "motoServer" | "motoPython">> {
+/** Installs only the emulated AWS. Returns its interpreter and the script `moto_server` for it. */
+export async function ensureMoto() {
   const moto = await ensureVenv("moto", "moto (the emulated AWS)", "scripts/emulation/requirements.txt");
   return { motoServer: path.join(moto, "bin/moto_server"), motoPython: path.join(moto, "bin/python") };
 }
 
-/** Installs HolmesGPT (about 550 MB on disk). Returns the interpreter and the script of the CLI. */
-export async function ensureHolmes(): Promise<{ holmesPython: string; holmesCli: string }> {
+/** Installs HolmesGPT (about 550 MB on disk). Returns its interpreter and the script of the CLI for it. */
+export async function ensureHolmes() {
   // clickhouse-sqlalchemy has no wheel and is not in the list; only Holmes' ClickHouse toolset imports it.
   const holmes = await ensureVenv("holmes", "HolmesGPT", "test/holmes/requirements.txt", false);
   return { holmesPython: path.join(holmes, "bin/python"), holmesCli: path.join(holmes, "bin/holmes") };

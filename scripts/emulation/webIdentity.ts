@@ -76,7 +76,7 @@ async function checkRole(
 ): Promise<string> {
   const roleArn = parameters.get("RoleArn")!;
   const [, partition, accountId, RoleName] = ROLE_ARN.exec(roleArn)!;
-  const { iam } = aws.in(accountId!, partition!);
+  const iam = aws.in(accountId!, partition!);
   const providerArn = oidcProviderArn(partition!, accountId!, issuerPath(issuer));
   const [provider, answer] = await Promise.all([
     issuer.startsWith("https://")

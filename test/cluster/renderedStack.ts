@@ -49,16 +49,16 @@ export async function provision({ resources, settings, clusters }: Evaluation, u
       for (const { issuerUrl } of clusters.filter(({ name }) => existingOidcProviders.includes(name))) {
         await aws
           .in(accountId, "aws")
-          .iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }));
+          .send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }));
       }
     }
     for (const { type, provider, open } of resources) {
       if (type === "aws:iam/openIdConnectProvider:OpenIdConnectProvider") {
-        const { iam } = aws.in(accountOf(provider), "aws");
+        const iam = aws.in(accountOf(provider), "aws");
         const ClientIDList = open.clientIdLists as string[];
         await iam.send(new CreateOpenIDConnectProviderCommand({ Url: String(open.url), ClientIDList }));
       } else if (type === "aws:iam/role:Role") {
-        const { iam } = aws.in(accountOf(provider), "aws");
+        const iam = aws.in(accountOf(provider), "aws");
         await iam.send(
           new CreateRoleCommand({
             RoleName: String(open.name),

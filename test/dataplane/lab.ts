@@ -126,9 +126,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
       ...guards,
       AWS_ENDPOINT_URL: front.url,
       AWS_ENDPOINT_URL_SSM: parametersUrl,
-      HTTPS_PROXY: reference.proxyUrl,
-      NO_PROXY: "127.0.0.1",
-      REQUESTS_CA_BUNDLE: reference.caBundle,
+      ...reference.environment,
       ...more,
     };
   };
@@ -216,7 +214,7 @@ function profiles(marks: number, tokenFile: string): string {
 }
 
 async function trust(url: string, accountId: string, { issuerUrl }: ClusterIssuer): Promise<void> {
-  const { iam, destroy } = accountClient(url, accountId);
+  const iam = accountClient(url, accountId);
   const host = issuerUrl.replace("https://", "");
   await iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList: ["sts.amazonaws.com"] }));
   const { namespace, serviceAccount } = SUBJECT;
@@ -237,7 +235,7 @@ async function trust(url: string, accountId: string, { issuerUrl }: ClusterIssue
     ],
   };
   await iam.send(new CreateRoleCommand({ RoleName: ROLE, AssumeRolePolicyDocument: JSON.stringify(document) }));
-  destroy();
+  iam.destroy();
 }
 
 /**

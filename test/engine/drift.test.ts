@@ -20,7 +20,7 @@ describe.skipIf(missing !== undefined)("drift", () => {
 
   beforeAll(async () => {
     await engine.start();
-    const { iam } = await engine.aws.in(accounts.dev, "aws");
+    const iam = engine.aws.in(accounts.dev, "aws");
     const PolicyDocument = JSON.stringify({
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }],
@@ -38,7 +38,7 @@ describe.skipIf(missing !== undefined)("drift", () => {
   afterAll(() => engine.stop());
 
   test.each(changes.map((change) => [change.name, change] as const))("%s", async (_, { apply, code, undo }) => {
-    const { iam } = await engine.aws.in(accounts.dev, "aws");
+    const iam = engine.aws.in(accounts.dev, "aws");
     const target = { iam, accountId: accounts.dev, provider };
     await apply(target);
     expect(await doctor()).toEqual([expect.stringContaining(`${code} `)]);

@@ -84,7 +84,7 @@ export class Engine {
     cpSync(join(projectFolder, "scripts"), join(this.folder, "scripts"), { recursive: true });
     const sections = await Promise.all(
       Object.entries(accounts).map(async ([profile, id]) => {
-        const credentials = await this.aws.in(id, "aws").credentials();
+        const credentials = await this.aws.in(id, "aws").config.credentials();
         return `[profile ${profile}]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}\naws_session_token = ${credentials.sessionToken}\n`;
       }),
     );
@@ -218,7 +218,7 @@ export class Engine {
 
   /** What an account holds in IAM: providers, roles with their trust, inline policies. */
   async iam(profile: keyof typeof accounts): Promise<Record<string, string>> {
-    const { iam } = await this.aws.in(accounts[profile], "aws");
+    const iam = this.aws.in(accounts[profile], "aws");
     const found: Record<string, string> = {};
     for (const { Arn } of (await iam.send(new ListOpenIDConnectProvidersCommand({}))).OpenIDConnectProviderList ?? []) {
       found[`provider ${Arn!.split("/").at(-1)}`] = Arn!;
@@ -241,7 +241,7 @@ export class Engine {
     issuer: keyof typeof issuers,
     audiences = ["sts.amazonaws.com"],
   ): Promise<void> {
-    const { iam } = await this.aws.in(accounts[profile], "aws");
+    const iam = this.aws.in(accounts[profile], "aws");
     const Url = `https://oidc.eks.us-east-1.amazonaws.com/id/${issuers[issuer]}`;
     await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: audiences }));
   }
@@ -249,7 +249,7 @@ export class Engine {
   /** What the old shell script left in an account: provider, role, inline policy. */
   async madeByScript(profile: keyof typeof accounts): Promise<void> {
     await this.existingProvider(profile, "one");
-    const { iam } = await this.aws.in(accounts[profile], "aws");
+    const iam = this.aws.in(accounts[profile], "aws");
     const trust = {
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" }],

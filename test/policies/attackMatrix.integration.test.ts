@@ -275,14 +275,14 @@ beforeAll(async () => {
   front = await startStsFront({ motoUrl: url, keys, trustPolicyLimit: 4096 });
   processes.onStop(front.close);
   for (const account of accountIds) {
-    const { iam, destroy } = accountClient(front.url, account);
+    const iam = accountClient(front.url, account);
     for (const { issuerUrl } of [...accounts[account].trusted, ...accounts[account].others]) {
       const ClientIDList = ["sts.amazonaws.com", "another-client"];
       await iam.send(new CreateOpenIDConnectProviderCommand({ Url: issuerUrl, ClientIDList }));
     }
     const AssumeRolePolicyDocument = JSON.stringify(documentOf(account));
     await iam.send(new CreateRoleCommand({ RoleName: roleName, AssumeRolePolicyDocument }));
-    destroy();
+    iam.destroy();
   }
 }, 600_000);
 
@@ -343,15 +343,15 @@ describe("every attack is rejected", () => {
   beforeAll(async () => {
     const one = accountClient(front.url, "111111111111");
     const OpenIDConnectProviderArn = providerArn("111111111111", left.issuerUrl);
-    await one.iam.send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn }));
+    await one.send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn }));
     const PolicyDocument = JSON.stringify(documentOf("111111111111", left));
-    await one.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument }));
+    await one.send(new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument }));
     one.destroy();
     const two = accountClient(front.url, "222222222222");
     const issuers = [{ cluster: "west", issuer: bare(west.issuerUrl) }];
     const misled = trustPolicy({ accountId: "111111111111", partition: "aws", issuers, subjects });
     const AssumeRolePolicyDocument = JSON.stringify(misled);
-    await two.iam.send(new CreateRoleCommand({ RoleName: "Misled", AssumeRolePolicyDocument }));
+    await two.send(new CreateRoleCommand({ RoleName: "Misled", AssumeRolePolicyDocument }));
     two.destroy();
   });
 

@@ -6,13 +6,13 @@
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { AssumeRoleCommand } from "@aws-sdk/client-sts";
+import { CreateRoleCommand, type IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { permissionPolicies } from "../../policies/permissions.js";
 import type { PolicyDocument } from "../../policies/types.js";
 import { Processes } from "../../scripts/common/processes.js";
-import { type AccountClient, accountClient, startMoto } from "../../scripts/emulation/moto.js";
+import { accountClient, startMoto } from "../../scripts/emulation/moto.js";
 import { ensureMoto } from "../../scripts/emulation/python.js";
 import { type Call, investigations, refusals } from "./scenarios.js";
 
@@ -36,7 +36,7 @@ let verdicts: Map<string, Record<Session, Verdict>>;
 beforeAll(async () => {
   const { url } = await startMoto(processes);
   const account = accountClient(url, accountId);
-  const sessions: Record<string, Awaited<ReturnType<AccountClient["credentials"]>>> = {};
+  const sessions: Record<string, object> = {};
   for (const [name, documents] of Object.entries(roles)) sessions[name] = await session(account, name, documents);
   account.destroy();
   const enforced = await fetch(`${url}/moto-api/reset-auth`, {
@@ -75,20 +75,22 @@ test("allows the calls of investigations, and denies writes and sensitive reads"
 });
 
 /** Keys of a role with inline policies. */
-async function session(account: AccountClient, name: string, documents: PolicyDocument[]) {
+async function session(account: IAMClient, name: string, documents: PolicyDocument[]) {
   const trust = {
     Version: "2012-10-17",
     Statement: [{ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" }],
   };
-  const { Role } = await account.iam.send(
+  const { Role } = await account.send(
     new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: JSON.stringify(trust) }),
   );
   for (const [index, document] of documents.entries()) {
-    await account.iam.send(
+    await account.send(
       new PutRolePolicyCommand({ RoleName: name, PolicyName: `p${index}`, PolicyDocument: JSON.stringify(document) }),
     );
   }
-  const { Credentials: keys } = await account.sts.send(
+  const { endpoint, region, credentials } = account.config;
+  const sts = new STSClient({ endpoint, region, credentials });
+  const { Credentials: keys } = await sts.send(
     new AssumeRoleCommand({ RoleArn: Role!.Arn!, RoleSessionName: "investigation" }),
   );
   return {

@@ -75,7 +75,7 @@ async function setUpAccount(
   options: Partial<{ provider: boolean; audience: string; trusts: string }> = {},
 ) {
   const { provider = true, audience = "sts.amazonaws.com", trusts = subject.serviceAccount } = options;
-  const { iam, destroy } = accountClient(url, accountId);
+  const iam = accountClient(url, accountId);
   if (provider) {
     await iam.send(
       new CreateOpenIDConnectProviderCommand({
@@ -101,7 +101,7 @@ async function setUpAccount(
       }),
     );
   }
-  destroy();
+  iam.destroy();
 }
 
 /** The AWS config file in the form of documents/awsConfigFile.ts, with the faults under test. */
@@ -233,9 +233,7 @@ beforeAll(async () => {
     ...guards,
     AWS_ENDPOINT_URL: front.url,
     AWS_ENDPOINT_URL_STS: front.url,
-    HTTPS_PROXY: reference.proxyUrl,
-    NO_PROXY: "127.0.0.1",
-    REQUESTS_CA_BUNDLE: reference.caBundle,
+    ...reference.environment,
   };
   const [gatewayPort, nativePort] = [await freePort(), await freePort()];
   sse = `http://127.0.0.1:${gatewayPort}/sse`;
@@ -292,7 +290,7 @@ describe("with valid accounts and a valid server", () => {
     };
     const running = verify([dev, account("late", "666666666666")], { endpoint: http, onOutput });
     await Promise.race([isRejected, running]);
-    const { iam, destroy } = accountClient(environment.AWS_ENDPOINT_URL!, "666666666666");
+    const iam = accountClient(environment.AWS_ENDPOINT_URL!, "666666666666");
     const issuerPath = issuer.issuerUrl.replace("https://", "");
     const document = trustPolicy({
       accountId: "666666666666",
@@ -301,7 +299,7 @@ describe("with valid accounts and a valid server", () => {
       subjects: [subject],
     });
     await iam.send(new CreateRoleCommand({ RoleName: role, AssumeRolePolicyDocument: JSON.stringify(document) }));
-    destroy();
+    iam.destroy();
     const { code, of } = await running;
     expect(of("wait", "late")).toContain("IAM changes take time to propagate");
     expect(of("ok", "late")).toContain("(666666666666)");

@@ -144,9 +144,9 @@ describe("a change outside Pulumi", () => {
     before = await doctor(made.settings, { state, expectNoChanges: true });
     for (const [index, { apply }] of changes.entries()) {
       const { accountId } = targetAccounts[index]!;
-      const { iam, destroy } = accountClient(emulation.motoUrl, accountId);
+      const iam = accountClient(emulation.motoUrl, accountId);
       await apply({ iam, accountId, provider: providerArn(accountId, "A") });
-      destroy();
+      iam.destroy();
     }
     after = await doctor(made.settings, { state, expectNoChanges: true });
   });

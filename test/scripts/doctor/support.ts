@@ -20,7 +20,7 @@ import { forward, type Loopback, listen } from "../../../scripts/common/loopback
 import { Processes } from "../../../scripts/common/processes.js";
 import type { Finding } from "../../../scripts/doctor/findings/finding.js";
 import { type AwsError, errorBody } from "../../../scripts/emulation/awsError.js";
-import { type AccountClient, accountClient } from "../../../scripts/emulation/moto.js";
+import { accountClient } from "../../../scripts/emulation/moto.js";
 import { emptyMoto } from "../../moto.js";
 
 /** One call of the query protocol. */
@@ -75,7 +75,7 @@ export class Recorder {
 /** An emulated AWS with any number of accounts, each with a profile in an AWS config file. */
 export class Emulation {
   private readonly processes = new Processes();
-  private readonly credentials = new Map<string, Awaited<ReturnType<AccountClient["credentials"]>>>();
+  private readonly credentials = new Map<string, Awaited<ReturnType<IAMClient["config"]["credentials"]>>>();
   private folder = "";
   private profiles = "";
   private last = 100_000_000_000;
@@ -110,7 +110,7 @@ export class Emulation {
     accountId = String(++this.last),
   ): Promise<{ profile: string; accountId: string }> {
     const client = accountClient(this.motoUrl, accountId);
-    const credentials = await client.credentials();
+    const credentials = await client.config.credentials();
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     this.credentials.set(profile, credentials);
     this.profiles += [
@@ -123,7 +123,7 @@ export class Emulation {
     const file = join(this.folder, `config-${accountId}`);
     vi.stubEnv("AWS_CONFIG_FILE", file);
     await writeFile(file, this.profiles);
-    await fill(new LegacyScript(client.iam, accountId), accountId);
+    await fill(new LegacyScript(client, accountId), accountId);
     client.destroy();
     return { profile, accountId };
   }

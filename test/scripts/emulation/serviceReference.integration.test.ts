@@ -5,15 +5,11 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ensureMoto } from "../../../scripts/emulation/python.js";
-import {
-  SERVICE_REFERENCE_HOST,
-  type ServiceReferenceProxy,
-  startServiceReferenceProxy,
-} from "../../../scripts/emulation/serviceReference.js";
+import { SERVICE_REFERENCE_HOST, startServiceReferenceProxy } from "../../../scripts/emulation/serviceReference.js";
 
 const exec = promisify(execFile);
 let dir: string;
-let proxy: ServiceReferenceProxy;
+let proxy: Awaited<ReturnType<typeof startServiceReferenceProxy>>;
 let python: string;
 
 beforeAll(async () => {
@@ -40,7 +36,7 @@ async function get(
     "    print(json.dumps({'error': str(e)}))",
   ].join("\n");
   const { stdout } = await exec(python, ["-c", script, url], {
-    env: { HTTPS_PROXY: proxy.proxyUrl, HTTP_PROXY: proxy.proxyUrl, REQUESTS_CA_BUNDLE: proxy.caBundle, ...env },
+    env: { ...proxy.environment, HTTP_PROXY: proxy.environment.HTTPS_PROXY, NO_PROXY: "", ...env },
     maxBuffer: 8 * 1024 * 1024,
   });
   return JSON.parse(stdout);
@@ -90,7 +86,7 @@ describe("service reference on loopback", () => {
   });
 
   test("is not used for the loopback endpoint in NO_PROXY", async () => {
-    const direct = await get(proxy.proxyUrl, { NO_PROXY: "127.0.0.1" });
+    const direct = await get(proxy.environment.HTTPS_PROXY, { NO_PROXY: "127.0.0.1" });
     expect(direct.status).toBe(403);
   });
 });

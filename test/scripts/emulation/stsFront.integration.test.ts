@@ -17,7 +17,7 @@ import { decodeJwt, type JSONWebKeySet } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { trustPolicy } from "../../../policies/trust.js";
 import { Processes } from "../../../scripts/common/processes.js";
-import { type AccountClient, accountClient } from "../../../scripts/emulation/moto.js";
+import { accountClient } from "../../../scripts/emulation/moto.js";
 import { type StsFront, startStsFront } from "../../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../../scripts/emulation/tokens.js";
 import { emptyMoto } from "../../moto.js";
@@ -41,7 +41,6 @@ const processes = new Processes();
 const keys = new Map<string, JSONWebKeySet>();
 let motoUrl: string;
 let front: StsFront;
-let admin: AccountClient;
 let iam: IAMClient;
 let sts: STSClient;
 
@@ -50,8 +49,7 @@ beforeAll(async () => {
   keys.set(cluster.issuerUrl, await cluster.jwks());
   front = await startStsFront({ motoUrl, keys });
   processes.onStop(front.close);
-  admin = accountClient(front.url, account);
-  iam = admin.iam;
+  iam = accountClient(front.url, account);
   for (const { issuerUrl: Url } of [cluster, keyless]) {
     await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
   }
@@ -62,7 +60,7 @@ beforeAll(async () => {
 }, 600_000);
 
 afterAll(async () => {
-  admin?.destroy();
+  iam?.destroy();
   sts?.destroy();
   await processes.stopAll();
 });
@@ -249,9 +247,9 @@ describe("AssumeRoleWithWebIdentity", () => {
   test("works in another partition", async () => {
     const china = accountClient(front.url, account, "aws-cn");
     const Url = cluster.issuerUrl;
-    await china.iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
+    await china.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: ["sts.amazonaws.com"] }));
     const AssumeRolePolicyDocument = trust("aws-cn");
-    await china.iam.send(new CreateRoleCommand({ RoleName: "Reader", Path: "/team/", AssumeRolePolicyDocument }));
+    await china.send(new CreateRoleCommand({ RoleName: "Reader", Path: "/team/", AssumeRolePolicyDocument }));
     await assume({ RoleArn: roleArn.replace("arn:aws:", "arn:aws-cn:") });
     expect(front.decisions).toMatchObject([{ allowed: true }]);
     china.destroy();
@@ -402,7 +400,7 @@ describe("IAM's limits", () => {
     const wide = await startStsFront({ motoUrl, keys, trustPolicyLimit: 4096 });
     const client = accountClient(wide.url, account);
     const create = (RoleName: string, size: number) =>
-      client.iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
+      client.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
     await expect(create("Wide", 4096)).resolves.toBeDefined();
     await expect(create("Wider", 4097)).rejects.toThrow("Cannot exceed quota for ACLSizePerRole: 4096");
     client.destroy();
@@ -432,7 +430,7 @@ describe("IAM's limits", () => {
   test("OIDC providers: 100 in an account, and an existing one is a conflict", async () => {
     const crowded = accountClient(front.url, "333333333333");
     const create = (number: number) =>
-      crowded.iam.send(new CreateOpenIDConnectProviderCommand({ Url: `https://issuer.example/${number}` }));
+      crowded.send(new CreateOpenIDConnectProviderCommand({ Url: `https://issuer.example/${number}` }));
     for (let number = 1; number <= 100; number += 1) await create(number);
     await expect(create(101)).rejects.toMatchObject({
       name: "LimitExceededException",
@@ -445,7 +443,7 @@ describe("IAM's limits", () => {
 
 describe("everything else", () => {
   test("is forwarded unchanged, and so is the response: 5 MB each way", async () => {
-    const headers = signed("s3", (await admin.credentials()).accessKeyId);
+    const headers = signed("s3", (await iam.config.credentials()).accessKeyId);
     const url = `${front.url}/a-bucket`;
     expect((await fetch(url, { method: "PUT", headers })).status).toBe(200);
     const content = Buffer.alloc(5 * 1024 * 1024, "0123456789abcdef");
@@ -456,7 +454,10 @@ describe("everything else", () => {
   });
 
   test("keeps the caller's account", async () => {
-    const { Account } = await admin.sts.send(new GetCallerIdentityCommand({}));
+    const { endpoint, region, credentials } = iam.config;
+    const caller = new STSClient({ endpoint, region, credentials });
+    const { Account } = await caller.send(new GetCallerIdentityCommand({}));
+    caller.destroy();
     expect(Account).toBe(account);
   });
 
