@@ -10,7 +10,8 @@ import { renamed } from "./components/renamed.js";
 import { SourceCluster } from "./components/sourceCluster.js";
 import { TargetAccount } from "./components/targetAccount.js";
 import { loadSettings } from "./config/load.js";
-import { accountAccess, ecrAccess } from "./documents/awsAccess.js";
+import * as args from "./documents/componentArgs.js";
+import { kubernetesAccess } from "./documents/kubeconfig.js";
 import { stackOutputs } from "./documents/outputs.js";
 import { profilesByCluster } from "./documents/profiles.js";
 import { workloadOf } from "./documents/workload.js";
@@ -24,23 +25,23 @@ const clusters = await describeClusters(settings.clusters);
 const managed = settings.targetAccounts.filter(({ manage }) => manage);
 const accounts: pulumi.Resource[] = managed.map((account) => {
   const { profile, previousProfile: old } = account;
-  const provider = awsProvider(`${profile}/aws`, accountAccess(settings, account), renamed(old, "/aws"));
-  return new TargetAccount(profile, { settings, account, clusters }, { provider, ...renamed(old) });
+  const provider = awsProvider(`${profile}/aws`, args.accountAccess(settings, account), renamed(old, "/aws"));
+  return new TargetAccount(profile, args.targetAccountArgs(settings, account, clusters), { provider, ...renamed(old) });
 });
 const { organization } = settings;
 if (organization !== undefined) {
   const opts = { provider: awsProvider("organization/stackset", organization) };
-  accounts.push(new Organization("organization", { settings, organization, clusters }, opts));
+  accounts.push(new Organization("organization", args.organizationArgs(settings, organization, clusters), opts));
 }
 
-const ecr = ecrAccess(settings);
-const mcpImage = new McpImage("image", settings, { provider: ecr && awsProvider("image/ecr", ecr) });
+const ecr = args.ecrAccess(settings);
+const mcpImage = new McpImage("image", args.imageArgs(settings), { provider: ecr && awsProvider("image/ecr", ecr) });
 
 // The server in every cluster that deploys it, verified through every account.
 const profiles = profilesByCluster(settings, clusters);
 for (const cluster of clusters) {
-  const { name, previousName } = cluster;
-  const { provider } = new SourceCluster(name, cluster, renamed(previousName));
+  const { name, issuerUrl, previousName: old } = cluster;
+  const { provider } = new SourceCluster(name, { issuerUrl, access: kubernetesAccess(cluster) }, renamed(old));
   if (provider === undefined) continue;
   const workload = workloadOf(settings, cluster, profiles.get(name)!, mcpImage.reference);
   new McpDeployment(name, { workload, accounts }, { provider });

@@ -1,14 +1,21 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { OrganizationSettings, Settings } from "../config/settings.js";
-import { type TrustedCluster, trustClusters } from "../documents/profiles.js";
-import { organizationTemplate } from "../policies/organization.js";
 
 export interface OrganizationArgs {
-  readonly settings: Settings;
-  readonly organization: OrganizationSettings;
-  /** All clusters of the stack, in config order. */
-  readonly clusters: readonly TrustedCluster[];
+  /** Name of the StackSet: letters, digits and hyphens. */
+  readonly stackSetName: string;
+  /** CloudFormation template, as JSON. It needs CAPABILITY_NAMED_IAM. */
+  readonly templateBody: string;
+  /** Ids of the organizational units that the StackSet deploys to. */
+  readonly organizationalUnits: readonly string[];
+  /** The only region that the StackSet deploys to, because IAM is global. */
+  readonly region: string;
+  /** Whether the StackSet deploys to accounts that join the units. */
+  readonly autoDeployment: boolean;
+  /** `SELF` in the management account, `DELEGATED_ADMIN` in a delegated administrator account. */
+  readonly callAs: string;
+  /** Tags of the StackSet and the resources in its stacks. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 /**
@@ -16,19 +23,11 @@ export interface OrganizationArgs {
  * provider in `opts`.
  */
 export class Organization extends pulumi.ComponentResource {
-  constructor(
-    name: string,
-    { settings, organization, clusters }: OrganizationArgs,
-    opts: pulumi.ComponentResourceOptions,
-  ) {
-    const { organizationalUnits, region, autoDeployment, callAs } = organization;
-    const { iam, subjects } = settings;
-    const { tags } = iam;
-    // Letters, digits and hyphens.
-    const stackSetName = iam.roleName.replace(/[^A-Za-z0-9-]/g, "-");
+  constructor(name: string, args: OrganizationArgs, opts: pulumi.ComponentResourceOptions) {
     // The StackSet's state contains the template.
-    const inputs = { stackSetName, organizationalUnits, region, autoDeployment, callAs, tags };
+    const { templateBody, ...inputs } = args;
     super("holmes-aws-mcp:index:Organization", name, inputs, opts);
+    const { stackSetName, organizationalUnits, region, autoDeployment, callAs, tags } = args;
     // Deploy to accounts in parallel. A failed account does not stop the others.
     const operationPreferences = { maxConcurrentPercentage: 25, failureTolerancePercentage: 25 };
     const stackSet = new aws.cloudformation.StackSet(
@@ -37,12 +36,10 @@ export class Organization extends pulumi.ComponentResource {
         name: stackSetName,
         description: "Read-only roles for HolmesGPT's AWS MCP server",
         permissionModel: "SERVICE_MANAGED",
-        autoDeployment: { enabled: autoDeployment, retainStacksOnAccountRemoval: autoDeployment ? false : undefined },
+        autoDeployment: { enabled: autoDeployment, ...(autoDeployment ? { retainStacksOnAccountRemoval: false } : {}) },
         capabilities: ["CAPABILITY_NAMED_IAM"],
         callAs,
-        templateBody: JSON.stringify(
-          organizationTemplate({ ...iam, ...organization, subjects, clusters: trustClusters(clusters) }),
-        ),
+        templateBody,
         operationPreferences,
         tags,
       },
@@ -54,7 +51,6 @@ export class Organization extends pulumi.ComponentResource {
         {
           stackSetName: stackSet.name,
           deploymentTargets: { organizationalUnitIds: [unit] },
-          // The only region, because IAM is global.
           stackSetInstanceRegion: region,
           callAs,
           operationPreferences,

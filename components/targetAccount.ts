@@ -1,14 +1,49 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { issuerPath, type Settings, type TargetAccountSettings } from "../config/settings.js";
-import { type TrustedCluster, trustRoles } from "../documents/profiles.js";
-import { AUDIENCE, oidcProviderArn } from "../policies/trust.js";
+import type { PermissionPlan } from "../policies/permissions.js";
+import { AUDIENCE } from "../policies/trust.js";
+import type { PolicyDocument } from "../policies/types.js";
+
+/** A role of the account. */
+export interface RoleArgs {
+  /** 1 for the first role of the account. The resource name contains the number, so a role keeps it. */
+  readonly number: number;
+  readonly name: string;
+  readonly trustPolicy: PolicyDocument;
+  /** Whether an existing role of this name is imported. */
+  readonly adopt: boolean;
+  /** Name of an inline policy of the existing role to import as well. */
+  readonly adoptPolicy?: string | undefined;
+}
+
+/** An OIDC provider of the account. */
+export interface OidcProviderArgs {
+  /** Issuer, `https://…`. */
+  readonly url: string;
+  /** ARN of an existing provider to import. Default: create the provider. */
+  readonly adopt?: string | undefined;
+}
 
 export interface TargetAccountArgs {
-  readonly settings: Settings;
-  readonly account: TargetAccountSettings;
-  /** All clusters of the stack, in config order. */
-  readonly clusters: readonly TrustedCluster[];
+  /** Providers to create or import, without those that are managed outside this stack. */
+  readonly oidcProviders: readonly OidcProviderArgs[];
+  readonly roles: readonly RoleArgs[];
+  /** Permission policies of every role. */
+  readonly permissions: PermissionPlan;
+  /** IAM path of roles and managed policies: `/`, `/holmes/`. */
+  readonly path: string;
+  /** Description of the roles. */
+  readonly description?: string | undefined;
+  /** MaxSessionDuration of the roles, in seconds. */
+  readonly sessionDuration: number;
+  /** ARN of the permissions boundary of the roles. Default: none. */
+  readonly permissionsBoundary?: string | undefined;
+  /** Whether each update removes policies that were added to the roles outside this stack. */
+  readonly exclusivePolicies: boolean;
+  /** Whether OIDC providers remain in AWS after they are removed from the stack. */
+  readonly retainOidcProviders: boolean;
+  /** Tags of every resource. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 /**
@@ -17,92 +52,86 @@ export interface TargetAccountArgs {
  */
 export class TargetAccount extends pulumi.ComponentResource {
   constructor(name: string, args: TargetAccountArgs, opts: pulumi.ComponentResourceOptions) {
-    const { settings, account } = args;
-    const { description, permissionsBoundaryArn: permissionsBoundary, permissions, adopt } = account;
-    const { path, sessionDuration, retainOidcProviders, exclusivePolicies, tags } = settings.iam;
-    const roles = trustRoles(settings, account, args.clusters);
-    const oidcProviders = oidcProvidersOf(args);
     // The children's state contains the policy documents and exclusive lists.
-    const inputs = {
-      oidcProviders,
-      path,
-      description,
-      sessionDuration,
-      permissionsBoundary,
-      retainOidcProviders,
-      tags,
-    };
+    const { permissions, roles, exclusivePolicies, ...inputs } = args;
     super("holmes-aws-mcp:index:TargetAccount", name, { ...inputs, roles: roles.map((role) => role.name) }, opts);
-    const options = { parent: this };
-    const providers = oidcProviders.map(
-      ({ url, adopt: arn }) =>
+    const oidcProviders = args.oidcProviders.map(
+      ({ url, adopt }) =>
         new aws.iam.OpenIdConnectProvider(
           // By issuer: a re-created cluster gets a new provider, and the old one can remain during a migration.
-          `${name}/oidc/${issuerPath(url).replace(/^oidc\.eks\.(.*?)\.amazonaws\.com(\.cn)?\/id\//, "$1/")}`,
-          { url, clientIdLists: [AUDIENCE], tags },
+          `${name}/oidc/${url.replace("https://", "").replace(/^oidc\.eks\.(.*?)\.amazonaws\.com(\.cn)?\/id\//, "$1/")}`,
+          { url, clientIdLists: [AUDIENCE], tags: args.tags },
           // Other roles in the account can trust the provider, so `pulumi destroy` can retain it.
-          { ...options, retainOnDelete: retainOidcProviders, import: arn },
+          { parent: this, retainOnDelete: args.retainOidcProviders, import: adopt },
         ),
     );
-    const policies = permissions.policies.map((policy) => ({ ...policy, json: JSON.stringify(policy.document) }));
-    const managed = (permissions.placement === "managed" ? policies : []).map((policy) => ({
+    const managedPolicies = permissions.placement === "managed" ? this.managedPolicies(name, args) : [];
+    for (const role of roles) this.role(name, role, args, oidcProviders, managedPolicies);
+    this.registerOutputs();
+  }
+
+  private managedPolicies(name: string, { permissions, path, tags }: TargetAccountArgs) {
+    return permissions.policies.map((policy) => ({
       name: policy.name,
       arn: new aws.iam.Policy(
         `${name}/policy/${policy.name}`,
-        { name: policy.name, path, policy: policy.json, tags },
-        options,
+        { name: policy.name, path, policy: JSON.stringify(policy.document), tags },
+        { parent: this },
       ).arn,
     }));
-    for (const { number, name: roleName, document } of roles) {
-      // The legacy script created the first role only.
-      const adopted = number === 1 && adopt.role;
-      const child = number === 1 ? `${name}/role` : `${name}/role-${number}`;
-      const role = new aws.iam.Role(
-        child,
-        {
-          name: roleName,
-          path,
-          description: description || undefined,
-          assumeRolePolicy: JSON.stringify(document),
-          maxSessionDuration: sessionDuration,
-          permissionsBoundary,
-          // Otherwise `pulumi destroy` fails when a policy was attached outside this stack.
-          forceDetachPolicies: true,
-          tags,
-        },
-        { ...options, dependsOn: providers, import: adopted ? roleName : undefined },
-      );
-      const inline = (permissions.placement === "inline" ? policies : []).map(
-        (policy) =>
-          new aws.iam.RolePolicy(
-            `${child}/${policy.name}`,
-            { name: policy.name, role: role.name, policy: policy.json },
-            { ...options, import: adopted && adopt.policy ? `${roleName}:${policy.name}` : undefined },
-          ),
-      );
-      const attachments = managed.map(({ name: policy, arn: policyArn }) => {
-        return new aws.iam.RolePolicyAttachment(`${child}/${policy}`, { role: role.name, policyArn }, options);
-      });
-      if (!exclusivePolicies) continue;
-      // Using the outputs of policies and attachments makes both lists depend on them.
-      const names = { roleName: role.name, policyNames: inline.map((policy) => policy.name) };
-      new aws.iam.RolePoliciesExclusive(`${child}/exclusive-policies`, names, options);
-      const arns = { roleName: role.name, policyArns: attachments.map(({ policyArn }) => policyArn) };
-      new aws.iam.RolePolicyAttachmentsExclusive(`${child}/exclusive-attachments`, arns, options);
-    }
-    this.registerOutputs();
+  }
+
+  private role(
+    name: string,
+    { number, trustPolicy, adopt, adoptPolicy, ...own }: RoleArgs,
+    args: TargetAccountArgs,
+    oidcProviders: readonly pulumi.Resource[],
+    managedPolicies: readonly { readonly name: string; readonly arn: pulumi.Output<string> }[],
+  ): void {
+    const { permissions, path, description, sessionDuration, permissionsBoundary, tags } = args;
+    const child = number === 1 ? `${name}/role` : `${name}/role-${number}`;
+    const role = new aws.iam.Role(
+      child,
+      {
+        name: own.name,
+        path,
+        description: description || undefined,
+        assumeRolePolicy: JSON.stringify(trustPolicy),
+        maxSessionDuration: sessionDuration,
+        permissionsBoundary,
+        // Otherwise `pulumi destroy` fails when a policy was attached outside this stack.
+        forceDetachPolicies: true,
+        tags,
+      },
+      { parent: this, dependsOn: [...oidcProviders], import: adopt ? own.name : undefined },
+    );
+    const inline = (permissions.placement === "inline" ? permissions.policies : []).map(
+      (policy) =>
+        new aws.iam.RolePolicy(
+          `${child}/${policy.name}`,
+          { name: policy.name, role: role.name, policy: JSON.stringify(policy.document) },
+          { parent: this, import: policy.name === adoptPolicy ? `${own.name}:${policy.name}` : undefined },
+        ),
+    );
+    const attachments = managedPolicies.map(
+      (policy) =>
+        new aws.iam.RolePolicyAttachment(
+          `${child}/${policy.name}`,
+          { role: role.name, policyArn: policy.arn },
+          { parent: this },
+        ),
+    );
+    if (!args.exclusivePolicies) return;
+    // Using the outputs of policies and attachments makes both lists depend on them.
+    new aws.iam.RolePoliciesExclusive(
+      `${child}/exclusive-policies`,
+      { roleName: role.name, policyNames: inline.map(({ name }) => name) },
+      { parent: this },
+    );
+    new aws.iam.RolePolicyAttachmentsExclusive(
+      `${child}/exclusive-attachments`,
+      { roleName: role.name, policyArns: attachments.map(({ policyArn }) => policyArn) },
+      { parent: this },
+    );
   }
 }
-
-/** Providers to create, or to import by ARN, without those that are managed outside this stack. */
-const oidcProvidersOf = ({ account, clusters }: TargetAccountArgs) =>
-  clusters
-    .filter(({ name }) => account.clusters.includes(name) && !account.existingOidcProviders.includes(name))
-    .flatMap(({ name, issuerUrl, previousIssuers }) =>
-      [issuerUrl, ...previousIssuers].map((url) => ({
-        url,
-        adopt: account.adopt.oidcProviders.includes(name)
-          ? oidcProviderArn(account.partition, account.accountId, issuerPath(url))
-          : undefined,
-      })),
-    );

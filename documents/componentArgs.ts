@@ -1,0 +1,129 @@
+/** Converts the settings of a stack to arguments of the components. */
+import * as pulumi from "@pulumi/pulumi";
+import {
+  issuerPath,
+  type OrganizationSettings,
+  type Settings,
+  type TargetAccountSettings,
+} from "../config/settings.js";
+import { organizationTemplate } from "../policies/organization.js";
+import { oidcProviderArn, roleNameFor } from "../policies/trust.js";
+import { type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
+
+export function targetAccountArgs(
+  settings: Settings,
+  account: TargetAccountSettings,
+  clusters: readonly TrustedCluster[],
+) {
+  const { iam } = settings;
+  const { accountId, partition, adopt, existingOidcProviders } = account;
+  return {
+    oidcProviders: clusters
+      .filter(({ name }) => account.clusters.includes(name) && !existingOidcProviders.includes(name))
+      .flatMap(({ name, issuerUrl, previousIssuers }) =>
+        [issuerUrl, ...previousIssuers].map((url) => ({
+          url,
+          adopt: adopt.oidcProviders.includes(name)
+            ? oidcProviderArn(partition, accountId, issuerPath(url))
+            : undefined,
+        })),
+      ),
+    roles: trustRoles(settings, account, clusters).map(({ number, document }) => {
+      // The legacy script created the first role only.
+      const existing = number === 1 && adopt.role;
+      return {
+        number,
+        name: roleNameFor(iam.roleName, number),
+        trustPolicy: document,
+        adopt: existing,
+        adoptPolicy: existing && adopt.policy ? iam.policyName : undefined,
+      };
+    }),
+    permissions: account.permissions,
+    path: iam.path,
+    description: account.description,
+    sessionDuration: iam.sessionDuration,
+    permissionsBoundary: account.permissionsBoundaryArn,
+    exclusivePolicies: iam.exclusivePolicies,
+    retainOidcProviders: iam.retainOidcProviders,
+    tags: iam.tags,
+  };
+}
+
+export function organizationArgs(
+  { iam, subjects }: Settings,
+  organization: OrganizationSettings,
+  clusters: readonly TrustedCluster[],
+) {
+  const { partition, permissions, existingOidcProviders, organizationalUnits, region, autoDeployment, callAs } =
+    organization;
+  return {
+    stackSetName: iam.roleName.replace(/[^A-Za-z0-9-]/g, "-"),
+    templateBody: JSON.stringify(
+      organizationTemplate({
+        ...iam,
+        clusters: trustClusters(clusters),
+        subjects,
+        partition,
+        permissions,
+        existingOidcProviders,
+      }),
+    ),
+    organizationalUnits,
+    region,
+    autoDeployment,
+    callAs,
+    tags: iam.tags,
+  };
+}
+
+/** Marks a value as secret if its section contains a secret, because Pulumi does not report which value is secret. */
+const guarded = ({ secretKeys }: Settings, section: string, value: string | undefined) =>
+  value !== undefined && secretKeys.has(section) ? pulumi.secret(value) : value;
+
+/** Access to a target account. */
+export function accountAccess(settings: Settings, { profile, accountId, region, assumeRole }: TargetAccountSettings) {
+  const role = assumeRole && {
+    ...assumeRole,
+    externalId: guarded(settings, "targetAccounts", assumeRole.externalId),
+  };
+  return { profile, accountId, region, assumeRole: role };
+}
+
+export function imageArgs(settings: Settings) {
+  const { image, iam } = settings;
+  if (image.kind !== "build") return { reference: image.kind === "prebuilt" ? image.reference : undefined };
+  const { repository, tag, platform, baseImage, network, args, ecr, registry } = image.build;
+  const buildArgs = { ...args, ...(baseImage === undefined ? {} : { BASE_IMAGE: baseImage }) };
+  return {
+    context: "image",
+    repository,
+    tag,
+    platform,
+    buildArgs: Object.keys(buildArgs).length === 0 ? undefined : buildArgs,
+    secretBuildArgs: settings.secretKeys.has("image"),
+    network,
+    ecr,
+    registry: registry && {
+      server: registry.server ?? repository.split("/")[0]!,
+      username: guarded(settings, "image", registry.username)!,
+      password: pulumi.secret(registry.password),
+    },
+    tags: iam.tags,
+  };
+}
+
+/** Access to the account of the ECR repository. Undefined: the image is not pushed to ECR. */
+export function ecrAccess(settings: Settings) {
+  const { image, targetAccounts, clusters } = settings;
+  const ecr = image.kind === "build" ? image.build.ecr : undefined;
+  if (ecr === undefined) return undefined;
+  const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
+  // config/load.ts verifies that an account or a cluster has the profile.
+  const owner = account ?? clusters.find(({ profile }) => profile === ecr.profile)!;
+  return {
+    ...(account === undefined ? { profile: ecr.profile } : accountAccess(settings, account)),
+    accountId: owner.accountId,
+    region: ecr.region ?? owner.region,
+  };
+}
