@@ -12,14 +12,12 @@ export interface AwsAccess {
   readonly accountId: string;
   readonly region: string;
   /** Role to assume instead of using the profile's credentials. */
-  readonly assumeRole?:
-    | {
-        readonly roleArn: string;
-        readonly externalId?: pulumi.Input<string> | undefined;
-        /** Profile that assumes the role. Default: the SDK's default credentials. */
-        readonly sourceProfile?: string | undefined;
-      }
-    | undefined;
+  readonly assumeRole?: {
+    readonly roleArn: string;
+    readonly externalId?: pulumi.Input<string | undefined>;
+    /** Profile that assumes the role. Default: the SDK's default credentials. */
+    readonly sourceProfile?: string;
+  };
 }
 
 /** Provider of one AWS account and region. */
@@ -28,41 +26,29 @@ export function awsProvider(
   { profile, accountId, region, assumeRole }: AwsAccess,
   opts?: pulumi.ResourceOptions,
 ): aws.Provider {
-  const credentials: aws.ProviderArgs =
-    assumeRole === undefined
-      ? { profile }
-      : {
-          ...(assumeRole.sourceProfile === undefined ? {} : { profile: assumeRole.sourceProfile }),
-          assumeRoles: [
-            {
-              roleArn: assumeRole.roleArn,
-              sessionName: "holmes-aws-mcp",
-              ...(assumeRole.externalId === undefined ? {} : { externalId: assumeRole.externalId }),
-            },
-          ],
-        };
-  return new aws.Provider(name, { ...credentials, region: region as aws.Region, allowedAccountIds: [accountId] }, opts);
+  const { roleArn, externalId, sourceProfile } = assumeRole ?? {};
+  return new aws.Provider(
+    name,
+    {
+      profile: assumeRole ? sourceProfile : profile,
+      assumeRoles: assumeRole && [{ roleArn, sessionName: "holmes-aws-mcp", externalId }],
+      region: region as aws.Region,
+      allowedAccountIds: [accountId],
+    },
+    opts,
+  );
 }
 
-/** Access to the API server of one cluster. At least one field is required. */
-export interface KubernetesAccess {
-  /** Path or content of a kubeconfig. Default: the kubeconfig that kubectl uses. */
-  readonly kubeconfig?: pulumi.Input<string> | undefined;
-  /** Context of the kubeconfig. Default: its current context. */
-  readonly context?: string | undefined;
-}
-
-/** Provider of one Kubernetes cluster. */
+/** Provider of one Kubernetes cluster. Default: the current context of the kubeconfig that kubectl uses. */
 export function kubernetesProvider(
   cluster: string,
-  { kubeconfig, context }: KubernetesAccess,
+  access: Pick<k8s.ProviderArgs, "kubeconfig" | "context">,
   opts: pulumi.ResourceOptions,
 ): k8s.Provider {
   return new k8s.Provider(
     `${cluster}/kubernetes`,
     {
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
+      ...access,
       enableServerSideApply: true,
       // Otherwise a change replaces the ConfigMap or Secret and the Deployment that mounts it, so each new account
       // would cause downtime. The hashes in the pod template roll the pods.

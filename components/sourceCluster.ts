@@ -1,12 +1,12 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type KubernetesAccess, kubernetesProvider } from "./providers.js";
+import { kubernetesProvider } from "./providers.js";
 
 export interface SourceClusterArgs {
   /** OIDC issuer of the cluster's service account tokens, `https://…`. */
   readonly issuerUrl: string;
   /** Access to the API server. Default: nothing is deployed to the cluster. */
-  readonly access?: KubernetesAccess | undefined;
+  readonly access?: Pick<k8s.ProviderArgs, "kubeconfig" | "context"> | undefined;
 }
 
 /** A cluster whose service account the roles trust, and where the server can run. */

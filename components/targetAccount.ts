@@ -12,8 +12,8 @@ export interface RoleArgs {
   readonly trustPolicy: PolicyDocument;
   /** Whether an existing role of this name is imported. */
   readonly adopt: boolean;
-  /** Name of an inline policy of the existing role to import as well. */
-  readonly adoptPolicy?: string | undefined;
+  /** Whether the inline policies of the existing role are imported as well. */
+  readonly adoptPolicies: boolean;
 }
 
 /** An OIDC provider of the account. */
@@ -55,83 +55,67 @@ export class TargetAccount extends pulumi.ComponentResource {
     // The children's state contains the policy documents and exclusive lists.
     const { permissions, roles, exclusivePolicies, ...inputs } = args;
     super("holmes-aws-mcp:index:TargetAccount", name, { ...inputs, roles: roles.map((role) => role.name) }, opts);
+    const { path, description, sessionDuration, permissionsBoundary, tags } = args;
+    const options = { parent: this };
     const oidcProviders = args.oidcProviders.map(
       ({ url, adopt }) =>
         new aws.iam.OpenIdConnectProvider(
           // By issuer: a re-created cluster gets a new provider, and the old one can remain during a migration.
           `${name}/oidc/${url.replace("https://", "").replace(/^oidc\.eks\.(.*?)\.amazonaws\.com(\.cn)?\/id\//, "$1/")}`,
-          { url, clientIdLists: [AUDIENCE], tags: args.tags },
+          { url, clientIdLists: [AUDIENCE], tags },
           // Other roles in the account can trust the provider, so `pulumi destroy` can retain it.
-          { parent: this, retainOnDelete: args.retainOidcProviders, import: adopt },
+          { ...options, retainOnDelete: args.retainOidcProviders, import: adopt },
         ),
     );
-    const managedPolicies = permissions.placement === "managed" ? this.managedPolicies(name, args) : [];
-    for (const role of roles) this.role(name, role, args, oidcProviders, managedPolicies);
-    this.registerOutputs();
-  }
-
-  private managedPolicies(name: string, { permissions, path, tags }: TargetAccountArgs) {
-    return permissions.policies.map((policy) => ({
+    const policies = permissions.policies.map((policy) => ({ ...policy, json: JSON.stringify(policy.document) }));
+    const managedPolicies = (permissions.placement === "managed" ? policies : []).map((policy) => ({
       name: policy.name,
       arn: new aws.iam.Policy(
         `${name}/policy/${policy.name}`,
-        { name: policy.name, path, policy: JSON.stringify(policy.document), tags },
-        { parent: this },
+        { name: policy.name, path, policy: policy.json, tags },
+        options,
       ).arn,
     }));
-  }
-
-  private role(
-    name: string,
-    { number, trustPolicy, adopt, adoptPolicy, ...own }: RoleArgs,
-    args: TargetAccountArgs,
-    oidcProviders: readonly pulumi.Resource[],
-    managedPolicies: readonly { readonly name: string; readonly arn: pulumi.Output<string> }[],
-  ): void {
-    const { permissions, path, description, sessionDuration, permissionsBoundary, tags } = args;
-    const child = number === 1 ? `${name}/role` : `${name}/role-${number}`;
-    const role = new aws.iam.Role(
-      child,
-      {
-        name: own.name,
-        path,
-        description: description || undefined,
-        assumeRolePolicy: JSON.stringify(trustPolicy),
-        maxSessionDuration: sessionDuration,
-        permissionsBoundary,
-        // Otherwise `pulumi destroy` fails when a policy was attached outside this stack.
-        forceDetachPolicies: true,
-        tags,
-      },
-      { parent: this, dependsOn: [...oidcProviders], import: adopt ? own.name : undefined },
-    );
-    const inline = (permissions.placement === "inline" ? permissions.policies : []).map(
-      (policy) =>
-        new aws.iam.RolePolicy(
-          `${child}/${policy.name}`,
-          { name: policy.name, role: role.name, policy: JSON.stringify(policy.document) },
-          { parent: this, import: policy.name === adoptPolicy ? `${own.name}:${policy.name}` : undefined },
-        ),
-    );
-    const attachments = managedPolicies.map(
-      (policy) =>
-        new aws.iam.RolePolicyAttachment(
-          `${child}/${policy.name}`,
-          { role: role.name, policyArn: policy.arn },
-          { parent: this },
-        ),
-    );
-    if (!args.exclusivePolicies) return;
-    // Using the outputs of policies and attachments makes both lists depend on them.
-    new aws.iam.RolePoliciesExclusive(
-      `${child}/exclusive-policies`,
-      { roleName: role.name, policyNames: inline.map(({ name }) => name) },
-      { parent: this },
-    );
-    new aws.iam.RolePolicyAttachmentsExclusive(
-      `${child}/exclusive-attachments`,
-      { roleName: role.name, policyArns: attachments.map(({ policyArn }) => policyArn) },
-      { parent: this },
-    );
+    for (const { number, name: roleName, trustPolicy, adopt, adoptPolicies } of roles) {
+      const child = number === 1 ? `${name}/role` : `${name}/role-${number}`;
+      const role = new aws.iam.Role(
+        child,
+        {
+          name: roleName,
+          path,
+          description: description || undefined,
+          assumeRolePolicy: JSON.stringify(trustPolicy),
+          maxSessionDuration: sessionDuration,
+          permissionsBoundary,
+          // Otherwise `pulumi destroy` fails when a policy was attached outside this stack.
+          forceDetachPolicies: true,
+          tags,
+        },
+        { ...options, dependsOn: oidcProviders, import: adopt ? roleName : undefined },
+      );
+      const inline = (permissions.placement === "inline" ? policies : []).map(
+        (policy) =>
+          new aws.iam.RolePolicy(
+            `${child}/${policy.name}`,
+            { name: policy.name, role: role.name, policy: policy.json },
+            { ...options, import: adoptPolicies ? `${roleName}:${policy.name}` : undefined },
+          ),
+      );
+      const attachments = managedPolicies.map(
+        ({ name: policy, arn: policyArn }) =>
+          new aws.iam.RolePolicyAttachment(`${child}/${policy}`, { role: role.name, policyArn }, options),
+      );
+      if (!exclusivePolicies) continue;
+      // Using the outputs of policies and attachments makes both lists depend on them.
+      const policyNames = inline.map((policy) => policy.name);
+      new aws.iam.RolePoliciesExclusive(`${child}/exclusive-policies`, { roleName: role.name, policyNames }, options);
+      const policyArns = attachments.map(({ policyArn }) => policyArn);
+      new aws.iam.RolePolicyAttachmentsExclusive(
+        `${child}/exclusive-attachments`,
+        { roleName: role.name, policyArns },
+        options,
+      );
+    }
+    this.registerOutputs();
   }
 }

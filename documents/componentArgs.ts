@@ -7,7 +7,7 @@ import {
   type TargetAccountSettings,
 } from "../config/settings.js";
 import { organizationTemplate } from "../policies/organization.js";
-import { oidcProviderArn, roleNameFor } from "../policies/trust.js";
+import { oidcProviderArn } from "../policies/trust.js";
 import { type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
 
 export function targetAccountArgs(
@@ -28,15 +28,15 @@ export function targetAccountArgs(
             : undefined,
         })),
       ),
-    roles: trustRoles(settings, account, clusters).map(({ number, document }) => {
+    roles: trustRoles(settings, account, clusters).map(({ number, name, document }) => {
       // The legacy script created the first role only.
       const existing = number === 1 && adopt.role;
       return {
         number,
-        name: roleNameFor(iam.roleName, number),
+        name,
         trustPolicy: document,
         adopt: existing,
-        adoptPolicy: existing && adopt.policy ? iam.policyName : undefined,
+        adoptPolicies: existing && adopt.policy,
       };
     }),
     permissions: account.permissions,
