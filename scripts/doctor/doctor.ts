@@ -76,6 +76,7 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
   );
   for (const { reader } of entered) reader.close();
   const unavailable = judged.map(({ access }) => access).filter((_, index) => !accounts[index]!.read);
+  const excluded = unavailable.every(canBeExcluded) ? unavailable.map(({ profile }) => profile) : [];
   const all = [...accounts, ...unmanaged.filter(isSelected).map(unmanagedReport)].map((account) => ({
     ...account,
     findings: expectNoChanges ? account.findings.map(strictly) : account.findings,
@@ -86,13 +87,7 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
     recovery,
     ok: recovery === null && all.every(({ findings }) => findings.every(({ level }) => level !== "problem")),
     accounts: all,
-    upWithout:
-      unavailable.length > 0 && unavailable.every(canBeExcluded)
-        ? upWithout(
-            settings,
-            unavailable.map(({ profile }) => profile),
-          )
-        : null,
+    upWithout: excluded.length > 0 ? upWithout(settings, excluded) : null,
   };
 }
 

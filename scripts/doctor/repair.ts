@@ -3,18 +3,13 @@ import { UserError } from "../common/errors.js";
 import type { Report } from "./doctor.js";
 import type { StackState } from "./state.js";
 
-export interface Repair {
-  /** The export for `pulumi stack import`. */
-  readonly state: unknown;
-  /** Creations that doctor cannot check: if AWS has the resource, the next `up` names it. */
-  readonly unchecked: readonly string[];
-}
-
 /**
  * @param report of all accounts, read with the same state
+ * @returns the export for `pulumi stack import`, and the creations that doctor cannot check: if AWS has the resource,
+ *   the next `up` names it
  * @throws UserError when the account of a pending creation could not be read: its resource would be lost
  */
-export function repair({ accounts }: Report, state: StackState): Repair {
+export function repair({ accounts }: Report, state: StackState): { state: unknown; unchecked: readonly string[] } {
   const read = accounts.filter((account) => account.read).map(({ accountId }) => accountId);
   const findings = accounts.flatMap((account) => account.findings);
   const failed = [

@@ -129,7 +129,7 @@ function waiting({ status }: Pod): string {
   const container = status?.containerStatuses?.[0]?.state?.waiting;
   const unscheduled = status?.conditions?.find(({ type, status: is }) => type === "PodScheduled" && is === "False");
   const { reason, message } = container ?? unscheduled ?? {};
-  return [reason, message].filter((part) => part !== undefined && part !== "").join(": ");
+  return [reason, message].filter(Boolean).join(": ");
 }
 
 /** Warning events of a Job and its pods. */

@@ -1,6 +1,4 @@
 /** `npm run verify`: verifies every account from inside the clusters, with the same Job as `pulumi up`. */
-import { statSync } from "node:fs";
-import { InvalidArgumentError } from "commander";
 import { npmCommand, path, run, stackOption, text } from "../common/command.js";
 import type { VerifyOptions } from "./verify.js";
 
@@ -17,16 +15,10 @@ await run<VerifyOptions>(
     .addOption(stackOption())
     .option("--cluster <name>", "verify one cluster; default: every cluster that the server is deployed to", text)
     .option("--context <name>", "kubeconfig context of that cluster; default: the config's", text)
-    .option("--kubeconfig <file>", "kubeconfig of that cluster; default: the config's", existingFile)
+    .option("--kubeconfig <file>", "kubeconfig of that cluster; default: the config's", path)
     .option("--kubectl <command>", "name or path of kubectl", executable, "kubectl"),
   async (options) => (await import("./verify.js")).verify(options),
 );
-
-function existingFile(value: string): string {
-  const file = path(value);
-  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
-  throw new InvalidArgumentError(`Expected an existing file.`);
-}
 
 /** A name without a slash is looked up on the PATH. */
 function executable(value: string): string {

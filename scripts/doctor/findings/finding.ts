@@ -37,10 +37,7 @@ export interface Examination {
 }
 
 /** The config lines that `adviceLines` derives for an account. */
-export interface AdviceLines {
-  readonly existing: ConfigLine;
-  readonly adopt: ConfigLine;
-}
+export type AdviceLines = Readonly<Record<"existing" | "adopt", ConfigLine>>;
 
 /** Calls that `pulumi up` makes as well: without them it fails too. */
 const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);

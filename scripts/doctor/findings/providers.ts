@@ -1,6 +1,7 @@
 /** OIDC providers of the stack's clusters in an account. */
-import { issuerPath, type Settings, type TargetAccountSettings } from "../../../config/settings.js";
-import { AUDIENCE, issuersOf, oidcProviderArn } from "../../../policies/trust.js";
+import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
+import { trustClusters } from "../../../documents/profiles.js";
+import { AUDIENCE, issuersOf, oidcProviderArn, type TrustCluster } from "../../../policies/trust.js";
 import { awsCommand, refreshFix } from "../advice.js";
 import { audienceDifference, joined, tagDifference } from "../drift.js";
 import { type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
@@ -8,20 +9,14 @@ import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
 import { type AdviceLines, about, absent, compared, type Examination, type Finding, unread } from "./finding.js";
 import type { JudgedRole } from "./roles.js";
 
-export interface KnownCluster {
-  readonly name: string;
-  /** Current issuer first, without `https://`. */
-  readonly issuers: readonly string[];
-}
-
 /** The clusters that the account trusts and whose issuer is known. */
-export function knownClusters({ clusters }: Settings, { clusters: trusted }: TargetAccountSettings): KnownCluster[] {
-  return clusters.flatMap(({ name, issuerUrl, previousIssuers }) =>
-    issuerUrl === undefined || !trusted.includes(name)
-      ? []
-      : [{ name, issuers: [issuerUrl, ...previousIssuers].map(issuerPath) }],
+export const knownClusters = ({ clusters }: Settings, account: TargetAccountSettings): TrustCluster[] =>
+  trustClusters(
+    clusters.flatMap((cluster) => {
+      const { name, issuerUrl } = cluster;
+      return issuerUrl !== undefined && account.clusters.includes(name) ? [{ ...cluster, issuerUrl }] : [];
+    }),
   );
-}
 
 /** How the config treats a cluster's providers. */
 export type Mode = "made" | "existing" | "adopted";
@@ -46,7 +41,7 @@ export interface JudgedCluster {
 
 export function judgeCluster(
   { account, facts, settings, state }: Examination,
-  { name, issuers }: KnownCluster,
+  { name, issuers }: TrustCluster,
   roles: readonly JudgedRole[],
 ): JudgedCluster {
   const mode: Mode = account.existingOidcProviders.includes(name)
