@@ -2,7 +2,7 @@
 
 Thread safety. botocore's clients may be shared between threads; their creation may not, and neither may a session's
 component registry. So every creation runs under one lock, on sessions of this module: the default session of boto3
-is never used. The loader's cache is only read and filled, under the lock of `LruCache`.
+is never used. The loader's cache has a lock of its own.
 """
 
 from __future__ import annotations
@@ -10,144 +10,69 @@ from __future__ import annotations
 import copy
 import json
 import os
-import re
 import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, MutableMapping
-from typing import Any
+from collections.abc import Hashable
+from functools import partial
+from typing import IO, Any
 
 import botocore.session
 from awslabs.aws_api_mcp_server.core.common.models import Credentials
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from botocore.loaders import JSONFileLoader, Loader
+from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
+
+from .settings import stamp
 
 # Parsed data files: a service has up to five, of up to 30 MB (EC2) and usually below 1 MB.
 MAX_DATA_FILES = 160
+# The methods of botocore's loader that keep their results.
+CACHED_METHODS = (
+    "list_available_services", "determine_latest_version", "list_api_versions", "load_service_model",
+    "load_data_with_path",
+)  # fmt: skip
 MAX_CLIENTS = 128
 MAX_PROFILES = 128
 # Credentials are refreshed this long before they expire: longer than a call takes, shorter than botocore's 15 minutes.
 REFRESH_SECONDS = 300
 
 
-class LruCache(MutableMapping[Hashable, Any]):
-    """A dictionary that drops the least recently used entry beyond `size`."""
+def parse(file: IO[bytes]) -> Any:
+    """Parses JSON and gives other threads a turn at each object.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __getitem__(self, key: Hashable) -> Any:
-        with self._lock:
-            value = self._entries[key]
-            self._entries.move_to_end(key)
-            return value
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._entries
-
-    def __setitem__(self, key: Hashable, value: Any) -> None:
-        with self._lock:
-            self._entries[key] = value
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-
-    def __delitem__(self, key: Hashable) -> None:
-        with self._lock:
-            del self._entries[key]
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter(list(self._entries))
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def clear(self) -> None:
-        with self._lock:
-            self._entries.clear()
-
-
-class _StepwiseFiles(JSONFileLoader):
-    """Parses a file member by member, into dictionaries.
-
-    One call of Python's JSON parser holds the interpreter's lock to its end: 0.2 s of processor time for EC2, in which
-    the event loop answers nothing. botocore's OrderedDict takes more memory and time, and a dictionary is ordered too.
+    Python's parser holds the interpreter's lock: 0.2 s of processor time for EC2, in which the event loop answers
+    nothing. A hook in Python is where it can let go. botocore's own hook, OrderedDict, is not in Python.
     """
+    return json.load(file, object_hook=lambda found: found)
 
+
+class _InterruptibleFiles(JSONFileLoader):
     def _load_file(self, full_path: str, open_method: Any) -> Any:
         if not os.path.isfile(full_path):
             return None
         with open_method(full_path, "rb") as file:
-            return parse_stepwise(file.read().decode("utf-8"))
-
-
-_decoder = json.JSONDecoder()
-# The shapes and operations of a service are at the second level.
-_STEP_LEVELS = 2
-
-
-def parse_stepwise(text: str) -> Any:
-    """The value of a JSON text, as `json.loads` returns it. The text must be valid."""
-    return _parse_value(text, _skip(text, 0), _STEP_LEVELS)[0]
-
-
-def _parse_value(text: str, at: int, levels: int) -> tuple[Any, int]:
-    if levels == 0 or text[at] != "{":
-        return _decoder.raw_decode(text, at)
-    found = {}
-    at = _skip(text, at + 1)
-    while text[at] != "}":
-        key, at = _decoder.raw_decode(text, at)
-        colon = _skip(text, at)
-        found[key], at = _parse_value(text, _skip(text, colon + 1), levels - 1)
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return found, at + 1
-
-
-def _skip(text: str, at: int) -> int:
-    """The position after white space."""
-    return _WHITE_SPACE.match(text, at).end()  # type: ignore[union-attr]
-
-
-_WHITE_SPACE = re.compile(r"[ \t\n\r]*")
+            return parse(file)
 
 
 class _SharedLoader(Loader):
-    """botocore's loader with a bounded cache, whose hits survive an eviction by another thread."""
+    """botocore's loader with a bounded cache, which threads can share."""
 
-    FILE_LOADER_CLASS = _StepwiseFiles
+    FILE_LOADER_CLASS = _InterruptibleFiles
 
     def __init__(self) -> None:
         search_path = botocore.session.Session().get_component("data_loader").search_paths
         super().__init__(extra_search_paths=search_path)
-        self._cache = _EveryHit(MAX_DATA_FILES)
+        # Its own cache has no bound, and is read in two steps, between which another thread could evict the entry.
+        self._cache = _KeepsNothing()
+        cache, lock = LRUCache[Hashable, Any](MAX_DATA_FILES), threading.Lock()
+        for name in CACHED_METHODS:
+            setattr(self, name, cached(cache, partial(hashkey, name), lock)(getattr(self, name)))
 
 
-class _EveryHit(LruCache):
-    # `instance_cache` asks `in` and then reads: between the two, another thread may evict the entry.
-    def __contains__(self, key: object) -> bool:
-        _read.hit = (key, self.get(key, _MISSING))
-        return _read.hit[1] is not _MISSING
-
-    def __getitem__(self, key: Hashable) -> Any:
-        hit = getattr(_read, "hit", None)
-        if hit is not None and hit[0] == key and hit[1] is not _MISSING:
-            return hit[1]
-        return super().__getitem__(key)
-
-
-_MISSING = object()
-_read = threading.local()
+class _KeepsNothing(dict[Any, Any]):
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
 
 
 class Aws:
@@ -157,18 +82,14 @@ class Aws:
         self._concurrency = concurrency
         self.loader = _SharedLoader()
         self._lock = threading.Lock()
-        self._profiles = LruCache(MAX_PROFILES)
-        self._clients = LruCache(MAX_CLIENTS)
+        self._profiles = LRUCache[str | None, Any](MAX_PROFILES)
+        self._clients = LRUCache[Hashable, Any](MAX_CLIENTS)
         self._config_stamp: object = None
         self._client_session = self._new_base()
 
     def adopt(self, session: Any) -> None:
         """Makes a botocore session of another module use the shared models."""
         session.register_component("data_loader", self.loader)
-
-    def load(self, service: str, kind: str) -> Any:
-        """A data file of botocore: `partitions`, or a file of a service."""
-        return self.loader.load_data(service) if kind == "" else self.loader.load_service_model(service, kind)
 
     def region(self, profile: str | None) -> str | None:
         """The region of a profile in the AWS config file."""
@@ -204,9 +125,6 @@ class Aws:
         """
         config: Config = arguments["config"]
         key = (service_name, arguments["aws_access_key_id"], config.region_name, arguments.get("endpoint_url"))
-        client = self._clients.get(key)
-        if client is not None:
-            return client
         attempts = config.retries["total_max_attempts"]
         changed = Config(
             retries={"total_max_attempts": attempts, "mode": "standard"}, max_pool_connections=self._concurrency
@@ -224,7 +142,7 @@ class Aws:
             self._notice_changes()
             session = self._profiles.get(profile)
             # A replaced token can belong to another service account, so its credentials are not kept.
-            if session is None or _stamp(session.holmes_token_file) != session.holmes_token_stamp:
+            if session is None or stamp(session.holmes_token_file) != session.holmes_token_stamp:
                 session = self._profiles[profile] = self._new_session(profile)
             return session
 
@@ -245,23 +163,14 @@ class Aws:
         session.holmes_lock = threading.Lock()
         profiles = session.full_config.get("profiles", {})
         session.holmes_token_file = profiles.get(profile or "default", {}).get("web_identity_token_file")
-        session.holmes_token_stamp = _stamp(session.holmes_token_file)
+        session.holmes_token_stamp = stamp(session.holmes_token_file)
         return session
 
     def _notice_changes(self) -> None:
         """A new AWS config file (a ConfigMap is replaced by its link) ends what was read from the old one."""
-        stamp = _stamp(os.environ.get("AWS_CONFIG_FILE", os.path.expanduser("~/.aws/config")))
-        if stamp != self._config_stamp:
-            self._config_stamp = stamp
+        current = stamp(os.environ.get("AWS_CONFIG_FILE", os.path.expanduser("~/.aws/config")))
+        if current != self._config_stamp:
+            self._config_stamp = current
             self._profiles.clear()
             self._clients.clear()
             self._client_session = self._new_base()
-
-
-def _stamp(path: str | None) -> object:
-    """Changes with the file: the kubelet replaces mounted files by way of a link."""
-    try:
-        state = os.stat(path or "")
-    except OSError:
-        return None
-    return state.st_mtime_ns, state.st_ino, state.st_size

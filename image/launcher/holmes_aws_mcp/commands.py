@@ -131,7 +131,7 @@ class Runner:
                 self._keep(service)
                 command._get_command_table()
             for kind in ("endpoint-rule-set-1", "paginators-1"):
-                self._aws.load(command.service_model.service_name, kind)
+                self._aws.loader.load_service_model(command.service_model.service_name, kind)
         gc.freeze()
 
     def expand(self, command: str, job: Job) -> list[str]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import botocore.awsrequest
 import botocore.httpsession
+from botocore.loaders import Loader
 from urllib3.util import parse_url
 
 from . import job as jobs
@@ -34,16 +35,16 @@ class Endpoints:
 
     def __init__(
         self,
-        load: Callable[[str, str], Any],
+        loader: Loader,
         allowed: Iterable[str] = (),
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        """Takes the loader of botocore's data, `mcp.allowedEndpoints` and the environment of the process.
+        """Takes botocore's loader, `mcp.allowedEndpoints` and the environment of the process.
 
         An endpoint that the process's own environment names (`AWS_ENDPOINT_URL*`) is the operator's decision, as the
         emulated AWS of the tests: exactly that origin is allowed. The stack configuration rejects these variables.
         """
-        self._load = load
+        self._loader = loader
         self._allowed = tuple(host.lower().rstrip(".") for host in allowed)
         self._origins = frozenset(
             origin
@@ -75,7 +76,7 @@ class Endpoints:
         )
 
     def _partition(self, region: str) -> dict[str, Any]:
-        partitions = self._load("partitions", "")["partitions"]
+        partitions = self._loader.load_data("partitions")["partitions"]
         for partition in partitions:
             if region in partition["regions"] or re.fullmatch(partition["regionRegex"].strip("^$"), region):
                 found: dict[str, Any] = partition
@@ -90,8 +91,9 @@ class Endpoints:
         regions = "|".join([partition["regionRegex"].strip("^$"), *map(re.escape, partition["regions"])])
         # Some operations and virtual-hosted buckets put labels in front.
         prefix = "" if service in CUSTOMER_HOSTS else r"(?:[a-z0-9_-]+\.)*"
+        rules = json.dumps(self._loader.load_service_model(service, "endpoint-rule-set-1"))
         patterns = set()
-        for template in re.findall(r'"https://([^"/]+)', json.dumps(self._load(service, "endpoint-rule-set-1"))):
+        for template in re.findall(r'"https://([^"/]+)', rules):
             if not re.search(r"[a-z0-9]", re.sub(r"{[^}]*}", "", template)) or template.startswith("{url"):
                 continue
             # Endpoint discovery of Timestream answers with cells: query-cell2.timestream.….

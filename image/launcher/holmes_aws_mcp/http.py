@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import os
 from pathlib import Path
-from typing import Any
 
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .callers import LEFT
+from .settings import SettingsError, stamp
 
 # A call has at most 64 kB of commands; JSON escapes can multiply that.
 MAX_BODY_BYTES = 1_000_000
 MIN_TOKEN_LENGTH = 32
-
-
-class TokensError(Exception):
-    """The tokens file is missing or invalid."""
 
 
 class Tokens:
@@ -26,42 +23,43 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp: object = None
-        self._tokens: tuple[bytes, ...] = ()
+        self._stamp: object = ()
+        self._tokens: list[bytes] = []
         self.read()
 
     def read(self) -> None:
         """Reads the file if it changed.
 
         Raises:
-            TokensError: it has no token, or one that is too short.
+            SettingsError: it is missing, has no token, or one that is too short.
         """
+        current = stamp(self._path)
+        if current == self._stamp:
+            return
         try:
-            state = os.stat(self._path)
-            stamp = (state.st_mtime_ns, state.st_ino, state.st_size)
-            if stamp == self._stamp:
-                return
-            lines = [line.strip() for line in self._path.read_bytes().splitlines()]
+            lines = self._path.read_bytes().splitlines()
         except OSError as error:
-            raise TokensError(f"{self._path}: cannot be read ({error.strerror}).") from error
-        tokens = tuple(line for line in lines if line)
+            raise SettingsError(f"{self._path}: cannot be read ({error.strerror}).") from error
+        tokens = [line.strip() for line in lines if line.strip()]
         if not tokens or any(len(token) < MIN_TOKEN_LENGTH for token in tokens):
-            raise TokensError(f"{self._path}: expected tokens of at least {MIN_TOKEN_LENGTH} characters, one per line.")
-        self._tokens, self._stamp = tokens, stamp
+            raise SettingsError(
+                f"{self._path}: expected tokens of at least {MIN_TOKEN_LENGTH} characters, one per line."
+            )
+        self._tokens, self._stamp = tokens, current
 
-    def accepts(self, header: bytes) -> bool:
+    def accepts(self, header: str) -> bool:
         """Whether an Authorization header carries one of the tokens; the comparison takes constant time."""
         try:
             self.read()
-        except TokensError:
+        except SettingsError:
             # The file is being replaced. The previous tokens stay valid.
             pass
-        scheme, _, given = header.partition(b" ")
-        if scheme.lower() != b"bearer":
+        scheme, _, given = header.partition(" ")
+        if scheme.lower() != "bearer":
             return False
-        given = given.strip()
+        found = given.strip().encode("latin-1")
         # A list, so that every token is compared, also after a match.
-        return any([hmac.compare_digest(given, token) for token in self._tokens])  # noqa: C419
+        return any([hmac.compare_digest(found, token) for token in self._tokens])  # noqa: C419
 
 
 class FrontDoor:
@@ -75,13 +73,14 @@ class FrontDoor:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = Headers(scope=scope)
         if self._tokens is not None and scope["path"] != "/healthz":
-            if not self._tokens.accepts(headers.get(b"authorization", b"")):
-                await _reply(send, 401, b"A bearer token is required.", [(b"www-authenticate", b"Bearer")])
+            if not self._tokens.accepts(headers.get("authorization", "")):
+                unauthorized = PlainTextResponse("A bearer token is required.", 401, {"www-authenticate": "Bearer"})
+                await unauthorized(scope, receive, send)
                 return
-        if int(headers.get(b"content-length", b"0") or 0) > MAX_BODY_BYTES:
-            await _reply(send, 413, b"The body is too large.")
+        if int(headers.get("content-length", 0)) > MAX_BODY_BYTES:
+            await PlainTextResponse("The body is too large.", 413)(scope, receive, send)
             return
         left = asyncio.Event()
         scope[LEFT] = left
@@ -101,9 +100,3 @@ class FrontDoor:
             return message
 
         await self._app(scope, watched, send)
-
-
-async def _reply(send: Send, status: int, text: bytes, headers: Any = ()) -> None:
-    fields = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode()), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": text})

@@ -12,6 +12,7 @@ import sys
 import threading
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from .settings import Settings, SettingsError, load
@@ -52,7 +53,7 @@ def _start(settings: Settings) -> None:
     from .aws import Aws
     from .calls import CallLog, serve_metrics
     from .guard import Guard
-    from .http import FrontDoor, Tokens, TokensError
+    from .http import FrontDoor, Tokens
     from .middleware import Guarded
     from .pool import Pool
     from .watchdog import Watchdog
@@ -64,10 +65,8 @@ def _start(settings: Settings) -> None:
     )
     # It logs a traceback for every client that disconnects.
     logging.getLogger("mcp.server.streamable_http").setLevel(logging.CRITICAL)
-    try:
-        tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
-    except TokensError as error:
-        raise SettingsError(str(error)) from error
+    tokens_file = os.environ.get("HOLMES_AWS_MCP_TOKENS_FILE")
+    tokens = Tokens(Path(tokens_file)) if tokens_file else None
 
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     aws = Aws(settings.concurrency)
@@ -76,7 +75,7 @@ def _start(settings: Settings) -> None:
     runner = commands.Runner(server, guard, aws)
     pool = Pool(settings.concurrency, len(settings.accounts))
     watchdog = Watchdog(pool)
-    endpoints.install(endpoints.Endpoints(aws.load, settings.allowed_endpoints))
+    endpoints.install(endpoints.Endpoints(aws.loader, settings.allowed_endpoints))
     commands.install(aws)
     output.install()
     callers.install()
@@ -103,7 +102,9 @@ def _start(settings: Settings) -> None:
         serve_metrics(host, settings.metrics_port, lambda: log.metrics(pool.running, pool.waiting))
     run = partial(mcp.run, show_banner=False)
     if server.TRANSPORT != "stdio":
-        run = partial(run, middleware=[HttpMiddleware(FrontDoor, tokens=tokens)], uvicorn_config={"access_log": False})
+        # WebSockets, which the server has none of, would pass by the front door.
+        uvicorn_config = {"access_log": False, "ws": "none"}
+        run = partial(run, middleware=[HttpMiddleware(FrontDoor, tokens=tokens)], uvicorn_config=uvicorn_config)
     mcp.run = run
     # Excludes what is loaded now from full collections, which otherwise stop every thread for 0.1 s.
     gc.freeze()

@@ -1,48 +1,53 @@
-"""The launcher's configuration file (`HOLMES_AWS_MCP_CONFIG`) and its environment."""
+"""The launcher's configuration file (`HOLMES_AWS_MCP_CONFIG`)."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 # Holmes stops reading after 120 s. The rest is for the transfer of the answer.
 MAX_CALL_TIMEOUT_SECONDS = 115
 # Each of these overrides the region of every profile.
 FORBIDDEN_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
+_Text = Annotated[str, Field(min_length=1)]
+
 
 class SettingsError(Exception):
     """The configuration or the environment is invalid. The message lists every problem."""
 
 
-@dataclass(frozen=True)
-class Account:
+class _Strict(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="forbid", frozen=True, strict=True)
+
+
+class Account(_Strict):
     """An AWS account that the server reaches with its own profile."""
 
-    profile: str
-    account_id: str
-    region: str
-    description: str = ""
+    profile: _Text
+    account_id: _Text
+    region: _Text
+    description: str | None = None
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`launcher.json` with its defaults, and what the environment adds."""
+class Settings(_Strict):
+    """`launcher.json` with its defaults."""
 
-    accounts: tuple[Account, ...]
-    concurrency: int = 16
-    call_timeout_seconds: int = 100
-    max_answer_bytes: int = 1_000_000
+    accounts: Annotated[tuple[Account, ...], Field(min_length=1)]
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 16
+    call_timeout_seconds: Annotated[int, Field(ge=5, le=MAX_CALL_TIMEOUT_SECONDS)] = 100
+    max_answer_bytes: Annotated[int, Field(ge=10_000, le=10_000_000)] = 1_000_000
     allowed_endpoints: tuple[str, ...] = ()
     suggest_commands: bool = False
     deny_list: tuple[str, ...] = ()
+    # Of the AWS config file. The launcher does not use it.
     default_profile: str | None = None
-    metrics_port: int | None = None
-    tokens_file: Path | None = None
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
 
     def account(self, profile: str | None) -> Account | None:
         """The account of a profile, if there is one."""
@@ -54,23 +59,13 @@ class Settings:
         return "default" if self.account("default") else None
 
 
-_KEYS: dict[str, tuple[str, type[Any]]] = {
-    "concurrency": ("concurrency", int),
-    "callTimeoutSeconds": ("call_timeout_seconds", int),
-    "maxAnswerBytes": ("max_answer_bytes", int),
-    "allowedEndpoints": ("allowed_endpoints", list),
-    "suggestCommands": ("suggest_commands", bool),
-    "denyList": ("deny_list", list),
-    "defaultProfile": ("default_profile", str),
-    "metricsPort": ("metrics_port", int),
-    "accounts": ("accounts", list),
-}
-_RANGES = {
-    "concurrency": (1, 64),
-    "callTimeoutSeconds": (5, MAX_CALL_TIMEOUT_SECONDS),
-    "maxAnswerBytes": (10_000, 10_000_000),
-    "metricsPort": (1, 65_535),
-}
+def stamp(path: str | Path | None) -> object:
+    """Changes with the file: the kubelet replaces mounted files by way of a link. None: there is no file."""
+    try:
+        state = os.stat(path or "")
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_ino, state.st_size
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -84,61 +79,18 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         for name in FORBIDDEN_VARIABLES
         if environment.get(name)
     ]
-    document: Any = {}
     path = environment.get("HOLMES_AWS_MCP_CONFIG")
-    if not path:
-        problems.append("HOLMES_AWS_MCP_CONFIG: not set. Expected the path of launcher.json.")
-    else:
-        try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            problems.append(f"{path}: cannot be read ({error}). Expected a JSON object.")
-    values = _values(document, problems) if isinstance(document, dict) else {}
-    if not isinstance(document, dict):
-        problems.append(f"{path}: found {type(document).__name__}. Expected a JSON object.")
-    if path and not values.get("accounts"):
-        problems.append("accounts: none. Expected at least one account with profile, accountId and region.")
+    try:
+        if path:
+            settings = Settings.model_validate_json(Path(path).read_bytes(), by_name=False, by_alias=True)
+        else:
+            problems.append("HOLMES_AWS_MCP_CONFIG: not set. Expected the path of launcher.json.")
+    except OSError as error:
+        problems.append(f"{path}: cannot be read ({error.strerror}). Expected a JSON object.")
+    except ValidationError as error:
+        for detail in error.errors():
+            where = ".".join(map(str, detail["loc"])) or path
+            problems.append(f"{where}: found {detail['input']!r:.100}. {detail['msg']}.")
     if problems:
         raise SettingsError("\n".join(problems))
-    tokens = environment.get("HOLMES_AWS_MCP_TOKENS_FILE")
-    return Settings(**values, tokens_file=Path(tokens) if tokens else None)
-
-
-def _values(document: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, found in document.items():
-        if key not in _KEYS:
-            problems.append(f"{key}: unknown key. Expected one of {', '.join(_KEYS)}.")
-            continue
-        name, kind = _KEYS[key]
-        value: Any = found
-        if value is None:
-            continue
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            problems.append(f"{key}: found {value!r}. Expected {kind.__name__}.")
-            continue
-        low, high = _RANGES.get(key, (None, None))
-        if low is not None and high is not None and not low <= value <= high:
-            problems.append(f"{key}: found {value}. Expected {low} to {high}.")
-        if key == "accounts":
-            values[name] = _accounts(value, problems)
-        elif kind is list:
-            if not all(isinstance(item, str) for item in value):
-                problems.append(f"{key}: found {value!r}. Expected a list of texts.")
-            values[name] = tuple(value)
-        else:
-            values[name] = value
-    return values
-
-
-def _accounts(found: list[Any], problems: list[str]) -> tuple[Account, ...]:
-    accounts = []
-    for index, item in enumerate(found):
-        fields = item if isinstance(item, dict) else {}
-        texts = {key: fields.get(key) for key in ("profile", "accountId", "region")}
-        if not all(isinstance(text, str) and text for text in texts.values()):
-            problems.append(f"accounts[{index}]: found {item!r}. Expected texts profile, accountId and region.")
-            continue
-        description = fields.get("description") or ""
-        accounts.append(Account(fields["profile"], fields["accountId"], fields["region"], str(description)))
-    return tuple(accounts)
+    return settings

@@ -37,8 +37,8 @@ def launcher(tmp_path_factory: pytest.TempPathFactory):
 
     server.READ_OPERATIONS_INDEX = ReadOnlyOperations({})
     aws = Aws(4)
-    guard = Guard(Settings(accounts=(Account("dev", "111111111111", REGION),)))
-    wall = endpoints.Endpoints(aws.load)
+    guard = Guard(Settings(accounts=(Account(profile="dev", account_id="111111111111", region=REGION),)))
+    wall = endpoints.Endpoints(aws.loader)
     endpoints.install(wall)
     commands.install(aws)
     output.install()

@@ -118,7 +118,7 @@ def test_endpoints_of_a_service(launcher, service, region, url, allowed):
     from holmes_aws_mcp.endpoints import Endpoints
     from holmes_aws_mcp.job import CommandError, Job
 
-    wall = Endpoints(launcher[0]._aws.load, environment={})
+    wall = Endpoints(launcher[0]._aws.loader, environment={})
     job = Job(deadline=0, max_answer_bytes=0, services=frozenset({service}), partition_region=region)
     try:
         wall.check(url, job)
@@ -137,7 +137,7 @@ def test_every_service_reaches_its_own_endpoint(launcher):
     from holmes_aws_mcp.job import CommandError, Job
 
     loader = launcher[0]._aws.loader
-    wall = Endpoints(launcher[0]._aws.load, environment={})
+    wall = Endpoints(launcher[0]._aws.loader, environment={})
     partitions = loader.load_data("partitions")
     refused, allowed = [], 0
     for service in set(loader.list_available_services("endpoint-rule-set-1")) - CUSTOMER_HOSTS:
@@ -164,7 +164,7 @@ def test_origin_of_the_process_is_exact(launcher):
     from holmes_aws_mcp.endpoints import Endpoints
     from holmes_aws_mcp.job import CommandError
 
-    wall = Endpoints(launcher[0]._aws.load, ["vpce.example.internal"], {"AWS_ENDPOINT_URL": "http://127.0.0.1:5000"})
+    wall = Endpoints(launcher[0]._aws.loader, ["vpce.example.internal"], {"AWS_ENDPOINT_URL": "http://127.0.0.1:5000"})
     wall.check("http://127.0.0.1:5000/path", None)
     wall.check("https://bucket.vpce.example.internal/", None)
     for url in ("http://127.0.0.1:5001/", "http://127.0.0.1/", "http://vpce.example.internal/", "not a url"):
