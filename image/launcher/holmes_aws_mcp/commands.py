@@ -4,7 +4,7 @@ Globals of the server that a command touches, and why threads may share them her
 - `parser.parser`, `parser.command_table`, the driver's session and its event handlers: built lazily while a command
   is parsed, so parsing runs under `_parse_lock`. It takes 2 to 3 ms and waits for no network.
 - `READ_OPERATIONS_INDEX`: fills itself from the service reference; `_fill_reference` assigns a complete list at once.
-- `boto3`'s default session: replaced by `Aws`, whose creations run under a lock.
+- `boto3`'s client and default session: replaced by `Aws`, whose creations run under a lock.
 - `sys.stdout` and `sys.stderr`: by thread, see output.py. A command of the CLI's own gets a driver of its own.
 - `SecurityPolicy`: made for each command; the deny list is checked in wall 1.
 """
@@ -16,6 +16,7 @@ import gc
 import io
 import json
 import re
+import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ import requests
 from awscli import paramfile
 from awscli.alias import BaseAliasCommand
 from awscli.clidriver import ServiceCommand
-from awslabs.aws_api_mcp_server.core.aws import pagination, regions
+from awslabs.aws_api_mcp_server.core.aws import pagination
 from awslabs.aws_api_mcp_server.core.aws.driver import translate_cli_to_ir
 from awslabs.aws_api_mcp_server.core.aws.service import check_security_policy
 from awslabs.aws_api_mcp_server.core.aws.services import get_awscli_driver
@@ -41,6 +42,7 @@ from awslabs.aws_api_mcp_server.core.security import policy
 from botocore import xform_name
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.response import StreamingBody
+from jmespath.visitor import TreeInterpreter, Visitor
 
 from . import job as jobs
 from . import output
@@ -57,7 +59,7 @@ USUAL_SERVICES = (
 # Other services that the CLI's own commands call.
 ALSO_CALLED = {"s3": {"s3"}, "cloudtrail": {"s3", "organizations"}, "emr": {"ec2"}, "datapipeline": {"iam"}}
 
-_REGION_WILDCARD = re.compile(r"--region(?:\s+|=)\*(?=\s|$)")
+REGION_WILDCARD = re.compile(r"""--region(?:\s+|=)(['"]?)\*\1(?=\s|$)""")
 
 
 class BoundedEncoder(Boto3Encoder):
@@ -72,6 +74,17 @@ class BoundedEncoder(Boto3Encoder):
                 raise too_large(limit)
             return self._decode_bytes(body)
         return super().default(o)
+
+
+def _visit(self: Any, node: Any, *args: Any, **options: Any) -> Any:
+    """JMESPath's own method, with the bounds of the job: a short --query can double what it reads again and again."""
+    value = Visitor.visit(self, node, *args, **options)
+    job = jobs.current()
+    if job is not None:
+        job.check()
+        if isinstance(value, (str, list, dict)) and len(value) > job.max_answer_bytes:
+            raise too_large(job.max_answer_bytes)
+    return value
 
 
 class _NoElicitation:
@@ -135,15 +148,15 @@ class Runner:
         gc.freeze()
 
     def expand(self, command: str, job: Job) -> list[str]:
-        """The command for each region of the account where it says `--region *`."""
-        if not _REGION_WILDCARD.search(command):
-            return [command]
+        """The command for each enabled region of the account, in place of `--region *`."""
         with jobs.working_on(job), _errors(job):
-            _, options, _, profile = self._inspect(command)
-            job.services = frozenset({"account", "sts"})
-            job.partition_region = self._region(options, profile)
-            found = regions.get_active_regions(profile)
-        return [_REGION_WILDCARD.sub(f"--region {region}", command) for region in found]
+            _, _, profile = self._inspect(command)
+            listing = (
+                "aws account list-regions --region-opt-status-contains ENABLED ENABLED_BY_DEFAULT"
+                f" --query Regions[].RegionName --profile {shlex.quote(profile)}"
+            )
+            found = json.loads(self._execute(listing, None, job))
+        return [REGION_WILDCARD.sub(f"--region {region}", command) for region in found]
 
     def execute(self, command: str, max_results: int | None, job: Job) -> str:
         """Runs one command.
@@ -159,9 +172,9 @@ class Runner:
 
     def _execute(self, command: str, max_results: int | None, job: Job) -> str:
         job.check()
-        tokens, options, names, job.profile = self._inspect(command)
-        job.service, _, job.operation = names[0].partition(" ")
-        if options.profile is None and job.profile is not None:
+        tokens, options, job.profile = self._inspect(command)
+        job.service = options.command
+        if options.profile is None:
             command = f"{command} --profile {job.profile}"
         with self._parse_lock:
             self._keep(options.command)
@@ -190,10 +203,8 @@ class Runner:
         if parsed.is_help_operation:
             with self._parse_lock:
                 return self._json(help_command.generate_help_document(tokens[1], tokens[2]), job)
-        service = metadata.service_sdk_name
-        job.region = regions.GLOBAL_SERVICE_REGIONS.get(service, parsed.region)
+        job.region = parsed.region
         job.services = frozenset({"sts", self._sdk_name(options.command), *ALSO_CALLED.get(options.command, ())})
-        job.partition_region = job.region
         credentials = self._aws.credentials(job.profile)
         job.check()
         if parsed.is_awscli_customization:
@@ -213,7 +224,7 @@ class Runner:
             return self._json(response["Result"], job)
         return self._json(response, job)
 
-    def _inspect(self, command: str) -> tuple[list[str], Any, list[str], str]:
+    def _inspect(self, command: str) -> tuple[list[str], Any, str]:
         """Wall 1 on the command's words, and on the options as the AWS CLI's parser reads them."""
         try:
             tokens = split_cli_command(command)
@@ -231,11 +242,7 @@ class Runner:
         words = [word for word in rest if not word.startswith("-")][:2]
         names = [" ".join([options.command, *words[:1]]), " ".join([options.command, *words])]
         self._guard.check_command(names, self._api_calls.get(names[0], ()))
-        return tokens, options, names, self._guard.check_profile(options.profile)
-
-    def _region(self, options: Any, profile: str) -> str:
-        region = options.region if options.region and options.region != "*" else self._aws.region(profile)
-        return region or "us-east-1"
+        return tokens, options, self._guard.check_profile(options.profile)
 
     def _sdk_name(self, command: str) -> str:
         entry = parser.command_table[command]
@@ -268,40 +275,10 @@ class Runner:
         return stdout.getvalue()
 
     def _json(self, value: Any, job: Job) -> str:
-        text = json.dumps(value, cls=BoundedEncoder, ensure_ascii=False, separators=(",", ":"))
-        if len(text.encode("utf-8", "surrogatepass")) > job.max_answer_bytes:
-            raise too_large(job.max_answer_bytes)
-        return text
-
-
-class _Boto3:
-    """Replaces the module `boto3` inside the server's modules."""
-
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
-
-    def client(self, service: str, **options: Any) -> Any:
-        return self._aws.client(service, **options)
-
-    def Session(self, profile_name: str | None = None) -> _ProfileSession:
-        return _ProfileSession(self._aws, profile_name)
-
-
-class _ProfileSession:
-    def __init__(self, aws: Aws, profile: str | None) -> None:
-        self._aws, self._profile = aws, profile
-
-    def client(self, service: str) -> Any:
-        found = self._aws.credentials(self._profile)
-        return self._aws.client(
-            service,
-            aws_access_key_id=found.access_key_id,
-            aws_secret_access_key=found.secret_access_key,
-            aws_session_token=found.session_token,
-            config=interpretation.Config(
-                region_name=self._aws.region(self._profile), retries={"total_max_attempts": 3}
-            ),
-        )
+        text = output.BoundedText(job.max_answer_bytes, too_large(job.max_answer_bytes))
+        # In pieces: a filter's result can repeat parts, so that its text is far larger than what was received.
+        json.dump(value, text, cls=BoundedEncoder, ensure_ascii=False, separators=(",", ":"))
+        return text.getvalue()
 
 
 def _fill_reference(self: Any, service: str) -> None:
@@ -318,11 +295,16 @@ def _fill_reference(self: Any, service: str) -> None:
 def install(aws: Aws) -> None:
     """Puts the shared parts into the server's modules."""
     aws.adopt(parser.driver.session)
-    interpretation.boto3 = regions.boto3 = _Boto3(aws)
+    interpretation.boto3 = aws
     interpretation.Boto3Encoder = BoundedEncoder
     pagination.Boto3Encoder = BoundedEncoder
     parser.get_region = lambda profile=None: aws.region(profile) or "us-east-1"
     read_only_operations_list.ReadOnlyOperations._cache_ready_only_operations_for_service = _fill_reference
+    TreeInterpreter.visit = _visit
+    # Both of these expressions of the server take time by the cube of the length of a value or more, in which nothing
+    # else runs. The first only fails slowly, at a line end. The second is behind a check that gives hints.
+    parser.ARN_PATTERN = re.compile(parser.ARN_PATTERN.pattern, re.DOTALL)
+    parser.perform_ssm_validations = lambda operation, parameters: None
     # Each run of the CLI's driver adds a log handler and sets its logger to DEBUG.
     botocore.session.Session.set_stream_logger = lambda self, *arguments, **options: None
     # The CLI's own commands would fetch a parameter that is a URL.

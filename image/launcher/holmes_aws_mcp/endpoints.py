@@ -67,12 +67,12 @@ class Endpoints:
     def _is_allowed(self, host: str, job: Job | None) -> bool:
         if any(host == allowed or host.endswith("." + allowed) for allowed in self._allowed):
             return True
-        if job is None or not job.services or job.partition_region is None:
+        if job is None or job.region is None:
             return False
         return any(
             pattern.fullmatch(host) is not None
             for service in job.services
-            for pattern in self._patterns(service, job.partition_region)
+            for pattern in self._patterns(service, job.region)
         )
 
     def _partition(self, region: str) -> dict[str, Any]:

@@ -33,12 +33,13 @@ def _facts() -> list[tuple[str, bool]]:
     import botocore.session
     from awscli import alias, clidriver, paramfile
     from awslabs.aws_api_mcp_server import server
-    from awslabs.aws_api_mcp_server.core.aws import driver, pagination, regions, service, services
+    from awslabs.aws_api_mcp_server.core.aws import driver, pagination, service, services
     from awslabs.aws_api_mcp_server.core.common import config
     from awslabs.aws_api_mcp_server.core.metadata import read_only_operations_list
     from awslabs.aws_api_mcp_server.core.parser import interpretation, parser
     from awslabs.aws_api_mcp_server.core.security import policy
     from fastmcp.server.middleware import Middleware
+    from jmespath.visitor import TreeInterpreter, Visitor
     from mcp.shared.session import BaseSession
 
     def source(item: Any) -> str:
@@ -85,9 +86,13 @@ def _facts() -> list[tuple[str, bool]]:
         ("the encoder of interpret()", hasattr(interpretation, "Boto3Encoder") and hasattr(pagination, "Boto3Encoder")),
         ("translate_cli_to_ir()", takes(driver.translate_cli_to_ir, "cli_command")),
         ("check_security_policy()", takes(service.check_security_policy, "ir", "read_only_operations", "ctx")),
-        ("get_active_regions()", "boto3.Session(" in source(regions.get_active_regions)),
         ("get_awscli_driver()", takes(services.get_awscli_driver, "credentials")),
         ("the parser's get_region()", hasattr(parser, "get_region") and takes(config.get_region, "profile_name")),
+        (
+            "the expression for ARNs and the hints for SSM",
+            {"ARN_PATTERN", "perform_ssm_validations"} <= set(vars(parser)),
+        ),
+        ("JMESPath's interpreter", TreeInterpreter.visit is Visitor.visit),
         ("SecurityPolicy._load_policy()", hasattr(policy.SecurityPolicy, "_load_policy")),
         (
             "the service reference of read-only operations",

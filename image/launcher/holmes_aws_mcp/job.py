@@ -40,7 +40,6 @@ class Job:
     region: str | None = None
     # Services whose endpoints this command may reach (wall 2); none until the command has passed wall 1.
     services: frozenset[str] = frozenset()
-    partition_region: str | None = None
     requests: int = 0
     received: int = 0
     connection: Any = None

@@ -18,7 +18,7 @@ from fastmcp.tools.base import Tool, ToolResult
 
 from . import callers
 from .calls import CallLog
-from .commands import Runner
+from .commands import REGION_WILDCARD, Runner
 from .guard import Guard, refused
 from .job import CommandError, Job
 from .pool import Pool
@@ -61,17 +61,24 @@ class _Answer:
     text: str
     error: CommandError | None = None
 
+    def single(self) -> str:
+        """The answer to a single command."""
+        return _error(self.error) if self.error else self.text
+
     def entry(self) -> str:
         """JSON of a list's entry. AWS's answer is JSON already and is not quoted again."""
         command = json.dumps(self.command, ensure_ascii=False)
-        if self.error is not None:
-            details = json.dumps(_error(self.error), ensure_ascii=False)
-            return f'{{"cli_command":{command},{details[1:]}'
+        if self.error:
+            return f'{{"cli_command":{command},{_error(self.error)[1:]}'
         return f'{{"cli_command":{command},"response":{self.text if _is_json(self.text) else json.dumps(self.text)}}}'
 
 
-def _error(error: CommandError) -> dict[str, str]:
-    return {"error": str(error), **error.details}
+def _error(error: CommandError) -> str:
+    return json.dumps({"error": str(error), **error.details}, ensure_ascii=False)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _is_json(text: str) -> bool:
@@ -80,6 +87,13 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@dataclass(frozen=True)
+class _Call:
+    session: str | None
+    max_results: int | None
+    deadline: float
 
 
 class Guarded(Middleware):
@@ -119,32 +133,24 @@ class Guarded(Middleware):
             commands, is_list, max_results = _arguments(context.message.arguments or {})
             self._guard.check_size(commands)
         except CommandError as error:
-            text = json.dumps(_error(error))
-            self._log.report(started=started, size=len(text), outcome=error.outcome, session=session, tool=name)
-            return ToolResult(content=[mt.TextContent(type="text", text=text)], is_error=True)
-        work = asyncio.ensure_future(self._run_all(commands, max_results, session, started))
+            self._log.report(started=started, size=len(str(error)), outcome=error.outcome, session=session, tool=name)
+            return ToolResult(_error(error), is_error=True)
+        call = _Call(session, max_results, started + self._settings.call_timeout_seconds)
+        work = asyncio.ensure_future(self._run_each(commands, call))
         answers = await _until_left(work, callers.departures(context.fastmcp_context))
         if answers is None:
             # The caller ignores this response. The protocol requires one to end the request.
-            return ToolResult(content=[mt.TextContent(type="text", text="The call was cancelled.")], is_error=True)
-        if not is_list and len(answers) == 1:
-            (answer,) = answers
-            text = json.dumps(_error(answer.error), ensure_ascii=False) if answer.error else answer.text
-        else:
-            text = f"[{','.join(answer.entry() for answer in answers)}]"
-        failed = all(answer.error is not None for answer in answers)
-        return ToolResult(content=[mt.TextContent(type="text", text=text or "(no output)")], is_error=failed)
+            return ToolResult("The call was cancelled.", is_error=True)
+        self._bound(answers)
+        is_single = not is_list and len(answers) == 1
+        text = answers[0].single() if is_single else f"[{','.join(answer.entry() for answer in answers)}]"
+        return ToolResult(text or "(no output)", is_error=all(answer.error for answer in answers))
 
-    async def _run_all(
-        self, commands: list[str], max_results: int | None, session: str | None, started: float
-    ) -> list[_Answer]:
-        deadline = started + self._settings.call_timeout_seconds
-        answers = await asyncio.gather(*(self._run(command, max_results, session, deadline) for command in commands))
-        flat = [answer for group in answers for answer in group]
-        # The limit applies to the whole call. An answer that exceeds the rest becomes an error and is never cut.
+    def _bound(self, answers: list[_Answer]) -> None:
+        """Applies the limit to the whole call. An answer that exceeds the rest becomes an error and is never cut."""
         left = self._settings.max_answer_bytes
-        for answer in flat:
-            size = len(answer.text.encode("utf-8", "surrogatepass"))
+        for answer in answers:
+            size = _size(answer.text)
             if size > left:
                 answer.text = ""
                 answer.error = CommandError(
@@ -154,49 +160,41 @@ class Guarded(Middleware):
                 )
             else:
                 left -= size
-        return flat
 
-    async def _run(self, command: str, max_results: int | None, session: str | None, deadline: float) -> list[_Answer]:
+    async def _run_each(self, commands: list[str], call: _Call) -> list[_Answer]:
+        groups = await asyncio.gather(*(self._run(command, call) for command in commands))
+        return [answer for group in groups for answer in group]
+
+    async def _run(self, command: str, call: _Call) -> list[_Answer]:
         """One command, or as many as it has regions."""
-        if "--region" in command and "*" in command:
-            job = self._job(deadline)
-            try:
-                work = self._pool.run(_key(command), job, lambda: self._runner.expand(command, job))
-                expanded = await work
-            except CommandError as error:
-                return [await self._failed(command, error, job, session)]
-            if expanded != [command]:
-                return list(
-                    await asyncio.gather(*(self._run_one(item, max_results, session, deadline) for item in expanded))
-                )
-        return [await self._run_one(command, max_results, session, deadline)]
-
-    async def _run_one(self, command: str, max_results: int | None, session: str | None, deadline: float) -> _Answer:
-        job = self._job(deadline)
+        job = Job(call.deadline, self._settings.max_answer_bytes)
         started = time.monotonic()
+
+        def work() -> str | list[str]:
+            if REGION_WILDCARD.search(command):
+                return self._runner.expand(command, job)
+            return self._runner.execute(command, call.max_results, job)
+
         try:
-            text = await self._pool.run(_key(command), job, lambda: self._runner.execute(command, max_results, job))
+            found = await self._pool.run(_key(command), job, work)
         except CommandError as error:
-            return await self._failed(command, error, job, session, started)
+            self._report(job, call, started, len(str(error)), error.outcome)
+            return [_Answer(command, "", error)]
         except asyncio.CancelledError:
-            self._report(job, session, started, 0, "cancelled")
+            self._report(job, call, started, 0, "cancelled")
             raise
-        self._report(job, session, started, len(text.encode("utf-8", "surrogatepass")), "ok")
-        return _Answer(command, text)
+        if isinstance(found, list):
+            return await self._run_each(found, call)
+        self._report(job, call, started, _size(found), "ok")
+        return [_Answer(command, found)]
 
-    async def _failed(
-        self, command: str, error: CommandError, job: Job, session: str | None, started: float | None = None
-    ) -> _Answer:
-        self._report(job, session, started or time.monotonic(), len(str(error)), error.outcome)
-        return _Answer(command, "", error)
-
-    def _report(self, job: Job, session: str | None, started: float, size: int, outcome: str) -> None:
+    def _report(self, job: Job, call: _Call, started: float, size: int, outcome: str) -> None:
         account = self._settings.account(job.profile)
         self._log.report(
             started=started,
             size=size,
             outcome=outcome,
-            session=session,
+            session=call.session,
             tool="call_aws",
             service=job.service,
             operation=job.operation,
@@ -204,9 +202,6 @@ class Guarded(Middleware):
             account=account.account_id if account else None,
             region=job.region,
         )
-
-    def _job(self, deadline: float) -> Job:
-        return Job(deadline=deadline, max_answer_bytes=self._settings.max_answer_bytes)
 
 
 def _arguments(arguments: dict[str, Any]) -> tuple[list[str], bool, int | None]:

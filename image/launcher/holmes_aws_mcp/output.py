@@ -17,7 +17,7 @@ _streams = threading.local()
 
 
 class BoundedText(io.StringIO):
-    """A text that raises when it grows beyond a number of characters."""
+    """A text that raises when it grows beyond a number of bytes in UTF-8."""
 
     def __init__(self, limit: int, error: Exception) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class BoundedText(io.StringIO):
         self._error = error
 
     def write(self, text: str) -> int:
-        self._left -= len(text)
+        self._left -= len(text.encode("utf-8", "surrogatepass"))
         if self._left < 0:
             raise self._error
         return super().write(text)

@@ -119,7 +119,7 @@ def test_endpoints_of_a_service(launcher, service, region, url, allowed):
     from holmes_aws_mcp.job import CommandError, Job
 
     wall = Endpoints(launcher[0]._aws.loader, environment={})
-    job = Job(deadline=0, max_answer_bytes=0, services=frozenset({service}), partition_region=region)
+    job = Job(deadline=0, max_answer_bytes=0, services=frozenset({service}), region=region)
     try:
         wall.check(url, job)
         found = True
@@ -148,7 +148,7 @@ def test_every_service_reaches_its_own_endpoint(launcher):
                     url = provider.resolve_endpoint(Region=region, UseDualStack=dual_stack, UseFIPS=False).url
                 except (EndpointProviderError, KeyError):
                     continue
-                job = Job(deadline=0, max_answer_bytes=0, services=frozenset({service}), partition_region=region)
+                job = Job(deadline=0, max_answer_bytes=0, services=frozenset({service}), region=region)
                 try:
                     wall.check(url, job)
                     allowed += 1
@@ -251,3 +251,64 @@ def test_a_second_profile_is_refused(launcher, monkeypatch):
     for second in ("--profile dev", "--profile=dev", "--prof dev", "--p=dev"):
         answer = execute(launcher, f"aws sts get-caller-identity --profile dev {second}")
         assert answer == "refused: The command has more than one --profile. Expected one."
+
+
+class FakeClient:
+    """Every operation has one answer, of one page."""
+
+    def __init__(self, answer: dict[str, object]) -> None:
+        self._answer = answer
+
+    def can_paginate(self, name: str) -> bool:
+        return False
+
+    def __getattr__(self, name: str):
+        return lambda **parameters: self._answer
+
+
+def answering(launcher, monkeypatch, answer: dict[str, object]) -> None:
+    monkeypatch.setattr(launcher[0]._aws, "client", lambda service, **options: FakeClient(answer))
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "last"),
+    [
+        ("@", "[@,@]", "@"),
+        ("[@]", "[@,@][]|[@,@][]", "length(@)"),
+        ("Account", "join('', [@,@])", "length(@)"),
+        ("Account", "to_string([@,@])", "length(@)"),
+    ],
+)
+def test_a_query_that_repeats_its_input_is_stopped(launcher, monkeypatch, first, again, last):
+    answering(launcher, monkeypatch, {"Account": "1" * 1_000})
+    query = " | ".join([first, *[again] * 9, last])
+    answer = execute(launcher, f'aws sts get-caller-identity --profile dev --query "{query}"')
+    assert answer.startswith("too_large: The answer exceeds 100000 bytes"), answer[:100]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"aws s3api get-bucket-location --bucket 'arn:aws:s3:::{'a' * 2000}\nb'",
+        f"aws ssm list-nodes --filters 'Key=PlatformName,Type=Equal,Values=x{' ' * 300}!'",
+    ],
+)
+def test_a_long_value_does_not_hold_the_interpreter(launcher, monkeypatch, command):
+    answering(launcher, monkeypatch, {})
+    began = time.thread_time()
+    execute(launcher, f"{command} --profile dev")
+    assert time.thread_time() - began < 2
+
+
+@pytest.mark.parametrize("wildcard", ["--region *", "--region '*'", '--region="*"'])
+def test_a_wildcard_stands_for_the_enabled_regions(launcher, monkeypatch, wildcard):
+    from holmes_aws_mcp.commands import REGION_WILDCARD
+    from holmes_aws_mcp.job import Job
+
+    answering(launcher, monkeypatch, {"Regions": [{"RegionName": "us-east-1"}, {"RegionName": "eu-west-1"}]})
+    command = f"aws ec2 describe-vpcs {wildcard} --profile dev"
+    assert REGION_WILDCARD.search(command)
+    job = Job(deadline=time.monotonic() + 20, max_answer_bytes=100_000)
+    assert launcher[0].expand(command, job) == [
+        f"aws ec2 describe-vpcs --region {region} --profile dev" for region in ("us-east-1", "eu-west-1")
+    ]
