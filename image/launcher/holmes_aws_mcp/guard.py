@@ -91,10 +91,8 @@ class Guard:
             ("--cli-connect-timeout", options.connect_timeout),
             ("--cli-read-timeout", options.read_timeout),
         ):
-            if value is None:
-                continue
             try:
-                valid = 1 <= float(value) <= limit
+                valid = value is None or 1 <= float(value) <= limit
             except ValueError:
                 valid = False
             if not valid:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,22 +106,18 @@ class _InFlight:
 
 
 _in_flight = _InFlight()
-_local = threading.local()
-
-
-def current() -> Job | None:
-    """The job of this thread, if it works on one."""
-    job: Job | None = getattr(_local, "job", None)
-    return job
+_current: ContextVar[Job | None] = ContextVar("job", default=None)
+# The job of this thread, if it works on one.
+current = _current.get
 
 
 @contextlib.contextmanager
 def working_on(job: Job) -> Iterator[None]:
     """Makes `job` the job of this thread."""
-    _local.job = job
+    token = _current.set(job)
     try:
         yield
     finally:
-        _local.job = None
+        _current.reset(token)
         _in_flight.add(-job.received)
         job.connection = None

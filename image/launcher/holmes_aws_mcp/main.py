@@ -26,15 +26,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="holmes-aws-mcp", description=__doc__)
     parser.add_argument("--check", action="store_true", help="verify the installed packages, then exit")
     arguments = parser.parse_args()
-    # --check requires no configuration, so it uses the stdio transport.
-    if arguments.check:
-        os.environ["AWS_API_MCP_TRANSPORT"] = "stdio"
     from .internals import InternalsError, check
 
     try:
-        settings = None if arguments.check else load()
-        check()
-        if settings is not None:
+        if arguments.check:
+            # It requires no configuration, so it uses the stdio transport.
+            os.environ["AWS_API_MCP_TRANSPORT"] = "stdio"
+            check()
+        else:
+            settings = load()
+            check()
             _start(settings)
     except (SettingsError, InternalsError) as error:
         sys.stderr.write(f"{error}\n")
@@ -60,9 +61,7 @@ def _start(settings: Settings) -> None:
 
     # The server logs refused arguments, and a file of 10 MB a day. Errors of the server itself stay.
     logger.remove()
-    logger.add(
-        sys.stderr, level="ERROR", format=lambda record: _line(record["message"]), backtrace=False, diagnose=False
-    )
+    logger.add(_log, level="ERROR")
     # It logs a traceback for every client that disconnects.
     logging.getLogger("mcp.server.streamable_http").setLevel(logging.CRITICAL)
     tokens_file = os.environ.get("HOLMES_AWS_MCP_TOKENS_FILE")
@@ -115,7 +114,6 @@ def _start(settings: Settings) -> None:
         pass
 
 
-def _line(message: str) -> str:
-    # Braces are fields of loguru's format.
-    text = json.dumps({"event": "server", "message": message[:500]})
-    return text.replace("{", "{{").replace("}", "}}").replace("<", r"\<") + "\n"
+def _log(message: Any) -> None:
+    line = {"event": "server", "message": message.record["message"][:500]}
+    print(json.dumps(line), file=sys.__stderr__, flush=True)

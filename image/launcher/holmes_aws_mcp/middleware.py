@@ -24,7 +24,6 @@ from .job import CommandError, Job
 from .pool import Pool
 from .settings import Settings
 
-MAX_DESCRIPTION = 1_200
 # --profile and its abbreviations.
 _PROFILE = re.compile(r"""--p(?:r(?:o(?:f(?:i(?:le?)?)?)?)?)?['"]?(?:=|\s+)['"]?([^\s'"]+)""")
 
@@ -44,15 +43,12 @@ def description(settings: Settings) -> str:
         "--ca-bundle, --no-sign-request.",
         f"Without --profile, {fallback} is used. Accounts:" if fallback else "Every command needs --profile. Accounts:",
     ]
-    text = "\n".join(lines)
-    if len(text) > MAX_DESCRIPTION:
-        raise ValueError(f"The description of call_aws has {len(text)} characters. Expected at most {MAX_DESCRIPTION}.")
     accounts = [
         f"--profile {account.profile}: account {account.account_id}, region {account.region}"
         + (f" ({' '.join(account.description.split())})" if account.description else "")
         for account in settings.accounts
     ]
-    return "\n".join([text, *accounts])
+    return "\n".join([*lines, *accounts])
 
 
 @dataclass

@@ -42,6 +42,18 @@ def test_other_threads_get_turns_while_a_model_loads(launcher):
     assert loaded == json.loads(text)
 
 
+def test_the_description_is_short(launcher):
+    """The model reads it at every step."""
+    from holmes_aws_mcp.middleware import description
+    from holmes_aws_mcp.settings import Account, Settings
+
+    accounts = tuple(Account(profile=name, account_id="111111111111", region="r") for name in ("default", "dev"))
+    settings = Settings(accounts=accounts, call_timeout_seconds=115, max_answer_bytes=10_000_000)
+    text, *lines = description(settings).split("\n--profile ")
+    assert len(text) <= 1_200
+    assert len(lines) == 2
+
+
 def test_clients_connect_and_list_tools_while_models_load(launcher):
     from awslabs.aws_api_mcp_server import server
     from fastmcp import Client
