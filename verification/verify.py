@@ -109,30 +109,24 @@ class Unreachable(Failure):
     """No connection to the server, possibly because this node does not know the address of the Service yet."""
 
 
+LATE = Failure("no result within the time limit", "Increase verify.timeoutSeconds, or check why the call hangs")
+SKIPPED = Failure("the role can be assumed, but the server check did not run", "See the line of the server")
+
+
 @dataclass
 class Report:
     """The results so far. The checks write it; main() reads it at the end or at the time limit."""
 
     task: Task
-    server: Failure | None = field(
-        default_factory=lambda: Failure(
-            "not checked within the time limit", "See the lines of the accounts, or increase verify.timeoutSeconds"
-        )
+    server: Failure | None = Failure(
+        "not checked within the time limit", "See the lines of the accounts, or increase verify.timeoutSeconds"
     )
-    direct: dict[str, Failure | None] = field(default_factory=dict)
-    through_server: dict[str, Failure | None] = field(default_factory=dict)
-
-    def assumed(self, account: Account) -> bool:
-        """Whether the SDK assumed the account's role."""
-        return account.profile in self.direct and self.direct[account.profile] is None
+    # By profile: SKIPPED after the direct check, None after both.
+    results: dict[str, Failure | None] = field(default_factory=dict)
 
     def failure(self, account: Account) -> Failure | None:
         """The first failure of an account; None if it passes both checks."""
-        late = Failure("no result within the time limit", "Increase verify.timeoutSeconds, or check why the call hangs")
-        if not self.assumed(account):
-            return self.direct.get(account.profile, late)
-        skipped = Failure("the role can be assumed, but the server check did not run", "See the line of the server")
-        return self.through_server.get(account.profile, skipped if self.server else late)
+        return self.results.get(account.profile, LATE)
 
     def failures(self) -> list[str]:
         """One line per failure. The server's comes first, because it explains the others."""
@@ -314,9 +308,9 @@ def check_all_directly(report: Report, deadline: float) -> None:
     def check(account: Account) -> None:
         try:
             check_directly(account, deadline)
-            report.direct[account.profile] = None
+            report.results[account.profile] = SKIPPED
         except Failure as failure:
-            report.direct[account.profile] = failure
+            report.results[account.profile] = failure
 
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         list(pool.map(check, report.task.accounts))
@@ -479,7 +473,7 @@ async def check_call(session: ClientSession, account: Account, deadline: float) 
 async def check_through_server(report: Report, deadline: float) -> None:
     """Calls the server for every account whose role was assumed directly. The others are failures already."""
     task = report.task
-    accounts = [account for account in task.accounts if report.assumed(account)]
+    accounts = [account for account in task.accounts if report.failure(account) is SKIPPED]
 
     async def first(session: ClientSession) -> None:
         tools = [tool.name for tool in (await session.list_tools()).tools]
@@ -491,18 +485,18 @@ async def check_through_server(report: Report, deadline: float) -> None:
         for account in accounts:
             try:
                 await check_call(session, account, deadline)
-                report.through_server[account.profile] = None
+                report.results[account.profile] = None
             except Failure as failure:
-                report.through_server[account.profile] = failure
+                report.results[account.profile] = failure
 
     async def second(session: ClientSession) -> None:
-        account = next((it for it in accounts if report.through_server[it.profile] is None), None)
+        account = next((it for it in accounts if report.failure(it) is None), None)
         if account is None:
             return
         try:
             await check_call(session, account, deadline)
         except Failure as failure:
-            report.through_server[account.profile] = Failure(f"at the second connection: {failure.what}", failure.fix)
+            report.results[account.profile] = Failure(f"at the second connection: {failure.what}", failure.fix)
 
     try:
         await connected(task, first, deadline)

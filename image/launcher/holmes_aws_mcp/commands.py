@@ -20,7 +20,6 @@ import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -114,7 +113,7 @@ def _errors(job: Job) -> Iterator[None]:
                 raise cause from error
             cause = cause.__cause__ or cause.__context__
         if isinstance(error, AwsApiMcpError):
-            raise CommandError(error.as_failure().reason, "error") from error
+            raise CommandError(error.as_failure().reason, "invalid") from error
         text = str(error) if isinstance(error, Exception) else f"the AWS CLI exited ({type(error).__name__})"
         raise CommandError(f"Error while executing the command: {text}", "error") from error
 
@@ -128,9 +127,6 @@ class Runner:
         self._aws = aws
         self._parse_lock = threading.Lock()
         self._parsed: OrderedDict[str, None] = OrderedDict()
-        path = Path(policy.__file__).parent / "aws_api_customization.json"
-        customizations = json.loads(path.read_text(encoding="utf-8"))["customizations"]
-        self._api_calls = {name: tuple(entry["api_calls"]) for name, entry in customizations.items()}
 
     def warm(self) -> None:
         """Loads the models of the usual services."""
@@ -184,13 +180,8 @@ class Runner:
         metadata = parsed.command_metadata
         operation = xform_name(metadata.operation_sdk_name).replace("_", "-")
         job.operation = metadata.operation_sdk_name
-        self._guard.check_command(
-            [
-                f"{metadata.service_cli_name or metadata.service_sdk_name} {operation}",
-                f"{metadata.service_sdk_name} {operation}",
-            ],
-            self._api_calls.get(f"{metadata.service_sdk_name} {operation}", ()),
-        )
+        service = metadata.service_sdk_name
+        self._guard.check_command(f"{metadata.service_cli_name or service} {operation}", f"{service} {operation}")
         if parsed.profile != job.profile:
             raise refused("The profile of the command is ambiguous. Expected one --profile.")
         # Without a context nobody can be asked: what needs consent is denied.
@@ -223,22 +214,15 @@ class Runner:
 
     def _inspect(self, command: str) -> tuple[list[str], Any, str]:
         """Wall 1 on the command's words, and on the options as the AWS CLI's parser reads them."""
-        try:
-            tokens = split_cli_command(command)
-        except AwsApiMcpError as error:
-            raise CommandError(error.as_failure().reason, "invalid") from error
+        tokens = split_cli_command(command)
         self._guard.check_tokens(tokens)
         with self._parse_lock:
-            try:
-                options, rest = parser.parser.parse_known_args(tokens[1:])
-            except AwsApiMcpError as error:
-                raise CommandError(error.as_failure().reason, "invalid") from error
+            options, rest = parser.parser.parse_known_args(tokens[1:])
         self._guard.check_options(options)
         if isinstance(parser.command_table[options.command], BaseAliasCommand):
             raise refused(f"The command {options.command[:64]} is an alias. Expected a command of the AWS CLI.")
         words = [word for word in rest if not word.startswith("-")][:2]
-        names = [" ".join([options.command, *words[:1]]), " ".join([options.command, *words])]
-        self._guard.check_command(names, self._api_calls.get(names[0], ()))
+        self._guard.check_command(" ".join([options.command, *words[:1]]), " ".join([options.command, *words]))
         return tokens, options, self._guard.check_profile(options.profile)
 
     def _sdk_name(self, command: str) -> str:
@@ -264,11 +248,13 @@ class Runner:
         with output.captured(stdout, stderr):
             code = driver.main(tokens[1:])
         job.check()
-        if code != 0 and not stdout.getvalue():
-            text = stderr.getvalue().strip()
-            if "An error occurred (" in text:
-                raise CommandError(text, "error")
-            raise CommandError(f"Error while executing the command: {text or f'exit code {code}'}", "error")
+        if code == 0:
+            return stdout.getvalue()
+        errors = stderr.getvalue().strip() or f"The command ended with exit code {code}."
+        if not stdout.getvalue():
+            raise CommandError(errors, "error")
+        # Both: what was printed before an error is not the whole answer.
+        stdout.write(errors)
         return stdout.getvalue()
 
     def _json(self, value: Any, job: Job) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
+
+from awslabs.aws_api_mcp_server.core.security import policy
 
 from .job import CommandError
 from .settings import Settings
@@ -53,6 +57,9 @@ class Guard:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # The API calls behind the commands of the CLI's own, as `aws SERVICE OPERATION`.
+        path = Path(policy.__file__).with_name("aws_api_customization.json")
+        self._customizations = json.loads(path.read_bytes())["customizations"]
 
     def check_size(self, commands: Iterable[str]) -> None:
         """Raises CommandError when the commands of a call are longer than 64 kB."""
@@ -98,23 +105,21 @@ class Guard:
             if not valid:
                 raise refused(f"The value of {option} is not allowed. Expected 1 to {limit} seconds.")
 
-    def check_command(self, names: Iterable[str], api_calls: Iterable[str] = ()) -> None:
+    def check_command(self, *names: str) -> None:
         """Raises CommandError for a refused or denied command.
 
         Args:
             names: the command as `SERVICE OPERATION`, by the names of the CLI and of the SDK
-            api_calls: the calls behind a command of the CLI's own, as `aws SERVICE OPERATION`
         """
         for name in names:
-            for pattern in REFUSED_COMMANDS:
-                if fnmatch.fnmatchcase(name, pattern):
-                    raise refused(f"The command aws {name[:64]} is not allowed. It returns credentials or tokens.")
-        for call in [*(f"aws {name}" for name in names), *api_calls]:
-            if any(fnmatch.fnmatchcase(call, entry) for entry in self._settings.deny_list):
-                raise CommandError(
-                    "Execution of this operation is denied by security policy. It is in the configured deny list.",
-                    "denied",
-                )
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in REFUSED_COMMANDS):
+                raise refused(f"The command aws {name[:64]} is not allowed. It returns credentials or tokens.")
+            for call in [f"aws {name}", *self._customizations.get(name, {}).get("api_calls", [])]:
+                if any(fnmatch.fnmatchcase(call, entry) for entry in self._settings.deny_list):
+                    raise CommandError(
+                        "Execution of this operation is denied by security policy. It is in the configured deny list.",
+                        "denied",
+                    )
 
     def check_profile(self, profile: str | None) -> str:
         """The profile that a command uses. Raises CommandError when it is missing or unknown."""

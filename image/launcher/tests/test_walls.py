@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -312,3 +313,41 @@ def test_a_wildcard_stands_for_the_enabled_regions(launcher, monkeypatch, wildca
     assert launcher[0].expand(command, job) == [
         f"aws ec2 describe-vpcs --region {region} --profile dev" for region in ("us-east-1", "eu-west-1")
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "error", "expected"),
+    [
+        (0, "a", "warning", "a"),
+        (1, "", "An error occurred (X)", "error: An error occurred (X)"),
+        (1, "", "", "error: The command ended with exit code 1."),
+        (1, "a\n", "An error occurred (X)", "a\nAn error occurred (X)"),
+    ],
+)
+def test_the_end_of_a_command_of_the_cli_itself(launcher, monkeypatch, code, printed, error, expected):
+    from awslabs.aws_api_mcp_server.core.parser import parser
+
+    from holmes_aws_mcp import commands, output
+
+    # As at the start; pytest replaces the streams for each test.
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    output.install()
+
+    class Driver:
+        session = parser.driver.session
+
+        def main(self, arguments: list[str]) -> int:
+            print(printed, end="")
+            print(error, end="", file=sys.stderr)
+            return code
+
+    monkeypatch.setattr(commands, "get_awscli_driver", lambda credentials: Driver())
+    assert execute(launcher, "aws s3 ls --profile dev") == expected
+
+
+@pytest.mark.parametrize("entry", ["aws s3api list-objects-v2", "aws s3 ls", "aws s3*"])
+def test_the_deny_list_covers_the_calls_of_a_command(launcher, monkeypatch, entry):
+    guard = launcher[1]
+    monkeypatch.setattr(guard, "_settings", guard._settings.model_copy(update={"deny_list": (entry,)}))
+    assert execute(launcher, "aws s3 ls --profile dev").startswith("denied: ")
