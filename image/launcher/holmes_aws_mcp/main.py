@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 from contextlib import asynccontextmanager
@@ -57,7 +58,7 @@ def _start(settings: Settings) -> None:
     from .http import FrontDoor, Tokens
     from .middleware import Guarded
     from .pool import Pool
-    from .watchdog import Watchdog
+    from .watchdog import watch
 
     # The server logs refused arguments, and a file of 10 MB a day. Errors of the server itself stay.
     logger.remove()
@@ -73,7 +74,6 @@ def _start(settings: Settings) -> None:
     guard = Guard(settings)
     runner = commands.Runner(server, guard, aws)
     pool = Pool(settings.concurrency, len(settings.accounts))
-    watchdog = Watchdog(pool)
     endpoints.install(endpoints.Endpoints(aws.loader, settings.allowed_endpoints))
     commands.install(aws)
     output.install()
@@ -84,20 +84,21 @@ def _start(settings: Settings) -> None:
 
     @mcp.custom_route("/healthz", methods=["GET"])  # type: ignore[untyped-decorator]
     async def healthz(_: Request) -> Response:
-        healthy = watchdog.is_healthy
-        return PlainTextResponse("ok" if healthy else "unhealthy", status_code=200 if healthy else 503)
+        return PlainTextResponse("unhealthy", 503) if pool.is_wedged else PlainTextResponse("ok")
 
     inherited = mcp._lifespan
 
     @asynccontextmanager
     async def lifespan(app: Any) -> Any:
-        watchdog.start()
+        watching = asyncio.create_task(watch(pool))
         async with inherited(app) as state:
             yield state
+        watching.cancel()
 
     mcp._lifespan = lifespan
     if settings.metrics_port is not None:
-        host = os.environ.get("AWS_API_MCP_HOST", "0.0.0.0")  # noqa: S104
+        every_address = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104
+        host = os.environ.get("AWS_API_MCP_HOST", every_address)
         serve_metrics(host, settings.metrics_port, lambda: log.metrics(pool.running, pool.waiting))
     run = partial(mcp.run, show_banner=False)
     if server.TRANSPORT != "stdio":

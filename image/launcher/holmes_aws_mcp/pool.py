@@ -29,7 +29,7 @@ class Pool:
     def __init__(self, concurrency: int, profiles: int) -> None:
         self._concurrency = concurrency
         # A profile never holds every slot: the next one's first command starts at once.
-        self._per_profile = concurrency if profiles < 2 else max(1, math.ceil(concurrency * 3 / 4))
+        self._per_profile = concurrency if profiles < 2 else math.ceil(concurrency * 3 / 4)
         self._executor = ThreadPoolExecutor(concurrency, thread_name_prefix="aws")
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._running: dict[str, int] = {}
@@ -43,18 +43,13 @@ class Pool:
     @property
     def waiting(self) -> int:
         """Commands that wait for one."""
-        return sum(len(queue) for queue in self._waiting.values())
-
-    @property
-    def stuck(self) -> int:
-        """Threads that did not end after their deadline."""
-        limit = time.monotonic() - STUCK_SECONDS
-        return sum(deadline < limit for deadline in self._deadlines.values())
+        return sum(map(len, self._waiting.values()))
 
     @property
     def is_wedged(self) -> bool:
-        """Whether half of the threads or more are stuck."""
-        return self.stuck * 2 >= self._concurrency
+        """Whether half of the threads or more did not end after their deadline."""
+        limit = time.monotonic() - STUCK_SECONDS
+        return sum(deadline < limit for deadline in self._deadlines.values()) * 2 >= self._concurrency
 
     async def run(self, profile: str, job: Job, work: Callable[[], T]) -> T:
         """Runs `work` in a thread.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import http.client
 import io
 import json
+import socket
 import sys
 import threading
 import time
 from pathlib import Path
+
+import pytest
 
 
 def test_other_threads_get_turns_while_a_model_loads(launcher):
@@ -72,3 +76,54 @@ def test_clients_connect_and_list_tools_while_models_load(launcher):
     # Loading holds these locks. Here they are held until the client has its answer.
     with runner._parse_lock, runner._aws._lock:
         assert asyncio.run(asyncio.wait_for(connect(), 60)) == ["call_aws"]
+
+
+@pytest.mark.parametrize(("wedged", "ends"), [([True] * 12, True), ([True] * 11 + [False] + [True] * 11, False)])
+def test_a_process_with_stuck_threads_ends(launcher, monkeypatch, wedged, ends):
+    from holmes_aws_mcp import watchdog
+
+    class Ended(Exception):
+        """In place of the end of the process and of the list."""
+
+    class Stub:
+        @property
+        def is_wedged(self) -> bool:
+            if not wedged:
+                raise IndexError
+            return wedged.pop(0)
+
+    def leave(code: int) -> None:
+        assert code == 70
+        raise Ended
+
+    monkeypatch.setattr(watchdog.os, "_exit", leave)
+    monkeypatch.setattr(watchdog, "TICK_SECONDS", 0)
+    with pytest.raises(Ended if ends else IndexError):
+        asyncio.run(watchdog.watch(Stub()))
+
+
+def test_half_of_the_threads_stuck_is_unhealthy(launcher, monkeypatch):
+    from holmes_aws_mcp import pool
+
+    async def stuck(threads: int) -> bool:
+        monkeypatch.setattr(pool, "STUCK_SECONDS", -1)
+        watched = pool.Pool(4, 1)
+        watched._deadlines = {asyncio.get_running_loop().create_future(): time.monotonic() for _ in range(threads)}
+        return watched.is_wedged
+
+    assert not asyncio.run(stuck(1))
+    assert asyncio.run(stuck(2))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_metrics_are_served_on_both_kinds_of_addresses(launcher, host):
+    from holmes_aws_mcp.calls import serve_metrics
+
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6")
+    server = serve_metrics(host, 0, lambda: "metrics")
+    connection = http.client.HTTPConnection(host, server.server_address[1])
+    connection.request("GET", "/metrics")
+    assert connection.getresponse().read() == b"metrics"
+    connection.close()
+    server.shutdown()
