@@ -32,8 +32,6 @@ export interface Registered {
 
 export interface Evaluation {
   readonly stack: string;
-  /** The flat config, as passed to the program. */
-  readonly config: Readonly<Record<string, string>>;
   readonly settings: Settings;
   /** The clusters with their issuers. Values that only EKS knows are derived from the names of the clusters. */
   readonly clusters: readonly (ClusterSettings & TrustedCluster)[];
@@ -138,7 +136,6 @@ export async function evaluate(
   }));
   return {
     stack,
-    config: config.values,
     settings,
     clusters,
     resources: resources.filter(({ type }) => type !== "pulumi:pulumi:Stack").sort((a, b) => (a.urn < b.urn ? -1 : 1)),
@@ -150,17 +147,9 @@ export async function evaluate(
 /** `urn:pulumi:dev::p::pulumi:providers:aws::dev/aws::id` gives `dev/aws`. */
 const nameOf = (reference: string | undefined) => reference?.split("::").at(-2);
 
-/** Signatures of values on the wire: pulumi/pulumi sdk/nodejs/runtime/rpc.ts. */
-const signature = "4dabf18193072939515e22adb298388d";
-const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
-
-const isSecret = (value: object) => (value as Record<string, unknown>)[signature] === secretSignature;
-
 /** Replaces each secret in a value of the wire format. */
 function withSecrets(value: unknown, replace: (secret: unknown) => unknown): unknown {
-  if (typeof value === "object" && value !== null && isSecret(value)) {
-    return replace((value as { value?: unknown }).value);
-  }
+  if (pulumi.runtime.isRpcSecret(value)) return replace(pulumi.runtime.unwrapRpcSecret(value));
   return mapValues(value, (inner) => withSecrets(inner, replace));
 }
 

@@ -1,10 +1,8 @@
 /** Adapts output to a terminal. */
 import { styleText } from "node:util";
 
-type Style = Parameters<typeof styleText>[0];
-
 /** Styles a text, or returns it unchanged. */
-export type Paint = (style: Style, text: string) => string;
+export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
 
 /** For output that is compared or stored. */
 export const plain: Paint = (_, text) => text;

@@ -98,11 +98,10 @@ function clusterOf({ clusters }: Evaluation, issuer: string): string {
   return path;
 }
 
-function nameOf(open: Record<string, unknown>): string | undefined {
-  const metadata = open.metadata as { name?: string; namespace?: string } | undefined;
-  if (metadata?.name !== undefined)
-    return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
-  return [open.name, open.imageName, open.role].find((value) => typeof value === "string") as string | undefined;
+function nameOf(open: Record<string, unknown>): unknown {
+  const { name, namespace } = (open.metadata ?? {}) as { name?: string; namespace?: string };
+  if (name !== undefined) return namespace === undefined ? name : `${namespace}/${name}`;
+  return open.name ?? open.imageName ?? open.role;
 }
 
 function totals(resources: readonly Registered[]): string {

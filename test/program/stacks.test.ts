@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { issuerPath } from "../../config/settings.js";
+import { projectFolder } from "../../scripts/common/command.js";
+import { readStackFile } from "../../scripts/common/stackFile.js";
 import { planTree } from "../../scripts/common/tree.js";
 import { planFiles, planJson } from "../../scripts/plan/files.js";
 import { changed, ofType } from "./stacks.js";
@@ -57,7 +59,8 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
 
   test("disables default providers", () => {
     // The engine then rejects a resource without an explicit provider.
-    expect(evaluation.config["pulumi:disable-default-providers"]).toBe('["aws","kubernetes","docker"]');
+    const { values } = readStackFile(projectFolder, stack);
+    expect(values["pulumi:disable-default-providers"]).toBe('["aws","kubernetes","docker"]');
   });
 
   test("creates only the expected types of IAM resources", () => {
