@@ -16,17 +16,11 @@ export class AwsError extends Error {
 }
 
 /** The error in the XML format of IAM and STS, without the namespace, which clients do not read. */
-export const errorBody = ({ code, message, status }: AwsError): string =>
-  [
-    "<ErrorResponse>",
-    "  <Error>",
-    `    <Type>${status < 500 ? "Sender" : "Receiver"}</Type>`,
-    `    <Code>${escapeXml(code)}</Code>`,
-    `    <Message>${escapeXml(message)}</Message>`,
-    "  </Error>",
-    `  <RequestId>${randomUUID()}</RequestId>`,
-    "</ErrorResponse>\n",
-  ].join("\n");
+export function errorBody({ code, message, status }: AwsError): string {
+  const type = status < 500 ? "Sender" : "Receiver";
+  const error = `<Type>${type}</Type><Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message>`;
+  return `<ErrorResponse><Error>${error}</Error><RequestId>${randomUUID()}</RequestId></ErrorResponse>`;
+}
 
 const escapeXml = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");

@@ -45,16 +45,15 @@ export async function checkIamQuotas(parameters: URLSearchParams, iam: IAMClient
 }
 
 /** Total size of the role's inline policies, except the one to be replaced. 0 if the role does not exist. */
-async function inlinePolicySizes(iam: IAMClient, role: string, replaced: string): Promise<number> {
-  const list = await ifExists(iam.send(new ListRolePoliciesCommand({ RoleName: role })));
-  const names = (list?.PolicyNames ?? []).filter((name) => name !== replaced);
-  const sizes = await Promise.all(
-    names.map(async (PolicyName) => {
-      const answer = await iam.send(new GetRolePolicyCommand({ RoleName: role, PolicyName }));
-      return size(decodeURIComponent(answer.PolicyDocument ?? ""));
-    }),
-  );
-  return sizes.reduce((sum, one) => sum + one, 0);
+async function inlinePolicySizes(iam: IAMClient, RoleName: string, replaced: string): Promise<number> {
+  const list = await ifExists(iam.send(new ListRolePoliciesCommand({ RoleName })));
+  let total = 0;
+  for (const PolicyName of list?.PolicyNames ?? []) {
+    if (PolicyName === replaced) continue;
+    const { PolicyDocument } = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }));
+    total += size(decodeURIComponent(PolicyDocument!));
+  }
+  return total;
 }
 
 /** Number of characters without white space, as IAM counts. */

@@ -30,8 +30,6 @@ export interface Install {
   progress?: Progress;
   /** Default: `cacheDir`. */
   cache?: string;
-  /** Whether to remove installs of other keys. Default: unless several projects can share the cache. */
-  removeStale?: boolean;
 }
 
 /** First 16 hexadecimal characters of the SHA-256 of the parts. */
@@ -53,7 +51,6 @@ export function contentKey(...parts: (string | Buffer)[]): string {
  */
 export async function installOnce(install: Install): Promise<string> {
   const { name, key, what, file, run, progress = toStderr, cache = cacheDir } = install;
-  const { removeStale = process.env.HOLMES_AWS_MCP_CACHE === undefined } = install;
   const link = path.join(cache, `${name}-${key}`);
   const ready = () => existsSync(path.join(link, file));
   if (ready()) return link;
@@ -70,7 +67,7 @@ export async function installOnce(install: Install): Promise<string> {
   const news = setInterval(() => progress(`  ${what}: ${state}${since(start)}`), NEWS_EVERY);
   try {
     if (ready()) return link;
-    await removeOld(cache, name, key, removeStale);
+    await removeOld(cache, name, key);
     progress(`Installing ${what} into ${path.relative(projectFolder, cache) || "."}/ (once)`);
     await mkdir(dir);
     await run(dir, (now) => {
@@ -90,14 +87,14 @@ export async function installOnce(install: Install): Promise<string> {
 }
 
 /**
- * Removes folders of interrupted installs, whose process has ended. Called when no valid link exists.
- *
- * @param otherKeys also remove installs of earlier inputs, such as an earlier requirements file.
+ * Removes folders of interrupted installs, whose process has ended, and installs of earlier inputs, such as an earlier
+ * requirements file, unless several projects can share the cache. Called when no valid link exists.
  */
-async function removeOld(cache: string, name: string, key: string, otherKeys: boolean): Promise<void> {
+async function removeOld(cache: string, name: string, key: string): Promise<void> {
+  const isShared = process.env.HOLMES_AWS_MCP_CACHE !== undefined;
   for (const entry of await readdir(cache)) {
     const [, itsName, itsKey, pid] = /^\.?(.+)-([0-9a-f]+)(?:\.(\d+)\.|\.lock$|$)/.exec(entry) ?? [];
-    const isOld = itsKey === key ? pid !== undefined && !isRunning(Number(pid)) : otherKeys;
+    const isOld = itsKey === key ? pid !== undefined && !isRunning(Number(pid)) : !isShared;
     if (itsName === name && isOld) await rm(path.join(cache, entry), { recursive: true, force: true });
   }
 }

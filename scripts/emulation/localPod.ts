@@ -46,7 +46,13 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs) {
   const dataOf = dataReader(args, object.metadata.namespace);
   const rewrite = pathRewriter(folder, container.volumeMounts!);
   const port = await freePort();
-  const local = loopback(port);
+  /** Values of the environment variables and options that contain the address of the server. */
+  const local: Readonly<Record<string, string>> = {
+    AWS_API_MCP_HOST: "127.0.0.1",
+    AWS_API_MCP_PORT: String(port),
+    "--host": "127.0.0.1",
+    "--port": String(port),
+  };
   for (const { name, mountPath } of container.volumeMounts!) {
     const { configMap, secret, projected, emptyDir }: Volume = pod.volumes.find((volume) => volume.name === name)!;
     const target = join(folder, mountPath);
@@ -110,14 +116,6 @@ function shellCommand(command: string, image: LocalPodArgs["image"]): string {
 }
 
 const shellWord = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
-
-/** Values of the environment variables and options that contain the address of the server. */
-const loopback = (port: number): Readonly<Record<string, string>> => ({
-  AWS_API_MCP_HOST: "127.0.0.1",
-  AWS_API_MCP_PORT: String(port),
-  "--host": "127.0.0.1",
-  "--port": String(port),
-});
 
 /** Returns a function that reads a ConfigMap or a Secret of the workload's cluster. */
 const dataReader =

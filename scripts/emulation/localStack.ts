@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { paths } from "../../documents/names.js";
 import { trustRoles } from "../../documents/profiles.js";
-import { AUDIENCE, roleNameFor } from "../../policies/trust.js";
+import { AUDIENCE } from "../../policies/trust.js";
 import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import { toStderr } from "../common/progress.js";
@@ -111,19 +111,12 @@ async function createExisting(aws: EmulatedAws, { settings, clusters }: Evaluati
       }
     }
     if (account.manage) continue;
-    for (const { number, document } of trustRoles(settings, account, clusters)) {
-      const RoleName = roleNameFor(settings.iam.roleName, number);
-      await iam.send(
-        new CreateRoleCommand({
-          RoleName,
-          Path: settings.iam.path,
-          AssumeRolePolicyDocument: JSON.stringify(document),
-        }),
-      );
-      for (const { name, document: policy } of account.permissions.policies) {
-        await iam.send(
-          new PutRolePolicyCommand({ RoleName, PolicyName: name, PolicyDocument: JSON.stringify(policy) }),
-        );
+    for (const { name: RoleName, document } of trustRoles(settings, account, clusters)) {
+      const AssumeRolePolicyDocument = JSON.stringify(document);
+      await iam.send(new CreateRoleCommand({ RoleName, Path: settings.iam.path, AssumeRolePolicyDocument }));
+      for (const policy of account.permissions.policies) {
+        const PolicyDocument = JSON.stringify(policy.document);
+        await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: policy.name, PolicyDocument }));
       }
     }
   }

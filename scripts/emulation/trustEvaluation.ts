@@ -42,7 +42,10 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
     if (!known.includes(element)) throw new Error(`${place}: cannot evaluate "${element}" in a trust policy`);
   }
   if (!["Allow", "Deny"].includes(statement.Effect)) throw new Error(`${place}: unknown Effect "${statement.Effect}"`);
-  if (!principals(statement).some((principal) => principal === "*" || principal === providerArn)) {
+  const { Principal = {} } = statement;
+  // Everyone is `"*"`, also written `{"AWS": "*"}`. Other AWS principals cannot be web identities.
+  const everyone = Principal === "*" || [Principal.AWS, Principal.Federated].flat().includes("*");
+  if (!everyone && !listOf(Principal.Federated).includes(providerArn)) {
     return `its principal is not ${providerArn}`;
   }
   if (!listOf(statement.Action).some((action) => matchesAction(action, ACTION))) {
@@ -64,13 +67,6 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
     }
   }
   return undefined;
-}
-
-/** Principals that a web identity can match: OIDC providers and everyone (`"*"`, also written `{"AWS": "*"}`). */
-function principals({ Principal }: Statement): string[] {
-  if (Principal === undefined) return [];
-  if (Principal === "*") return ["*"];
-  return [...listOf(Principal.Federated), ...listOf(Principal.AWS).filter((principal) => principal === "*")];
 }
 
 const comparisons = new Map<string, (expected: string, actual: string) => boolean>([

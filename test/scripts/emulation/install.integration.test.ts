@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { UserError } from "../../../scripts/common/errors.js";
 import { contentKey, type Install, installOnce, runStep } from "../../../scripts/emulation/install.js";
 
@@ -11,9 +11,13 @@ let cache: string;
 let told: string[];
 beforeEach(async () => {
   cache = await mkdtemp(path.join(tmpdir(), "install-"));
+  vi.stubEnv("HOLMES_AWS_MCP_CACHE", cache);
   told = [];
 });
-afterEach(() => rm(cache, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  return rm(cache, { recursive: true, force: true });
+});
 
 /** A pid without a process: above the maximum of Linux and macOS. */
 const UNUSED_PID = 4_194_305;
@@ -31,7 +35,6 @@ const install = (change: Partial<Install> = {}) => {
     },
     progress: (line) => told.push(line),
     cache,
-    removeStale: false,
     ...change,
   });
 };
@@ -67,7 +70,8 @@ describe("installOnce", () => {
   test("removes installs of other keys, and no other install", async () => {
     await install({ key: "0".repeat(16) });
     await install({ name: "tool-else", key: "0".repeat(16) });
-    const current = await install({ key: "1".repeat(16), removeStale: true });
+    vi.stubEnv("HOLMES_AWS_MCP_CACHE", undefined);
+    const current = await install({ key: "1".repeat(16) });
     const links = (await readdir(cache)).filter((name) => !name.startsWith("."));
     expect(links).toEqual([`tool-${"1".repeat(16)}`, `tool-else-${"0".repeat(16)}`]);
     expect(await readdir(cache)).toHaveLength(4);
