@@ -29,7 +29,7 @@ export class McpDeployment extends pulumi.ComponentResource {
       { namespace, serviceAccount, createNamespace, createServiceAccount },
       { ...opts, ...renamed(previousName, "/mcp") },
     );
-    const child = childrenOf(this, workload);
+    const child = childrenOf(this, cluster, previousName);
     const metadata = { name, namespace, labels: labels(name) };
 
     const namespaces = createNamespace
@@ -59,7 +59,10 @@ export class McpDeployment extends pulumi.ComponentResource {
       before.push(child("env", k8s.core.v1.Secret, secret, inside));
     }
     if (workload.authentication.type === "bearer") {
-      before.push(new BearerTokens(cluster, workload, { parent: this, ...inside }));
+      const { tokenVersion, tokens: own } = workload.authentication;
+      const holmesNamespace = workload.holmes.namespace;
+      const tokens = { serviceName: name, namespace, holmesNamespace, tokenVersion, tokens: own, previousName };
+      before.push(new BearerTokens(cluster, tokens, { parent: this, ...inside }));
     }
     if (workload.prebuilt && !legacyImage) {
       const hash = pulumi.output(image).apply((reference) => hashOf(reference));

@@ -1,5 +1,4 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Workload } from "../documents/workload.js";
 
 /**
  * Options that keep a resource when the profile or cluster in its name is renamed.
@@ -12,7 +11,7 @@ export const renamed = (previous: string | undefined, suffix = ""): { aliases?: 
 
 /** Returns a function that creates children of a component, named `<cluster>/<kind>`. They follow a renamed cluster. */
 export const childrenOf =
-  (parent: pulumi.Resource, { cluster, previousName }: Pick<Workload, "cluster" | "previousName">) =>
+  (parent: pulumi.Resource, cluster: string, previousName: string | undefined) =>
   <Args, Child>(
     kind: string,
     Type: new (name: string, args: Args, opts: pulumi.CustomResourceOptions) => Child,

@@ -31,7 +31,7 @@ export class Verification extends pulumi.ComponentResource {
       { namespace, timeoutSeconds, requireNetworkPolicy, skipProfiles },
       opts,
     );
-    const child = childrenOf(this, workload);
+    const child = childrenOf(this, cluster, workload.previousName);
     const name = `${serviceName}-verify`;
     const metadata = { namespace, labels: labels(serviceName, "verification") };
     const data = verificationData(workload);

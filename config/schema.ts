@@ -39,5 +39,6 @@ export const configSchema = object({
 });
 
 export type Config = z.output<typeof configSchema>;
+export type KubernetesConfig = Config["kubernetes"];
 export type ClusterConfig = Config["clusters"][number];
 export type TargetAccountConfig = Config["targetAccounts"][number];

@@ -2,50 +2,70 @@
 import { createHash, scryptSync } from "node:crypto";
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { type ClusterSettings, type Settings, usesLegacyImage } from "../config/settings.js";
+import type { Config, KubernetesConfig } from "../config/schema.js";
+import { type ClusterSettings, type McpSettings, type Settings, usesLegacyImage } from "../config/settings.js";
 import { awsConfigFile, type Profile } from "./awsConfigFile.js";
 import { labels, launcherFile } from "./names.js";
 import { defaultProfileOf } from "./profiles.js";
 
-/** The settings of the server and its pods in one cluster. config/sections/mcp.ts describes those of `mcp`. */
-export type Workload = ReturnType<typeof workloadOf>;
-
 /**
- * @param profiles at least one account, each with the role that trusts this cluster
- * @param image reference of the image
+ * The MCP server of one cluster, and its pods. config/sections/mcp.ts and config/sections/kubernetes.ts describe the
+ * inherited fields.
  */
+export interface Workload extends Omit<McpSettings, "enabled" | "extraVolumes">, KubernetesConfig {
+  /** Name of the cluster. Part of the role session name in CloudTrail. */
+  readonly cluster: string;
+  /** Previous name of a renamed cluster. Its objects are kept. */
+  readonly previousName?: string | undefined;
+  /** At least one account, each with the role that trusts this cluster. */
+  readonly profiles: readonly Profile[];
+  /** Account whose region applies to commands without a profile, and whose role annotates the service account. */
+  readonly defaultProfile: Profile;
+  /** Reference of the image. */
+  readonly image: pulumi.Input<string>;
+  /** Whether the image has the paths and the gateway of the legacy image. */
+  readonly legacyImage: boolean;
+  /** Whether the image was built elsewhere, so that its content is checked before it is deployed. */
+  readonly prebuilt: boolean;
+  /** Architecture of the nodes, `amd64` or `arm64`. Default: any. */
+  readonly architecture?: string | undefined;
+  /** Whether the values of `env` reach the pods through a Secret. */
+  readonly secretEnv: boolean;
+  /** Volumes in addition to the program's, such as a CA bundle. */
+  readonly extraVolumes: readonly types.input.core.v1.Volume[];
+  /** Pods that call the server: all labels, in one namespace. */
+  readonly holmes: Pick<Config["holmes"], "namespace" | "podLabels">;
+  /** Verification of the server at the end of an update. */
+  readonly verify: Config["verify"];
+  /** Text that changes with the trust and permissions of the accounts. */
+  readonly permissions: string;
+}
+
+/** The server of one cluster. */
 export function workloadOf(
   settings: Settings,
   { name, previousName }: Pick<ClusterSettings, "name" | "previousName">,
   profiles: readonly Profile[],
   image: pulumi.Input<string | undefined>,
-) {
+): Workload {
   const { kubernetes, image: source, mcp, holmes, verify, secretKeys, targetAccounts, subjects } = settings;
   return {
     ...mcp,
     ...kubernetes,
     // The config reads some volume sources, such as csi, as any object.
     extraVolumes: mcp.extraVolumes as types.input.core.v1.Volume[],
-    /** Whether the values of `env` reach the pods through a Secret. */
     secretEnv: secretKeys.has("mcp") && Object.keys(mcp.env).length > 0,
-    /** Name of the cluster. Part of the role session name in CloudTrail. */
     cluster: name,
     previousName,
     profiles,
-    /** Account whose region applies to commands without a profile, and whose role annotates the service account. */
     defaultProfile: defaultProfileOf(settings, profiles),
     // config/load.ts verifies that an image is configured.
     image: image as pulumi.Input<string>,
-    /** Whether the image has the paths and the gateway of the legacy image. */
     legacyImage: usesLegacyImage(settings),
-    /** Whether the image was built elsewhere, so that its content is checked before it is deployed. */
     prebuilt: source.kind === "prebuilt",
-    /** Architecture of the nodes, `amd64` or `arm64`. Undefined: any. */
     architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
-    /** Pods that call the server. */
     holmes,
     verify,
-    /** Changes with the trust and the permissions of the accounts. */
     permissions: JSON.stringify(
       targetAccounts
         .filter(({ profile }) => profiles.some((own) => own.name === profile))
