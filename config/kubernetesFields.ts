@@ -7,11 +7,11 @@ import { rules } from "./limits.js";
 /** Whether an address is in a CIDR block. */
 export function inBlock(address: string, cidr: string): boolean {
   const [network = "", bits] = cidr.split("/");
-  const family = isIP(network);
-  if (family === 0 || family !== isIP(address) || !(Number(bits) <= (family === 4 ? 32 : 128))) return false;
+  if (isIP(network) === 0 || isIP(network) !== isIP(address)) return false;
+  const family = isIP(network) === 4 ? "ipv4" : "ipv6";
   const block = new BlockList();
-  block.addSubnet(network, Number(bits), family === 4 ? "ipv4" : "ipv6");
-  return block.check(address, family === 4 ? "ipv4" : "ipv6");
+  block.addSubnet(network, Number(bits), family);
+  return block.check(address, family);
 }
 
 /** A CIDR block whose address Node.js and the API server accept. */
@@ -31,40 +31,34 @@ const ipBlock = object({ cidr: cidr(), except: set(cidr(), "CIDR blocks").option
   },
 );
 
-const requirement = <T extends z.ZodType<string>, const O extends readonly [string, ...string[]]>(
-  key: T,
-  ...operators: O
-) => object({ key, operator: oneOf(...operators), values: list(text(rules.labelValue), "label values").optional() });
-
-export const labelSelector = z.strictObject(
-  {
-    matchLabels: textMap(rules.labelKey, rules.labelValue).optional(),
-    matchExpressions: list(
-      requirement(text(rules.labelKey), "In", "NotIn", "Exists", "DoesNotExist").refine(
-        ({ operator, values = [] }) => operator.endsWith("In") === values.length > 0,
-        { error: "values with In and NotIn, no values with Exists and DoesNotExist" },
-      ),
-      "label expressions",
-    ).optional(),
-  },
-  { error: "a label selector with matchLabels or matchExpressions" },
-);
-
-const nodeSelectorTerm = object({
-  matchExpressions: nodeRequirements(text(rules.labelKey)).optional(),
-  matchFields: nodeRequirements(oneOf("metadata.name")).optional(),
-});
-
-function nodeRequirements<T extends z.ZodType<string>>(key: T) {
+/** Requirements of a selector. `In` and `NotIn` require values, `Gt` and `Lt` one value, other operators none. */
+const requirements = <const O extends readonly [string, ...string[]]>(key: z.ZodType<string>, ...operators: O) => {
+  const order = operators.includes("Gt") ? ", one number with Gt and Lt" : "";
   return list(
-    requirement(key, "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt").refine(
+    object({
+      key,
+      operator: oneOf(...operators),
+      values: list(text(rules.labelValue), "label values").optional(),
+    }).refine(
       ({ operator, values = [] }) =>
         operator.endsWith("In") ? values.length > 0 : values.length === (/^[GL]t$/.test(operator) ? 1 : 0),
-      { error: "values with In and NotIn, one number with Gt and Lt, no values with Exists and DoesNotExist" },
+      { error: `values with In and NotIn${order}, no values with Exists and DoesNotExist` },
     ),
-    "node selector requirements",
-  );
-}
+    "requirements",
+  ).optional();
+};
+
+export const labelSelector = object({
+  matchLabels: textMap(rules.labelKey, rules.labelValue).optional(),
+  matchExpressions: requirements(text(rules.labelKey), "In", "NotIn", "Exists", "DoesNotExist"),
+});
+
+const nodeOperators = ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] as const;
+
+const nodeSelectorTerm = object({
+  matchExpressions: requirements(text(rules.labelKey), ...nodeOperators),
+  matchFields: requirements(oneOf("metadata.name"), ...nodeOperators),
+});
 
 // The API server accepts a term without labelSelector and warns, because it matches no pod.
 const podAffinityTerm = object({
@@ -135,45 +129,36 @@ export const volume = object({
   downwardAPI: kubernetesObject("DownwardAPIVolumeSource").optional(),
   ephemeral: kubernetesObject("EphemeralVolumeSource").optional(),
   projected: kubernetesObject("ProjectedVolumeSource").optional(),
-}).superRefine((value, context) => {
+}).refine((volume) => Object.keys(volume).length === 2, {
+  error: "a name and exactly one source, such as configMap",
   // An unknown source is already reported.
-  if (Object.keys(value).length === 2 || context.issues.length > 0) return;
-  context.addIssue({ code: "custom", message: "a name and exactly one source, such as configMap", input: value });
+  when: ({ issues }) => issues.length === 0,
 });
 
-export const networkPolicyPeer = z
-  .strictObject(
-    {
-      podSelector: labelSelector.optional(),
-      namespaceSelector: labelSelector.optional(),
-      ipBlock: ipBlock.optional(),
-    },
-    { error: "a NetworkPolicyPeer with podSelector, namespaceSelector or ipBlock" },
-  )
-  .refine(
-    ({ podSelector, namespaceSelector, ipBlock }) =>
-      (ipBlock === undefined) !== (podSelector === undefined && namespaceSelector === undefined),
-    { error: "a NetworkPolicyPeer with either podSelector and namespaceSelector (one or both) or ipBlock" },
-  );
-
-export const networkPolicyEgressRule = z.strictObject(
-  {
-    to: list(networkPolicyPeer, "NetworkPolicyPeers").min(1, {
-      error: "at least one peer. Without peers, the rule would allow every destination",
-    }),
-    ports: list(
-      object({
-        protocol: oneOf("TCP", "UDP", "SCTP").optional(),
-        port: z.union([integer(1, 65535), text(rules.portName)], { error: "a port number or port name" }).optional(),
-        endPort: integer(1, 65535).optional(),
-      }).refine(({ port, endPort }) => endPort === undefined || (typeof port === "number" && endPort >= port), {
-        error: "an endPort that is at least port, and a numeric port",
-      }),
-      "NetworkPolicyPorts",
-    ).optional(),
-  },
-  { error: "a NetworkPolicyEgressRule with to and ports" },
+export const networkPolicyPeer = object({
+  podSelector: labelSelector.optional(),
+  namespaceSelector: labelSelector.optional(),
+  ipBlock: ipBlock.optional(),
+}).refine(
+  ({ podSelector, namespaceSelector, ipBlock }) =>
+    (ipBlock === undefined) !== (podSelector === undefined && namespaceSelector === undefined),
+  { error: "either podSelector and namespaceSelector (one or both) or ipBlock" },
 );
+
+const networkPolicyPort = object({
+  protocol: oneOf("TCP", "UDP", "SCTP").optional(),
+  port: z.union([integer(1, 65535), text(rules.portName)], { error: "a port number or port name" }).optional(),
+  endPort: integer(1, 65535).optional(),
+}).refine(({ port, endPort }) => endPort === undefined || (typeof port === "number" && endPort >= port), {
+  error: "an endPort that is at least port, and a numeric port",
+});
+
+export const networkPolicyEgressRule = object({
+  to: list(networkPolicyPeer, "NetworkPolicyPeers").min(1, {
+    error: "at least one peer. Without peers, the rule would allow every destination",
+  }),
+  ports: list(networkPolicyPort, "NetworkPolicyPorts").optional(),
+});
 
 export const toleration = object({
   key: text(rules.labelKey).optional(),
