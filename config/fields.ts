@@ -47,10 +47,6 @@ export const keyed = <T extends z.ZodType>(key: TextRule, value: T, of: string, 
 export const textMap = (key: TextRule, value: TextRule, example?: Record<string, string>) =>
   keyed(key, text(value), value.expected, example);
 
-export const line: TextRule = {
-  pattern: /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u,
-  expected: "a non-empty single-line string",
-};
 /**
  * Value of a secret that is not decrypted, as in `npm run plan` (scripts/common/stackFile.ts). The line break makes it
  * the content of a kubeconfig and not a path.
@@ -60,9 +56,3 @@ export const maskedSecret = "[secret]\n";
 /** A string that can be a Pulumi secret. */
 export const secret = ({ pattern, ...rule }: TextRule, example: string) =>
   text({ ...rule, pattern: new RegExp(`${pattern.source}|^\\[secret\\]\\n$`, pattern.flags) }, example);
-
-export const envValue: TextRule = { pattern: /^[^\0]*$/, expected: "a string" };
-export const filePath: TextRule = {
-  pattern: line.pattern,
-  expected: "the path of a file, relative to the project directory",
-};

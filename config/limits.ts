@@ -56,7 +56,13 @@ const regionHint = (text: string) =>
       ? "Use the region code, in lower case."
       : undefined;
 
+/** A single line that is not blank. */
+const line = /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u;
+
 export const rules = {
+  line: rule(line, "a non-empty single-line string"),
+  filePath: rule(line, "the path of a file, relative to the project directory"),
+  anyText: rule(/^[^\0]*$/, "a string"),
   /** AWS Account Management: an account ID has 12 digits. */
   accountId: rule(/^\d{12}$/, 'an AWS account ID: 12 digits in quotes, such as "111111111111"', (text) =>
     /^\d+$/.test(text)

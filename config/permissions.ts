@@ -10,15 +10,6 @@ import { listOf, type PolicyDocument } from "../policies/types.js";
 import { type Path, type Problems, pathText } from "./problems.js";
 import type { Config } from "./schema.js";
 
-const expected: Record<Finding["kind"], string> = {
-  shape: "a permission policy",
-  notAction: "a list of actions",
-  everything: "read-only actions",
-  notReadOnly: "read-only actions",
-  unknownAction: "existing AWS actions",
-  sensitive: "actions that iam.sensitiveReads does not deny",
-};
-
 /** `*`, or an ARN of wildcards: `arn:aws:*`. */
 const everyResource = /^[*?]+$|^arn:(aws[a-z-]*|[*?]+)[:*?/]*$/;
 
@@ -157,7 +148,8 @@ export class PolicySource {
     for (const { kind, message, fix } of findings) {
       const found = file === undefined ? message : `${file}: ${message}`;
       if (this.config.iam.policyChecks === "error" || kind === "shape") {
-        this.problems.say(path, found, expected[kind], fix);
+        const expected = kind === "shape" ? "a permission policy" : "existing read-only AWS actions that take effect";
+        this.problems.say(path, found, expected, fix);
       } else this.warnings.push(`${pathText(path)}: ${found}`);
     }
   }

@@ -1,5 +1,5 @@
 /** Problems in the stack config: the key, the value found, the expected value and the fix. */
-import { distance } from "fastest-levenshtein";
+import { closest, distance } from "fastest-levenshtein";
 
 /** Replaces invisible characters with their code points: a zero-width space gives `<U+200B>`. */
 export const visible = (text: string): string =>
@@ -52,7 +52,7 @@ export class Problems {
 
   /** Adds a problem with a description of what was found. */
   say(path: Path, found: string, expected: string, fix?: string): void {
-    const problem: Problem = { path, found, expected, ...(fix === undefined ? {} : { fix }) };
+    const problem: Problem = { path, found, expected, fix };
     this.byText.set(problemText(problem), problem);
   }
 
@@ -85,12 +85,10 @@ export function problemsText(stack: string, problems: readonly Problem[]): strin
 /** Returns the most similar known name, if any is similar enough: `account_id` gives `accountId`. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[_\s-]/g, "");
-  const ranked = known
-    .map((candidate) => ({ candidate, away: distance(plain(name), plain(candidate)) }))
-    .sort((a, b) => a.away - b.away);
-  const best = ranked[0];
-  if (best === undefined) return undefined;
-  const { candidate, away } = best;
+  const plains = known.map(plain);
+  const candidate = known[plains.indexOf(closest(plain(name), plains))];
+  if (candidate === undefined) return undefined;
+  const away = distance(plain(name), plain(candidate));
   // A short name can have two wrong letters, but fewer than half.
   const near = away <= Math.max(2, Math.floor(candidate.length / 3)) && away * 2 <= candidate.length;
   return near ? candidate : undefined;

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { dnsSuffixOf, issuerUrl, limits, rules } from "../limits.js";
+import { issuerUrl, limits, rules } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
 import { kubeconfigPath } from "../settings.js";
 import { type ConfigReading, entries, type Rule, requireSecret, unique, valuesOf } from "./rule.js";
@@ -10,14 +10,8 @@ function issuerOf({ oidcIssuerId, oidcIssuerUrl, region }: Cluster): string | un
   return oidcIssuerUrl ?? (oidcIssuerId && region ? issuerUrl(region, oidcIssuerId) : undefined);
 }
 
-/** Region, DNS suffix and path of an EKS issuer, including dual-stack issuers. Undefined for any other issuer. */
-function eksIssuer(url: string | null | undefined) {
-  const [, plain, dual, suffix, path] =
-    url?.match(/^https:\/\/oidc(?:\.eks\.([^./]+)|-eks\.([^./]+))\.([^/]+)(.*)$/) ?? [];
-  const region = plain ?? dual;
-  if (region === undefined || suffix === undefined || path === undefined) return undefined;
-  return { region, suffix, path, expectedSuffix: dual === undefined ? dnsSuffixOf(region) : suffix };
-}
+/** An issuer of EKS, including dual-stack issuers. */
+const eksIssuer = /^https:\/\/oidc[.-]eks\./;
 
 function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
   const { oidcIssuerId: id, oidcIssuerUrl: url, region, profile, previousIssuers } = cluster;
@@ -33,39 +27,26 @@ function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
       "Run: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text",
     );
   }
-  const issuers = [
-    [[...path, "oidcIssuerUrl"], url] as const,
-    ...entries([...path, "previousIssuers"], previousIssuers),
-  ];
-  for (const [place, issuer] of issuers) {
-    const eks = eksIssuer(issuer);
-    if (eks === undefined) continue;
-    const id = eks.path.match(/^\/id\/([^/]*)$/)?.[1];
-    if (id === undefined) {
-      problems.add(place, issuer, "/id/ and the issuer ID after the host name of EKS");
-    } else if (!rules.oidcIssuerId.pattern.test(id)) {
-      problems.add(place, issuer, `after /id/ ${rules.oidcIssuerId.expected}`, rules.oidcIssuerId.fix?.(id));
-    }
-    if (region !== null && eks.region !== region) {
-      problems.add(place, issuer, `an issuer in the cluster's region, ${region}`);
-    } else if (eks.suffix !== eks.expectedSuffix) {
-      const expected = `an issuer with the DNS suffix ${eks.expectedSuffix}, which EKS uses in ${eks.region}`;
-      problems.add(place, issuer, expected);
-    }
+  if (!region) return;
+  const start = issuerUrl(region, "");
+  const dualStack = new RegExp(`^https://oidc-eks\\.${region}\\.[^/]+/id/`);
+  const previous = entries([...path, "previousIssuers"], previousIssuers);
+  for (const [place, issuer] of [[[...path, "oidcIssuerUrl"], url] as const, ...previous]) {
+    if (!issuer || !eksIssuer.test(issuer)) continue;
+    if (rules.oidcIssuerId.pattern.test(issuer.replace(start, "").replace(dualStack, ""))) continue;
+    problems.add(place, issuer, `${start} and ${rules.oidcIssuerId.expected}`);
   }
 }
 
 /** Checks that the program can access a cluster that it deploys to. */
 function checkReach({ kubeconfig, context, oidcIssuerUrl, profile }: Cluster, path: Path, problems: Problems): void {
   if (kubeconfig !== undefined || context !== undefined) return;
-  const selfHosted = Boolean(oidcIssuerUrl) && eksIssuer(oidcIssuerUrl) === undefined;
+  const selfHosted = oidcIssuerUrl ? !eksIssuer.test(oidcIssuerUrl) : false;
   if (profile !== undefined && !selfHosted) return;
   problems.add(
     [...path, "kubeconfig"],
     undefined,
-    selfHosted
-      ? "kubeconfig or context, because the issuer is not an EKS issuer"
-      : "kubeconfig, context, or profile (to generate a kubeconfig from EKS)",
+    "kubeconfig, context, or, if EKS is the issuer, profile (to generate a kubeconfig)",
     "Set one of these keys, or set deploy: false if the server must not run in the cluster.",
   );
 }
@@ -79,12 +60,9 @@ function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, 
   const full = kubeconfigPath(kubeconfig);
   const stats = full.includes("\0") ? undefined : statSync(full, { throwIfNoEntry: false });
   // Pipes are valid: bash creates one for <(…).
-  if (stats !== undefined && !stats.isDirectory()) return;
-  problems.say(
-    path,
-    stats === undefined ? "a path that does not exist" : "a directory",
-    "the path of a kubeconfig file, or its content as a multi-line string",
-  );
+  if (stats?.isDirectory() === false) return;
+  const expected = "the path of a kubeconfig file, or its content as a multi-line string";
+  problems.say(path, "no file at this path", expected);
 }
 
 /** Clusters that the server is deployed to, with their paths. */

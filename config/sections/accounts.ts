@@ -1,5 +1,5 @@
 import { optional, union } from "zod";
-import { boolean, filePath, flag, object, secret, set, text } from "../fields.js";
+import { boolean, flag, object, secret, set, text } from "../fields.js";
 import { rules } from "../limits.js";
 
 const assumeRole = object({
@@ -60,7 +60,7 @@ export const targetAccountSchema = object({
   permissionsBoundary: optional(text(rules.permissionsBoundary, "ReadOnlyBoundary")).describe(
     "Permissions boundary of this account. Overrides `iam.permissionsBoundary`.",
   ),
-  policyFile: optional(text(filePath, "policies.billing.json")).describe(
+  policyFile: optional(text(rules.filePath, "policies.billing.json")).describe(
     "Policy file of this account. Overrides `iam.policyFile`.",
   ),
 });

@@ -2,7 +2,7 @@ import { optional } from "zod";
 import { disableableIds, optionalGroupIds } from "../../policies/groups.js";
 import { sensitivePatterns } from "../../policies/sensitiveReads.js";
 import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../../policies/size.js";
-import { filePath, flag, integer, nameIn, oneOf, section, set, text, textMap } from "../fields.js";
+import { flag, integer, nameIn, oneOf, section, set, text, textMap } from "../fields.js";
 import { limits, rules } from "../limits.js";
 
 export const iamSchema = section({
@@ -62,7 +62,7 @@ export const iamSchema = section({
   allowedRegions: set(text(rules.region), "regions", ["us-east-1", "eu-west-1"])
     .default([])
     .describe("Regions that Holmes can read. Global services are exempt. Default: all regions."),
-  policyFile: optional(text(filePath, "policies.prod.json")).describe(
+  policyFile: optional(text(rules.filePath, "policies.prod.json")).describe(
     "JSON file with a custom permission policy, which replaces the default policy.",
   ),
   policyChecks: oneOf("error", "warn")

@@ -1,5 +1,5 @@
 import { optional } from "zod";
-import { envValue, flag, integer, line, object, oneOf, secret, set, text, textMap } from "../fields.js";
+import { flag, integer, object, oneOf, secret, set, text, textMap } from "../fields.js";
 import { rules } from "../limits.js";
 
 const ecr = object({
@@ -21,8 +21,8 @@ const ecr = object({
 
 const registry = object({
   server: optional(text(rules.registryHost, "ghcr.io")).describe("Registry host. Default: the host of `repository`."),
-  username: secret(line, "robot").describe("User name."),
-  password: secret(line, "…").describe(
+  username: secret(rules.line, "robot").describe("User name."),
+  password: secret(rules.line, "…").describe(
     "Password or token: `pulumi config set --path --secret 'image.build.registry.password'`.",
   ),
 });
@@ -40,10 +40,8 @@ const build = object({
   baseImage: optional(text(rules.imageReference, "mirror.example.com/library/node:24.21.0-alpine3.24")).describe(
     "Base image, for example in a mirror. Default: the base image in image/Dockerfile.",
   ),
-  network: optional(text(line, "host")).describe("Docker network of the build's RUN instructions."),
-  args: textMap(rules.environmentName, envValue, {
-    HTTPS_PROXY: "http://proxy.example.com:3128",
-  })
+  network: optional(text(rules.line, "host")).describe("Docker network of the build's RUN instructions."),
+  args: textMap(rules.environmentName, rules.anyText, { HTTPS_PROXY: "http://proxy.example.com:3128" })
     .default({})
     .describe("Build arguments."),
   ecr: optional(ecr).describe("ECR repository. The AWS provider supplies the credentials."),
@@ -57,7 +55,7 @@ const verify = object({
   repository: optional(text(rules.githubRepository, "example/holmes-aws-mcp")).describe(
     "GitHub repository whose workflow `image.yml` signed the image for a tag `v*`. Default for an image in `ghcr.io/OWNER/holmes-aws-mcp`: that repository.",
   ),
-  key: optional(text(line, "awskms:///alias/cosign")).describe(
+  key: optional(text(rules.line, "awskms:///alias/cosign")).describe(
     "Public key, instead of `repository`: a file or the URI of a KMS key, as for `cosign verify --key`. A transparency log is not required.",
   ),
 });

@@ -1,5 +1,5 @@
 import { optional } from "zod";
-import { envValue, flag, integer, list, oneOf, secret, section, set, text, textMap } from "../fields.js";
+import { flag, integer, list, oneOf, secret, section, set, text, textMap } from "../fields.js";
 import {
   affinity,
   cidr,
@@ -142,10 +142,10 @@ export const mcpSchema = section({
   podLabels: textMap(rules.labelKey, rules.labelValue, { team: "platform" })
     .default({})
     .describe("Additional labels of the pod."),
-  podAnnotations: textMap(rules.labelKey, envValue, { "karpenter.sh/do-not-disrupt": "true" })
+  podAnnotations: textMap(rules.labelKey, rules.anyText, { "karpenter.sh/do-not-disrupt": "true" })
     .default({})
     .describe("Additional annotations of the pod."),
-  env: textMap(rules.environmentName, envValue, { HTTPS_PROXY: "http://proxy.example.com:3128" })
+  env: textMap(rules.environmentName, rules.anyText, { HTTPS_PROXY: "http://proxy.example.com:3128" })
     .default({})
     .describe(
       "Additional environment variables, such as proxy settings. If `mcp` contains a Pulumi secret, the pods read the values from a Kubernetes Secret. Variables that affect credentials or protections are rejected.",

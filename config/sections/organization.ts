@@ -1,5 +1,5 @@
 import { optional } from "zod";
-import { filePath, flag, keyed, list, object, oneOf, set, text } from "../fields.js";
+import { flag, keyed, list, object, oneOf, set, text } from "../fields.js";
 import { rules } from "../limits.js";
 import { targetAccountSchema } from "./accounts.js";
 
@@ -25,7 +25,7 @@ export const organizationSchema = object({
     .describe(
       "By cluster name: accounts in which the OIDC provider of the cluster already exists. The StackSet does not create it there.",
     ),
-  accountsFile: optional(text(filePath, "accounts.yaml")).describe(
+  accountsFile: optional(text(rules.filePath, "accounts.yaml")).describe(
     "YAML or JSON file with a list of `{profile, accountId, description, region}`: the accounts that the MCP server can read. Equivalent to `targetAccounts` with `manage: false`.",
   ),
 });

@@ -155,7 +155,7 @@ describe("clusters", () => {
     [
       "issuer URL of a different region",
       { "clusters[0].oidcIssuerUrl": issuer("eu-west-1", devId) },
-      ["clusters[0].oidcIssuerUrl", quoted(issuer("eu-west-1", devId)), "an issuer in the cluster's region, us-east-1"],
+      ["clusters[0].oidcIssuerUrl", quoted(issuer("eu-west-1", devId)), issuer("us-east-1", "")],
     ],
     [
       "issuer URL with the wrong DNS suffix",
@@ -167,7 +167,7 @@ describe("clusters", () => {
       [
         "clusters[0].oidcIssuerUrl",
         quoted(issuer("cn-north-1", devId)),
-        "an issuer with the DNS suffix amazonaws.com.cn, which EKS uses in cn-north-1",
+        "https://oidc.eks.cn-north-1.amazonaws.com.cn/id/ and the issuer ID",
       ],
     ],
     [
@@ -176,8 +176,7 @@ describe("clusters", () => {
       [
         "clusters[0].oidcIssuerUrl",
         quoted(issuer("us-east-1", "B".repeat(33))),
-        `after /id/ the issuer ID (last part of the issuer URL): ${upper}`,
-        "It has 33 characters",
+        `${issuer("us-east-1", "")} and the issuer ID (last part of the issuer URL): ${upper}`,
       ],
     ],
     [
@@ -203,7 +202,7 @@ describe("clusters", () => {
     [
       "no access to a cluster that the server is deployed to",
       { "clusters[0].context": undefined },
-      ["clusters[0].kubeconfig", "no value", "kubeconfig, context, or profile", "deploy: false"],
+      ["clusters[0].kubeconfig", "no value", "kubeconfig, context, or, if EKS is the issuer, profile", "deploy: false"],
     ],
     [
       "self-hosted issuer with only an AWS profile",
@@ -216,7 +215,7 @@ describe("clusters", () => {
       [
         "clusters[0].kubeconfig",
         "no value",
-        "kubeconfig or context, because the issuer is not an EKS issuer",
+        "kubeconfig, context, or, if EKS is the issuer, profile",
         "Set one of these keys",
       ],
     ],
@@ -489,7 +488,7 @@ describe("IAM", () => {
       [
         "iam.additionalActions",
         '"ec2:TerminateInstances" allows 1 action that does more than read: ec2:TerminateInstances',
-        "read-only actions",
+        "existing read-only AWS actions",
         "narrower pattern",
       ],
     ],
@@ -499,7 +498,7 @@ describe("IAM", () => {
       [
         "iam.additionalActions",
         /^"efs:DescribeFileSystems" matches no AWS action/,
-        "existing AWS actions",
+        "existing read-only AWS actions",
         "Correct the service prefix",
       ],
     ],
@@ -681,7 +680,7 @@ describe("target accounts", () => {
       [
         "targetAccounts[3].assumeRole.roleArn",
         '"arn:aws:iam::999999999999:role/Provisioner"',
-        "a role in account 666666666666",
+        "a role in account 666666666666, partition aws (region us-east-1)",
       ],
     ],
     [
@@ -690,7 +689,7 @@ describe("target accounts", () => {
       [
         "targetAccounts[3].assumeRole.roleArn",
         '"arn:aws-cn:iam::666666666666:role/Provisioner"',
-        "a role in partition aws, the partition of region us-east-1",
+        "a role in account 666666666666, partition aws (region us-east-1)",
       ],
     ],
     [

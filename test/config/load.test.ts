@@ -333,10 +333,10 @@ describe("also rejected", () => {
   test("kubeconfig path that is missing or a directory", async () => {
     const kubeconfig = join(folder, "kubeconfig");
     expect(await problemsFor({ "clusters[0].kubeconfig": kubeconfig })).toEqual([
-      expect.stringContaining("clusters[0].kubeconfig: found a path that does not exist; expected"),
+      expect.stringContaining("clusters[0].kubeconfig: found no file at this path; expected"),
     ]);
     expect(await problemsFor({ "clusters[0].kubeconfig": folder })).toEqual([
-      expect.stringContaining("clusters[0].kubeconfig: found a directory; expected"),
+      expect.stringContaining("clusters[0].kubeconfig: found no file at this path; expected"),
     ]);
     expect(await problemsFor({ "clusters[0].kubeconfig": kubeconfig, "clusters[0].deploy": false })).toEqual([]);
     writeFileSync(kubeconfig, "apiVersion: v1\n");
