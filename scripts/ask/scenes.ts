@@ -1,7 +1,7 @@
 /** The scenes of scenarios in an emulated AWS, behind the real MCP server of a stack. */
 import { project } from "../../config/settings.js";
 import type { HolmesConfig } from "../../documents/holmes.js";
-import { UserError } from "../common/errors.js";
+import { selectClusters } from "../common/clusters.js";
 import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import type { StackConfig } from "../common/stackFile.js";
@@ -39,10 +39,8 @@ export async function startScenes(
 ): Promise<Scenes> {
   const plan = await evaluate(stack, config, undefined, load);
   const accounts = { ...places(plan.settings), unavailable };
-  const cluster = plan.clusters.find(({ deploy }) => deploy)?.name;
-  if (cluster === undefined) {
-    throw new UserError(`stack ${stack}: no cluster has deploy: true. Expected a stack that deploys the MCP server.`);
-  }
+  const deployed = plan.clusters.filter(({ deploy }) => deploy);
+  const cluster = selectClusters(stack, deployed)[0]!.name;
   // Roles are created for the plan's accounts only, and so not for the additional account.
   const local = await startLocalStack(processes, stack, withAccount(config, unavailable), plan, load);
   const { evaluation, awsUrl } = local;

@@ -5,8 +5,8 @@ import Table from "cli-table3";
 import type { StackOutputs } from "../../documents/outputs.js";
 import { profilesByCluster } from "../../documents/profiles.js";
 import type { Subject } from "../../policies/trust.js";
-import { UserError } from "../common/errors.js";
-import { type Evaluation, evaluate } from "../common/evaluate.js";
+import { selectClusters } from "../common/clusters.js";
+import { evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
 import { readStackFile } from "../common/stackFile.js";
 import { clip, type Paint, plain } from "../common/terminal.js";
@@ -43,7 +43,8 @@ export async function rehearse(folder: string, options: RehearsalOptions): Promi
   const config = readStackFile(folder, stack);
   // An invalid config is reported before anything is installed or started.
   const plan = await evaluate(stack, config);
-  const clusters = clustersToRehearse(plan, options.cluster);
+  const rehearsable = plan.clusters.filter(({ deploy }) => deploy || !plan.settings.mcp.enabled);
+  const clusters = selectClusters(stack, rehearsable, options.cluster);
   show(planTree(plan, options.paint));
   const processes = new Processes();
   try {
@@ -63,17 +64,6 @@ export async function rehearse(folder: string, options: RehearsalOptions): Promi
   } finally {
     await processes.stopAll();
   }
-}
-
-/** The named cluster, else every one that the server is deployed to; without a server every cluster. */
-function clustersToRehearse({ stack, settings, clusters }: Evaluation, cluster: string | undefined) {
-  const candidates = clusters.filter(({ deploy }) => deploy || !settings.mcp.enabled);
-  const wanted = candidates.filter(({ name }) => cluster === undefined || name === cluster);
-  if (wanted.length > 0) return wanted;
-  const names = candidates.map(({ name }) => name).join(", ") || "none";
-  throw new UserError(
-    `stack ${stack}: the server is not deployed to ${cluster ?? "a cluster"} (clusters[].deploy). Clusters to rehearse: ${names}.`,
-  );
 }
 
 /** Performs a check and adds it to a list. By default, the answer must be the expected text. */

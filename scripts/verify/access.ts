@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { type ClusterSettings, kubeconfigPath, type Settings } from "../../config/settings.js";
+import { selectClusters } from "../common/clusters.js";
 import { UserError } from "../common/errors.js";
 import type { Processes } from "../common/processes.js";
 
@@ -23,21 +24,10 @@ export function clustersToVerify(
   { cluster, context, kubeconfig }: Given,
 ): ClusterSettings[] {
   const deployed = clusters.filter(({ deploy }) => deploy);
-  if (deployed.length === 0) {
-    throw new UserError(
-      `stack ${stack}: the MCP server is not deployed (mcp.enabled, clusters[].deploy). There is nothing to verify.`,
-    );
-  }
-  const names = deployed.map(({ name }) => name).join(", ");
-  const wanted = deployed.filter(({ name }) => cluster === undefined || name === cluster);
-  if (wanted.length === 0) {
-    throw new UserError(
-      `--cluster ${cluster}: stack ${stack} does not deploy to this cluster. Expected one of: ${names}.`,
-    );
-  }
+  const wanted = selectClusters(stack, deployed, cluster);
   if (wanted.length > 1 && (context !== undefined || kubeconfig !== undefined)) {
     throw new UserError(
-      `--context, --kubeconfig: these options apply to one cluster. Add --cluster with one of: ${names}.`,
+      `--context, --kubeconfig: these options apply to one cluster. Add --cluster with one of: ${wanted.map(({ name }) => name).join(", ")}.`,
     );
   }
   return wanted;

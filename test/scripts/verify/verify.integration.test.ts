@@ -351,7 +351,11 @@ describe("clustersToVerify", () => {
   });
 
   test.each([
-    ["an unknown name", { cluster: "x" }, "does not deploy to this cluster. Expected one of: prod-us, prod-eu"],
+    [
+      "an unknown name",
+      { cluster: "x" },
+      "stack prod: the MCP server is not deployed to x (mcp.enabled, clusters[].deploy). Expected one of: prod-us, prod-eu",
+    ],
     ["one context for two clusters", { context: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
     ["one kubeconfig for two clusters", { kubeconfig: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
   ])("rejects %s", (_, given, expected) => {
