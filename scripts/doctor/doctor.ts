@@ -5,7 +5,7 @@ import type { ClusterSettings, Settings, TargetAccountSettings } from "../../con
 import { UserError } from "../common/errors.js";
 import { type AccountAccess, accountAccesses } from "./accountAccess.js";
 import { accountKey, configLine, credentialsFix, type Fix, recoveryCommands, upWithout } from "./advice.js";
-import { changes } from "./codes.js";
+import { findingCodes } from "./codes.js";
 import { issuerFinding, networkPolicyFinding, unknownIssuerFinding } from "./findings/eks.js";
 import { examine, wantedOf } from "./findings/examine.js";
 import { about, type Finding } from "./findings/finding.js";
@@ -93,7 +93,7 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
 
 /** A difference from the stack as a problem. */
 const strictly = (finding: Finding): Finding =>
-  changes.has(finding.code) ? { ...finding, level: "problem" } : finding;
+  findingCodes[finding.code].change ? { ...finding, level: "problem" } : finding;
 
 function unmanagedReport({ profile, accountId }: TargetAccountSettings): AccountReport {
   const message = "manage: false: managed by another stack or a StackSet, so it was not read";
