@@ -2,7 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { trustRoles } from "../documents/profiles.js";
-import { TrustSizeError } from "../policies/trust.js";
+import { SizeError } from "../policies/size.js";
 import { readAccountsFile } from "./accountsFile.js";
 import { issuerUrl, partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
@@ -223,12 +223,12 @@ function checkTrust(settings: Settings, problems: Problems): void {
     try {
       trustRoles(settings, account, clusters);
     } catch (error) {
-      if (!(error instanceof TrustSizeError)) throw error;
-      const index = clusters.findIndex(({ name }) => name === error.cluster);
+      if (!(error instanceof SizeError)) throw error;
+      const index = clusters.findIndex(({ name }) => name === error.subject);
       const pinned = clusters[index]?.roleNumber !== undefined;
       problems.say(
         pinned ? ["clusters", index, "roleNumber"] : ["iam", "trustPolicyLimit"],
-        `${error.size} characters of trust policy for cluster ${error.cluster}`,
+        `${error.size} characters of trust policy for cluster ${error.subject}`,
         `at most ${error.limit}`,
         error.message,
       );

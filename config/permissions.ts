@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { loadCatalogue, servicesOf } from "../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type Finding } from "../policies/checks.js";
-import { writesAllowed } from "../policies/hosted.js";
 import { parsePolicy } from "../policies/parse.js";
-import { type PermissionPlan, PolicySizeError, permissionPolicies } from "../policies/permissions.js";
-import { allowedActions } from "../policies/simulate.js";
+import { type PermissionPlan, permissionPolicies } from "../policies/permissions.js";
+import { allowedActions, writesAllowed } from "../policies/simulate.js";
+import { SizeError } from "../policies/size.js";
 import { listOf, type PolicyDocument } from "../policies/types.js";
 import { type Path, type Problems, pathText } from "./problems.js";
 import type { Config } from "./schema.js";
@@ -86,17 +86,17 @@ export class PolicySource {
     const { iam, holmes } = this.config;
     let replacement: PolicyDocument | undefined;
     if (file !== undefined) {
-      replacement = this.read(path, file);
-      if (replacement === undefined) return none;
-      const findings = await checkPolicy(replacement, iam);
+      const document = this.read(path, file);
+      if (document === undefined) return none;
+      const findings = await checkPolicy(document, iam);
       this.report(path, file, findings);
       if (findings.some(({ kind }) => kind === "shape")) return none;
-      const policy = parsePolicy(replacement);
-      if (policy.Statement.every(({ Effect }) => Effect === "Deny")) {
+      replacement = parsePolicy(document).policy;
+      if (replacement.Statement.every(({ Effect }) => Effect === "Deny")) {
         this.problems.say(path, `${file}: no statement with Effect Allow`, "a policy that allows actions");
       }
       if (iam.policyChecks === "warn" && !iam.allowWritePermissions)
-        await this.rejectWritesOnEverything(path, file, policy);
+        await this.rejectWritesOnEverything(path, file, replacement);
     }
     try {
       const plan = permissionPolicies({ ...iam, partition, replacement });
@@ -108,7 +108,7 @@ export class PolicySource {
         );
       return plan;
     } catch (error) {
-      if (!(error instanceof PolicySizeError)) throw error;
+      if (!(error instanceof SizeError)) throw error;
       this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, the IAM limit`, error.message);
       return none;
     }
@@ -134,9 +134,9 @@ export class PolicySource {
     );
   }
 
-  private read(path: Path, file: string): PolicyDocument | undefined {
+  private read(path: Path, file: string): unknown {
     try {
-      return JSON.parse(readFileSync(file, "utf8")) as PolicyDocument;
+      return JSON.parse(readFileSync(file, "utf8"));
     } catch (error) {
       const why = (error as Error).message.split("\n")[0];
       this.problems.add(path, file, "a JSON file with an IAM policy, relative to the project directory", why);

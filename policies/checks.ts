@@ -1,8 +1,8 @@
 import { type Catalogue, loadCatalogue, servicesOf } from "./catalogue.js";
-import { writesAllowed } from "./hosted.js";
-import { PolicyShapeError, parsePolicy } from "./parse.js";
+import { parsePolicy } from "./parse.js";
 import { sensitiveEntry } from "./sensitiveReads.js";
-import { listOf, type PolicyDocument, type Statement } from "./types.js";
+import { writesAllowed } from "./simulate.js";
+import { documentOf, listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export type FindingKind = "shape" | "notAction" | "everything" | "unknownAction" | "notReadOnly" | "sensitive";
 
@@ -37,12 +37,9 @@ export interface CheckOptions {
  * @param options.catalogue default: loads the services in the document.
  */
 export async function checkPolicy(document: unknown, options: CheckOptions = {}): Promise<Finding[]> {
-  let policy: PolicyDocument;
-  try {
-    policy = parsePolicy(document);
-  } catch (error) {
-    if (!(error instanceof PolicyShapeError)) throw error;
-    return error.problems.map((message) => ({ kind: "shape", message, fix: "Correct the document: IAM rejects it." }));
+  const { policy, problems } = parsePolicy(document);
+  if (problems.length > 0) {
+    return problems.map((message) => ({ kind: "shape", message, fix: "Correct the document: IAM rejects it." }));
   }
   const patterns = policy.Statement.flatMap(({ Action, NotAction }) => [...listOf(Action), ...listOf(NotAction)]);
   const catalogue = options.catalogue ?? (await loadCatalogue(servicesOf(patterns)));
@@ -57,7 +54,7 @@ export async function checkPolicy(document: unknown, options: CheckOptions = {})
 /** Checks action patterns to allow in addition to the default policy, by the same rules. */
 export function checkAdditionalActions(actions: readonly string[], options: CheckOptions = {}): Promise<Finding[]> {
   const statement: Statement = { Sid: "AdditionalActions", Effect: "Allow", Action: [...actions], Resource: "*" };
-  return checkPolicy({ Version: "2012-10-17", Statement: [statement] }, options);
+  return checkPolicy(documentOf([statement]), options);
 }
 
 function statementFindings({ Effect, Action, NotAction }: Statement, at: string, catalogue: Catalogue): Finding[] {
@@ -88,43 +85,39 @@ function statementFindings({ Effect, Action, NotAction }: Statement, at: string,
   return findings;
 }
 
+/** The distinct patterns that a policy allows, each with the actions that it matches. */
+function allowedPatterns({ Statement }: PolicyDocument, catalogue: Catalogue): [pattern: string, actions: string[]][] {
+  const allows = Statement.filter(({ Effect }) => Effect === "Allow");
+  const patterns = new Set(allows.flatMap(({ Action }) => listOf(Action)));
+  return [...patterns].map((pattern) => [pattern, catalogue.matching(pattern).map(({ action }) => action)]);
+}
+
 function writes(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
-  const offending = writesAllowed([policy], catalogue);
-  const byPattern = new Map<string, string[]>();
-  for (const { Effect, Action } of policy.Statement) {
-    if (Effect !== "Allow") continue;
-    for (const pattern of listOf(Action)) {
-      const covered = new Set(catalogue.matching(pattern).map(({ action }) => action));
-      const through = offending.filter((action) => covered.has(action));
-      if (through.length > 0) byPattern.set(pattern, through);
-    }
-  }
-  return [...byPattern].map(([pattern, actions]) => ({
-    kind: "notReadOnly",
-    message: `"${pattern}" allows ${actions.length} action${actions.length === 1 ? " that does" : "s that do"} more than read: ${named(actions)}`,
-    fix: "Use a narrower pattern, or deny these actions in the same document.",
-  }));
+  const offending = new Set(writesAllowed([policy], catalogue));
+  return allowedPatterns(policy, catalogue).flatMap(([pattern, covered]): Finding[] => {
+    const actions = covered.filter((action) => offending.has(action));
+    if (actions.length === 0) return [];
+    const more = actions.length > NAMED ? ` and ${actions.length - NAMED} more` : "";
+    const count = `${actions.length} action${actions.length === 1 ? " that does" : "s that do"}`;
+    return [
+      {
+        kind: "notReadOnly",
+        message: `"${pattern}" allows ${count} more than read: ${actions.slice(0, NAMED).join(", ")}${more}`,
+        fix: "Use a narrower pattern, or deny these actions in the same document.",
+      },
+    ];
+  });
 }
 
 function withoutEffect(policy: PolicyDocument, catalogue: Catalogue, except: readonly string[] = []): Finding[] {
-  const findings: Finding[] = [];
-  for (const pattern of policy.Statement.filter(({ Effect }) => Effect === "Allow").flatMap(({ Action }) =>
-    listOf(Action),
-  )) {
-    const covered = catalogue.matching(pattern);
-    const entries = covered.map(({ action }) => sensitiveEntry(action, except));
-    if (covered.length > 0 && entries.every((entry) => entry !== undefined && entry.resources === undefined)) {
-      findings.push({
+  return allowedPatterns(policy, catalogue)
+    .filter(([, actions]) => actions.length > 0 && actions.every((action) => sensitiveEntry(action, except)))
+    .map(([pattern, actions]) => {
+      const { category, reason } = sensitiveEntry(actions[0]!, except)!;
+      return {
         kind: "sensitive",
-        message: `"${pattern}" has no effect: iam.sensitiveReads denies it (${entries[0]!.category}: ${entries[0]!.reason})`,
+        message: `"${pattern}" has no effect: iam.sensitiveReads denies it (${category}: ${reason})`,
         fix: 'Remove it, add the action to iam.sensitiveReadsExcept, or set iam.sensitiveReads to "allow".',
-      });
-    }
-  }
-  return findings;
-}
-
-function named(actions: readonly string[]): string {
-  const more = actions.length > NAMED ? ` and ${actions.length - NAMED} more` : "";
-  return actions.slice(0, NAMED).join(", ") + more;
+      };
+    });
 }

@@ -1,5 +1,5 @@
 /** Policies of the ECR repository of the image. */
-import type { PolicyDocument } from "./types.js";
+import { documentOf, type PolicyDocument } from "./types.js";
 
 /** Expires all images except the newest `keepImages`. */
 export function lifecyclePolicy(keepImages: number) {
@@ -16,16 +16,12 @@ export function lifecyclePolicy(keepImages: number) {
 }
 
 /** Allows other accounts to pull images. */
-export function pullPolicy(partition: string, accounts: readonly string[]): PolicyDocument {
-  return {
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Sid: "Pull",
-        Effect: "Allow",
-        Principal: { AWS: accounts.map((account) => `arn:${partition}:iam::${account}:root`) },
-        Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-      },
-    ],
-  };
-}
+export const pullPolicy = (partition: string, accounts: readonly string[]): PolicyDocument =>
+  documentOf([
+    {
+      Sid: "Pull",
+      Effect: "Allow",
+      Principal: { AWS: accounts.map((account) => `arn:${partition}:iam::${account}:root`) },
+      Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+    },
+  ]);

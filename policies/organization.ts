@@ -4,14 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import type { PermissionPlan } from "./permissions.js";
-import { AUDIENCE, packTrustPolicies, roleNameFor, type Subject, type TrustCluster } from "./trust.js";
+import { AUDIENCE, type PackTrustArgs, packTrustPolicies, roleNameFor } from "./trust.js";
 
-export interface OrganizationTemplateArgs {
-  /** In config order. */
-  readonly clusters: readonly TrustCluster[];
-  readonly subjects: readonly Subject[];
-  /** Partition of the organization and all its accounts. */
-  readonly partition: string;
+export interface OrganizationTemplateArgs extends Pick<PackTrustArgs, "clusters" | "subjects" | "partition"> {
   /** Quota for a trust policy in every account, in characters without white space. */
   readonly trustPolicyLimit: number;
   readonly roleName: string;
@@ -20,24 +15,13 @@ export interface OrganizationTemplateArgs {
   /** MaxSessionDuration of the roles, in seconds. */
   readonly sessionDuration: number;
   /** Name (with path) of a managed policy that exists in each account, or a policy ARN. */
-  readonly permissionsBoundary?: string | undefined;
+  readonly permissionsBoundary?: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly permissions: PermissionPlan;
   /** Whether the OIDC providers are retained when a stack is deleted. */
   readonly retainOidcProviders: boolean;
   /** Ids of accounts where a cluster's OIDC providers already exist and are not created, by cluster name. */
   readonly existingOidcProviders?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** JSON of a template, including intrinsic functions. */
-export type Json = string | number | boolean | Json[] | { [key: string]: Json };
-
-export interface Template {
-  AWSTemplateFormatVersion: "2010-09-09";
-  Description: string;
-  Conditions?: Record<string, Json>;
-  Resources: Record<string, Record<string, Json>>;
-  Outputs: Record<string, Json>;
 }
 
 /**
@@ -55,73 +39,67 @@ const OR_LIMIT = 10;
  * Creates a template with the resources of one account. Logical ids are derived from issuers and names, so that adding
  * or removing a cluster does not affect the resources of others. Requires the capability CAPABILITY_NAMED_IAM.
  *
- * @throws TrustSizeError as packTrustPolicies
+ * @throws SizeError as packTrustPolicies
  * @throws Error when the template exceeds TEMPLATE_BODY_LIMIT
  */
-export function organizationTemplate(args: OrganizationTemplateArgs): Template {
-  const roles = packTrustPolicies({ ...args, accountId: ANY_ACCOUNT, limit: args.trustPolicyLimit });
-  const conditions: Record<string, Json> = {};
-  const resources: Template["Resources"] = {};
+export function organizationTemplate(args: OrganizationTemplateArgs) {
+  const { clusters, partition, path: Path, permissionsBoundary, permissions } = args;
+  const Conditions: Record<string, object> = {};
+  const Resources: Record<string, Record<string, unknown>> = {};
+  const Outputs: Record<string, object> = {};
   const tags = Object.entries(args.tags).map(([Key, Value]) => ({ Key, Value }));
-  const tagged: Record<string, Json> = tags.length === 0 ? {} : { Tags: tags };
+  const Tags = tags.length > 0 ? tags : undefined;
+  const retention = args.retainOidcProviders ? { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" } : {};
+  const inAccount = (value: unknown) => portable(value, partition);
 
-  for (const { name, issuers } of args.clusters) {
+  for (const { name, issuers } of clusters) {
     const existing = args.existingOidcProviders?.[name] ?? [];
     for (const issuer of issuers) {
       const id = logicalId("OidcProvider", issuer);
-      if (existing.length > 0) conditions[`Make${id}`] = { "Fn::Not": [accountIn(existing)] };
-      resources[id] = {
-        Type: "AWS::IAM::OIDCProvider",
-        ...(existing.length > 0 ? { Condition: `Make${id}` } : {}),
-        ...(args.retainOidcProviders ? { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" } : {}),
-        Properties: { Url: `https://${issuer}`, ClientIdList: [AUDIENCE], ...tagged },
-      };
+      const Condition = existing.length > 0 ? `Make${id}` : undefined;
+      if (Condition !== undefined) Conditions[Condition] = { "Fn::Not": [accountIn(existing)] };
+      const Properties = { Url: `https://${issuer}`, ClientIdList: [AUDIENCE], Tags };
+      Resources[id] = { Type: "AWS::IAM::OIDCProvider", Condition, ...retention, Properties };
     }
   }
 
-  const inAccount = (value: unknown) => portable(value as Json, args.partition);
-  const managed = args.permissions.placement === "managed" ? args.permissions.policies : [];
-  for (const { name, document } of managed) {
-    resources[logicalId("Policy", name)] = {
+  const isManaged = permissions.placement === "managed";
+  const policies = permissions.policies.map((one) => ({ ...one, document: inAccount(one.document) }));
+  for (const { name, document } of isManaged ? policies : []) {
+    Resources[logicalId("Policy", name)] = {
       Type: "AWS::IAM::ManagedPolicy",
-      Properties: { ManagedPolicyName: name, Path: args.path, PolicyDocument: inAccount(document) },
+      Properties: { ManagedPolicyName: name, Path, PolicyDocument: document },
     };
   }
-  const inline = (args.permissions.placement === "inline" ? args.permissions.policies : []).map((policy) => ({
-    PolicyName: policy.name,
-    PolicyDocument: inAccount(policy.document),
-  }));
-  const boundary = args.permissionsBoundary;
+  const attached = policies.map(({ name }) => ({ Ref: logicalId("Policy", name) }));
+  const inline = policies.map(({ name, document }) => ({ PolicyName: name, PolicyDocument: document }));
 
-  const outputs: Template["Outputs"] = {};
-  for (const { number, document, clusters } of roles) {
-    const id = `Role${number}`;
-    const trusted = args.clusters.filter(({ name }) => clusters.includes(name)).flatMap(({ issuers }) => issuers);
-    resources[id] = {
+  const roles = packTrustPolicies({ ...args, accountId: ANY_ACCOUNT, limit: args.trustPolicyLimit });
+  for (const { number, document, clusters: names } of roles) {
+    const trusted = clusters.filter(({ name }) => names.includes(name)).flatMap(({ issuers }) => issuers);
+    Resources[`Role${number}`] = {
       Type: "AWS::IAM::Role",
       DependsOn: trusted.map((issuer) => logicalId("OidcProvider", issuer)),
       Properties: {
         RoleName: roleNameFor(args.roleName, number),
-        Path: args.path,
+        Path,
         AssumeRolePolicyDocument: inAccount(document),
         MaxSessionDuration: args.sessionDuration,
-        ...tagged,
-        ...(boundary === undefined ? {} : { PermissionsBoundary: inAccount(policyArn(boundary, args.partition)) }),
-        ...(inline.length === 0 ? {} : { Policies: inline }),
-        ...(managed.length === 0
-          ? {}
-          : { ManagedPolicyArns: managed.map(({ name }) => ({ Ref: logicalId("Policy", name) })) }),
+        Tags,
+        PermissionsBoundary: permissionsBoundary && inAccount(policyArn(permissionsBoundary, partition)),
+        Policies: isManaged ? undefined : inline,
+        ManagedPolicyArns: isManaged ? attached : undefined,
       },
     };
-    outputs[`${id}Arn`] = { Value: { "Fn::GetAtt": [id, "Arn"] } };
+    Outputs[`Role${number}Arn`] = { Value: { "Fn::GetAtt": [`Role${number}`, "Arn"] } };
   }
 
-  const template: Template = {
+  const template = {
     AWSTemplateFormatVersion: "2010-09-09",
     Description: "Read-only role(s) for HolmesGPT's AWS MCP server, trusted by EKS clusters",
-    ...(Object.keys(conditions).length === 0 ? {} : { Conditions: conditions }),
-    Resources: resources,
-    Outputs: outputs,
+    Conditions: Object.keys(Conditions).length > 0 ? Conditions : undefined,
+    Resources,
+    Outputs,
   };
   const size = Buffer.byteLength(JSON.stringify(template));
   if (size > TEMPLATE_BODY_LIMIT) {
@@ -134,7 +112,7 @@ export function organizationTemplate(args: OrganizationTemplateArgs): Template {
 }
 
 /** Replaces the wildcard account ID and the partition in values with those of the stack. Keys do not change. */
-function portable(value: Json, partition: string): Json {
+function portable(value: unknown, partition: string): unknown {
   if (typeof value === "string") {
     if (!value.startsWith(`arn:${partition}:`)) return value;
     const text = value
@@ -144,23 +122,17 @@ function portable(value: Json, partition: string): Json {
     return { "Fn::Sub": text };
   }
   if (Array.isArray(value)) return value.map((one) => portable(one, partition));
-  if (typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, portable(one, partition)]));
-  }
-  return value;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, portable(one, partition)]));
 }
 
-function policyArn(policy: string, partition: string): string {
-  return policy.startsWith("arn:")
-    ? policy
-    : `arn:${partition}:iam::${ANY_ACCOUNT}:policy/${policy.replace(/^\//, "")}`;
-}
+const policyArn = (policy: string, partition: string) =>
+  policy.startsWith("arn:") ? policy : `arn:${partition}:iam::${ANY_ACCOUNT}:policy/${policy.replace(/^\//, "")}`;
 
-function accountIn(accountIds: readonly string[]): Json {
-  return any(accountIds.map((accountId) => ({ "Fn::Equals": [{ Ref: "AWS::AccountId" }, accountId] })));
-}
+const accountIn = (accountIds: readonly string[]) =>
+  any(accountIds.map((accountId) => ({ "Fn::Equals": [{ Ref: "AWS::AccountId" }, accountId] })));
 
-function any(tests: Json[]): Json {
+function any(tests: object[]): object {
   if (tests.length === 1) return tests[0]!;
   if (tests.length <= OR_LIMIT) return { "Fn::Or": tests };
   const size = Math.ceil(tests.length / OR_LIMIT);
@@ -168,6 +140,5 @@ function any(tests: Json[]): Json {
   return any(parts.filter((part) => part.length > 0).map(any));
 }
 
-function logicalId(kind: string, name: string): string {
-  return `${kind}${createHash("sha256").update(name).digest("hex").slice(0, 12)}`;
-}
+const logicalId = (kind: string, name: string) =>
+  `${kind}${createHash("sha256").update(name).digest("hex").slice(0, 12)}`;

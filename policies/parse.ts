@@ -1,14 +1,5 @@
 import { z } from "zod";
-import { listOf, type PolicyDocument, type Statement } from "./types.js";
-
-/** The problems with the form of a permission policy, one line each. */
-export class PolicyShapeError extends Error {
-  override readonly name = "PolicyShapeError";
-
-  constructor(readonly problems: string[]) {
-    super(`not a permission policy: ${problems.join("; ")}`);
-  }
-}
+import { documentOf, listOf, type PolicyDocument, type Statement } from "./types.js";
 
 const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
 const listed = <T extends z.ZodType>(item: T) =>
@@ -59,9 +50,10 @@ const policy = z.strictObject(
 /**
  * Converts parsed JSON to a permission policy with a list of statements. The meaning of the document does not change.
  *
- * @throws PolicyShapeError with every problem: IAM would reject the document, or it is a trust or resource policy.
+ * @returns with every problem, one line each, for which IAM would reject the document, or because it is a trust or
+ * resource policy
  */
-export function parsePolicy(document: unknown): PolicyDocument {
+export function parsePolicy(document: unknown): { policy: PolicyDocument; problems: string[] } {
   const { error } = policy.safeParse(document, { reportInput: true });
   const statements = listOf((document as Partial<PolicyDocument> | null)?.Statement) as Statement[];
   const sids = statements.flatMap((one) => one?.Sid ?? []);
@@ -70,8 +62,7 @@ export function parsePolicy(document: unknown): PolicyDocument {
     ...(error?.issues ?? []).flatMap(problemTexts),
     ...[...twice].map((one) => `Sid ${JSON.stringify(one)} is used twice`),
   ];
-  if (problems.length > 0) throw new PolicyShapeError(problems);
-  return { Version: "2012-10-17", Statement: statements };
+  return { policy: documentOf(statements), problems };
 }
 
 function problemTexts({ path, ...issue }: z.core.$ZodIssue): string[] {

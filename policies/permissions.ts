@@ -1,10 +1,15 @@
 import { actionList } from "./actionList.js";
 import { billedCalls, groups, optionalGroups } from "./groups.js";
-import { matchesAction } from "./match.js";
-import { parsePolicy } from "./parse.js";
+import { actionMatcher } from "./match.js";
 import { sensitiveReadsDeny } from "./sensitiveReads.js";
-import { INLINE_POLICIES_LIMIT, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_LIMIT, policySize } from "./size.js";
-import { type Conditions, listOf, type PolicyDocument, type Statement } from "./types.js";
+import {
+  INLINE_POLICIES_LIMIT,
+  MANAGED_POLICIES_PER_ROLE,
+  MANAGED_POLICY_LIMIT,
+  policySize,
+  SizeError,
+} from "./size.js";
+import { type Conditions, documentOf, listOf, type PolicyDocument, type Statement } from "./types.js";
 
 export interface PermissionOptions {
   /** Name of the first policy. Further policies are `<policyName>-2`, `-3`, … */
@@ -43,19 +48,6 @@ export interface PermissionPlan {
   /** One inline policy, or managed policies to attach. */
   readonly placement: "inline" | "managed";
   readonly policies: readonly PermissionPolicy[];
-}
-
-/** The permissions exceed the limits for both the inline and the managed policies of a role. */
-export class PolicySizeError extends Error {
-  override readonly name = "PolicySizeError";
-  constructor(
-    readonly policy: string,
-    readonly size: number,
-    readonly limit: number,
-    message: string,
-  ) {
-    super(message);
-  }
 }
 
 /**
@@ -110,27 +102,25 @@ export const perimeterActions = actionList(`
  * order with complete service groups. The first policy always exists and contains the explicit denials. The plan is
  * deterministic.
  *
- * @throws PolicySizeError when a group or statement exceeds the size of a managed policy, or more than 10 are required.
- * @throws PolicyShapeError when the replacement is not a policy document.
+ * @throws SizeError when a group or statement exceeds the size of a managed policy, or more than 10 are required.
  */
 export function permissionPolicies(options: PermissionOptions): PermissionPlan {
   const { policyName } = options;
-  const statements = [...denials(options), ...allowances(options)];
+  const denies = denials(options);
+  const statements = [...denies, ...allowances(options, denies)];
+  const policy = (name: string, part: Statement[], limit: number): PermissionPolicy => {
+    const document = documentOf(part);
+    return { name, document, size: policySize(document), limit };
+  };
 
-  const whole = documentOf(merged(statements));
-  const size = policySize(whole);
-  if (size <= INLINE_POLICIES_LIMIT) {
-    return {
-      placement: "inline",
-      policies: [{ name: policyName, document: whole, size, limit: INLINE_POLICIES_LIMIT }],
-    };
-  }
+  const whole = policy(policyName, options.replacement ? statements : merged(statements), INLINE_POLICIES_LIMIT);
+  if (whole.size <= INLINE_POLICIES_LIMIT) return { placement: "inline", policies: [whole] };
 
   const parts: Statement[][] = [[]];
   for (const statement of statements) {
     const alone = policySize(documentOf([statement]));
     if (alone > MANAGED_POLICY_LIMIT) {
-      throw new PolicySizeError(
+      throw new SizeError(
         policyName,
         alone,
         MANAGED_POLICY_LIMIT,
@@ -143,49 +133,40 @@ export function permissionPolicies(options: PermissionOptions): PermissionPlan {
     else last.push(statement);
   }
   if (parts.length > MANAGED_POLICIES_PER_ROLE) {
-    throw new PolicySizeError(
+    throw new SizeError(
       policyName,
-      size,
+      whole.size,
       MANAGED_POLICIES_PER_ROLE * MANAGED_POLICY_LIMIT,
-      `the permissions have ${size} characters and need ${parts.length} managed policies, a role takes ` +
+      `the permissions have ${whole.size} characters and need ${parts.length} managed policies, a role takes ` +
         `${MANAGED_POLICIES_PER_ROLE}: disable service groups (iam.disabledPolicyGroups) or use wildcards.`,
     );
   }
-  return {
-    placement: "managed",
-    policies: parts.map((part, index) => {
-      const document = documentOf(part);
-      const name = index === 0 ? policyName : `${policyName}-${index + 1}`;
-      return { name, document, size: policySize(document), limit: MANAGED_POLICY_LIMIT };
-    }),
-  };
-}
-
-function documentOf(statements: Statement[]): PolicyDocument {
-  return { Version: "2012-10-17", Statement: statements };
+  const policies = parts.map((part, index) => {
+    return policy(index === 0 ? policyName : `${policyName}-${index + 1}`, part, MANAGED_POLICY_LIMIT);
+  });
+  return { placement: "managed", policies };
 }
 
 /** Merges all service groups into one Allow, because separate statements exceed the inline limit. */
 function merged(statements: readonly Statement[]): Statement[] {
   const ownSids = new Set([...groups, ...optionalGroups].map(({ sid }) => sid));
   const isGroup = ({ Sid = "" }: Statement) => ownSids.has(Sid);
-  const actions = statements.filter(isGroup).flatMap(({ Action }) => listOf(Action));
-  const rest = statements.filter((statement) => !isGroup(statement));
-  const first = rest.findIndex(({ Effect }) => Effect === "Allow");
-  const at = first < 0 ? rest.length : first;
-  const all: Statement[] =
-    actions.length === 0 ? [] : [{ Sid: "ReadOnly", Effect: "Allow", Action: actions, Resource: "*" }];
-  return [...rest.slice(0, at), ...all, ...rest.slice(at)];
+  const Action = statements.filter(isGroup).flatMap(({ Action }) => listOf(Action));
+  const first = statements.findIndex(isGroup);
+  return statements.flatMap((statement, index): Statement[] => {
+    if (!isGroup(statement)) return [statement];
+    return index === first ? [{ Sid: "ReadOnly", Effect: "Allow", Action, Resource: "*" }] : [];
+  });
 }
 
 function denials(options: PermissionOptions): Statement[] {
   const { partition, sensitiveReads = "deny", sensitiveReadsExcept, allowedRegions = [] } = options;
-  const deny = (Sid: string, actions: Partial<Statement>, Condition?: Conditions): Statement => ({
+  const deny = (Sid: string, actions: Pick<Statement, "Action" | "NotAction">, Condition?: Conditions): Statement => ({
     Sid,
     Effect: "Deny",
     ...actions,
     Resource: "*",
-    ...(Condition === undefined ? {} : { Condition }),
+    Condition,
   });
   // Without the Null test, the Deny also matches calls without a resource, such as s3:ListAllMyBuckets.
   const otherAccount = {
@@ -196,41 +177,34 @@ function denials(options: PermissionOptions): Statement[] {
     StringNotEquals: { "aws:RequestedRegion": [...new Set(regions)].sort() },
   });
   const home = [...allowedRegions, ...(homeRegions[partition] ?? [])];
+  const regional = [
+    deny("DenyOtherRegions", { NotAction: [...globalActions, ...homeRegionActions] }, outside(allowedRegions)),
+    deny("DenyOtherRegionsExceptHome", { Action: homeRegionActions }, outside(home)),
+  ];
   return [
     ...(sensitiveReads === "deny" ? sensitiveReadsDeny(partition, sensitiveReadsExcept) : []),
     ...(options.logContents === "deny" ? [deny("DenyLogContents", { Action: logContentActions })] : []),
     ...(options.dataPerimeter ? [deny("DenyOtherAccounts", { Action: perimeterActions }, otherAccount)] : []),
-    ...(allowedRegions.length === 0
-      ? []
-      : [
-          deny("DenyOtherRegions", { NotAction: [...globalActions, ...homeRegionActions] }, outside(allowedRegions)),
-          deny("DenyOtherRegionsExceptHome", { Action: homeRegionActions }, outside(home)),
-        ]),
+    ...(allowedRegions.length > 0 ? regional : []),
   ];
 }
 
-function allowances(options: PermissionOptions): Statement[] {
-  const allow = (Sid: string, actions: readonly string[]): Statement[] =>
-    actions.length === 0 ? [] : [{ Sid, Effect: "Allow", Action: [...actions], Resource: "*" }];
-  const { disabledPolicyGroups: disabled = [], additionalPolicyGroups: additional = [] } = options;
-  const billed = billedCalls.filter(({ id }) => disabled.includes(id)).flatMap(({ actions }) => actions);
+function allowances(options: PermissionOptions, denies: readonly Statement[]): Statement[] {
+  const { replacement, disabledPolicyGroups: disabled = [], additionalPolicyGroups: additional = [] } = options;
+  const allow = (Sid: string, Action: readonly string[]): Statement[] =>
+    Action.length === 0 ? [] : [{ Sid, Effect: "Allow", Action, Resource: "*" }];
   const enabled = [
     ...groups.filter(({ id }) => !disabled.includes(id)),
     ...optionalGroups.filter(({ id }) => additional.includes(id)),
   ];
-  const { sensitiveReads = "deny", sensitiveReadsExcept: except, logContents = "allow" } = options;
-  const denied = [
-    ...(sensitiveReads === "deny" ? sensitiveReadsDeny(options.partition, except) : [])
-      .filter(({ Resource }) => Resource === "*")
-      .flatMap(({ Action }) => listOf(Action)),
-    ...(logContents === "deny" ? logContentActions : []),
-  ];
+  const billed = billedCalls.filter(({ id }) => disabled.includes(id)).flatMap(({ actions }) => actions);
+  const everywhere = denies.filter(({ Resource, Condition }) => Resource === "*" && Condition === undefined);
   // An Allow that a Deny covers completely has no effect and uses characters of the limit.
+  const isDenied = actionMatcher(everywhere.flatMap(({ Action }) => listOf(Action)));
   const effective = (actions: readonly string[]) =>
-    actions.filter((action) => !billed.includes(action) && !denied.some((pattern) => matchesAction(pattern, action)));
-  const main =
-    options.replacement === undefined
-      ? enabled.flatMap(({ sid, actions }) => allow(sid, effective(actions)))
-      : parsePolicy(options.replacement).Statement;
-  return [...main, ...allow("AdditionalActions", options.additionalActions ?? [])];
+    actions.filter((action) => !billed.includes(action) && !isDenied(action));
+  return [
+    ...(replacement?.Statement ?? enabled.flatMap(({ sid, actions }) => allow(sid, effective(actions)))),
+    ...allow("AdditionalActions", options.additionalActions ?? []),
+  ];
 }

@@ -4,122 +4,102 @@
  */
 import { actionList } from "./actionList.js";
 import { oidcProviderArn } from "./trust.js";
-import { listOf, type PolicyDocument, type Statement } from "./types.js";
+import { documentOf, listOf, type PolicyDocument, type Statement } from "./types.js";
 
-export interface ProvisioningArgs {
-  partition: string;
-  accountId: string;
+interface Account {
+  readonly partition: string;
+  readonly accountId: string;
+}
+
+export interface ProvisioningArgs extends Account {
   /** `iam.roleName`. Further roles (`-2`, …) are included. */
-  roleName: string;
+  readonly roleName: string;
   /** `iam.policyName`. Further policies are included. */
-  policyName: string;
+  readonly policyName: string;
   /** `iam.path`. Default: `/`. */
-  path?: string;
+  readonly path?: string;
   /** Issuers as host and path without `https://`. Default: every EKS issuer of the partition. */
-  issuers?: string[];
+  readonly issuers?: readonly string[];
   /** ARN of `iam.permissionsBoundary`. Roles can then only be created and changed with this boundary. */
-  permissionsBoundary?: string;
+  readonly permissionsBoundary?: string;
 }
 
-export interface EcrProvisioningArgs {
-  partition: string;
-  accountId: string;
-  region: string;
-  /** `image.build.repository` without the registry's host. */
-  repository: string;
-}
-
-export interface EksReadingArgs {
-  partition: string;
-  accountId: string;
-  /** Clusters of this account that are looked up in EKS. */
-  clusters: { name: string; region: string }[];
-}
-
-const statement = (Sid: string, Action: readonly string[], Resource: string | string[]): Statement => ({
+/** Statement that allows actions, in the form of actionList. */
+const allow = (Sid: string, actions: string, Resource: Statement["Resource"]): Statement => ({
   Sid,
   Effect: "Allow",
-  Action,
+  Action: actionList(actions),
   Resource,
 });
 
-const documentOf = (Statement: Statement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
-
 /** For a target account: OIDC providers, roles and permission policies, and the reads of `npm run doctor`. */
 export function provisioningPolicy(args: ProvisioningArgs): PolicyDocument {
-  const { partition, accountId, roleName, policyName, path = "/" } = args;
-  const arn = (kind: string, name: string) => `arn:${partition}:iam::${accountId}:${kind}${path}${name}`;
-  const roles = [arn("role", roleName), arn("role", `${roleName}-*`)];
-  const policies = [arn("policy", policyName), arn("policy", `${policyName}-*`)];
+  const { partition, accountId, roleName, policyName, path = "/", permissionsBoundary } = args;
+  const arns = (kind: string, name: string) =>
+    [name, `${name}-*`].map((one) => `arn:${partition}:iam::${accountId}:${kind}${path}${one}`);
+  const roles = arns("role", roleName);
   const issuers = args.issuers ?? [`oidc.eks.*.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}/id/*`];
-
-  const bounded = actionList("iam AttachRolePolicy CreateRole PutRolePermissionsBoundary PutRolePolicy");
-  const managing = actionList(`
-    iam DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies
-    iam ListInstanceProfilesForRole ListRolePolicies TagRole UntagRole UpdateAssumeRolePolicy UpdateRole
-    iam UpdateRoleDescription
-  `);
-  const boundary: Statement[] =
-    args.permissionsBoundary === undefined
-      ? [statement("MakeRoles", [...bounded, "iam:DeleteRolePermissionsBoundary"], roles)]
-      : [
-          {
-            ...statement("MakeBoundedRoles", bounded, roles),
-            Condition: { StringEquals: { "iam:PermissionsBoundary": args.permissionsBoundary } },
-          },
-        ];
+  const bounded = "iam AttachRolePolicy CreateRole PutRolePermissionsBoundary PutRolePolicy";
   return documentOf([
-    statement(
+    allow(
       "ManageOidcProviders",
-      actionList(`
-        iam AddClientIDToOpenIDConnectProvider CreateOpenIDConnectProvider DeleteOpenIDConnectProvider
-        iam GetOpenIDConnectProvider RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider
-        iam UntagOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint
-      `),
+      `iam AddClientIDToOpenIDConnectProvider CreateOpenIDConnectProvider DeleteOpenIDConnectProvider
+      iam GetOpenIDConnectProvider RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider
+      iam UntagOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint`,
       issuers.map((issuer) => oidcProviderArn(partition, accountId, issuer)),
     ),
-    ...boundary,
-    statement("ManageRoles", managing, roles),
-    statement(
+    permissionsBoundary === undefined
+      ? allow("MakeRoles", `${bounded} DeleteRolePermissionsBoundary`, roles)
+      : {
+          ...allow("MakeBoundedRoles", bounded, roles),
+          Condition: { StringEquals: { "iam:PermissionsBoundary": permissionsBoundary } },
+        },
+    allow(
+      "ManageRoles",
+      `iam DeleteRole DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies
+      iam ListInstanceProfilesForRole ListRolePolicies TagRole UntagRole UpdateAssumeRolePolicy UpdateRole
+      iam UpdateRoleDescription`,
+      roles,
+    ),
+    allow(
       "ManagePolicies",
-      actionList(`
-        iam CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy GetPolicyVersion
-        iam ListPolicyVersions TagPolicy UntagPolicy
-      `),
-      policies,
+      `iam CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy GetPolicyVersion
+      iam ListPolicyVersions TagPolicy UntagPolicy`,
+      arns("policy", policyName),
     ),
     // Account-level actions. IAM does not support resource-level permissions for them.
-    statement("ReadAccount", ["iam:GetAccountSummary", "iam:ListOpenIDConnectProviders", "sts:GetCallerIdentity"], "*"),
+    allow("ReadAccount", "iam GetAccountSummary ListOpenIDConnectProviders; sts GetCallerIdentity", "*"),
   ]);
 }
 
 /** What `pulumi preview --refresh` and `npm run doctor` call: the reads of a provisioning policy. */
 export function readingHalf({ Statement }: PolicyDocument): PolicyDocument {
-  const reads = (actions: readonly string[]) => actions.filter((action) => /:(Get|List|Describe)/.test(action));
   return documentOf(
     Statement.flatMap((one) => {
-      const Action = reads(listOf(one.Action));
+      const Action = listOf(one.Action).filter((action) => /:(Get|List|Describe)/.test(action));
       return Action.length === 0 ? [] : [{ ...one, Action }];
     }),
   );
 }
 
-/** For the account of the ECR repository: the repository with its policies, and pushing the image. */
-export function ecrProvisioningPolicy(args: EcrProvisioningArgs): PolicyDocument {
+/**
+ * For the account of the ECR repository: the repository with its policies, and pushing the image.
+ *
+ * @param args.repository `image.build.repository` without the registry's host
+ */
+export function ecrProvisioningPolicy(args: Account & { region: string; repository: string }): PolicyDocument {
   const { partition, accountId, region, repository } = args;
   return documentOf([
-    statement(
+    allow(
       "ManageRepository",
-      actionList(`
-        ecr CreateRepository DeleteLifecyclePolicy DeleteRepository DeleteRepositoryPolicy DescribeImages
-        ecr DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListTagsForResource
-        ecr PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy SetRepositoryPolicy TagResource
-        ecr UntagResource BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetDownloadUrlForLayer
-        ecr InitiateLayerUpload PutImage UploadLayerPart
-      `),
+      `ecr CreateRepository DeleteLifecyclePolicy DeleteRepository DeleteRepositoryPolicy DescribeImages
+      ecr DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListTagsForResource
+      ecr PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy SetRepositoryPolicy TagResource
+      ecr UntagResource BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetDownloadUrlForLayer
+      ecr InitiateLayerUpload PutImage UploadLayerPart`,
       `arn:${partition}:ecr:${region}:${accountId}:repository/${repository}`,
     ),
-    statement("SignInToRegistry", ["ecr:GetAuthorizationToken", "sts:GetCallerIdentity"], "*"),
+    allow("SignInToRegistry", "ecr GetAuthorizationToken; sts GetCallerIdentity", "*"),
   ]);
 }
 
@@ -127,13 +107,14 @@ export function ecrProvisioningPolicy(args: EcrProvisioningArgs): PolicyDocument
  * For the account of clusters whose issuer, endpoint and certificate authority are looked up. Permissions in the
  * cluster depend on its access entries, not on IAM.
  */
-export function eksReadingPolicy({ partition, accountId, clusters }: EksReadingArgs): PolicyDocument {
+export function eksReadingPolicy(args: Account & { clusters: { name: string; region: string }[] }): PolicyDocument {
+  const { partition, accountId, clusters } = args;
   return documentOf([
-    statement(
+    allow(
       "ReadClusters",
-      ["eks:DescribeCluster"],
+      "eks DescribeCluster",
       clusters.map(({ name, region }) => `arn:${partition}:eks:${region}:${accountId}:cluster/${name}`),
     ),
-    statement("ReadIdentity", ["sts:GetCallerIdentity"], "*"),
+    allow("ReadIdentity", "sts GetCallerIdentity", "*"),
   ]);
 }

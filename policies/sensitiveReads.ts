@@ -1,5 +1,5 @@
 import { actionList } from "./actionList.js";
-import { matchesAction } from "./match.js";
+import { actionMatcher } from "./match.js";
 import type { Statement } from "./types.js";
 
 /**
@@ -205,11 +205,11 @@ export const sensitiveReads: readonly SensitiveRead[] = Object.entries(entries).
 /** Every pattern of the list: the valid values of `iam.sensitiveReadsExcept`. */
 export const sensitivePatterns: readonly string[] = sensitiveReads.flatMap(({ actions }) => actions);
 
-/** Returns the list entry that denies an action on all or some resources. */
+/** Returns the list entry that denies an action on all resources. */
 export function sensitiveEntry(action: string, except: readonly string[] = []): SensitiveRead | undefined {
-  return sensitiveReads.find(({ actions }) =>
-    actions.some((pattern) => !except.includes(pattern) && matchesAction(pattern, action)),
-  );
+  return sensitiveReads.find(({ actions, resources }) => {
+    return resources === undefined && actionMatcher(actions.filter((one) => !except.includes(one)))(action);
+  });
 }
 
 /**
@@ -218,20 +218,21 @@ export function sensitiveEntry(action: string, except: readonly string[] = []): 
  * @param except patterns of the list that are not denied
  */
 export function sensitiveReadsDeny(partition: string, except: readonly string[] = []): Statement[] {
-  const denied = (entry: SensitiveRead) => entry.written.filter((_, index) => !except.includes(entry.actions[index]!));
+  const denied = ({ actions, written }: SensitiveRead) =>
+    written.filter((_, index) => !except.includes(actions[index]!));
+  const deny = (Sid: string, Action: readonly string[], Resource: Statement["Resource"]): Statement[] =>
+    Action.length === 0 ? [] : [{ Sid, Effect: "Deny", Action, Resource }];
   const everywhere = sensitiveReads.filter(({ resources }) => resources === undefined).flatMap(denied);
-  const somewhere = sensitiveReads.filter((entry) => entry.resources !== undefined && denied(entry).length > 0);
   return [
-    ...(everywhere.length === 0
-      ? []
-      : [{ Sid: "DenySensitiveReads", Effect: "Deny" as const, Action: everywhere.sort(), Resource: "*" }]),
-    ...somewhere.map(
-      (entry, index): Statement => ({
-        Sid: `DenySensitiveResources${index === 0 ? "" : index + 1}`,
-        Effect: "Deny",
-        Action: denied(entry),
-        Resource: entry.resources!.map((resource) => `arn:${partition}:${resource}`),
-      }),
+    ...deny("DenySensitiveReads", everywhere.sort(), "*"),
+    ...sensitiveReads.flatMap((entry) =>
+      entry.resources === undefined
+        ? []
+        : deny(
+            "DenySensitiveResources",
+            denied(entry),
+            entry.resources.map((resource) => `arn:${partition}:${resource}`),
+          ),
     ),
   ];
 }

@@ -1,5 +1,7 @@
 /** Which actions the policies of a role allow. */
+import { type Catalogue, isReadOnly } from "./catalogue.js";
 import { actionMatcher } from "./match.js";
+import { isReviewed } from "./reviewed.js";
 import { listOf, type PolicyDocument, type Statement } from "./types.js";
 
 /**
@@ -21,4 +23,14 @@ export function allowedActions<T extends { action: string }>(documents: PolicyDo
 export function actionsCovered({ Action, NotAction }: Statement): (action: string) => boolean {
   const matches = actionMatcher(listOf(NotAction ?? Action));
   return NotAction === undefined ? matches : (action) => !matches(action);
+}
+
+/**
+ * Write actions that policies allow, except denied and reviewed actions, in catalogue order. The hosted AWS MCP server
+ * can write, and only these policies prevent it. Access is read-only if the list is empty.
+ */
+export function writesAllowed(documents: PolicyDocument[], catalogue: Catalogue): string[] {
+  return allowedActions(documents, catalogue.actions)
+    .filter((action) => !isReadOnly(action) && !isReviewed(action.action))
+    .map(({ action }) => action);
 }

@@ -25,3 +25,18 @@ export const MANAGED_POLICIES_PER_ROLE_MAX = 20;
 export function policySize(document: PolicyDocument): number {
   return [...JSON.stringify(document).replace(/\s/g, "")].length;
 }
+
+/** A document exceeds a limit of IAM. Both are in characters without white space. */
+export class SizeError extends Error {
+  override readonly name = "SizeError";
+
+  /** @param subject name of the cluster or policy */
+  constructor(
+    readonly subject: string,
+    readonly size: number,
+    readonly limit: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,14 +1,6 @@
 /** Trust policies of the roles, and the distribution of clusters over the roles of an account. */
-import { policySize } from "./size.js";
-import { listOf, type PolicyDocument, type Statement } from "./types.js";
-
-/** An OIDC issuer whose tokens a role trusts. */
-export interface TrustedIssuer {
-  /** Name of the issuer's cluster, for messages. */
-  readonly cluster: string;
-  /** Host and path without `https://`: `oidc.eks.eu-west-1.amazonaws.com/id/<ID>`. */
-  readonly issuer: string;
-}
+import { policySize, SizeError } from "./size.js";
+import { documentOf, listOf, type PolicyDocument } from "./types.js";
 
 /** A Kubernetes service account that can assume the role. */
 export interface Subject {
@@ -21,8 +13,8 @@ export interface TrustPolicyArgs {
   readonly accountId: string;
   /** `aws`, `aws-cn`, `aws-us-gov`, … */
   readonly partition: string;
-  /** At least one. */
-  readonly issuers: readonly TrustedIssuer[];
+  /** At least one, host and path without `https://`: `oidc.eks.eu-west-1.amazonaws.com/id/<ID>`. */
+  readonly issuers: readonly string[];
   /** At least one. Every subject is trusted from every issuer. */
   readonly subjects: readonly Subject[];
 }
@@ -35,14 +27,11 @@ export interface TrustCluster {
   readonly roleNumber?: number;
 }
 
-export interface PackTrustArgs {
+export interface PackTrustArgs extends Omit<TrustPolicyArgs, "issuers"> {
   /** All source clusters, in config order. The order decides which role trusts which cluster. */
   readonly clusters: readonly TrustCluster[];
   /** Names of the clusters that the account trusts. Default: all. */
-  readonly trusted?: readonly string[] | undefined;
-  readonly subjects: readonly Subject[];
-  readonly accountId: string;
-  readonly partition: string;
+  readonly trusted?: readonly string[];
   /** The account's quota for a trust policy, in characters without white space. */
   readonly limit: number;
 }
@@ -58,22 +47,6 @@ export interface TrustRole {
   readonly size: number;
 }
 
-/** The trust of a cluster does not fit into its role. */
-export class TrustSizeError extends Error {
-  override readonly name = "TrustSizeError";
-
-  constructor(
-    readonly cluster: string,
-    readonly size: number,
-    readonly limit: number,
-    advice: string,
-  ) {
-    super(
-      `The trust policy for cluster "${cluster}" has ${size} characters. The limit is ${limit} (iam.trustPolicyLimit). ${advice}`,
-    );
-  }
-}
-
 /**
  * The audience in every partition. The provider, trust policy and token share this string. It is not an address, and no
  * partition has a variant.
@@ -85,9 +58,8 @@ const DNS_SUBDOMAIN = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 const ISSUER = /^[a-z0-9.-]+(:\d+)?(\/[A-Za-z0-9._~-]+)*$/;
 
 /** The `sub` claim of a service account's token. */
-export function subjectClaim({ namespace, serviceAccount }: Subject): string {
-  return `system:serviceaccount:${namespace}:${serviceAccount}`;
-}
+export const subjectClaim = ({ namespace, serviceAccount }: Subject) =>
+  `system:serviceaccount:${namespace}:${serviceAccount}`;
 
 /** ARN of the IAM OIDC provider of an issuer (host and path without `https://`). */
 export function oidcProviderArn(partition: string, accountId: string, issuer: string): string {
@@ -117,10 +89,8 @@ export function roleNameFor(roleName: string, number: number): string {
 export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPolicyArgs): PolicyDocument {
   if (issuers.length === 0) throw new Error("A trust policy needs at least one issuer");
   if (subjects.length === 0) throw new Error("A trust policy needs at least one subject");
-  for (const { cluster, issuer } of issuers) {
-    if (!ISSUER.test(issuer)) {
-      throw new Error(`Cluster "${cluster}": invalid issuer "${issuer}". Expected host and path without https://.`);
-    }
+  for (const issuer of issuers) {
+    if (!ISSUER.test(issuer)) throw new Error(`Invalid issuer "${issuer}". Expected host and path without https://.`);
   }
   for (const { namespace, serviceAccount } of subjects) {
     if (!DNS_LABEL.test(namespace) || !DNS_SUBDOMAIN.test(serviceAccount)) {
@@ -130,22 +100,15 @@ export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPo
     }
   }
   const claims = subjects.map(subjectClaim);
-  return {
-    Version: "2012-10-17",
-    Statement: issuers.map(
-      ({ issuer }): Statement => ({
-        Effect: "Allow",
-        Principal: { Federated: oidcProviderArn(partition, accountId, issuer) },
-        Action: "sts:AssumeRoleWithWebIdentity",
-        Condition: {
-          StringEquals: {
-            [`${issuer}:aud`]: AUDIENCE,
-            [`${issuer}:sub`]: claims.length === 1 ? claims[0]! : claims,
-          },
-        },
-      }),
-    ),
-  };
+  const sub = claims.length === 1 ? claims[0]! : claims;
+  return documentOf(
+    issuers.map((issuer) => ({
+      Effect: "Allow",
+      Principal: { Federated: oidcProviderArn(partition, accountId, issuer) },
+      Action: "sts:AssumeRoleWithWebIdentity",
+      Condition: { StringEquals: { [`${issuer}:aud`]: AUDIENCE, [`${issuer}:sub`]: sub } },
+    })),
+  );
 }
 
 /**
@@ -154,61 +117,41 @@ export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPo
  * trusted clusters before it, so appending a cluster to the list does not move others.
  *
  * @returns the roles that trust at least one cluster, by number.
- * @throws TrustSizeError when a cluster does not fit into a separate role or into the role that it is pinned to.
+ * @throws SizeError when a cluster does not fit into a separate role or into the role that it is pinned to.
  */
-export function packTrustPolicies(args: PackTrustArgs): TrustRole[] {
-  const { trusted, subjects, accountId, partition, limit } = args;
-  const clusters = args.clusters.filter(({ name }) => trusted === undefined || trusted.includes(name));
-  const roles = new Map<number, readonly TrustCluster[]>();
-  const documentOf = (members: readonly TrustCluster[]) =>
-    trustPolicy({
-      accountId,
-      partition,
-      subjects,
-      issuers: members.flatMap(({ name, issuers }) => issuers.map((issuer) => ({ cluster: name, issuer }))),
-    });
-  const membersWith = (number: number, cluster: TrustCluster) => [...(roles.get(number) ?? []), cluster];
-  const sizeWith = (number: number, cluster: TrustCluster) => policySize(documentOf(membersWith(number, cluster)));
-
+export function packTrustPolicies({ clusters, trusted, limit, ...args }: PackTrustArgs): TrustRole[] {
+  const roles = new Map<number, TrustRole>();
+  const roleWith = (number: number, cluster: string): TrustRole => {
+    const names = [...(roles.get(number)?.clusters ?? []), cluster];
+    const members = clusters.filter(({ name }) => names.includes(name));
+    const document = trustPolicy({ ...args, issuers: members.flatMap(({ issuers }) => issuers) });
+    return { number, clusters: names, document, size: policySize(document) };
+  };
   let current = 1;
-  for (const cluster of clusters) {
-    const alone = policySize(documentOf([cluster]));
-    if (alone > limit) {
-      throw new TrustSizeError(
-        cluster.name,
-        alone,
-        limit,
-        "It does not fit even into a role of its own. Request a higher quota from AWS and raise iam.trustPolicyLimit, " +
-          "or trust fewer subjects (kubernetes.additionalSubjects) or previous issuers.",
-      );
+  for (const { name, roleNumber: pinned } of clusters) {
+    if (trusted !== undefined && !trusted.includes(name)) continue;
+    let role = roleWith(pinned ?? current, name);
+    while (role.size > limit) {
+      if (pinned !== undefined || role.clusters.length === 1) throw tooLarge(name, role, limit);
+      current += 1;
+      role = roleWith(current, name);
     }
-    const pinned = cluster.roleNumber;
-    if (pinned !== undefined) {
-      if (!Number.isInteger(pinned) || pinned < 1) {
-        throw new Error(`Cluster "${cluster.name}": invalid role number ${pinned}. Expected a whole number from 1.`);
-      }
-      const size = sizeWith(pinned, cluster);
-      if (size > limit) {
-        const others = roles.get(pinned)!.map(({ name }) => `"${name}"`);
-        throw new TrustSizeError(
-          cluster.name,
-          size,
-          limit,
-          `It is pinned to role ${pinned}, which already trusts ${others.join(", ")}. Pin it or one of these clusters ` +
-            "to another role, or request a higher quota from AWS and raise iam.trustPolicyLimit.",
-        );
-      }
-      roles.set(pinned, membersWith(pinned, cluster));
-      continue;
-    }
-    while (sizeWith(current, cluster) > limit) current += 1;
-    roles.set(current, membersWith(current, cluster));
+    roles.set(role.number, role);
   }
+  return [...roles.values()].sort((a, b) => a.number - b.number);
+}
 
-  return [...roles.entries()]
-    .sort(([a], [b]) => a - b)
-    .map(([number, members]) => {
-      const document = documentOf(members);
-      return { number, clusters: members.map(({ name }) => name), document, size: policySize(document) };
-    });
+function tooLarge(cluster: string, { number, clusters, size }: TrustRole, limit: number): SizeError {
+  const others = clusters.slice(0, -1).map((name) => `"${name}"`);
+  const advice =
+    others.length === 0
+      ? "It does not fit even into a role of its own. Trust fewer subjects (kubernetes.additionalSubjects) or previous issuers"
+      : `It is pinned to role ${number}, which already trusts ${others.join(", ")}. Pin it or one of these clusters to another role`;
+  return new SizeError(
+    cluster,
+    size,
+    limit,
+    `The trust policy for cluster "${cluster}" has ${size} characters. The limit is ${limit} (iam.trustPolicyLimit). ` +
+      `${advice}, or request a higher quota from AWS and raise iam.trustPolicyLimit.`,
+  );
 }

@@ -24,6 +24,8 @@ export interface PolicyDocument {
   readonly Statement: readonly Statement[];
 }
 
+export const documentOf = (Statement: readonly Statement[]): PolicyDocument => ({ Version: "2012-10-17", Statement });
+
 /** The values of an element that holds one value, several values or none. */
 export function listOf<T>(value: OneOrMany<T> | undefined): readonly T[] {
   if (value === undefined) return [];

@@ -1,4 +1,4 @@
-import { matchesAction, matchesText } from "../../policies/match.js";
+import { actionMatcher, matchesText } from "../../policies/match.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
 
 const ACTION = "sts:AssumeRoleWithWebIdentity";
@@ -48,7 +48,7 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
   if (!everyone && !listOf(Principal.Federated).includes(providerArn)) {
     return `its principal is not ${providerArn}`;
   }
-  if (!listOf(statement.Action).some((action) => matchesAction(action, ACTION))) {
+  if (!actionMatcher(listOf(statement.Action))(ACTION)) {
     return `its action is not ${ACTION}`;
   }
   // The prefix of a condition key is the issuer as in the provider's ARN: host and path.

@@ -414,7 +414,7 @@ describe("IAM", () => {
         "iam.trustPolicyLimit",
         "490 characters of trust policy for cluster prod-us",
         "at most 256",
-        "Request a higher quota from AWS",
+        "request a higher quota from AWS",
       ],
     ],
     [

@@ -348,7 +348,7 @@ describe("every attack is rejected", () => {
     await one.send(new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument }));
     one.destroy();
     const two = accountClient(front.url, "222222222222");
-    const issuers = [{ cluster: "west", issuer: bare(west.issuerUrl) }];
+    const issuers = [bare(west.issuerUrl)];
     const misled = trustPolicy({ accountId: "111111111111", partition: "aws", issuers, subjects });
     const AssumeRolePolicyDocument = JSON.stringify(misled);
     await two.send(new CreateRoleCommand({ RoleName: "Misled", AssumeRolePolicyDocument }));

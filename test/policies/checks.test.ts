@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
 import { checkAdditionalActions, checkPolicy, type FindingKind } from "../../policies/checks.js";
-import { writesAllowed } from "../../policies/hosted.js";
 import { permissionPolicies } from "../../policies/permissions.js";
+import { writesAllowed } from "../../policies/simulate.js";
 import type { PolicyDocument } from "../../policies/types.js";
 
 let catalogue: Catalogue;

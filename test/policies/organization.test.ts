@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
 import {
-  type Json,
   type OrganizationTemplateArgs,
   organizationTemplate,
   TEMPLATE_BODY_LIMIT,
 } from "../../policies/organization.js";
 import { type PermissionOptions, permissionPolicies } from "../../policies/permissions.js";
-import { packTrustPolicies, type TrustCluster, TrustSizeError } from "../../policies/trust.js";
+import { SizeError } from "../../policies/size.js";
+import { packTrustPolicies, type TrustCluster } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
+
+/** JSON of a template, including intrinsic functions. */
+type Json = string | number | boolean | Json[] | { [key: string]: Json };
 
 const issuer = (digit: string, region = "us-east-1") => `oidc.eks.${region}.amazonaws.com/id/${digit.repeat(32)}`;
 const clusters: TrustCluster[] = ["A", "B", "C", "D", "E"].map((digit) => ({ name: digit, issuers: [issuer(digit)] }));
@@ -199,6 +202,6 @@ describe("organizationTemplate", () => {
     expect(() => organizationTemplate(args({ clusters: many }))).toThrow(
       /template has \d+ bytes, CloudFormation takes 51200/,
     );
-    expect(() => organizationTemplate(args({ trustPolicyLimit: 300 }))).toThrow(TrustSizeError);
+    expect(() => organizationTemplate(args({ trustPolicyLimit: 300 }))).toThrow(SizeError);
   });
 });

@@ -1,17 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { billedCalls, groupIds, groups, optionalGroupIds, optionalGroups } from "../../policies/groups.js";
-import { matchesAction } from "../../policies/match.js";
-import { PolicyShapeError } from "../../policies/parse.js";
+import { actionMatcher } from "../../policies/match.js";
+import { parsePolicy } from "../../policies/parse.js";
 import {
   homeRegionActions,
   logContentActions,
   type PermissionOptions,
-  PolicySizeError,
   perimeterActions,
   permissionPolicies,
 } from "../../policies/permissions.js";
 import { sensitivePatterns, sensitiveReads } from "../../policies/sensitiveReads.js";
-import { policySize } from "../../policies/size.js";
+import { policySize, SizeError } from "../../policies/size.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
 import { evaluate } from "./evaluate.js";
 
@@ -210,7 +209,7 @@ describe("permissionPolicies", () => {
       "s3:ListMultiRegionAccessPoints",
       "s3:DescribeMultiRegionAccessPointOperation",
     ])("allows %s in the home regions of global resources too, and not in further regions", (action) => {
-      expect(homeRegionActions.some((pattern) => matchesAction(pattern, action))).toBe(true);
+      expect(actionMatcher(homeRegionActions)(action)).toBe(true);
       for (const region of ["eu-west-1", "us-east-1", "us-west-2"])
         expect(decide(action, region), region).toBe("allowed");
       expect(decide(action, "ap-south-1")).toBe("explicitDeny");
@@ -258,11 +257,7 @@ describe("permissionPolicies", () => {
     ];
 
     test("covers each service that it lists", () => {
-      for (const pattern of perimeterActions)
-        expect(
-          reads.some((action) => matchesAction(pattern, action)),
-          pattern,
-        ).toBe(true);
+      for (const pattern of perimeterActions) expect(reads.some(actionMatcher([pattern])), pattern).toBe(true);
     });
 
     test.each(["logs:StartQuery", "events:DescribeRule", "cloudwatch:GetMetricData"])("does not cover %s", (action) => {
@@ -311,14 +306,14 @@ describe("permissionPolicies", () => {
       ]);
       for (const { sid, actions } of groups) {
         const written = listOf(all.find(({ Sid }) => Sid === sid)?.Action);
-        const denied = listOf(all[0]!.Action);
-        expect(written).toEqual(actions.filter((action) => !denied.some((pattern) => matchesAction(pattern, action))));
+        const isDenied = actionMatcher(listOf(all[0]!.Action));
+        expect(written).toEqual(actions.filter((action) => !isDenied(action)));
       }
     });
 
     test("names the statement that exceeds a managed policy", () => {
       const run = () => plan({ additionalActions: many(200, "A") });
-      expect(run).toThrow(PolicySizeError);
+      expect(run).toThrow(SizeError);
       expect(run).toThrow(/statement "AdditionalActions" alone has \d+ characters, a managed policy holds 6144/);
     });
 
@@ -333,17 +328,20 @@ describe("permissionPolicies", () => {
         }),
       );
       const run = () => plan({ replacement: replacement(...statements) });
-      expect(run).toThrow(PolicySizeError);
+      expect(run).toThrow(SizeError);
       expect(run).toThrow(/need \d+ managed policies, a role takes 10/);
     });
   });
 
-  test("uses a replacement unchanged, with one statement or several, and rejects what is not a policy", () => {
+  test("uses a replacement unchanged, with one statement or several", () => {
     const single = { Version: "2012-10-17", Statement: { Effect: "Allow", Action: "ec2:Describe*", Resource: "*" } };
-    expect(documents({ replacement: single as unknown as PolicyDocument, sensitiveReads: "allow" })).toEqual([
+    expect(documents({ replacement: parsePolicy(single).policy, sensitiveReads: "allow" })).toEqual([
       { Version: "2012-10-17", Statement: [single.Statement] },
     ]);
-    expect(() => plan({ replacement: { hello: 1 } as unknown as PolicyDocument })).toThrow(PolicyShapeError);
+    // A statement that happens to have the Sid of a group keeps its effect and its resources.
+    const { sid } = groups[0]!;
+    const own = replacement({ Sid: sid, Effect: "Deny", Action: "ec2:Describe*", Resource: "arn:aws:ec2:*:*:vpc/*" });
+    expect(documents({ replacement: own, sensitiveReads: "allow" })).toEqual([own]);
   });
 });
 

@@ -88,7 +88,7 @@ async function setUpAccount(
   const document = trustPolicy({
     accountId,
     partition: "aws",
-    issuers: [{ cluster: "dev", issuer: issuer.issuerUrl.replace("https://", "") }],
+    issuers: [issuer.issuerUrl.replace("https://", "")],
     subjects: [{ ...subject, serviceAccount: trusts }],
   });
   for (const name of roles) {
@@ -295,7 +295,7 @@ describe("with valid accounts and a valid server", () => {
     const document = trustPolicy({
       accountId: "666666666666",
       partition: "aws",
-      issuers: [{ cluster: "dev", issuer: issuerPath }],
+      issuers: [issuerPath],
       subjects: [subject],
     });
     await iam.send(new CreateRoleCommand({ RoleName: role, AssumeRolePolicyDocument: JSON.stringify(document) }));

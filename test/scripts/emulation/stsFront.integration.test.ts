@@ -32,7 +32,7 @@ const trust = (partition = "aws") =>
     trustPolicy({
       accountId: account,
       partition,
-      issuers: [{ cluster: "one", issuer: cluster.issuerUrl.replace("https://", "") }],
+      issuers: [cluster.issuerUrl.replace("https://", "")],
       subjects: [subject],
     }),
   );
