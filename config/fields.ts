@@ -18,6 +18,10 @@ export const integer = (min: number, max: number, unit = "") => {
 export const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `one of ${values.join(", ")}` });
 
+/** One of several values. The first value is the default. */
+export const choice = <const T extends readonly [string, ...string[]]>(...values: T) =>
+  oneOf(...values).default(values[0] as z.util.NoUndefined<T[number]>);
+
 /** One of many names, which docs/permissions.md lists. */
 export const nameIn = (names: readonly string[], what: string) =>
   z.enum(names, { error: `${what} (docs/permissions.md)` });

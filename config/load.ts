@@ -12,7 +12,7 @@ import { readingOf, unwrap } from "./reading.js";
 import { ownSubject } from "./rules/kubernetes.js";
 import { configRules } from "./rules.js";
 import { type Config, configSchema, type TargetAccountConfig } from "./schema.js";
-import { addIssue, inOrder } from "./schemaProblems.js";
+import { addIssue, inOrder, schemaAt } from "./schemaProblems.js";
 import {
   type ImageSigner,
   mcpSettings,
@@ -92,8 +92,7 @@ export function rawConfig(values: Readonly<Record<string, string>>): Record<stri
 }
 
 function decode(key: string, value: string): unknown {
-  const shape: Record<string, z.ZodType> = configSchema.shape;
-  const field = Object.hasOwn(shape, key) ? shape[key] : undefined;
+  const field = schemaAt([key]);
   if (field === undefined || unwrap(field) instanceof z.ZodString) return value;
   try {
     return JSON.parse(value);

@@ -58,9 +58,7 @@ export class PolicySource {
         ["iam", "sensitiveReadsExcept", index],
         `"${pattern}" has no effect, because no permission policy of this stack allows it`,
         "an action that the permission policies allow",
-        this.config.iam.policyFile === undefined
-          ? "Add it to iam.additionalActions too, or remove it here."
-          : "Allow it in the policy file or in iam.additionalActions too, or remove it here.",
+        "Allow it in iam.additionalActions or in the policy file too, or remove it here.",
       );
     }
   }

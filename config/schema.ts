@@ -16,9 +16,7 @@ import { verifySchema } from "./sections/verify.js";
 export const configSchema = object({
   clusters: list(clusterSchema, "source clusters")
     .min(1, { error: "at least one cluster" })
-    .describe(
-      "Source clusters. The roles trust the service accounts of these clusters, and the MCP server runs in them.",
-    ),
+    .describe("Source clusters, whose service accounts the roles trust and in which the MCP server runs."),
   kubernetes: kubernetesSchema.describe("Namespace and service accounts in the clusters."),
   iam: iamSchema.describe("IAM roles and policies in the target accounts."),
   targetAccounts: list(targetAccountSchema, "target accounts").default([]).describe("Accounts that Holmes can read."),

@@ -1,7 +1,7 @@
 import { groupIds } from "../../policies/groups.js";
 import { limits, partitionOf } from "../limits.js";
 import type { Path, Problems } from "../problems.js";
-import { type ConfigReading, entries, known, type Rule, regionsOf, unique } from "./rule.js";
+import { type ConfigReading, entries, keysOf, known, type Rule, regionsOf, unique } from "./rule.js";
 
 /** Whether a name is the name of a resource of the stack, or of an additional one: `Role`, `Role-2`. */
 export const isNumbered = (name: string | undefined, own: string) =>
@@ -24,15 +24,11 @@ export const iamRules: readonly Rule[] = [
   {
     says: `At most ${limits.tags} tags. Tag keys must be unique regardless of case, because IAM treats them as case-insensitive.`,
     check: ({ iam }, problems) => {
-      const tags = Object.keys(iam.tags);
+      const tags = keysOf(["iam", "tags"], iam.tags);
       if (tags.length > limits.tags) {
         problems.say(["iam", "tags"], `${tags.length} tags`, `at most ${limits.tags}, the IAM limit per resource`);
       }
-      unique(
-        problems,
-        tags.map((key) => [["iam", "tags", key], key]),
-        "a tag key that is unique regardless of case",
-      );
+      unique(problems, tags, "a tag key that is unique regardless of case");
     },
   },
   {

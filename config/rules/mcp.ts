@@ -11,7 +11,7 @@ import {
 import { awsCommands } from "../awsCommands.js";
 import { inBlock, type labelSelector } from "../kubernetesFields.js";
 import type { Reading } from "../reading.js";
-import { entries, exists, type Rule, rejectPasswords, requireSecret, unique, valuesOf } from "./rule.js";
+import { entries, exists, keysOf, type Rule, rejectPasswords, requireSecret, unique, valuesOf } from "./rule.js";
 
 /** Environment variables that the program sets or rejects, with the reason. */
 const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
@@ -107,10 +107,10 @@ export const mcpRules: readonly Rule[] = [
   {
     says: "`env` must not contain variables that affect the identity, endpoints, protections or code of the server, such as `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL*`, AWS credentials and their files, `READ_OPERATIONS_ONLY`, `AWS_API_MCP_*`, `AUTH_*`, `FASTMCP_*`, `PYTHON*`, `LD_*`, `HOME`, `TMPDIR`, `PATH`.",
     check: ({ mcp }, problems) => {
-      for (const name of Object.keys(mcp.env)) {
+      for (const [path, name] of keysOf(["mcp", "env"], mcp.env)) {
         const why = reservedEnvironment.find(([pattern]) => pattern.test(name))?.[1];
         if (why === undefined) continue;
-        problems.say(["mcp", "env", name], "a reserved variable", "a variable that the program does not reserve", why);
+        problems.say(path, "a reserved variable", "a variable that the program does not reserve", why);
       }
     },
   },
@@ -137,15 +137,10 @@ export const mcpRules: readonly Rule[] = [
     says: "`podLabels` and `podAnnotations` must not contain keys that the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`, and `prometheus.io/*` with `metrics.enabled`.",
     check: ({ mcp }, problems) => {
       const own = [...Object.values(annotations), ...Object.keys(mcp.metrics.enabled ? metricsAnnotations(0) : {})];
-      const reserved = [
-        ["podLabels", "label", ownLabels],
-        ["podAnnotations", "annotation", own],
-      ] as const;
-      for (const [key, what, taken] of reserved) {
-        for (const name of Object.keys(mcp[key]).filter((name) => taken.includes(name))) {
-          problems.say(["mcp", key, name], `a reserved ${what}`, "a key that the program does not set");
-        }
-      }
+      const labels = keysOf(["mcp", "podLabels"], mcp.podLabels).filter(([, name]) => ownLabels.includes(name));
+      const others = keysOf(["mcp", "podAnnotations"], mcp.podAnnotations).filter(([, name]) => own.includes(name));
+      for (const [path] of [...labels, ...others])
+        problems.say(path, "a reserved key", "a key that the program does not set");
     },
   },
   {

@@ -31,6 +31,10 @@ export const entries = <T>(path: Path, list: readonly T[]): Entry<T>[] =>
 export const valuesOf = <T, K extends keyof T & string>(path: Path, list: readonly T[], key: K): Entry<T[K]>[] =>
   list.map((entry, index) => [[...path, index, key], entry[key]]);
 
+/** The keys of a map, with their paths. */
+export const keysOf = (path: Path, map: object): Entry<string>[] =>
+  Object.keys(map).map((key) => [[...path, key], key]);
+
 /** The default regions of the target accounts. */
 export const regionsOf = ({ targetAccounts, clusters }: ConfigReading): string[] =>
   known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region));

@@ -23,9 +23,7 @@ export const clusterSchema = object({
     "issuer URLs",
   )
     .default([])
-    .describe(
-      "Additional issuer URLs to trust during the migration to a re-created cluster. Remove them after the migration.",
-    ),
+    .describe("Issuer URLs to trust as well during the migration to a re-created cluster. Remove them afterwards."),
   profile: optional(text(rules.profile, "clusters")).describe(
     "AWS profile of the cluster's account. Used to look up the cluster in EKS, and in the kubeconfig that is generated from EKS.",
   ),

@@ -2,7 +2,7 @@ import { optional } from "zod";
 import { disableableIds, optionalGroupIds } from "../../policies/groups.js";
 import { sensitivePatterns } from "../../policies/sensitiveReads.js";
 import { TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX } from "../../policies/size.js";
-import { flag, integer, nameIn, oneOf, section, set, text, textMap } from "../fields.js";
+import { choice, flag, integer, nameIn, section, set, text, textMap } from "../fields.js";
 import { limits, rules } from "../limits.js";
 
 export const iamSchema = section({
@@ -27,21 +27,17 @@ export const iamSchema = section({
   trustPolicyLimit: integer(256, TRUST_POLICY_LIMIT_MAX, " of characters")
     .default(TRUST_POLICY_LIMIT)
     .describe("Maximum size of a trust policy, in characters without white space: the IAM quota of your accounts."),
-  sensitiveReads: oneOf("deny", "allow")
-    .default("deny")
-    .describe(
-      "`deny`: an explicit Deny of reads that return credentials, secrets or customer data. `allow`: no Deny, as in the legacy policy.",
-    ),
+  sensitiveReads: choice("deny", "allow").describe(
+    "`deny`: an explicit Deny of reads that return credentials, secrets or customer data. `allow`: no Deny, as in the legacy policy.",
+  ),
   sensitiveReadsExcept: set(nameIn(sensitivePatterns, "a pattern that iam.sensitiveReads denies"), "denied actions", [
     "ecs:Describe*TaskDefinition",
   ])
     .default([])
     .describe("Patterns from docs/permissions.md that `sensitiveReads` must not deny."),
-  logContents: oneOf("allow", "deny")
-    .default("allow")
-    .describe(
-      "Whether the contents of logs can be read. `deny` adds an explicit Deny; log groups and streams can still be listed.",
-    ),
+  logContents: choice("allow", "deny").describe(
+    "Whether the contents of logs can be read. `deny` adds an explicit Deny; log groups and streams can still be listed.",
+  ),
   dataPerimeter: flag(true).describe(
     "Whether calls to resources of other accounts are denied, for the services listed in docs/permissions.md.",
   ),
@@ -65,11 +61,9 @@ export const iamSchema = section({
   policyFile: optional(text(rules.filePath, "policies.prod.json")).describe(
     "JSON file with a custom permission policy, which replaces the default policy.",
   ),
-  policyChecks: oneOf("error", "warn")
-    .default("error")
-    .describe(
-      "Severity of findings in a custom policy: writes, secrets, patterns that match no action. A file that is not a permission policy is always an error.",
-    ),
+  policyChecks: choice("error", "warn").describe(
+    "Severity of findings in a custom policy: writes, secrets, patterns that match no action. A file that is not a permission policy is always an error.",
+  ),
   allowWritePermissions: flag(false).describe("Accepts a `policyFile` that allows write actions on every resource."),
   retainOidcProviders: flag(false).describe(
     "Whether `pulumi destroy` retains the OIDC providers that the stack created.",

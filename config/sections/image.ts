@@ -1,5 +1,5 @@
 import { optional } from "zod";
-import { flag, integer, object, oneOf, secret, set, text, textMap } from "../fields.js";
+import { choice, flag, integer, object, secret, set, text, textMap } from "../fields.js";
 import { rules } from "../limits.js";
 
 const ecr = object({
@@ -34,9 +34,7 @@ const build = object({
   tag: optional(text(rules.tag, "1.2.0")).describe(
     "Image tag. Default: a hash of the directory image/, so that a changed image always has a new tag.",
   ),
-  platform: oneOf("linux/amd64", "linux/arm64")
-    .default("linux/amd64")
-    .describe("Platform of the nodes that run the pod."),
+  platform: choice("linux/amd64", "linux/arm64").describe("Platform of the nodes that run the pod."),
   baseImage: optional(text(rules.imageReference, "mirror.example.com/library/node:24.21.0-alpine3.24")).describe(
     "Base image, for example in a mirror. Default: the base image in image/Dockerfile.",
   ),

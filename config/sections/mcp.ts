@@ -1,5 +1,5 @@
 import { optional } from "zod";
-import { flag, integer, list, oneOf, secret, section, set, text, textMap } from "../fields.js";
+import { choice, flag, integer, list, oneOf, secret, section, set, text, textMap } from "../fields.js";
 import {
   affinity,
   cidr,
@@ -89,17 +89,15 @@ export const mcpSchema = section({
   enabled: flag(true).describe(
     "Whether to deploy the MCP server. With `false`, the stack creates only IAM resources, and its outputs contain the values for the Helm chart of Holmes.",
   ),
-  transport: oneOf("sse", "streamable-http")
-    .default("sse")
-    .describe("MCP transport: `sse` through Supergateway, or the server's native streamable HTTP."),
+  transport: choice("sse", "streamable-http").describe(
+    "MCP transport: `sse` through Supergateway, or the server's native streamable HTTP.",
+  ),
   serviceName: text(rules.serviceName)
     .default("holmes-aws-mcp")
     .describe(
       "Name of the Deployment and the Service. `aws-api-mcp` is rejected, because the environment variables of its service links make the server fail.",
     ),
-  listenAddress: oneOf("0.0.0.0", "::")
-    .default("0.0.0.0")
-    .describe("Address that the pod listens on. Use `::` in IPv6 clusters."),
+  listenAddress: choice("0.0.0.0", "::").describe("Address that the pod listens on. Use `::` in IPv6 clusters."),
   replicas: integer(1, 20)
     .default(1)
     .describe("Number of pods. Must be 1 with `sse`, because each session exists in a single process."),
@@ -173,9 +171,7 @@ export const mcpSchema = section({
     ),
   allowedEndpoints: set(text(rules.hostName, "ec2.internal.example.com"), "host names")
     .default([])
-    .describe(
-      "Hosts that the server can call in addition to the AWS endpoints, such as VPC endpoints with private names.",
-    ),
+    .describe("Additional hosts that the server can call, such as VPC endpoints with private names."),
   authentication: authentication.describe("How clients authenticate to the server."),
   metrics: metrics.describe("Prometheus metrics of the calls."),
   networkPolicy: networkPolicy.describe("Network access to and from the server."),

@@ -1,5 +1,5 @@
 import { optional } from "zod";
-import { flag, keyed, list, object, oneOf, set, text } from "../fields.js";
+import { choice, flag, keyed, list, object, set, text } from "../fields.js";
 import { rules } from "../limits.js";
 import { targetAccountSchema } from "./accounts.js";
 
@@ -15,9 +15,9 @@ export const organizationSchema = object({
     .min(1, { error: "at least one organizational unit" })
     .describe("Organizational units in which the StackSet creates OIDC providers, roles and policies."),
   autoDeployment: flag(true).describe("Whether the StackSet deploys to new accounts automatically."),
-  callAs: oneOf("SELF", "DELEGATED_ADMIN")
-    .default("SELF")
-    .describe("`SELF` for the management account, `DELEGATED_ADMIN` for a delegated administrator account."),
+  callAs: choice("SELF", "DELEGATED_ADMIN").describe(
+    "`SELF` for the management account, `DELEGATED_ADMIN` for a delegated administrator account.",
+  ),
   existingOidcProviders: keyed(rules.clusterName, set(text(rules.accountId), "account IDs"), "a list of account IDs", {
     "prod-us-east-1": ["222222222222"],
   })

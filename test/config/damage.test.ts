@@ -518,7 +518,7 @@ describe("IAM", () => {
         "iam.sensitiveReadsExcept[1]",
         '"secretsmanager:*GetSecretValue" has no effect, because no permission policy of this stack allows it',
         "an action that the permission policies allow",
-        "Add it to iam.additionalActions too, or remove it here",
+        "Allow it in iam.additionalActions or in the policy file too, or remove it here.",
       ],
     ],
     [
@@ -900,14 +900,14 @@ describe("workload", () => {
     [
       "reserved label",
       { "mcp.podLabels": { app: "other" } },
-      ["mcp.podLabels.app", "a reserved label", "a key that the program does not set"],
+      ["mcp.podLabels.app", "a reserved key", "a key that the program does not set"],
     ],
     [
       "reserved annotation",
       { "mcp.podAnnotations": { "eks.amazonaws.com/skip-containers": "" } },
       [
         'mcp.podAnnotations["eks.amazonaws.com/skip-containers"]',
-        "a reserved annotation",
+        "a reserved key",
         "a key that the program does not set",
       ],
     ],
