@@ -44,11 +44,7 @@ export interface Call {
   readonly error?: string | readonly (string | null)[];
 }
 
-export interface AccountPlace {
-  readonly profile: string;
-  readonly id: string;
-  readonly region: string;
-}
+export type AccountPlace = Readonly<Record<"profile" | "id" | "region", string>>;
 
 export const scenariosFolder = join(projectFolder, "test/holmes/scenarios");
 

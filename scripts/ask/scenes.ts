@@ -2,29 +2,18 @@
 import { project } from "../../config/settings.js";
 import type { HolmesConfig } from "../../documents/holmes.js";
 import { selectClusters } from "../common/clusters.js";
-import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
+import { evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import type { StackConfig } from "../common/stackFile.js";
-import { type LocalServer, startLocalStack } from "../emulation/localStack.js";
-import { type AccountPlace, buildScenes, type Facts, fill, places, type Scenario } from "./scenario.js";
-import { type SceneFront, startSceneFront } from "./sceneFront.js";
+import { startLocalStack } from "../emulation/localStack.js";
+import { type AccountPlace, buildScenes, fill, places, type Scenario } from "./scenario.js";
+import { startSceneFront } from "./sceneFront.js";
 
 /** Added to each stack: an account without the OIDC provider and the role, as after a failed or an incomplete deployment. */
 const unavailable: AccountPlace = { profile: "retired", id: "999999999999", region: "us-east-1" };
 
-/** The path from an MCP client to the emulated AWS. */
-export interface Chain extends LocalServer {
-  readonly evaluation: Evaluation;
-  /** Name of the first cluster that the server is deployed to. */
-  readonly cluster: string;
-}
-
-export interface Scenes {
-  readonly chain: Chain;
-  readonly front: SceneFront;
-  /** What the scenes created, by scenario. */
-  readonly facts: ReadonlyMap<string, Facts>;
-}
+export type Scenes = Awaited<ReturnType<typeof startScenes>>;
+export type Chain = Scenes["chain"];
 
 /**
  * @param load as for `evaluate`
@@ -36,7 +25,7 @@ export async function startScenes(
   config: StackConfig,
   scenarios: readonly Scenario[],
   load?: Load,
-): Promise<Scenes> {
+) {
   const plan = await evaluate(stack, config, undefined, load);
   const accounts = { ...places(plan.settings), unavailable };
   const deployed = plan.clusters.filter(({ deploy }) => deploy);
@@ -57,7 +46,13 @@ export async function startScenes(
       front.recorded.set(`${accounts[account].id} ${action}`, JSON.parse(filled));
     }
   }
-  return { chain, front, facts };
+  return {
+    /** The path from an MCP client to the emulated AWS, in the first cluster that the server is deployed to. */
+    chain,
+    front,
+    /** What the scenes created, by scenario. */
+    facts,
+  };
 }
 
 function withAccount(config: StackConfig, { profile, id, region }: AccountPlace): StackConfig {

@@ -214,19 +214,17 @@ export async function freePort(): Promise<number> {
   return Number(new URL(url).port);
 }
 
-export interface WaitOptions {
-  /** Default 180,000. */
-  timeoutMs?: number;
-  /** The process of the server. Waiting fails when it ends. */
-  child?: Child;
-}
-
 /**
  * Waits until a URL returns any HTTP response except 503.
  *
+ * @param timeoutMs default 180,000
+ * @param child the process of the server. Waiting fails when it ends.
  * @throws UserError with the last output of the process when it ends first or the timeout expires.
  */
-export async function waitForHttp(url: string, { timeoutMs = 180_000, child }: WaitOptions = {}): Promise<void> {
+export async function waitForHttp(
+  url: string,
+  { timeoutMs = 180_000, child }: { timeoutMs?: number; child?: Child } = {},
+): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (child?.exitCode === undefined && Date.now() < end) {
     const status = await fetch(url, { signal: AbortSignal.timeout(Math.max(1, end - Date.now())) })

@@ -30,8 +30,6 @@ export interface LocalPodArgs {
   readonly token: (token: TokenArgs) => Promise<string>;
 }
 
-export type LocalPod = Awaited<ReturnType<typeof startLocalPod>>;
-
 /** Starts the pod's container and waits until it responds. */
 export async function startLocalPod(processes: Processes, args: LocalPodArgs) {
   const { workload, folder } = args;

@@ -10,7 +10,7 @@ import { toStderr } from "../common/progress.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { EmulatedAws } from "./emulatedAws.js";
 import { ensureGateway } from "./gateway.js";
-import { type LocalPod, startLocalPod } from "./localPod.js";
+import { startLocalPod } from "./localPod.js";
 import type { McpEndpoint } from "./mcpClient.js";
 import { startMoto } from "./moto.js";
 import { ensurePython } from "./python.js";
@@ -18,25 +18,7 @@ import { startServiceReferenceProxy } from "./serviceReference.js";
 import { startStsFront } from "./stsFront.js";
 import { ClusterIssuer } from "./tokens.js";
 
-export interface LocalStack {
-  /** The stack, whose AWS resources exist in the emulated AWS. */
-  readonly evaluation: Evaluation;
-  /** Token issuers of the clusters, by the clusters' names. */
-  readonly issuers: ReadonlyMap<string, ClusterIssuer>;
-  /** URL of the emulated AWS, for clients of any account. */
-  readonly awsUrl: string;
-  /**
-   * Starts the MCP server as the Deployment in a cluster specifies. Not with `mcp.enabled: false`.
-   *
-   * @param serverAwsUrl URL of a proxy between the server and the emulated AWS. Default: none.
-   */
-  startServer(cluster: string, serverAwsUrl?: string): Promise<LocalServer>;
-}
-
-export interface LocalServer {
-  readonly pod: LocalPod;
-  readonly endpoint: McpEndpoint;
-}
+export type LocalStack = Awaited<ReturnType<typeof startLocalStack>>;
 
 /**
  * @param processes stops everything
@@ -50,7 +32,7 @@ export async function startLocalStack(
   config: StackConfig,
   plan: Evaluation,
   load?: Load,
-): Promise<LocalStack> {
+) {
   const { mcp, iam } = plan.settings;
   toStderr(`\nPreparing moto (the emulated AWS)${mcp.enabled ? ", the MCP server and the gateway" : ""}`);
   // Together, so that a failed install is reported before anything starts.
@@ -73,10 +55,18 @@ export async function startLocalStack(
   if (reference !== undefined) processes.onStop(() => reference.close());
 
   return {
+    /** The stack, whose AWS resources exist in the emulated AWS. */
     evaluation,
+    /** Token issuers of the clusters, by the clusters' names. */
     issuers,
+    /** URL of the emulated AWS, for clients of any account. */
     awsUrl: sts.url,
-    startServer: async (cluster, serverAwsUrl = sts.url) => {
+    /**
+     * Starts the MCP server as the Deployment in a cluster specifies. Not with `mcp.enabled: false`.
+     *
+     * @param serverAwsUrl URL of a proxy between the server and the emulated AWS. Default: none.
+     */
+    startServer: async (cluster: string, serverAwsUrl = sts.url) => {
       toStderr(`Starting the MCP server as the Deployment in ${cluster} specifies`);
       const pod = await startLocalPod(processes, {
         workload: evaluation.resources.find(({ name }) => name === `${cluster}/deployment`)!,
@@ -95,7 +85,8 @@ export async function startLocalStack(
         token: (subject) => issuers.get(cluster)!.token(subject),
       });
       const url = `http://127.0.0.1:${pod.port}${mcp.transport === "sse" ? "/sse" : "/mcp"}`;
-      return { pod, endpoint: { transport: mcp.transport, url, token: pod.bearerToken } };
+      const endpoint: McpEndpoint = { transport: mcp.transport, url, token: pod.bearerToken };
+      return { pod, endpoint };
     },
   };
 }
