@@ -51,13 +51,6 @@ export interface EcrArgs {
 
 export type McpImageArgs = PrebuiltImageArgs | BuiltImageArgs;
 
-/** Destination of the push. */
-interface Target {
-  readonly repository: pulumi.Input<string>;
-  readonly ready: pulumi.Resource[];
-  readonly registry: docker.types.input.Registry | undefined;
-}
-
 /** The image of the MCP server: an existing reference, or built and pushed. */
 export class McpImage extends pulumi.ComponentResource {
   /** Reference to deploy, by digest when this component built the image. Undefined when the stack deploys nothing. */
@@ -73,12 +66,11 @@ export class McpImage extends pulumi.ComponentResource {
 
   private build(name: string, args: BuiltImageArgs): pulumi.Output<string> {
     const { context, repository, tag, platform, buildArgs, secretBuildArgs, network, ecr, registry, tags } = args;
-    const target: Target =
-      ecr === undefined ? { repository, ready: [], registry } : this.ecrRepository(name, repository, ecr, tags);
+    const target = ecr ? this.ecrRepository(name, repository, ecr, tags) : { url: repository, dependsOn: [], registry };
     const image = new docker.Image(
       `${name}/build`,
       {
-        imageName: pulumi.interpolate`${target.repository}:${tag ?? contentTag(context, buildArgs)}`,
+        imageName: pulumi.interpolate`${target.url}:${tag ?? contentTag(context, buildArgs)}`,
         build: {
           context,
           platform,
@@ -87,48 +79,41 @@ export class McpImage extends pulumi.ComponentResource {
         },
         registry: target.registry,
       },
-      { parent: this, provider: dockerProvider({ parent: this }), dependsOn: target.ready },
+      { parent: this, provider: dockerProvider({ parent: this }), dependsOn: target.dependsOn },
     );
     return image.repoDigest;
   }
 
-  private ecrRepository(name: string, repositoryName: string, ecr: EcrArgs, tags: BuiltImageArgs["tags"]): Target {
+  /** The URL of the repository, what must exist before the push, and the credentials. */
+  private ecrRepository(name: string, repositoryName: string, ecr: EcrArgs, tags: BuiltImageArgs["tags"]) {
     const options = { parent: this };
     const token = aws.ecr.getAuthorizationTokenOutput({}, options);
-    const target = (url: pulumi.Output<string>, ready: pulumi.Resource[]): Target => ({
-      repository: url,
-      ready,
-      registry: {
-        server: url.apply((text) => text.split("/")[0]!),
-        username: token.userName,
-        password: pulumi.secret(token.password),
-      },
-    });
-    if (!ecr.create) return target(aws.ecr.getRepositoryOutput({ name: repositoryName }, options).repositoryUrl, []);
-    const repository = new aws.ecr.Repository(
-      `${name}/repository`,
-      {
-        name: repositoryName,
-        imageTagMutability: "IMMUTABLE",
-        imageScanningConfiguration: { scanOnPush: true },
-        forceDelete: ecr.forceDelete,
-        tags,
-      },
-      options,
-    );
-    const ready: pulumi.Resource[] = [
-      new aws.ecr.LifecyclePolicy(
-        `${name}/repository/lifecycle`,
-        { repository: repository.name, policy: JSON.stringify(lifecyclePolicy(ecr.keepImages)) },
-        options,
-      ),
-    ];
-    if (ecr.pullAccounts.length > 0) {
+    const repository = ecr.create
+      ? new aws.ecr.Repository(
+          `${name}/repository`,
+          {
+            name: repositoryName,
+            imageTagMutability: "IMMUTABLE",
+            imageScanningConfiguration: { scanOnPush: true },
+            forceDelete: ecr.forceDelete,
+            tags,
+          },
+          options,
+        )
+      : aws.ecr.getRepositoryOutput({ name: repositoryName }, options);
+    const dependsOn: pulumi.Resource[] = [];
+    if (ecr.create) {
+      const args = { repository: repository.name, policy: JSON.stringify(lifecyclePolicy(ecr.keepImages)) };
+      dependsOn.push(new aws.ecr.LifecyclePolicy(`${name}/repository/lifecycle`, args, options));
+    }
+    if (ecr.create && ecr.pullAccounts.length > 0) {
       const policy = repository.arn.apply((arn) => JSON.stringify(pullPolicy(arn.split(":")[1]!, ecr.pullAccounts)));
       const args = { repository: repository.name, policy };
-      ready.push(new aws.ecr.RepositoryPolicy(`${name}/repository/pull`, args, options));
+      dependsOn.push(new aws.ecr.RepositoryPolicy(`${name}/repository/pull`, args, options));
     }
-    return target(repository.repositoryUrl, ready);
+    const url = repository.repositoryUrl;
+    const server = url.apply((text) => text.split("/")[0]!);
+    return { url, dependsOn, registry: { server, username: token.userName, password: pulumi.secret(token.password) } };
   }
 }
 

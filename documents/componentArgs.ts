@@ -31,13 +31,7 @@ export function targetAccountArgs(
     roles: trustRoles(settings, account, clusters).map(({ number, name, document }) => {
       // The legacy script created the first role only.
       const existing = number === 1 && adopt.role;
-      return {
-        number,
-        name,
-        trustPolicy: document,
-        adopt: existing,
-        adoptPolicies: existing && adopt.policy,
-      };
+      return { number, name, trustPolicy: document, adopt: existing, adoptPolicies: existing && adopt.policy };
     }),
     permissions: account.permissions,
     path: iam.path,
@@ -55,20 +49,11 @@ export function organizationArgs(
   organization: OrganizationSettings,
   clusters: readonly TrustedCluster[],
 ) {
-  const { partition, permissions, existingOidcProviders, organizationalUnits, region, autoDeployment, callAs } =
-    organization;
+  const { organizationalUnits, region, autoDeployment, callAs } = organization;
+  const template = organizationTemplate({ ...iam, ...organization, clusters: trustClusters(clusters), subjects });
   return {
     stackSetName: iam.roleName.replace(/[^A-Za-z0-9-]/g, "-"),
-    templateBody: JSON.stringify(
-      organizationTemplate({
-        ...iam,
-        clusters: trustClusters(clusters),
-        subjects,
-        partition,
-        permissions,
-        existingOidcProviders,
-      }),
-    ),
+    templateBody: JSON.stringify(template),
     organizationalUnits,
     region,
     autoDeployment,
@@ -82,19 +67,20 @@ const guarded = ({ secretKeys }: Settings, section: string, value: string | unde
   value !== undefined && secretKeys.has(section) ? pulumi.secret(value) : value;
 
 /** Access to a target account. */
-export function accountAccess(settings: Settings, { profile, accountId, region, assumeRole }: TargetAccountSettings) {
-  const role = assumeRole && {
-    ...assumeRole,
-    externalId: guarded(settings, "targetAccounts", assumeRole.externalId),
-  };
-  return { profile, accountId, region, assumeRole: role };
+export function accountAccess(
+  settings: Settings,
+  account: Pick<TargetAccountSettings, "profile" | "accountId" | "region" | "assumeRole">,
+) {
+  const { profile, accountId, region, assumeRole } = account;
+  const externalId = guarded(settings, "targetAccounts", assumeRole?.externalId);
+  return { profile, accountId, region, assumeRole: assumeRole && { ...assumeRole, externalId } };
 }
 
 export function imageArgs(settings: Settings) {
   const { image, iam } = settings;
   if (image.kind !== "build") return { reference: image.kind === "prebuilt" ? image.reference : undefined };
   const { repository, tag, platform, baseImage, network, args, ecr, registry } = image.build;
-  const buildArgs = { ...args, ...(baseImage === undefined ? {} : { BASE_IMAGE: baseImage }) };
+  const buildArgs = { ...args, ...(baseImage && { BASE_IMAGE: baseImage }) };
   return {
     context: "image",
     repository,
@@ -118,12 +104,8 @@ export function ecrAccess(settings: Settings) {
   const { image, targetAccounts, clusters } = settings;
   const ecr = image.kind === "build" ? image.build.ecr : undefined;
   if (ecr === undefined) return undefined;
-  const account = targetAccounts.find(({ profile, manage }) => manage && profile === ecr.profile);
+  const owners = [...targetAccounts.filter(({ manage }) => manage), ...clusters];
   // config/load.ts verifies that an account or a cluster has the profile.
-  const owner = account ?? clusters.find(({ profile }) => profile === ecr.profile)!;
-  return {
-    ...(account === undefined ? { profile: ecr.profile } : accountAccess(settings, account)),
-    accountId: owner.accountId,
-    region: ecr.region ?? owner.region,
-  };
+  const owner = owners.find(({ profile }) => profile === ecr.profile)!;
+  return accountAccess(settings, { ...owner, profile: ecr.profile, region: ecr.region ?? owner.region });
 }

@@ -19,16 +19,13 @@ const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 
 /** Holmes' configuration for the server of one cluster, or for the chart's server if `mcp.enabled` is false. */
 export function holmesConfig(settings: Settings, profiles: readonly Profile[]): HolmesConfig {
-  const servers = { mcp_servers: mcpServers(settings, profiles) };
-  const values = settings.mcp.enabled
-    ? { ...servers, ...tokenEnvironment(settings.mcp) }
+  const { mcp, holmes } = settings;
+  const servers = { mcp_servers: (mcp.enabled ? mcpServers : hostedServers)(settings, profiles) };
+  const values = mcp.enabled
+    ? { ...servers, ...tokenEnvironment(mcp) }
     : { mcpAddons: { aws: addon(settings, profiles) } };
   return {
-    mcpServers: settings.mcp.enabled
-      ? yaml(servers)
-      : settings.holmes.hosted
-        ? yaml({ mcp_servers: hostedServers(settings, profiles) })
-        : undefined,
+    mcpServers: mcp.enabled || holmes.hosted ? yaml(servers) : undefined,
     helmValues: yaml(values),
     robustaValues: yaml({ holmes: values }),
   };

@@ -26,30 +26,6 @@ export const paths = {
 export const volumes = ["home", "home-aws", "logs", "tmp", "aws-config", "aws-token", "tokens", "verify"] as const;
 export type VolumeName = (typeof volumes)[number];
 
-/** Environment variables of the containers. */
-export const environmentNames = [
-  "HOME",
-  "TMPDIR",
-  "AWS_CONFIG_FILE",
-  "AWS_SHARED_CREDENTIALS_FILE",
-  "AWS_EC2_METADATA_DISABLED",
-  "HOLMES_AWS_MCP_CONFIG",
-  "HOLMES_AWS_MCP_TOKENS_FILE",
-  "READ_OPERATIONS_ONLY",
-  "AWS_API_MCP_TELEMETRY",
-  "AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS",
-  "AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING",
-  "AWS_API_MCP_TRANSPORT",
-  "AWS_API_MCP_HOST",
-  "AWS_API_MCP_PORT",
-  "AWS_API_MCP_ALLOWED_HOSTS",
-  "AWS_API_MCP_ALLOWED_ORIGINS",
-  "AUTH_TYPE",
-  "FASTMCP_LOG_LEVEL",
-  "ENDPOINT_SUGGEST_AWS_COMMANDS",
-] as const;
-export type EnvironmentName = (typeof environmentNames)[number];
-
 /** Variables with the same value in every environment of the server. */
 export const guards = {
   AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
@@ -61,7 +37,25 @@ export const guards = {
   // Without it, every tool description contains a notice that the model repeats.
   AWS_API_MCP_SUPPRESS_DEPRECATION_WARNING: "true",
   FASTMCP_LOG_LEVEL: "WARNING",
-} satisfies Partial<Record<EnvironmentName, string>>;
+};
+
+/** Further variables of the containers. */
+const otherVariables = [
+  "HOME",
+  "TMPDIR",
+  "AWS_CONFIG_FILE",
+  "HOLMES_AWS_MCP_CONFIG",
+  "HOLMES_AWS_MCP_TOKENS_FILE",
+  "AWS_API_MCP_TRANSPORT",
+  "AWS_API_MCP_HOST",
+  "AWS_API_MCP_PORT",
+  "AWS_API_MCP_ALLOWED_HOSTS",
+  "AWS_API_MCP_ALLOWED_ORIGINS",
+  "AUTH_TYPE",
+  "ENDPOINT_SUGGEST_AWS_COMMANDS",
+] as const;
+export type EnvironmentName = keyof typeof guards | (typeof otherVariables)[number];
+export const environmentNames: readonly string[] = [...Object.keys(guards), ...otherVariables];
 
 /** Annotations of the pods. */
 export const annotations = {
