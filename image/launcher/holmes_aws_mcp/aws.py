@@ -23,8 +23,6 @@ from botocore.loaders import JSONFileLoader, Loader
 from cachetools import LRUCache, cached
 from cachetools.keys import hashkey
 
-from .settings import stamp
-
 # Parsed data files: a service has up to five, of up to 30 MB (EC2) and usually below 1 MB.
 MAX_DATA_FILES = 160
 # The methods of botocore's loader that keep their results.
@@ -73,6 +71,15 @@ class _SharedLoader(Loader):
 class _KeepsNothing(dict[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         pass
+
+
+def stamp(path: str | None) -> object:
+    """Changes with the file: the kubelet replaces mounted files by way of a link. None: there is no file."""
+    try:
+        state = os.stat(path or "")
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_ino, state.st_size
 
 
 class Aws:

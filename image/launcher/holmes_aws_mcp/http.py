@@ -11,71 +11,58 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .callers import LEFT
-from .settings import SettingsError, stamp
+from .settings import SettingsError
 
 # A call has at most 64 kB of commands; JSON escapes can multiply that.
 MAX_BODY_BYTES = 1_000_000
 MIN_TOKEN_LENGTH = 32
 
 
-class Tokens:
-    """The accepted bearer tokens, one per line, read again when the file changes."""
+def read_tokens(path: Path) -> list[bytes]:
+    """The accepted bearer tokens: one per line.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: object = ()
-        self._tokens: list[bytes] = []
-        self.read()
+    Raises:
+        SettingsError: the file is missing, has no token, or one that is too short.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
+    tokens = [line.strip() for line in lines if line.strip()]
+    if not tokens or any(len(token) < MIN_TOKEN_LENGTH for token in tokens):
+        raise SettingsError(f"{path}: expected tokens of at least {MIN_TOKEN_LENGTH} characters, one per line.")
+    return tokens
 
-    def read(self) -> None:
-        """Reads the file if it changed.
 
-        Raises:
-            SettingsError: it is missing, has no token, or one that is too short.
-        """
-        current = stamp(self._path)
-        if current == self._stamp:
-            return
-        try:
-            lines = self._path.read_bytes().splitlines()
-        except OSError as error:
-            raise SettingsError(f"{self._path}: cannot be read ({error.strerror}).") from error
-        tokens = [line.strip() for line in lines if line.strip()]
-        if not tokens or any(len(token) < MIN_TOKEN_LENGTH for token in tokens):
-            raise SettingsError(
-                f"{self._path}: expected tokens of at least {MIN_TOKEN_LENGTH} characters, one per line."
-            )
-        self._tokens, self._stamp = tokens, current
+def accepts(path: Path, header: str) -> bool:
+    """Whether an Authorization header carries one of the tokens; the comparison takes constant time.
 
-    def accepts(self, header: str) -> bool:
-        """Whether an Authorization header carries one of the tokens; the comparison takes constant time."""
-        try:
-            self.read()
-        except SettingsError:
-            # The file is being replaced. The previous tokens stay valid.
-            pass
-        scheme, _, given = header.partition(" ")
-        if scheme.lower() != "bearer":
-            return False
-        found = given.strip().encode("latin-1")
-        # A list, so that every token is compared, also after a match.
-        return any([hmac.compare_digest(found, token) for token in self._tokens])  # noqa: C419
+    The file is read for each request, so that a rotation needs no restart. A missing or invalid file accepts nothing.
+    """
+    try:
+        tokens = read_tokens(path)
+    except SettingsError:
+        return False
+    scheme, _, given = header.partition(" ")
+    found = given.strip().encode("latin-1")
+    # A list, so that every token is compared, also after a match.
+    return scheme.lower() == "bearer" and any([hmac.compare_digest(found, token) for token in tokens])  # noqa: C419
 
 
 class FrontDoor:
     """ASGI middleware; /healthz is exempt from the token."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens | None = None) -> None:
+    def __init__(self, app: ASGIApp, tokens_file: Path | None = None) -> None:
         self._app = app
-        self._tokens = tokens
+        self._tokens_file = tokens_file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if self._tokens is not None and scope["path"] != "/healthz":
-            if not self._tokens.accepts(headers.get("authorization", "")):
+        if self._tokens_file is not None and scope["path"] != "/healthz":
+            if not accepts(self._tokens_file, headers.get("authorization", "")):
                 unauthorized = PlainTextResponse("A bearer token is required.", 401, {"www-authenticate": "Bearer"})
                 await unauthorized(scope, receive, send)
                 return

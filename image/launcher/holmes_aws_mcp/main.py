@@ -55,7 +55,7 @@ def _start(settings: Settings) -> None:
     from .aws import Aws
     from .calls import CallLog, serve_metrics
     from .guard import Guard
-    from .http import FrontDoor, Tokens
+    from .http import FrontDoor, read_tokens
     from .middleware import Guarded
     from .pool import Pool
     from .watchdog import watch
@@ -65,8 +65,10 @@ def _start(settings: Settings) -> None:
     logger.add(_log, level="ERROR")
     # It logs a traceback for every client that disconnects.
     logging.getLogger("mcp.server.streamable_http").setLevel(logging.CRITICAL)
-    tokens_file = os.environ.get("HOLMES_AWS_MCP_TOKENS_FILE")
-    tokens = Tokens(Path(tokens_file)) if tokens_file else None
+    named = os.environ.get("HOLMES_AWS_MCP_TOKENS_FILE")
+    tokens_file = Path(named) if named else None
+    if tokens_file is not None:
+        read_tokens(tokens_file)
 
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     aws = Aws(settings.concurrency)
@@ -102,9 +104,9 @@ def _start(settings: Settings) -> None:
         serve_metrics(host, settings.metrics_port, lambda: log.metrics(pool.running, pool.waiting))
     run = partial(mcp.run, show_banner=False)
     if server.TRANSPORT != "stdio":
+        front_door = HttpMiddleware(FrontDoor, tokens_file=tokens_file)
         # WebSockets, which the server has none of, would pass by the front door.
-        uvicorn_config = {"access_log": False, "ws": "none"}
-        run = partial(run, middleware=[HttpMiddleware(FrontDoor, tokens=tokens)], uvicorn_config=uvicorn_config)
+        run = partial(run, middleware=[front_door], uvicorn_config={"access_log": False, "ws": "none"})
     mcp.run = run
     # Excludes what is loaded now from full collections, which otherwise stop every thread for 0.1 s.
     gc.freeze()

@@ -59,15 +59,6 @@ class Settings(_Strict):
         return "default" if self.account("default") else None
 
 
-def stamp(path: str | Path | None) -> object:
-    """Changes with the file: the kubelet replaces mounted files by way of a link. None: there is no file."""
-    try:
-        state = os.stat(path or "")
-    except OSError:
-        return None
-    return state.st_mtime_ns, state.st_ino, state.st_size
-
-
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads the file that `HOLMES_AWS_MCP_CONFIG` names.
 

@@ -127,3 +127,18 @@ def test_metrics_are_served_on_both_kinds_of_addresses(launcher, host):
     assert connection.getresponse().read() == b"metrics"
     connection.close()
     server.shutdown()
+
+
+def test_the_tokens_of_a_file_are_accepted_while_it_is_valid(launcher, tmp_path):
+    from holmes_aws_mcp.http import accepts
+
+    file = tmp_path / "tokens"
+    first, second = "a" * 32, "b" * 40
+    found = []
+    for text in (f"{first}\n{second}\n", f"{second}\r\n", f"{second}\nshort\n", "\n", None):
+        file.unlink(missing_ok=True)
+        if text is not None:
+            file.write_text(text)
+        found.append([accepts(file, header) for header in (f"Bearer {first}", f"bearer  {second} ", second, "")])
+    nothing = [False] * 4
+    assert found == [[True, True, False, False], [False, True, False, False], nothing, nothing, nothing]
