@@ -19,7 +19,7 @@ from fastmcp.tools.base import Tool, ToolResult
 from . import callers
 from .calls import CallLog
 from .commands import REGION_WILDCARD, Runner
-from .guard import Guard, refused
+from .guard import REFUSED_OPTIONS, Guard, refused
 from .job import CommandError, Job
 from .pool import Pool
 from .settings import Settings
@@ -39,8 +39,7 @@ def description(settings: Settings) -> str:
         f"Ask for little: --query, filters, time ranges, --max-items. Answers over {settings.max_answer_bytes} bytes "
         f"and calls over {settings.call_timeout_seconds} s fail. Use a list for independent commands, --region '*' for "
         "all enabled regions.",
-        "Refused: writes, commands that return credentials or tokens, --endpoint-url, --debug, --no-verify-ssl, "
-        "--ca-bundle, --no-sign-request.",
+        f"Refused: writes, commands that return credentials or tokens, {', '.join(REFUSED_OPTIONS)}.",
         f"Without --profile, {fallback} is used. Accounts:" if fallback else "Every command needs --profile. Accounts:",
     ]
     accounts = [
