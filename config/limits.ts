@@ -48,14 +48,6 @@ export function issuerUrl(region: string, id: string): string {
   return `https://oidc.eks.${region}.${dnsSuffixOf(region)}/id/${id}`;
 }
 
-/** Suggests a region for common non-region names. */
-const regionHint = (text: string) =>
-  text === "global"
-    ? "Global services use us-east-1."
-    : /[A-Z_ ]/.test(text)
-      ? "Use the region code, in lower case."
-      : undefined;
-
 /** A single line that is not blank. */
 const line = /^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$/u;
 
@@ -72,11 +64,13 @@ export const rules = {
         : undefined,
   ),
   /** The regions that the installed AWS provider supports. */
-  region: rule(new RegExp(`^(${Object.values(Region).join("|")})$`), 'an AWS region, such as "us-east-1"', (text) =>
-    /^[a-z-]+-\d[a-z]$/.test(text)
+  region: rule(new RegExp(`^(${Object.values(Region).join("|")})$`), 'an AWS region, such as "us-east-1"', (text) => {
+    if (text === "global") return "Global services use us-east-1.";
+    if (/[A-Z_ ]/.test(text)) return "Use the region code, in lower case.";
+    return /^[a-z-]+-\d[a-z]$/.test(text)
       ? `${text} is an Availability Zone. Its region is ${text.slice(0, -1)}.`
-      : regionHint(text),
-  ),
+      : undefined;
+  }),
   /** EKS CreateCluster: 1 to 100 letters, digits, `-` and `_`, starting with a letter or digit. */
   clusterName: rule(
     /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/,
@@ -250,8 +244,8 @@ export const rules = {
     (text) => (/^https?:\/\//.test(text) ? "Remove https:// and everything after the host name." : undefined),
   ),
   awsCommand: rule(
-    /^aws [a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$/,
-    'a command without options, such as "aws secretsmanager get-secret-value"',
+    /^aws (?!sts get-caller-identity$)[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$/,
+    'a command without options that the verification does not use, such as "aws secretsmanager get-secret-value"',
   ),
   /** RFC 6750 allows visible ASCII. A token of 32 random characters cannot be guessed. */
   bearerToken: rule(/^[!-~]{32,512}$/, "a token of 32 to 512 visible ASCII characters without spaces"),

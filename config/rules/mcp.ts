@@ -1,13 +1,5 @@
 import type { z } from "zod";
-import {
-  annotations,
-  environmentNames,
-  labels,
-  metricsAnnotations,
-  paths,
-  port,
-  volumes,
-} from "../../documents/names.js";
+import { annotations, environmentNames, labels, metricsAnnotations, paths, volumes } from "../../documents/names.js";
 import { awsCommands } from "../awsCommands.js";
 import { inBlock, type labelSelector } from "../kubernetesFields.js";
 import type { Reading } from "../reading.js";
@@ -90,18 +82,11 @@ function quantity(value: string | null | undefined): number | undefined {
 
 export const mcpRules: readonly Rule[] = [
   {
-    says: "`replicas` must be 1 unless `transport` is `streamable-http`. `serviceName` must not be `aws-api-mcp`.",
-    check: ({ mcp: { replicas, transport, serviceName } }, problems) => {
-      if ((replicas ?? 1) > 1 && transport === "sse") {
-        const fix = "Set mcp.transport: streamable-http for more replicas.";
-        const expected = "1 with transport sse, because each session exists in a single process";
-        problems.add(["mcp", "replicas"], replicas, expected, fix);
-      }
-      if (serviceName === "aws-api-mcp") {
-        const why =
-          "Kubernetes injects AWS_API_MCP_PORT=tcp://… into the pods of the namespace, and the server fails to start with this value.";
-        problems.add(["mcp", "serviceName"], serviceName, "a different name", why);
-      }
+    says: "`replicas` must be 1 unless `transport` is `streamable-http`.",
+    check: ({ mcp: { replicas, transport } }, problems) => {
+      if ((replicas ?? 1) === 1 || transport !== "sse") return;
+      const expected = "1 with transport sse, because each session exists in a single process";
+      problems.add(["mcp", "replicas"], replicas, expected, "Set mcp.transport: streamable-http for more replicas.");
     },
   },
   {
@@ -220,16 +205,12 @@ export const mcpRules: readonly Rule[] = [
     },
   },
   {
-    says: "`denyList` must contain operations of the AWS CLI version in the image. `aws sts get-caller-identity` is rejected, because the verification uses it.",
+    says: "`denyList` must contain operations of the AWS CLI version in the image.",
     check: ({ mcp: { denyList } }, problems) => {
       const denied = entries(["mcp", "denyList"], denyList);
       const commands = denied.length === 0 ? [] : awsCommands();
       // The server compares service and operation exactly, so any other entry would deny nothing.
       exists(problems, denied, commands, "aws, a service and an operation of the AWS CLI");
-      for (const [path, command] of denied) {
-        if (command !== "aws sts get-caller-identity") continue;
-        problems.add(path, command, "a command that the verification does not use");
-      }
     },
   },
   {
@@ -240,13 +221,6 @@ export const mcpRules: readonly Rule[] = [
       for (const [place] of isSecret("mcp") ? [] : entries([...path, "tokens"], tokens))
         requireSecret(problems, place, "plain text");
       if (tokens.length > 0 && type === "none") problems.say([...path, "type"], "none with tokens", "bearer");
-    },
-  },
-  {
-    says: `\`metrics.port\` must not be the port of the server, ${port}.`,
-    check: ({ mcp: { metrics } }, problems) => {
-      if (metrics.port !== port) return;
-      problems.add(["mcp", "metrics", "port"], metrics.port, "a port that the server does not use");
     },
   },
 ];

@@ -1,4 +1,5 @@
 import { optional } from "zod";
+import { port } from "../../documents/names.js";
 import { choice, flag, integer, list, oneOf, secret, section, set, text, textMap } from "../fields.js";
 import {
   affinity,
@@ -77,7 +78,10 @@ const authentication = section({
 
 const metrics = section({
   enabled: flag(false).describe("Whether the server exposes Prometheus metrics."),
-  port: integer(1024, 65535).default(9090).describe("Port of the metrics endpoint."),
+  port: integer(1024, 65535)
+    .refine((value) => value !== port, { error: "a port that the server does not use" })
+    .default(9090)
+    .describe(`Port of the metrics endpoint. Must not be the port of the server, ${port}.`),
   peers: list(networkPolicyPeer, "NetworkPolicyPeers", [
     { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } },
   ])
@@ -93,10 +97,11 @@ export const mcpSchema = section({
     "MCP transport: `sse` through Supergateway, or the server's native streamable HTTP.",
   ),
   serviceName: text(rules.serviceName)
+    .refine((name) => name !== "aws-api-mcp", {
+      error: "a different name, because Kubernetes sets AWS_API_MCP_PORT=tcp://…, with which the server does not start",
+    })
     .default("holmes-aws-mcp")
-    .describe(
-      "Name of the Deployment and the Service. `aws-api-mcp` is rejected, because the environment variables of its service links make the server fail.",
-    ),
+    .describe("Name of the Deployment and the Service. Not `aws-api-mcp`, whose service links make the server fail."),
   listenAddress: choice("0.0.0.0", "::").describe("Address that the pod listens on. Use `::` in IPv6 clusters."),
   replicas: integer(1, 20)
     .default(1)

@@ -363,7 +363,7 @@ describe("names in the clusters", () => {
     [
       "Service name whose service links make the server fail",
       { "mcp.serviceName": "aws-api-mcp" },
-      ["mcp.serviceName", '"aws-api-mcp"', "a different name", "AWS_API_MCP_PORT=tcp://"],
+      ["mcp.serviceName", '"aws-api-mcp"', "a different name, because Kubernetes sets AWS_API_MCP_PORT=tcp://"],
     ],
   ]);
 });

@@ -5,7 +5,7 @@ import { readingOf } from "../../config/reading.js";
 import { mcpRules } from "../../config/rules/mcp.js";
 import { configSchema } from "../../config/schema.js";
 import { annotations, environmentNames, labels, metricsAnnotations, port, volumes } from "../../documents/names.js";
-import { damaged, stackConfig } from "../config/support.js";
+import { damaged, problemsOf, stackConfig } from "../config/support.js";
 import { changed } from "../program/stacks.js";
 
 type Change = Record<string, unknown>;
@@ -113,9 +113,10 @@ describe("rejected by the config", () => {
     },
   );
 
-  test("the server's port, and no other", () => {
+  test("the server's port, and no other", async () => {
     expect(all.ports).toEqual([port, 9090]);
-    expect(rejected({ "mcp.metrics.port": port })).toEqual(["mcp.metrics.port"]);
-    expect(rejected({ "mcp.metrics.port": 9090 })).toEqual([]);
+    const problems = await problemsOf(damaged(stackConfig("dev"), { "mcp.metrics.port": port }));
+    expect(problems.map(({ path }) => pathText(path))).toEqual(["mcp.metrics.port"]);
+    expect(await problemsOf(damaged(stackConfig("dev"), { "mcp.metrics.port": 9090 }))).toEqual([]);
   });
 });
