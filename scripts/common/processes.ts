@@ -232,9 +232,9 @@ export async function waitForHttp(
         await answer.body?.cancel();
         return answer.status;
       })
-      .catch(() => "not listening yet");
-    // 503 Service Unavailable: the gateway runs, but its MCP server does not respond yet.
-    if (typeof status === "number" && status !== 503) return;
+      .catch(() => 503);
+    // 503 Service Unavailable: nothing listens yet, or the MCP server of the gateway does not respond yet.
+    if (status !== 503) return;
     await sleep(25);
   }
   const reason =

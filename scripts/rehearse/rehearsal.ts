@@ -66,13 +66,12 @@ export async function rehearse(folder: string, options: RehearsalOptions): Promi
   }
 }
 
-/** Performs a check and adds it to a list. By default, the answer must be the expected text. */
+/** Performs a check and adds it to a list. Without a pattern, the answer must be the expected text. */
 const checker =
-  (checks: Check[]) =>
-  async (what: string, expected: string, answer: () => Promise<string>, isRight?: (answered: string) => boolean) => {
+  (checks: Check[]) => async (what: string, expected: string, answer: () => Promise<string>, pattern?: RegExp) => {
     const start = performance.now();
     const answered = await answer().catch((error: Error) => `error: ${error.message}`);
-    const right = isRight?.(answered) ?? answered === expected;
+    const right = pattern?.test(answered) ?? answered === expected;
     checks.push({ what, expected, answered, milliseconds: performance.now() - start, right });
   };
 
@@ -112,12 +111,7 @@ async function serverChecks(local: LocalStack, cluster: string): Promise<Check[]
   const call = async (command: string | string[]) =>
     (await callTool(endpoint, "call_aws", { cli_command: command })).text;
 
-  await check(
-    "tools",
-    "call_aws",
-    async () => (await listTools(endpoint)).join(", "),
-    (text) => text.includes("call_aws"),
-  );
+  await check("tools", "call_aws", async () => (await listTools(endpoint)).join(", "), /call_aws/);
   const ask = ({ profile, accountId, region }: (typeof accounts)[number], when = "") =>
     check(`${profile}${when}`, `${accountId} ${region}`, async () => {
       const who = `aws sts get-caller-identity --query Account --profile ${profile}`;
@@ -129,12 +123,7 @@ async function serverChecks(local: LocalStack, cluster: string): Promise<Check[]
 
   const { profile } = accounts[0]!;
   const refused = (what: string, command: string, reason: RegExp) =>
-    check(
-      what,
-      "refused",
-      async () => short(await call(command)),
-      (answer) => reason.test(answer),
-    );
+    check(what, "refused", async () => short(await call(command)), reason);
   const write = `aws ec2 run-instances --image-id ami-00000000000000000 --profile ${profile}`;
   await refused("a write", write, /denied by security policy/);
   const unknown = "aws sts get-caller-identity --profile unknown-profile";
