@@ -1,6 +1,6 @@
 /** Trust policies of the roles, and the distribution of clusters over the roles of an account. */
 import { policySize, SizeError } from "./size.js";
-import { documentOf, listOf, type PolicyDocument } from "./types.js";
+import { documentOf, listOf, type OneOrMany, type PolicyDocument, type Statement } from "./types.js";
 
 /** A Kubernetes service account that can assume the role. */
 export interface Subject {
@@ -101,14 +101,18 @@ export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPo
   }
   const claims = subjects.map(subjectClaim);
   const sub = claims.length === 1 ? claims[0]! : claims;
-  return documentOf(
-    issuers.map((issuer) => ({
-      Effect: "Allow",
-      Principal: { Federated: oidcProviderArn(partition, accountId, issuer) },
-      Action: "sts:AssumeRoleWithWebIdentity",
-      Condition: { StringEquals: { [`${issuer}:aud`]: AUDIENCE, [`${issuer}:sub`]: sub } },
-    })),
-  );
+  return documentOf(issuers.map((issuer) => trustStatement(oidcProviderArn(partition, accountId, issuer), sub)));
+}
+
+/** Trusts tokens of an OIDC provider with one of the `sub` claims. */
+export function trustStatement(providerArn: string, sub: OneOrMany<string>): Statement {
+  const issuer = providerArn.split(":oidc-provider/")[1];
+  return {
+    Effect: "Allow",
+    Principal: { Federated: providerArn },
+    Action: "sts:AssumeRoleWithWebIdentity",
+    Condition: { StringEquals: { [`${issuer}:aud`]: AUDIENCE, [`${issuer}:sub`]: sub } },
+  };
 }
 
 /**

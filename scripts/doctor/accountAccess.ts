@@ -1,7 +1,6 @@
 /** The AWS accounts that `pulumi up` accesses, and the credentials that it uses. */
 import type { STSClientConfig } from "@aws-sdk/client-sts";
 import { fromIni, fromNodeProviderChain, fromTemporaryCredentials } from "@aws-sdk/credential-providers";
-import { partitionOf } from "../../config/limits.js";
 import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
 import { needsEks } from "../../documents/kubeconfig.js";
 
@@ -10,7 +9,6 @@ export type Access = Pick<TargetAccountSettings, "profile" | "assumeRole" | "acc
 
 /** One account with one way to authenticate. */
 export interface AccountAccess extends Access {
-  readonly partition: string;
   /** What the program does there: `target account`, `EKS look-up of <cluster>`, `image repository`, `StackSet`. */
   readonly purposes: readonly string[];
   /** The managed target account, if it is one. */
@@ -27,7 +25,7 @@ export function accountAccesses({ targetAccounts, clusters, image, organization 
     const key = JSON.stringify([profile, assumeRole, accountId]);
     const known = accesses.get(key);
     accesses.set(key, {
-      ...(known ?? { profile, assumeRole, accountId, region, partition: partitionOf(region), target }),
+      ...(known ?? { profile, assumeRole, accountId, region, target }),
       purposes: [...(known?.purposes ?? []), purpose],
       clusters: [...(known?.clusters ?? []), ...clusters],
     });

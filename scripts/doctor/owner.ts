@@ -5,8 +5,8 @@
 import { OWNERSHIP_TAG, ownershipTag } from "../../config/ownership.js";
 import type { Settings, TargetAccountSettings } from "../../config/settings.js";
 import { groups } from "../../policies/groups.js";
-import { AUDIENCE, issuersOf } from "../../policies/trust.js";
-import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
+import { AUDIENCE, issuersOf, trustStatement } from "../../policies/trust.js";
+import { listOf, type PolicyDocument } from "../../policies/types.js";
 import { clip } from "../common/terminal.js";
 import { documentDifference, tagDifference } from "./drift.js";
 import type { ManagedPolicyFacts, OidcProviderFacts, RoleFacts, Tags } from "./readings.js";
@@ -52,23 +52,13 @@ function hasOurTags({ iam }: Settings, tags: Tags): boolean {
 const isUntagged = (tags: Tags) => Object.keys(tags).length === 0;
 
 /** Trust as both the script and this program write it: web identity from EKS issuers, `aud` and `sub`, no more. */
-function isOurForm({ Statement }: PolicyDocument): boolean {
-  return Statement.length > 0 && Statement.every(isWebIdentity);
-}
-
-function isWebIdentity({ Sid, Effect, Principal, Action, Condition = {} }: Statement): boolean {
-  const federated = typeof Principal === "object" ? listOf(Principal.Federated) : [];
-  const issuer = federated[0]?.split(":oidc-provider/")[1];
-  const { StringEquals = {}, ...otherOperators } = Condition;
-  return (
-    Sid === undefined &&
-    Effect === "Allow" &&
-    listOf(Action).join() === "sts:AssumeRoleWithWebIdentity" &&
-    federated.length === 1 &&
-    Object.keys(otherOperators).length === 0 &&
-    Object.keys(StringEquals).sort().join() === `${issuer}:aud,${issuer}:sub` &&
-    listOf(StringEquals[`${issuer}:aud`]).join() === AUDIENCE
-  );
+function isOurForm(trust: PolicyDocument): boolean {
+  const written = trust.Statement.flatMap(({ Principal, Condition }) => {
+    const [arn = ""] = typeof Principal === "object" ? listOf(Principal.Federated) : [];
+    const sub = Condition?.StringEquals?.[`${arn.split(":oidc-provider/")[1]}:sub`];
+    return sub === undefined ? [] : [trustStatement(arn, sub)];
+  });
+  return written.length > 0 && same(trust, { ...trust, Statement: written });
 }
 
 /** @param trust the trust policy that the stack would write */

@@ -18,10 +18,9 @@ import {
 } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, type GetCallerIdentityResponse, STSClient } from "@aws-sdk/client-sts";
 import type { ClusterSettings } from "../../config/settings.js";
-import { oidcProviderArn } from "../../policies/trust.js";
-import { listOf, type PolicyDocument } from "../../policies/types.js";
+import { documentOf, listOf, type PolicyDocument } from "../../policies/types.js";
 import { ifExists } from "../common/iam.js";
-import { type AccountAccess, credentialsOf } from "./accountAccess.js";
+import { type Access, credentialsOf } from "./accountAccess.js";
 
 /** Why a call, or loading its credentials, failed. */
 export interface Failure {
@@ -72,7 +71,7 @@ export interface ManagedPolicyFacts {
 
 export interface AccountFacts {
   readonly oidcProviderCount: Reading<number>;
-  /** By issuer without `https://`; undefined where the account has none. */
+  /** By ARN; undefined where the account has none. */
   readonly oidcProviders: ReadonlyMap<string, Reading<OidcProviderFacts | undefined>>;
   /** Every role of the account: shows which roles use an OIDC provider. */
   readonly allRoles: Reading<ReadonlyArray<Pick<RoleFacts, "name" | "trust">>>;
@@ -88,12 +87,14 @@ export interface AccountFacts {
 
 /** What to look for in a target account. */
 export interface Wanted {
-  /** Issuers without `https://`. */
-  readonly issuers: readonly string[];
+  /** ARNs. */
+  readonly oidcProviders: readonly string[];
+  /** Names. */
   readonly roles: readonly string[];
+  /** Names. */
   readonly managedPolicies: readonly string[];
-  /** IAM path of the managed policies. */
-  readonly path: string;
+  /** ARN of a managed policy, without its name. */
+  readonly policyPrefix: string;
   readonly boundaryArn: string | undefined;
 }
 
@@ -108,10 +109,10 @@ interface CallOptions {
   readonly abortSignal: AbortSignal;
 }
 
-function clientConfig(accountAccess: AccountAccess, { tries, connect, answer }: Timeouts) {
+function clientConfig(access: Access, { tries, connect, answer }: Timeouts) {
   return {
-    region: accountAccess.region,
-    credentials: credentialsOf(accountAccess),
+    region: access.region,
+    credentials: credentialsOf(access),
     maxAttempts: tries,
     requestHandler: {
       connectionTimeout: connect,
@@ -129,10 +130,10 @@ export class AccountReader {
   private readonly sts: STSClient;
 
   constructor(
-    private readonly accountAccess: AccountAccess,
+    access: Access,
     private readonly bounds: Timeouts = timeouts,
   ) {
-    this.config = clientConfig(accountAccess, bounds);
+    this.config = clientConfig(access, bounds);
     this.iam = new IAMClient(this.config);
     this.sts = new STSClient(this.config);
   }
@@ -191,16 +192,15 @@ export class AccountReader {
     return { ...providers, allRoles, roles, policies, boundary, summary };
   }
 
-  private async oidcProviders({ issuers }: Wanted): Promise<Pick<AccountFacts, "oidcProviders" | "oidcProviderCount">> {
+  private async oidcProviders(wanted: Wanted): Promise<Pick<AccountFacts, "oidcProviders" | "oidcProviderCount">> {
     const list = await this.read("iam:ListOpenIDConnectProviders", async (options) => {
       const answer = await this.iam.send(new ListOpenIDConnectProvidersCommand({}), options);
       return (answer.OpenIDConnectProviderList ?? []).map(({ Arn }) => Arn);
     });
-    const { accountId, partition } = this.accountAccess;
-    const oidcProviders = await readEach(issuers, (issuer) => {
-      const arn = oidcProviderArn(partition, accountId, issuer);
-      return list.value?.includes(arn) === false ? undefined : this.oidcProvider(arn);
-    });
+    // Without the list, each is tried.
+    const oidcProviders = await readEach(wanted.oidcProviders, (arn) =>
+      list.failure || list.value.includes(arn) ? this.oidcProvider(arn) : undefined,
+    );
     return { oidcProviders, oidcProviderCount: list.failure ? list : { value: list.value.length } };
   }
 
@@ -216,7 +216,7 @@ export class AccountReader {
     return this.read("iam:ListRoles", async (options) => {
       const pages = paginateListRoles({ client: this.iam, pageSize: 1000 }, {}, options);
       const roles = await allItems(pages, ({ Roles }) => Roles);
-      return roles.map((role) => ({ name: role.RoleName!, trust: documentOf(role.AssumeRolePolicyDocument) }));
+      return roles.map((role) => ({ name: role.RoleName!, trust: decoded(role.AssumeRolePolicyDocument) }));
     });
   }
 
@@ -231,7 +231,7 @@ export class AccountReader {
       const inline = new Map<string, PolicyDocument>();
       for (const PolicyName of names) {
         const policy = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }), options);
-        inline.set(PolicyName, documentOf(policy.PolicyDocument));
+        inline.set(PolicyName, decoded(policy.PolicyDocument));
       }
       const attached = await allItems(
         paginateListAttachedRolePolicies({ client: iam }, { RoleName }, options),
@@ -244,7 +244,7 @@ export class AccountReader {
         description: role!.Description ?? "",
         sessionDuration: role!.MaxSessionDuration ?? 3600,
         boundaryArn: role!.PermissionsBoundary?.PermissionsBoundaryArn,
-        trust: documentOf(role!.AssumeRolePolicyDocument),
+        trust: decoded(role!.AssumeRolePolicyDocument),
         tags: tagsOf(role!.Tags),
         inline,
         attached: attached.map(({ PolicyName, PolicyArn }) => ({ name: PolicyName!, arn: PolicyArn! })),
@@ -252,17 +252,16 @@ export class AccountReader {
     });
   }
 
-  private async policies({ managedPolicies, path }: Wanted): Promise<AccountFacts["policies"]> {
+  private async policies({ managedPolicies, policyPrefix }: Wanted): Promise<AccountFacts["policies"]> {
     if (managedPolicies.length === 0) return new Map();
     const list = await this.read("iam:ListPolicies", (options) => {
       const pages = paginateListPolicies({ client: this.iam, pageSize: 1000 }, { Scope: "Local" }, options);
       return allItems(pages, ({ Policies }) => Policies);
     });
-    const { accountId, partition } = this.accountAccess;
     return readEach(managedPolicies, (name) => {
       // Without the list, the ARN that the program would create is tried.
       const arn = list.failure
-        ? `arn:${partition}:iam::${accountId}:policy${path}${name}`
+        ? `${policyPrefix}${name}`
         : list.value.find(({ PolicyName }) => sameName(PolicyName!, name))?.Arn;
       return arn === undefined ? undefined : this.policy(arn);
     });
@@ -273,7 +272,7 @@ export class AccountReader {
       const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), options);
       const command = new GetPolicyVersionCommand({ PolicyArn, VersionId: policy!.DefaultVersionId });
       const { PolicyVersion: version } = await this.iam.send(command, options);
-      return { arn: PolicyArn, tags: tagsOf(policy!.Tags), document: documentOf(version!.Document) };
+      return { arn: PolicyArn, tags: tagsOf(policy!.Tags), document: decoded(version!.Document) };
     });
   }
 
@@ -326,11 +325,11 @@ function failureOf(call: string, error: unknown): Failure {
 const tagsOf = (tags: readonly Tag[] = []): Tags => Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
 
 /** IAM returns documents URL-encoded. An invalid policy counts as an empty one. */
-function documentOf(encoded = ""): PolicyDocument {
+function decoded(document = ""): PolicyDocument {
   try {
-    const document = JSON.parse(decodeURIComponent(encoded)) as PolicyDocument;
-    return { ...document, Statement: listOf(document.Statement) };
+    const { Statement }: PolicyDocument = JSON.parse(decodeURIComponent(document));
+    return documentOf(listOf(Statement));
   } catch {
-    return { Version: "2012-10-17", Statement: [] };
+    return documentOf([]);
   }
 }

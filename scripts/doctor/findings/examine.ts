@@ -1,5 +1,6 @@
 /** What an account's facts mean for the stack, each with what resolves it. Pure: facts in, findings out. */
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
+import { oidcProviderArn } from "../../../policies/trust.js";
 import { recoveryCommands } from "../advice.js";
 import { managedPolicies } from "../owner.js";
 import type { Wanted } from "../readings.js";
@@ -12,12 +13,13 @@ import { judgeRole, roleFindings, rolesOf } from "./roles.js";
 
 /** What has to be read of an account to judge it. */
 export function wantedOf(settings: Settings, account: TargetAccountSettings): Wanted {
-  const { iam } = settings;
+  const { partition, accountId } = account;
+  const issuers = knownClusters(settings, account).flatMap((cluster) => cluster.issuers);
   return {
-    issuers: knownClusters(settings, account).flatMap(({ issuers }) => issuers),
+    oidcProviders: issuers.map((issuer) => oidcProviderArn(partition, accountId, issuer)),
     roles: rolesOf(settings, account).map(({ name }) => name),
     managedPolicies: managedPolicies(account),
-    path: iam.path,
+    policyPrefix: `arn:${partition}:iam::${accountId}:policy${settings.iam.path}`,
     boundaryArn: account.permissionsBoundaryArn,
   };
 }

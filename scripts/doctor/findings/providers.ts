@@ -51,12 +51,13 @@ export function judgeCluster(
       : "made";
   const providers = issuers.map((issuer, index): JudgedProvider => {
     const current = index === 0;
-    const found = facts.oidcProviders.get(issuer)!;
+    const arn = oidcProviderArn(account.partition, account.accountId, issuer);
+    const found = facts.oidcProviders.get(arn)!;
     return {
       subject: `OIDC provider of ${name}${current ? "" : ` (previous issuer ${issuer.split("/").at(-1)})`}`,
       issuer,
       current,
-      arn: oidcProviderArn(account.partition, account.accountId, issuer),
+      arn,
       found,
       verdict: found.value && oidcProviderOwner(settings, found.value, trustOf(facts, roles, issuer, mode), state),
     };

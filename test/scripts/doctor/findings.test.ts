@@ -17,10 +17,12 @@ const roleName = "EKSMultiAccountMCPRole";
 const script = new LegacyScript(undefined as never, accountId);
 const trust = (...ids: string[]) => JSON.parse(script.trust(ids));
 
-const provider = (id: string, more: Partial<OidcProviderFacts> = {}): [string, OidcProviderFacts] => [
-  issuerOf(id),
-  { arn: providerArn(accountId, id), audiences: [audience], tags: {}, ...more },
-];
+const provider = (id: string, more: Partial<OidcProviderFacts> = {}): OidcProviderFacts => ({
+  arn: providerArn(accountId, id),
+  audiences: [audience],
+  tags: {},
+  ...more,
+});
 
 const role = (more: Partial<RoleFacts> = {}): RoleFacts => ({
   name: roleName,
@@ -37,7 +39,7 @@ const role = (more: Partial<RoleFacts> = {}): RoleFacts => ({
 });
 
 interface Has {
-  providers?: ReadonlyArray<[string, OidcProviderFacts]>;
+  providers?: readonly OidcProviderFacts[];
   roles?: readonly RoleFacts[];
   summary?: Record<string, number>;
 }
@@ -49,7 +51,7 @@ function findings(settings: Settings, { providers = [], roles = [], summary = {}
     new Map(names.map((name) => [name, { value: get(name) }]));
   const facts: AccountFacts = {
     oidcProviderCount: { value: providers.length },
-    oidcProviders: find(wanted.issuers, (issuer) => new Map(providers).get(issuer)),
+    oidcProviders: find(wanted.oidcProviders, (arn) => providers.find((item) => item.arn === arn)),
     allRoles: { value: roles },
     roles: find(wanted.roles, (name) => roles.find((item) => item.name.toLowerCase() === name.toLowerCase())),
     policies: find(wanted.managedPolicies, () => undefined),
@@ -79,7 +81,7 @@ const recreated = {
 test("reads only the OIDC providers of clusters that the account trusts", async () => {
   const other = { profile: "other", accountId: "222222222222" };
   const some = await settingsOf([{ profile: "dev", accountId, clusters: ["beta"] }, other]);
-  expect(wantedOf(some, some.targetAccounts[0]!).issuers).toEqual([issuerOf("B")]);
+  expect(wantedOf(some, some.targetAccounts[0]!).oidcProviders).toEqual([providerArn(accountId, "B")]);
 });
 
 /** Without differences in content: these resources are older than the tag. */
