@@ -78,6 +78,7 @@ export async function ensureVenv(name: string, what: string, lockFile: string, i
       // As a step of its own, because venv hides the output of ensurepip, such as "No space left on device".
       await runStep(step, ownPython, ["-m", "ensurepip", "--default-pip"]);
       let fetched = 0;
+      let unpacking = false;
       // Do not compile now. Python compiles the tenth of the files that are imported at the first start.
       const install = ["-m", "pip", "install", "--no-input", "--progress-bar=off", "--no-compile"];
       // The list is complete, so resolution is disabled. With a version range and a newer release in the index, the
@@ -88,7 +89,8 @@ export async function ensureVenv(name: string, what: string, lockFile: string, i
         env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" },
         onOutput: (text) => {
           fetched += text.match(/^Collecting /gm)?.length ?? 0;
-          say(text.includes("Installing collected packages") ? "unpacking" : `${fetched} of ${total} fetched`);
+          unpacking ||= text.includes("Installing collected packages");
+          say(unpacking ? "unpacking" : `${fetched} of ${total} fetched`);
         },
       });
       if (isComplete) await runStep(`${what}: check of the list of packages`, ownPython, ["-m", "pip", "check"]);
