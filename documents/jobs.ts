@@ -31,26 +31,25 @@ export function verificationData(workload: Workload) {
 
 const resources = { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } };
 
-/** The pod of a Job: one container with the workload's image, which runs once. */
-function podTemplate(
+/** A Job with one container that runs once with the workload's image. */
+function jobSpec(
   { image }: Workload,
+  activeDeadlineSeconds: number,
   metadata: types.input.meta.v1.ObjectMeta,
   base: PodSpec,
   { command, env, resources, volumeMounts, volumes }: Partial<Container> & Pick<PodSpec, "volumes">,
-): types.input.core.v1.PodTemplateSpec {
+) {
   const terminationMessagePolicy = "FallbackToLogsOnError";
   const securityContext = containerSecurity;
-  return {
-    metadata,
-    spec: {
-      ...base,
-      restartPolicy: "Never",
-      volumes,
-      containers: [
-        { name: container, image, command, env, resources, terminationMessagePolicy, securityContext, volumeMounts },
-      ],
-    },
+  const spec = {
+    ...base,
+    restartPolicy: "Never",
+    volumes,
+    containers: [
+      { name: container, image, command, env, resources, terminationMessagePolicy, securityContext, volumeMounts },
+    ],
   };
+  return { backoffLimit: 0, activeDeadlineSeconds, template: { metadata, spec } };
 }
 
 /** The Job that verifies every account from inside the cluster, with the server's config and through the server. */
@@ -64,18 +63,14 @@ export function verificationJobSpec(
     labels: labels(workload.serviceName, "verification"),
     annotations: { ...podAnnotations(workload), [annotations.verifies]: changes },
   };
-  return {
-    backoffLimit: 0,
-    activeDeadlineSeconds: workload.verify.timeoutSeconds,
-    template: podTemplate(workload, metadata, podBase(workload), {
-      command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
-      env: environment(workload),
-      resources: withStorage(resources),
-      ...mounts(workload, configMap, [
-        { name: "verify", mountPath: paths.verification, readOnly: true, configMap: { name: verificationMap } },
-      ]),
-    }),
-  };
+  return jobSpec(workload, workload.verify.timeoutSeconds, metadata, podBase(workload), {
+    command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
+    env: environment(workload),
+    resources: withStorage(resources),
+    ...mounts(workload, configMap, [
+      { name: "verify", mountPath: paths.verification, readOnly: true, configMap: { name: verificationMap } },
+    ]),
+  });
 }
 
 /**
@@ -86,25 +81,22 @@ export function verificationJobSpec(
 export function probeJobSpec(workload: Workload): JobSpec {
   const { serviceName, namespace, verify } = workload;
   const { serviceAccountName: _, ...base } = podBase(workload);
+  const host = serviceHosts(serviceName, namespace).at(-1)!;
+  const metadata = { labels: { app: "aws-api-mcp-probe" } };
+  const { backoffLimit, ...job } = jobSpec(workload, verify.timeoutSeconds, metadata, base, {
+    command: [paths.python, "-c", probeScript, host, String(port)],
+    resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
+  });
+  if (verify.requireNetworkPolicy) return { backoffLimit, ...job };
   // One index after the other: 0 connects, 1 succeeds and with it the Job, whose status then names index 0 if it failed.
   // Index 2 never runs: a Job whose indexes are all finished fails if one failed. Kubernetes 1.31 and later.
-  const attempts: Partial<JobSpec> = verify.requireNetworkPolicy
-    ? { backoffLimit: 0 }
-    : {
-        completionMode: "Indexed",
-        completions: 3,
-        parallelism: 1,
-        backoffLimitPerIndex: 0,
-        successPolicy: { rules: [{ succeededIndexes: "1" }] },
-      };
-  const host = serviceHosts(serviceName, namespace).at(-1)!;
   return {
-    ...attempts,
-    activeDeadlineSeconds: verify.timeoutSeconds,
-    template: podTemplate(workload, { labels: { app: "aws-api-mcp-probe" } }, base, {
-      command: [paths.python, "-c", probeScript, host, String(port)],
-      resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
-    }),
+    completionMode: "Indexed",
+    completions: 3,
+    parallelism: 1,
+    backoffLimitPerIndex: 0,
+    successPolicy: { rules: [{ succeededIndexes: "1" }] },
+    ...job,
   };
 }
 
@@ -112,15 +104,11 @@ export function probeJobSpec(workload: Workload): JobSpec {
 export function imageCheckJobSpec(workload: Workload): JobSpec {
   const missing = `the image has no ${paths.server}. Build it again with this release (docs/image.md).`;
   const check = `[ -x ${paths.server} ] || { echo "image.prebuilt: ${missing}"; exit 1; }; exec ${paths.server} --check`;
-  return {
-    backoffLimit: 0,
-    activeDeadlineSeconds: 300,
-    template: podTemplate(workload, { labels: { app: "aws-api-mcp-image-check" } }, podBase(workload), {
-      command: ["/bin/sh", "-c", check],
-      env: ["HOME", "TMPDIR"].map((name) => ({ name, value: paths.tmp })),
-      resources,
-      volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
-      volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
-    }),
-  };
+  return jobSpec(workload, 300, { labels: { app: "aws-api-mcp-image-check" } }, podBase(workload), {
+    command: ["/bin/sh", "-c", check],
+    env: ["HOME", "TMPDIR"].map((name) => ({ name, value: paths.tmp })),
+    resources,
+    volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
+    volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
+  });
 }

@@ -18,7 +18,7 @@ import {
 } from "./names.js";
 import { secretHash, type Workload } from "./workload.js";
 
-const user = 10001;
+const identity = { runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001 };
 
 /** Environment of the server: read-only guards, no default identity, one profile for each account. */
 export function environment(workload: Workload): types.input.core.v1.EnvVar[] {
@@ -59,9 +59,7 @@ export function environment(workload: Workload): types.input.core.v1.EnvVar[] {
 export const containerSecurity: types.input.core.v1.SecurityContext = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
-  runAsNonRoot: true,
-  runAsUser: user,
-  runAsGroup: user,
+  ...identity,
   capabilities: { drop: ["ALL"] },
   seccompProfile: { type: "RuntimeDefault" },
 };
@@ -108,13 +106,7 @@ export function podBase(workload: Workload): types.input.core.v1.PodSpec {
     serviceAccountName: serviceAccount,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: user,
-      runAsGroup: user,
-      fsGroup: user,
-      seccompProfile: { type: "RuntimeDefault" },
-    },
+    securityContext: { ...identity, fsGroup: identity.runAsGroup, seccompProfile: { type: "RuntimeDefault" } },
     nodeSelector: filled({ ...(architecture && { "kubernetes.io/arch": architecture }), ...nodeSelector }),
     tolerations: filled(tolerations),
     affinity,

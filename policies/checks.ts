@@ -1,10 +1,21 @@
 import { type Catalogue, loadCatalogue, servicesOf } from "./catalogue.js";
 import { parsePolicy } from "./parse.js";
+import type { PermissionOptions } from "./permissions.js";
 import { sensitiveEntry } from "./sensitiveReads.js";
 import { writesAllowed } from "./simulate.js";
 import { documentOf, listOf, type PolicyDocument, type Statement } from "./types.js";
 
-export type FindingKind = "shape" | "notAction" | "everything" | "unknownAction" | "notReadOnly" | "sensitive";
+/** How to fix each kind of problem. */
+const fixes = {
+  shape: "Correct the document: IAM rejects it.",
+  notAction: "List the allowed actions in Action. NotAction also allows every action of new services.",
+  everything: "Use reading verbs: Describe*, Get*, List*.",
+  unknownAction: "Correct the service prefix or the name, or remove the pattern.",
+  notReadOnly: "Use a narrower pattern, or deny these actions in the same document.",
+  sensitive: 'Remove it, add the action to iam.sensitiveReadsExcept, or set iam.sensitiveReads to "allow".',
+};
+
+export type FindingKind = keyof typeof fixes;
 
 /** A problem to review before a policy is attached. */
 export interface Finding {
@@ -15,14 +26,13 @@ export interface Finding {
   fix: string;
 }
 
+const finding = (kind: FindingKind, message: string): Finding => ({ kind, message, fix: fixes[kind] });
+
 /** Maximum number of actions that a message names. Further actions are counted. */
 const NAMED = 5;
 
 /** Settings of the stack that affect the checks. */
-export interface CheckOptions {
-  /** Default: `deny`. */
-  sensitiveReads?: "deny" | "allow";
-  sensitiveReadsExcept?: readonly string[];
+export interface CheckOptions extends Pick<PermissionOptions, "sensitiveReads" | "sensitiveReadsExcept"> {
   /** Default: a catalogue of the services in the document. */
   catalogue?: Catalogue;
 }
@@ -38,17 +48,17 @@ export interface CheckOptions {
  */
 export async function checkPolicy(document: unknown, options: CheckOptions = {}): Promise<Finding[]> {
   const { policy, problems } = parsePolicy(document);
-  if (problems.length > 0) {
-    return problems.map((message) => ({ kind: "shape", message, fix: "Correct the document: IAM rejects it." }));
-  }
+  if (problems.length > 0) return problems.map((message) => finding("shape", message));
   const patterns = policy.Statement.flatMap(({ Action, NotAction }) => [...listOf(Action), ...listOf(NotAction)]);
   const catalogue = options.catalogue ?? (await loadCatalogue(servicesOf(patterns)));
-  const findings = policy.Statement.flatMap((statement, index) =>
-    statementFindings(statement, `Statement[${index}]${statement.Sid ? ` (${statement.Sid})` : ""}`, catalogue),
-  );
-  if ((options.sensitiveReads ?? "deny") === "deny")
-    findings.push(...withoutEffect(policy, catalogue, options.sensitiveReadsExcept));
-  return [...findings, ...writes(policy, catalogue)];
+  const { sensitiveReads = "deny", sensitiveReadsExcept } = options;
+  return [
+    ...policy.Statement.flatMap((statement, index) =>
+      statementFindings(statement, `Statement[${index}]${statement.Sid ? ` (${statement.Sid})` : ""}`, catalogue),
+    ),
+    ...(sensitiveReads === "deny" ? withoutEffect(policy, catalogue, sensitiveReadsExcept) : []),
+    ...writes(policy, catalogue),
+  ];
 }
 
 /** Checks action patterns to allow in addition to the default policy, by the same rules. */
@@ -60,26 +70,16 @@ export function checkAdditionalActions(actions: readonly string[], options: Chec
 function statementFindings({ Effect, Action, NotAction }: Statement, at: string, catalogue: Catalogue): Finding[] {
   const findings: Finding[] = [];
   if (Effect === "Allow" && NotAction !== undefined) {
-    findings.push({
-      kind: "notAction",
-      message: `${at} allows every action except a list (NotAction)`,
-      fix: "List the allowed actions in Action. NotAction also allows every action of new services.",
-    });
+    findings.push(finding("notAction", `${at} allows every action except a list (NotAction)`));
   }
   for (const pattern of listOf(Action)) {
     if (Effect === "Allow" && /^(\*|[^:]+:\*+)$/.test(pattern)) {
-      findings.push({
-        kind: "everything",
-        message: `${at} allows "${pattern}": ${pattern === "*" ? "every action" : "every action of a service"}`,
-        fix: "Use reading verbs: Describe*, Get*, List*.",
-      });
+      const what = pattern === "*" ? "every action" : "every action of a service";
+      findings.push(finding("everything", `${at} allows "${pattern}": ${what}`));
     }
     if (pattern !== "*" && catalogue.matching(pattern).length === 0) {
-      findings.push({
-        kind: "unknownAction",
-        message: `${at}: "${pattern}" matches no AWS action (catalogue ${catalogue.version})`,
-        fix: "Correct the service prefix or the name, or remove the pattern.",
-      });
+      const message = `${at}: "${pattern}" matches no AWS action (catalogue ${catalogue.version})`;
+      findings.push(finding("unknownAction", message));
     }
   }
   return findings;
@@ -94,18 +94,13 @@ function allowedPatterns({ Statement }: PolicyDocument, catalogue: Catalogue): [
 
 function writes(policy: PolicyDocument, catalogue: Catalogue): Finding[] {
   const offending = new Set(writesAllowed([policy], catalogue));
-  return allowedPatterns(policy, catalogue).flatMap(([pattern, covered]): Finding[] => {
+  return allowedPatterns(policy, catalogue).flatMap(([pattern, covered]) => {
     const actions = covered.filter((action) => offending.has(action));
     if (actions.length === 0) return [];
-    const more = actions.length > NAMED ? ` and ${actions.length - NAMED} more` : "";
     const count = `${actions.length} action${actions.length === 1 ? " that does" : "s that do"}`;
-    return [
-      {
-        kind: "notReadOnly",
-        message: `"${pattern}" allows ${count} more than read: ${actions.slice(0, NAMED).join(", ")}${more}`,
-        fix: "Use a narrower pattern, or deny these actions in the same document.",
-      },
-    ];
+    const more = actions.length > NAMED ? ` and ${actions.length - NAMED} more` : "";
+    const names = actions.slice(0, NAMED).join(", ");
+    return [finding("notReadOnly", `"${pattern}" allows ${count} more than read: ${names}${more}`)];
   });
 }
 
@@ -114,10 +109,6 @@ function withoutEffect(policy: PolicyDocument, catalogue: Catalogue, except: rea
     .filter(([, actions]) => actions.length > 0 && actions.every((action) => sensitiveEntry(action, except)))
     .map(([pattern, actions]) => {
       const { category, reason } = sensitiveEntry(actions[0]!, except)!;
-      return {
-        kind: "sensitive",
-        message: `"${pattern}" has no effect: iam.sensitiveReads denies it (${category}: ${reason})`,
-        fix: 'Remove it, add the action to iam.sensitiveReadsExcept, or set iam.sensitiveReads to "allow".',
-      };
+      return finding("sensitive", `"${pattern}" has no effect: iam.sensitiveReads denies it (${category}: ${reason})`);
     });
 }

@@ -118,32 +118,27 @@ export function permissionPolicies(options: PermissionOptions): PermissionPlan {
 
   const parts: Statement[][] = [[]];
   for (const statement of statements) {
-    const alone = policySize(documentOf([statement]));
-    if (alone > MANAGED_POLICY_LIMIT) {
-      throw new SizeError(
-        policyName,
-        alone,
-        MANAGED_POLICY_LIMIT,
-        `statement "${statement.Sid ?? "without Sid"}" alone has ${alone} characters, a managed policy holds ` +
-          `${MANAGED_POLICY_LIMIT}: write it with wildcards or as several statements.`,
-      );
-    }
     const last = parts.at(-1)!;
-    if (policySize(documentOf([...last, statement])) > MANAGED_POLICY_LIMIT) parts.push([statement]);
-    else last.push(statement);
+    if (policySize(documentOf([...last, statement])) <= MANAGED_POLICY_LIMIT) last.push(statement);
+    else parts.push([statement]);
   }
-  if (parts.length > MANAGED_POLICIES_PER_ROLE) {
-    throw new SizeError(
-      policyName,
-      whole.size,
-      MANAGED_POLICIES_PER_ROLE * MANAGED_POLICY_LIMIT,
-      `the permissions have ${whole.size} characters and need ${parts.length} managed policies, a role takes ` +
-        `${MANAGED_POLICIES_PER_ROLE}: disable service groups (iam.disabledPolicyGroups) or use wildcards.`,
-    );
+  const policies = parts.map((part, index) =>
+    policy(index === 0 ? policyName : `${policyName}-${index + 1}`, part, MANAGED_POLICY_LIMIT),
+  );
+  const large = policies.find(({ size }) => size > MANAGED_POLICY_LIMIT);
+  if (large !== undefined) {
+    const sid = large.document.Statement[0]!.Sid ?? "without Sid";
+    const message =
+      `statement "${sid}" alone has ${large.size} characters, a managed policy holds ` +
+      `${MANAGED_POLICY_LIMIT}: write it with wildcards or as several statements.`;
+    throw new SizeError(policyName, large.size, MANAGED_POLICY_LIMIT, message);
   }
-  const policies = parts.map((part, index) => {
-    return policy(index === 0 ? policyName : `${policyName}-${index + 1}`, part, MANAGED_POLICY_LIMIT);
-  });
+  if (policies.length > MANAGED_POLICIES_PER_ROLE) {
+    const message =
+      `the permissions have ${whole.size} characters and need ${policies.length} managed policies, a role takes ` +
+      `${MANAGED_POLICIES_PER_ROLE}: disable service groups (iam.disabledPolicyGroups) or use wildcards.`;
+    throw new SizeError(policyName, whole.size, MANAGED_POLICIES_PER_ROLE * MANAGED_POLICY_LIMIT, message);
+  }
   return { placement: "managed", policies };
 }
 

@@ -42,7 +42,9 @@ export const permissionsParts = (catalogue: Catalogue) => ({
   ),
   "reviewed-actions": table(
     ["Action", "Level in the catalogue", "Reason"],
-    reviewedActions.map(({ action, reason }) => [code([action]), catalogue.matching(action)[0]!.level, reason]),
+    reviewedActions.flatMap(({ actions, reason }) =>
+      actions.map((action) => [code([action]), catalogue.matching(action)[0]!.level, reason]),
+    ),
   ),
   "reviewed-reads": table(
     ["Reason", "Allowed"],
