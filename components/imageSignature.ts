@@ -14,16 +14,19 @@ const TIMEOUT = 120_000;
  */
 export async function requireSignature(image: ImageSettings): Promise<void> {
   if (image.kind !== "prebuilt" || image.signer === undefined || !pulumi.runtime.hasEngine()) return;
+  const { reference, signer } = image;
   try {
-    await promisify(execFile)("cosign", cosignArguments(image.reference, image.signer), { timeout: TIMEOUT });
+    await promisify(execFile)("cosign", cosignArguments(reference, signer), { timeout: TIMEOUT });
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };
     if (code === "ENOENT") {
       await pulumi.log.warn("image.verify: the signature is not verified, because cosign is not on the PATH.");
       return;
     }
+    const expected =
+      "key" in signer ? `the key ${signer.key}` : `the image workflow of github.com/${signer.repository}`;
     throw new pulumi.RunError(
-      `image.prebuilt: cosign found no valid signature of "${image.reference}". Expected one by ${signerText(image.signer)}. Sign the digest, or change image.verify.\n${stderr?.trim()}`,
+      `image.prebuilt: cosign found no valid signature of "${reference}". Expected one by ${expected}. Sign the digest, or change image.verify.\n${stderr?.trim()}`,
     );
   }
 }
@@ -39,6 +42,3 @@ export function cosignArguments(reference: string, signer: ImageSigner): string[
     ...["--certificate-identity-regexp", identity, reference],
   ];
 }
-
-const signerText = (signer: ImageSigner) =>
-  "key" in signer ? `the key ${signer.key}` : `the image workflow of github.com/${signer.repository}`;

@@ -59,9 +59,7 @@ export class McpDeployment extends pulumi.ComponentResource {
       before.push(child("env", k8s.core.v1.Secret, secret, inside));
     }
     if (workload.authentication.type === "bearer") {
-      const { tokenVersion, tokens: own } = workload.authentication;
-      const holmesNamespace = workload.holmes.namespace;
-      const tokens = { serviceName: name, namespace, holmesNamespace, tokenVersion, tokens: own, previousName };
+      const tokens = { ...workload, ...workload.authentication, holmesNamespace: workload.holmes.namespace };
       before.push(new BearerTokens(cluster, tokens, { parent: this, ...inside }));
     }
     if (workload.prebuilt && !legacyImage) {

@@ -53,16 +53,13 @@ function mcpServers(settings: Settings, profiles: readonly Profile[]) {
           ? { extra_headers: { Authorization: `Bearer {{ env.${tokenVariable} }}` } }
           : {}),
       },
-      llm_instructions: instructions(
-        defaultProfileOf(settings, profiles).name,
-        usesLegacyImage(settings) ? accountLines(profiles) : [],
-      ),
+      llm_instructions: instructions(settings, profiles),
     },
   };
 }
 
 /** Region of the hosted server's endpoint and of request signatures. The config rejects regions without an endpoint. */
-const hostedRegion = ({ holmes }: Pick<Settings, "holmes">, { region }: Profile) => holmes.hostedRegion ?? region;
+const hostedRegion = ({ holmes }: Settings, { region }: Profile) => holmes.hostedRegion ?? region;
 
 /** One entry per account for the Holmes CLI: the hosted server accepts one identity per connection. */
 function hostedServers(settings: Settings, profiles: readonly Profile[]) {
@@ -118,17 +115,13 @@ const notAllowed =
 
 /**
  * Instructions for the model in addition to the description of `call_aws`, which lists accounts, limits and rejections.
- *
- * @param accounts one line per account for the legacy image, whose `call_aws` description lists none. Otherwise empty.
+ * The description of the legacy image lists none.
  */
-function instructions(defaultProfile: string, accounts: readonly string[]): string {
-  const legacy = [
-    "Every command of call_aws needs --profile. A result with an `error` field is a failure. Accounts:",
-    ...accounts,
-  ];
+function instructions(settings: Settings, profiles: readonly Profile[]): string {
+  const legacy = "Every command of call_aws needs --profile. A result with an `error` field is a failure. Accounts:";
   return [
-    ...(accounts.length === 0 ? [] : legacy),
-    `If the question names no account, begin with --profile ${defaultProfile}. Before you report that a resource does not exist, run the command for every account, as a list in one call, and with --region where it can be in another region. Report each account that fails by its profile.`,
+    ...(usesLegacyImage(settings) ? [legacy, ...accountLines(profiles)] : []),
+    `If the question names no account, begin with --profile ${defaultProfileOf(settings, profiles).name}. Before you report that a resource does not exist, run the command for every account, as a list in one call, and with --region where it can be in another region. Report each account that fails by its profile.`,
     notAllowed,
     "Alternatives to what is denied by default:",
     "- Lambda function: `aws logs filter-log-events --log-group-name /aws/lambda/NAME --filter-pattern ERROR --start-time EPOCH_MS`; metrics in AWS/Lambda: `aws cloudwatch get-metric-statistics --namespace AWS/Lambda --metric-name Throttles --dimensions Name=FunctionName,Value=NAME --start-time START --end-time END --period 300 --statistics Sum`",

@@ -32,10 +32,7 @@ const finding = (kind: FindingKind, message: string): Finding => ({ kind, messag
 const NAMED = 5;
 
 /** Settings of the stack that affect the checks. */
-export interface CheckOptions extends Pick<PermissionOptions, "sensitiveReads" | "sensitiveReadsExcept"> {
-  /** Default: a catalogue of the services in the document. */
-  catalogue?: Catalogue;
-}
+export type CheckOptions = Pick<PermissionOptions, "sensitiveReads" | "sensitiveReadsExcept">;
 
 /**
  * Checks a custom permission policy by the rules of the default policy: a form that IAM accepts, no Allow with
@@ -44,13 +41,12 @@ export interface CheckOptions extends Pick<PermissionOptions, "sensitiveReads" |
  *
  * @param document parsed JSON.
  * @param options.sensitiveReads with `deny`, reports patterns that it denies completely, because they have no effect.
- * @param options.catalogue default: loads the services in the document.
  */
 export async function checkPolicy(document: unknown, options: CheckOptions = {}): Promise<Finding[]> {
   const { policy, problems } = parsePolicy(document);
   if (problems.length > 0) return problems.map((message) => finding("shape", message));
   const patterns = policy.Statement.flatMap(({ Action, NotAction }) => [...listOf(Action), ...listOf(NotAction)]);
-  const catalogue = options.catalogue ?? (await loadCatalogue(servicesOf(patterns)));
+  const catalogue = await loadCatalogue(servicesOf(patterns));
   const { sensitiveReads = "deny", sensitiveReadsExcept } = options;
   return [
     ...policy.Statement.flatMap((statement, index) =>

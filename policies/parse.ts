@@ -50,8 +50,7 @@ const policy = z.strictObject(
 /**
  * Converts parsed JSON to a permission policy with a list of statements. The meaning of the document does not change.
  *
- * @returns with every problem, one line each, for which IAM would reject the document, or because it is a trust or
- * resource policy
+ * @returns the policy and its problems, one line each: IAM would reject the document, or it is a trust or resource policy
  */
 export function parsePolicy(document: unknown): { policy: PolicyDocument; problems: string[] } {
   const { error } = policy.safeParse(document, { reportInput: true });

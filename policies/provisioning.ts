@@ -3,13 +3,10 @@
  * resources and look-ups make, limited to their resource names.
  */
 import { actionList } from "./actionList.js";
-import { oidcProviderArn } from "./trust.js";
+import { oidcProviderArn, type TrustPolicyArgs } from "./trust.js";
 import { documentOf, listOf, type PolicyDocument, type Statement } from "./types.js";
 
-interface Account {
-  readonly partition: string;
-  readonly accountId: string;
-}
+type Account = Pick<TrustPolicyArgs, "partition" | "accountId">;
 
 export interface ProvisioningArgs extends Account {
   /** `iam.roleName`. Further roles (`-2`, …) are included. */

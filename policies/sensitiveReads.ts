@@ -198,7 +198,7 @@ export const sensitiveReads: readonly SensitiveRead[] = Object.entries(entries).
     reason,
     actions: actionList(text).map((pattern) => pattern.replace("~", "")),
     written: actionList(text).map((pattern) => pattern.replace(/~.*/, "*")),
-    ...(resources === undefined ? {} : { resources }),
+    resources,
   })),
 );
 

@@ -13,7 +13,7 @@ beforeAll(async () => {
 const good = { Sid: "Own", Effect: "Allow", Action: ["ec2:Describe*", "logs:StartQuery"], Resource: "*" };
 const policy = (...Statement: unknown[]) => ({ Version: "2012-10-17", Statement });
 const findings = (document: unknown, sensitiveReads: "deny" | "allow" = "deny") =>
-  checkPolicy(document, { catalogue, sensitiveReads });
+  checkPolicy(document, { sensitiveReads });
 const kinds = async (document: unknown): Promise<FindingKind[]> => (await findings(document)).map(({ kind }) => kind);
 
 describe("checkPolicy", () => {
@@ -153,10 +153,10 @@ describe("checkPolicy", () => {
 
 describe("checkAdditionalActions", () => {
   test("applies the same checks to single actions", async () => {
-    expect(await checkAdditionalActions(["sagemaker:Describe*", "sagemaker:List*"], { catalogue })).toEqual([]);
-    const found = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*", "x"], { catalogue });
+    expect(await checkAdditionalActions(["sagemaker:Describe*", "sagemaker:List*"])).toEqual([]);
+    const found = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*", "x"]);
     expect(found.map(({ kind }) => kind)).toEqual(["shape"]);
-    const further = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*"], { catalogue });
+    const further = await checkAdditionalActions(["sagemaker:CreateModel", "nope:Get*"]);
     expect(further.map(({ kind }) => kind)).toEqual(["unknownAction", "notReadOnly"]);
   });
 });
