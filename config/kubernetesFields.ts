@@ -139,11 +139,13 @@ export const networkPolicyPeer = object({
   podSelector: labelSelector.optional(),
   namespaceSelector: labelSelector.optional(),
   ipBlock: ipBlock.optional(),
-}).refine(
-  ({ podSelector, namespaceSelector, ipBlock }) =>
-    (ipBlock === undefined) !== (podSelector === undefined && namespaceSelector === undefined),
-  { error: "either podSelector and namespaceSelector (one or both) or ipBlock" },
-);
+})
+  .refine(
+    ({ podSelector, namespaceSelector, ipBlock }) =>
+      (ipBlock === undefined) !== (podSelector === undefined && namespaceSelector === undefined),
+    { error: "either podSelector and namespaceSelector (one or both) or ipBlock" },
+  )
+  .meta({ example: { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } } });
 
 const networkPolicyPort = object({
   protocol: oneOf("TCP", "UDP", "SCTP").optional(),

@@ -60,12 +60,8 @@ export const imageRules: readonly Rule[] = [
     says: "The legacy image does not support `streamable-http`.",
     check: ({ image, mcp }, problems) => {
       if (mcp.transport !== "streamable-http" || !legacyImage.test(image?.prebuilt ?? "")) return;
-      problems.add(
-        ["mcp", "transport"],
-        mcp.transport,
-        "sse, because the legacy image does not support streamable HTTP",
-        "Build the image (image.build), or use sse.",
-      );
+      const expected = "sse, because the legacy image does not support streamable HTTP";
+      problems.add(["mcp", "transport"], mcp.transport, expected, "Build the image (image.build), or use sse.");
     },
   },
   {

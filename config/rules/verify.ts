@@ -14,11 +14,8 @@ export const verifyRules: readonly Rule[] = [
     says: "`requireNetworkPolicy` requires `verify.enabled` and `mcp.networkPolicy.enabled`.",
     check: ({ verify, mcp }, problems) => {
       if (!verify.requireNetworkPolicy || (verify.enabled !== false && mcp.networkPolicy.enabled !== false)) return;
-      problems.add(
-        ["verify", "requireNetworkPolicy"],
-        true,
-        "verify.enabled: true and mcp.networkPolicy.enabled: true",
-      );
+      const expected = "verify.enabled: true and mcp.networkPolicy.enabled: true";
+      problems.add(["verify", "requireNetworkPolicy"], true, expected);
     },
   },
 ];

@@ -30,9 +30,7 @@ const networkPolicy = section({
   enabled: flag(true).describe(
     "Whether to create the NetworkPolicy. With `authentication.type: none`, it is the only protection of the server inside the cluster.",
   ),
-  additionalPeers: list(networkPolicyPeer, "NetworkPolicyPeers", [
-    { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "debug" } } },
-  ])
+  additionalPeers: list(networkPolicyPeer, "NetworkPolicyPeers")
     .default([])
     .describe("Additional peers that can call the server, as in a NetworkPolicy."),
   egressPorts: set(integer(1, 65535), "TCP ports", [443, 3128])
@@ -82,11 +80,7 @@ const metrics = section({
     .refine((value) => value !== port, { error: "a port that the server does not use" })
     .default(9090)
     .describe(`Port of the metrics endpoint. Must not be the port of the server, ${port}.`),
-  peers: list(networkPolicyPeer, "NetworkPolicyPeers", [
-    { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } },
-  ])
-    .default([])
-    .describe("Peers that can read the metrics."),
+  peers: list(networkPolicyPeer, "NetworkPolicyPeers").default([]).describe("Peers that can read the metrics."),
 });
 
 export const mcpSchema = section({
