@@ -244,8 +244,8 @@ export const rules = {
     (text) => (/^https?:\/\//.test(text) ? "Remove https:// and everything after the host name." : undefined),
   ),
   awsCommand: rule(
-    /^aws (?!sts get-caller-identity$)[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$/,
-    'a command without options that the verification does not use, such as "aws secretsmanager get-secret-value"',
+    /^aws (?!sts get-caller-identity$)[a-z][a-z0-9-]* [a-z][a-z0-9-]*$/,
+    'a service and an operation without options, such as "aws logs start-query". The verification requires "aws sts get-caller-identity"',
   ),
   /** RFC 6750 allows visible ASCII. A token of 32 random characters cannot be guessed. */
   bearerToken: rule(/^[!-~]{32,512}$/, "a token of 32 to 512 visible ASCII characters without spaces"),

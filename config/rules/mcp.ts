@@ -210,7 +210,7 @@ export const mcpRules: readonly Rule[] = [
       const denied = entries(["mcp", "denyList"], denyList);
       const commands = denied.length === 0 ? [] : awsCommands();
       // The server compares service and operation exactly, so any other entry would deny nothing.
-      exists(problems, denied, commands, "aws, a service and an operation of the AWS CLI");
+      exists(problems, denied, commands, "a service and an operation of the AWS CLI");
     },
   },
   {

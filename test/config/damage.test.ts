@@ -947,7 +947,11 @@ describe("workload", () => {
     [
       "denied command with options",
       { "mcp.denyList": ["aws ec2 describe-instances --region us-east-1"] },
-      ["mcp.denyList[0]", quoted("aws ec2 describe-instances --region us-east-1"), "a command without options"],
+      [
+        "mcp.denyList[0]",
+        quoted("aws ec2 describe-instances --region us-east-1"),
+        "a service and an operation without options",
+      ],
     ],
     [
       "denied operation that does not exist in the AWS CLI",
@@ -955,7 +959,7 @@ describe("workload", () => {
       [
         "mcp.denyList[0]",
         quoted("aws ec2 describe-instancez"),
-        "aws, a service and an operation of the AWS CLI",
+        "a service and an operation of the AWS CLI",
         "Did you mean aws ec2 describe-instances?",
       ],
     ],
@@ -965,7 +969,7 @@ describe("workload", () => {
       [
         "mcp.denyList[0]",
         quoted("aws cloudwach list-metrics"),
-        "aws, a service and an operation of the AWS CLI",
+        "a service and an operation of the AWS CLI",
         "Did you mean aws cloudwatch list-metrics?",
       ],
     ],
