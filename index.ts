@@ -10,10 +10,10 @@ import { renamed } from "./components/renamed.js";
 import { SourceCluster } from "./components/sourceCluster.js";
 import { TargetAccount } from "./components/targetAccount.js";
 import { loadSettings } from "./config/load.js";
+import { profilesByCluster } from "./config/profiles.js";
 import * as args from "./documents/componentArgs.js";
 import { kubernetesAccess } from "./documents/kubeconfig.js";
 import { stackOutputs } from "./documents/outputs.js";
-import { profilesByCluster } from "./documents/profiles.js";
 import { workloadOf } from "./documents/workload.js";
 
 const settings = await loadSettings();

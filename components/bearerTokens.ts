@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { labels, tokenSecrets, tokensFile } from "../documents/names.js";
+import { labels, tokenSecrets, tokensFile } from "../config/names.js";
 import { childrenOf, renamed } from "./renamed.js";
 
 export interface BearerTokensArgs {

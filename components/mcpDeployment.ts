@@ -1,8 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { endpoint, envSecret, labels, selectors } from "../config/names.js";
 import { deploymentSpec, serviceSpec } from "../documents/deployment.js";
 import { imageCheckJobSpec } from "../documents/jobs.js";
-import { endpoint, envSecret, labels, selectors } from "../documents/names.js";
 import { networkPolicySpec } from "../documents/networkPolicy.js";
 import { configData, hashOf, namespaceLabels, type Workload } from "../documents/workload.js";
 import { BearerTokens } from "./bearerTokens.js";

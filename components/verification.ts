@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { labels } from "../config/names.js";
 import { probeJobSpec, probeScript, verificationData, verificationJobSpec } from "../documents/jobs.js";
-import { labels } from "../documents/names.js";
 import { networkPolicySpec } from "../documents/networkPolicy.js";
 import { configData, hashOf, type Workload } from "../documents/workload.js";
 import { childrenOf } from "./renamed.js";

@@ -1,13 +1,13 @@
 /** Reads the stack config. Returns the settings or reports all problems at once. */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { trustRoles } from "../documents/profiles.js";
 import { SizeError } from "../policies/size.js";
 import { readAccountsFile } from "./accountsFile.js";
 import { issuerUrl, partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
 import { nearest, type Path, type Problem, Problems, problemsText } from "./problems.js";
+import { trustRoles } from "./profiles.js";
 import { readingOf, unwrap } from "./reading.js";
 import { ownSubject } from "./rules/kubernetes.js";
 import { configRules } from "./rules.js";

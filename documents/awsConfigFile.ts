@@ -1,16 +1,8 @@
 /** The AWS config file of the MCP server, with one profile per target account. */
 import { createHash } from "node:crypto";
 import { limits } from "../config/limits.js";
-import { paths } from "./names.js";
-
-/** One account in the AWS config file of one cluster's server. */
-export interface Profile {
-  readonly name: string;
-  readonly accountId: string;
-  readonly roleArn: string;
-  readonly region: string;
-  readonly description: string;
-}
+import { paths } from "../config/names.js";
+import type { Profile } from "../config/profiles.js";
 
 /**
  * Role session name in CloudTrail, `holmes-<cluster>`. A long name is truncated and ends in a hash.

@@ -1,5 +1,6 @@
 /** Converts the settings of a stack to arguments of the components. */
 import * as pulumi from "@pulumi/pulumi";
+import { type TrustedCluster, trustClusters, trustRoles } from "../config/profiles.js";
 import {
   issuerPath,
   type OrganizationSettings,
@@ -8,7 +9,6 @@ import {
 } from "../config/settings.js";
 import { organizationTemplate } from "../policies/organization.js";
 import { oidcProviderArn } from "../policies/trust.js";
-import { type TrustedCluster, trustClusters, trustRoles } from "./profiles.js";
 
 export function targetAccountArgs(
   settings: Settings,

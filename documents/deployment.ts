@@ -1,7 +1,7 @@
 /** The Deployment and the Service of the MCP server. */
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { annotations, container, labels, metricsAnnotations, paths, port, selectors } from "./names.js";
+import { annotations, container, labels, metricsAnnotations, paths, port, selectors } from "../config/names.js";
 import { containerSecurity, environment, filled, mounts, podAnnotations, podBase, withStorage } from "./pod.js";
 import { configData, hashOf, type Workload } from "./workload.js";
 

@@ -1,9 +1,8 @@
 /** HolmesGPT configuration: the `mcp_servers` entry, and the values of the two Helm charts. */
 import { stringify } from "yaml";
+import { endpoint, tokenSecrets } from "../config/names.js";
+import { defaultProfileOf, type Profile } from "../config/profiles.js";
 import { type Settings, usesLegacyImage } from "../config/settings.js";
-import type { Profile } from "./awsConfigFile.js";
-import { endpoint, tokenSecrets } from "./names.js";
-import { defaultProfileOf } from "./profiles.js";
 
 /** YAML texts for one cluster. */
 export interface HolmesConfig {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { annotations, container, endpoint, labels, paths, port, serviceHosts } from "./names.js";
+import { annotations, container, endpoint, labels, paths, port, serviceHosts } from "../config/names.js";
 import { containerSecurity, environment, mounts, podAnnotations, podBase, withStorage } from "./pod.js";
 import type { Workload } from "./workload.js";
 

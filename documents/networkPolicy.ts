@@ -1,6 +1,6 @@
 /** Ingress and egress of the MCP server. The bearer token, if required, is a second layer of protection. */
 import type { input } from "@pulumi/kubernetes/types/index.js";
-import { port, selectors } from "./names.js";
+import { port, selectors } from "../config/names.js";
 import type { Workload } from "./workload.js";
 
 /** All except link-local and EC2 addresses: instance metadata, container credentials, EKS Pod Identity Agent. */

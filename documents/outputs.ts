@@ -1,8 +1,9 @@
 /** Stack outputs, derived from the settings. */
+
+import { endpoint } from "../config/names.js";
+import type { Profile } from "../config/profiles.js";
 import type { Settings } from "../config/settings.js";
-import type { Profile } from "./awsConfigFile.js";
 import { holmesConfig } from "./holmes.js";
-import { endpoint } from "./names.js";
 
 export type StackOutputs = ReturnType<typeof stackOutputs>;
 

@@ -1,7 +1,6 @@
 /** What the server's pods and the verification pods have in common. */
 import type { types } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { AUDIENCE } from "../policies/trust.js";
 import {
   annotations,
   container,
@@ -15,7 +14,8 @@ import {
   tokenSecrets,
   tokensFile,
   type VolumeName,
-} from "./names.js";
+} from "../config/names.js";
+import { AUDIENCE } from "../policies/trust.js";
 import { secretHash, type Workload } from "./workload.js";
 
 const identity = { runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001 };

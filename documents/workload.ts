@@ -2,11 +2,11 @@
 import { createHash, scryptSync } from "node:crypto";
 import type { types } from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { labels, launcherFile } from "../config/names.js";
+import { defaultProfileOf, type Profile } from "../config/profiles.js";
 import type { Config, KubernetesConfig } from "../config/schema.js";
 import { type ClusterSettings, type McpSettings, type Settings, usesLegacyImage } from "../config/settings.js";
-import { awsConfigFile, type Profile } from "./awsConfigFile.js";
-import { labels, launcherFile } from "./names.js";
-import { defaultProfileOf } from "./profiles.js";
+import { awsConfigFile } from "./awsConfigFile.js";
 
 /**
  * The MCP server of one cluster, and its pods. config/sections/mcp.ts and config/sections/kubernetes.ts describe the

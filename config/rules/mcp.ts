@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import { annotations, environmentNames, labels, metricsAnnotations, paths, volumes } from "../../documents/names.js";
 import { awsCommands } from "../awsCommands.js";
 import { inBlock, type labelSelector } from "../kubernetesFields.js";
+import { annotations, environmentNames, labels, metricsAnnotations, paths, volumes } from "../names.js";
 import type { Reading } from "../reading.js";
 import { entries, exists, keysOf, type Rule, rejectPasswords, requireSecret, unique, valuesOf } from "./rule.js";
 

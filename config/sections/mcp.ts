@@ -1,5 +1,4 @@
 import { optional } from "zod";
-import { port } from "../../documents/names.js";
 import { choice, flag, integer, list, oneOf, secret, section, set, text, textMap } from "../fields.js";
 import {
   affinity,
@@ -12,6 +11,7 @@ import {
   volumeMount,
 } from "../kubernetesFields.js";
 import { rules } from "../limits.js";
+import { port } from "../names.js";
 
 const resources = section({
   requests: section({

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { types } from "@pulumi/kubernetes";
-import { paths } from "../../documents/names.js";
+import { paths } from "../../config/names.js";
 import { UserError } from "../common/errors.js";
 import type { Registered } from "../common/evaluate.js";
 import { freePort, type Processes, waitForHttp } from "../common/processes.js";

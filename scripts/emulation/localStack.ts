@@ -1,8 +1,8 @@
 /** A stack on this machine: an emulated AWS with the stack's roles, and the real MCP server of each cluster. */
 import { join } from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { paths } from "../../documents/names.js";
-import { trustRoles } from "../../documents/profiles.js";
+import { paths } from "../../config/names.js";
+import { trustRoles } from "../../config/profiles.js";
 import { AUDIENCE } from "../../policies/trust.js";
 import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";

@@ -1,8 +1,8 @@
 /** The plan as files: every document that the program would place, for reading and for comparing between commits. */
 import { stringify } from "yaml";
 import { issuerUrl } from "../../config/limits.js";
+import { trustClusters, trustRoles } from "../../config/profiles.js";
 import type { HolmesConfig } from "../../documents/holmes.js";
-import { trustClusters, trustRoles } from "../../documents/profiles.js";
 import { provisioningPolicy, readingHalf } from "../../policies/provisioning.js";
 import type { Evaluation } from "../common/evaluate.js";
 import { topology } from "./topology.js";

@@ -1,5 +1,5 @@
 /** The plan as a picture: an arrow where a role of an account trusts a cluster. */
-import { profilesByCluster } from "../../documents/profiles.js";
+import { profilesByCluster } from "../../config/profiles.js";
 import type { Evaluation } from "../common/evaluate.js";
 
 /** Text of a label: Mermaid reads entities, and neither quotes nor backticks. */

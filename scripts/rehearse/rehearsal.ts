@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import Table from "cli-table3";
+import { profilesByCluster } from "../../config/profiles.js";
 import type { StackOutputs } from "../../documents/outputs.js";
-import { profilesByCluster } from "../../documents/profiles.js";
 import type { Subject } from "../../policies/trust.js";
 import { selectClusters } from "../common/clusters.js";
 import { evaluate } from "../common/evaluate.js";

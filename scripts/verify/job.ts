@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { types } from "@pulumi/kubernetes";
+import { container, labels } from "../../config/names.js";
 import { verificationData, verificationJobSpec } from "../../documents/jobs.js";
-import { container, labels } from "../../documents/names.js";
 import type { Workload } from "../../documents/workload.js";
 import { UserError } from "../common/errors.js";
 import type { Processes } from "../common/processes.js";

@@ -1,5 +1,5 @@
 /** Verifies the clusters of a stack in sequence. */
-import { profilesByCluster, withAnyIssuer } from "../../documents/profiles.js";
+import { profilesByCluster, withAnyIssuer } from "../../config/profiles.js";
 import { workloadOf } from "../../documents/workload.js";
 import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";

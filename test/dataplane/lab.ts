@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
-import { guards } from "../../documents/names.js";
+import { guards } from "../../config/names.js";
 import { projectFolder } from "../../scripts/common/command.js";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";

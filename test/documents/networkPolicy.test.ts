@@ -1,8 +1,8 @@
 // Who may reach the MCP server and what it may reach, case by case, on the rendered policy as the API defines it.
 import { describe, expect, test } from "vitest";
+import { selectors } from "../../config/names.js";
 import { configSchema } from "../../config/schema.js";
 import { mcpSettings } from "../../config/settings.js";
-import { selectors } from "../../documents/names.js";
 import { networkPolicySpec } from "../../documents/networkPolicy.js";
 import { type Connection, type Endpoint, isAllowed, type Network, type Pod } from "./networkPolicyEvaluation.js";
 

@@ -7,7 +7,7 @@ import path from "node:path";
 import { CreateOpenIDConnectProviderCommand, CreateRoleCommand } from "@aws-sdk/client-iam";
 import type { JSONWebKeySet } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { guards } from "../../documents/names.js";
+import { guards } from "../../config/names.js";
 import { trustPolicy } from "../../policies/trust.js";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";

@@ -1,6 +1,7 @@
 /** OIDC providers of the stack's clusters in an account. */
+
+import { trustClusters } from "../../../config/profiles.js";
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
-import { trustClusters } from "../../../documents/profiles.js";
 import { AUDIENCE, issuersOf, oidcProviderArn, type TrustCluster } from "../../../policies/trust.js";
 import { awsCommand, refreshFix } from "../advice.js";
 import { audienceDifference, joined, tagDifference } from "../drift.js";

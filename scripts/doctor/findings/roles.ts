@@ -1,6 +1,7 @@
 /** The stack's roles in an account, and their policies. */
+
+import { type AccountRole, trustRoles, withAnyIssuer } from "../../../config/profiles.js";
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
-import { type AccountRole, trustRoles, withAnyIssuer } from "../../../documents/profiles.js";
 import { issuersOf } from "../../../policies/trust.js";
 import { awsCommand, configLine, refreshFix } from "../advice.js";
 import { documentDifference, tagDifference, valueDifference } from "../drift.js";

@@ -1,7 +1,7 @@
 /** Findings for given facts, without an account. */
 import { describe, expect, test } from "vitest";
+import { trustRoles } from "../../../config/profiles.js";
 import type { Settings } from "../../../config/settings.js";
-import { trustRoles } from "../../../documents/profiles.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
 import type { Report } from "../../../scripts/doctor/doctor.js";

@@ -1,13 +1,21 @@
 /** The roles of each account, and the role that a cluster's server assumes, derived from names without a look-up. */
+import { packTrustPolicies, roleNameFor } from "../policies/trust.js";
 import {
   type ClusterSettings,
   issuerPath,
   type Settings,
   type TargetAccountSettings,
   unknownIssuer,
-} from "../config/settings.js";
-import { packTrustPolicies, roleNameFor } from "../policies/trust.js";
-import type { Profile } from "./awsConfigFile.js";
+} from "./settings.js";
+
+/** One account in the AWS config file of one cluster's server. */
+export interface Profile {
+  readonly name: string;
+  readonly accountId: string;
+  readonly roleArn: string;
+  readonly region: string;
+  readonly description: string;
+}
 
 /** A source cluster whose issuer, `https://…`, is known. */
 export type TrustedCluster = Pick<ClusterSettings, "name" | "previousIssuers" | "roleNumber"> & {

@@ -1,12 +1,12 @@
 /** The config rejects every name that the program renders into a pod, with each optional part enabled. */
 import { describe, expect, test } from "vitest";
+import { annotations, environmentNames, labels, metricsAnnotations, port, volumes } from "../../config/names.js";
 import { Problems, pathText } from "../../config/problems.js";
 import { readingOf } from "../../config/reading.js";
 import { mcpRules } from "../../config/rules/mcp.js";
 import { configSchema } from "../../config/schema.js";
-import { annotations, environmentNames, labels, metricsAnnotations, port, volumes } from "../../documents/names.js";
-import { damaged, problemsOf, stackConfig } from "../config/support.js";
 import { changed } from "../program/stacks.js";
+import { damaged, problemsOf, stackConfig } from "./support.js";
 
 type Change = Record<string, unknown>;
 
