@@ -1,5 +1,4 @@
 /** Stack outputs, derived from the settings. */
-
 import { endpoint } from "../config/names.js";
 import type { Profile } from "../config/profiles.js";
 import type { Settings } from "../config/settings.js";

@@ -1,5 +1,4 @@
 /** OIDC providers of the stack's clusters in an account. */
-
 import { trustClusters } from "../../../config/profiles.js";
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
 import { AUDIENCE, issuersOf, oidcProviderArn, type TrustCluster } from "../../../policies/trust.js";

@@ -1,5 +1,4 @@
 /** The stack's roles in an account, and their policies. */
-
 import { type AccountRole, trustRoles, withAnyIssuer } from "../../../config/profiles.js";
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
 import { issuersOf } from "../../../policies/trust.js";
