@@ -147,9 +147,11 @@ export class Processes {
   private readonly children = new Set<Child>();
   private readonly cleanups: (() => void | Promise<void>)[] = [];
   private readonly folders: string[] = [];
+  private stopping = Promise.resolve();
 
   constructor() {
-    if (all.push(this) === 1) watchForTheEnd();
+    if (all.length === 0) watchForTheEnd();
+    all.push(this);
   }
 
   /**
@@ -185,8 +187,16 @@ export class Processes {
     return folder;
   }
 
-  /** Stops every process started here and its children, then runs the cleanups. Can be called more than once. */
-  async stopAll(): Promise<void> {
+  /**
+   * Stops every process started here and its children, then runs the cleanups. Can be called more than once. A call
+   * waits for the earlier ones, so that a signal during a cleanup does not end this program before the cleanup.
+   */
+  stopAll(): Promise<void> {
+    this.stopping = this.stopping.catch(() => {}).then(() => this.stopRemaining());
+    return this.stopping;
+  }
+
+  private async stopRemaining(): Promise<void> {
     await Promise.all([...this.children].map((child) => child.stop()));
     while (this.cleanups.length > 0) await this.cleanups.pop()!();
     this.removeFolders();

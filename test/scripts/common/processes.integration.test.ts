@@ -149,6 +149,28 @@ describe("when the Node process that started them ends", () => {
     expect(output()).not.toContain("reported as a failure");
   });
 
+  test("by SIGTERM while a cleanup runs: the program waits for it and runs the others", async () => {
+    const script = `
+      import { setTimeout as sleep } from "node:timers/promises";
+      import { Processes } from ${JSON.stringify(module)};
+      const processes = new Processes();
+      processes.onStop(() => console.log("second cleanup"));
+      processes.onStop(async () => {
+        console.log("first cleanup starts");
+        await sleep(500);
+        console.log("first cleanup ends");
+      });
+      await processes.stopAll();
+      await sleep(60_000);
+    `;
+    const args = ["--import", "tsx", "--input-type=module", "-e", script];
+    const child = processes.start("owner", process.execPath, args, { cwd: projectFolder });
+    await until(() => child.output().includes("starts"));
+    process.kill(child.pid, "SIGTERM");
+    expect(await child.exited).toBe(143);
+    expect(child.output()).toBe("first cleanup starts\nfirst cleanup ends\nsecond cleanup\n");
+  });
+
   test("by SIGKILL, when no handler can run: no process is left", async () => {
     const { started, pid, exited } = await startOwner();
     started.kill("SIGKILL");
