@@ -41,10 +41,13 @@ export async function verifyInCluster(run: VerificationRun): Promise<boolean> {
   const { kubectl, processes, workload, tell } = run;
   const name = `holmes-aws-mcp-verify-${randomBytes(4).toString("hex")}`;
   const { image, configMap } = await readDeployment(run);
+  const started = start({ ...run, workload: { ...workload, image } }, name, configMap);
   processes.onStop(async () => {
+    // A creation that is in progress at a signal must not follow the deletion.
+    await started.catch(() => {});
     await kubectl.run(["delete", "job,configmap", name, "--ignore-not-found", "--wait=false"]);
   });
-  await start({ ...run, workload: { ...workload, image } }, name, configMap);
+  await started;
   tell(`cluster ${workload.cluster}: Job ${name} started with image ${image}`);
   return finished(run, name);
 }

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { profilesByCluster } from "../../../config/profiles.js";
 import type { ClusterSettings } from "../../../config/settings.js";
@@ -253,6 +254,36 @@ describe("the Job on demand", () => {
     });
   });
 
+  test("is deleted after its creation, also when the program stops during the creation", async () => {
+    const own = new Processes();
+    const ended: string[] = [];
+    class Slow extends Kubectl {
+      override async run(args: readonly string[], input?: string): Promise<string> {
+        if (args[0] === "create") {
+          void own.stopAll();
+          await sleep(100);
+        }
+        const output = await super.run(args, input);
+        ended.push(args[0]!);
+        return output;
+      }
+    }
+    const { command } = await recording(right);
+    const { settings, clusters } = dev;
+    const cluster = clusters[0]!;
+    const profiles = profilesByCluster(settings, clusters).get(cluster.name)!;
+    await verifyInCluster({
+      kubectl: new Slow(command, cluster.name, ["--context=there"]),
+      processes: own,
+      workload: workloadOf(settings, cluster, profiles, ""),
+      show: () => {},
+      tell: () => {},
+      pause: 1,
+    });
+    await own.stopAll();
+    expect(ended.filter((verb) => verb !== "get")).toEqual(["create", "create", "delete"]);
+  });
+
   test("fails when the Job fails, with the Job's reason", async () => {
     const jobs = [failedJob("BackoffLimitExceeded", "Job has reached the specified backoff limit")];
     const { result, told, calls } = await verify({ ...right, jobs });
@@ -354,7 +385,7 @@ describe("clustersToVerify", () => {
     [
       "an unknown name",
       { cluster: "x" },
-      "stack prod: the MCP server is not deployed to x (mcp.enabled, clusters[].deploy). Expected one of: prod-us, prod-eu",
+      "--cluster x: stack prod has no such cluster, or does not deploy the MCP server to it. Expected one of: prod-us, prod-eu.",
     ],
     ["one context for two clusters", { context: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
     ["one kubeconfig for two clusters", { kubeconfig: "x" }, "Add --cluster with one of: prod-us, prod-eu"],
@@ -366,7 +397,9 @@ describe("clustersToVerify", () => {
     const { settings } = await changed("prod", (config) => {
       config.mcp = { enabled: false };
     });
-    expect(() => clustersToVerify(settings, {})).toThrow("stack prod: the MCP server is not deployed");
+    expect(() => clustersToVerify(settings, {})).toThrow(
+      "stack prod: the MCP server is not deployed to any cluster. Expected mcp.enabled: true, and a cluster without deploy: false.",
+    );
   });
 });
 
