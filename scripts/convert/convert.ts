@@ -184,10 +184,11 @@ export class Conversion {
     } else if (node.items.length === 0) node.flow = false;
   }
 
-  /** The objects in a list of the stack file. */
+  /** The maps in a list of the stack file. An alias of a map is not one of them, because its map is elsewhere. */
   private entries(section: string): { index: number; entry: Record<string, unknown> }[] {
-    const list = this.get(section);
-    return (Array.isArray(list) ? list : []).flatMap((entry, index) => (isTable(entry) ? [{ index, entry }] : []));
+    const list = this.document.getIn(placeOf([section]), true);
+    const nodes = isSeq(list) ? list.items : [];
+    return nodes.flatMap((node, index) => (isMap(node) ? [{ index, entry: node.toJS(this.document) }] : []));
   }
 
   private merge(section: string, from: Path, value: Tree): void {
@@ -201,14 +202,18 @@ export class Conversion {
 
   private mergeList(section: string, by: string, from: Path, value: Tree[]): void {
     this.open(section);
-    const names = (this.get(section) as unknown[]).map((entry) => (isTable(entry) ? entry[by] : undefined));
+    const places = new Map(this.entries(section).map(({ index, entry }) => [entry[by], index]));
+    let length = (this.get(section) as unknown[]).length;
     for (const [index, entry] of value.entries()) {
       const name = isTable(entry) ? entry[by] : undefined;
-      const known = name === undefined ? -1 : names.indexOf(name);
-      const place = known >= 0 ? known : names.push(undefined) - 1;
+      const known = name === undefined ? undefined : places.get(name);
       // A duplicate becomes an entry of its own, which the config rejects.
-      names[place] = undefined;
-      if (known < 0) this.set([section, place], isTable(entry) ? {} : entry);
+      places.delete(name);
+      const place = known ?? length;
+      if (known === undefined) {
+        this.set([section, place], isTable(entry) ? {} : entry);
+        length += 1;
+      }
       this.mergeEntry([section, place], [...from, index], entry);
     }
   }
@@ -294,7 +299,7 @@ export class Conversion {
     const noImage = this.get("image") === undefined;
     if (!disabled && noImage) {
       this.put(["mcp", "enabled"], false, `${this.options.target} has no image`);
-      (this.document.getIn(placeOf(["mcp"])) as YAMLMap).commentBefore =
+      (this.document.getIn(placeOf(["mcp"])) as YAMLMap).commentBefore ??=
         " IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster.";
       this.trustRunningServer();
     }

@@ -194,6 +194,17 @@ config:
     namespace: holmes-aws-mcp
 `;
 
+  test("keeps the comment of the section mcp", () => {
+    const { content } = pure(old, "config:\n  holmes-aws-mcp:mcp:\n    # as in the pod\n    transport: sse\n");
+    expect(content).toContain("    # as in the pod\n    transport: sse\n    enabled: false\n");
+  });
+
+  test("merges into maps only: an alias in a list stays, and its map is not changed", () => {
+    const existing = "config:\n  holmes-aws-mcp:targetAccounts:\n    - &dev {profile: dev}\n    - *dev\n";
+    const { content } = pure(old, existing, { adopt: true });
+    expect(content).toMatch(/- &dev \{profile: dev, .*, adopt: true\}\n {4}- \*dev\n {4}- profile: prod\n/);
+  });
+
   test("keeps existing values, comments, order and blank lines, and adds the rest", () => {
     const { content, steps, notes } = pure(old, existing);
     for (const line of existing.split("\n").filter((line) => !line.includes("roleName"))) {
