@@ -67,7 +67,7 @@ export async function installOnce(install: Install): Promise<string> {
   const news = setInterval(() => progress(`  ${what}: ${state}${since(start)}`), NEWS_EVERY);
   try {
     if (ready()) return link;
-    await removeOld(cache, name, key);
+    await removeInterrupted(cache, `.${name}-${key}.`);
     progress(`Installing ${what} into ${path.relative(projectFolder, cache) || "."}/ (once)`);
     await mkdir(dir);
     await run(dir, (now) => {
@@ -76,6 +76,8 @@ export async function installOnce(install: Install): Promise<string> {
     await symlink(path.basename(dir), `${dir}.link`);
     await rename(`${dir}.link`, link);
     progress(`Installed ${what} in ${since(start)}`);
+    // Only now, so that a failed install does not cost a working one. Several projects can share the folder of the variable.
+    if (process.env.HOLMES_AWS_MCP_CACHE === undefined) await removeOtherKeys(cache, name, key);
     return link;
   } catch (error) {
     await rm(dir, { recursive: true, force: true });
@@ -86,16 +88,20 @@ export async function installOnce(install: Install): Promise<string> {
   }
 }
 
-/**
- * Removes folders of interrupted installs, whose process has ended, and installs of earlier inputs, such as an earlier
- * requirements file, unless several projects can share the cache. Called when no valid link exists.
- */
-async function removeOld(cache: string, name: string, key: string): Promise<void> {
-  const isShared = process.env.HOLMES_AWS_MCP_CACHE !== undefined;
+/** Removes folders of interrupted installs, whose process has ended. Called when no valid link exists. */
+async function removeInterrupted(cache: string, prefix: string): Promise<void> {
   for (const entry of await readdir(cache)) {
-    const [, itsName, itsKey, pid] = /^\.?(.+)-([0-9a-f]+)(?:\.(\d+)\.|\.lock$|$)/.exec(entry) ?? [];
-    const isOld = itsKey === key ? pid !== undefined && !isRunning(Number(pid)) : !isShared;
-    if (itsName === name && isOld) await rm(path.join(cache, entry), { recursive: true, force: true });
+    if (entry.startsWith(prefix) && !isRunning(Number.parseInt(entry.slice(prefix.length), 10))) {
+      await rm(path.join(cache, entry), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Removes installs of earlier inputs, such as an earlier requirements file. */
+async function removeOtherKeys(cache: string, name: string, key: string): Promise<void> {
+  for (const entry of await readdir(cache)) {
+    const [, itsName, itsKey] = /^\.?(.+)-([0-9a-f]{16})(?:\.|$)/.exec(entry) ?? [];
+    if (itsName === name && itsKey !== key) await rm(path.join(cache, entry), { recursive: true, force: true });
   }
 }
 

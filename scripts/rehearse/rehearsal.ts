@@ -71,7 +71,7 @@ const checker =
   (checks: Check[]) => async (what: string, expected: string, answer: () => Promise<string>, pattern?: RegExp) => {
     const start = performance.now();
     const answered = await answer().catch((error: Error) => `error: ${error.message}`);
-    const right = pattern?.test(answered) ?? answered === expected;
+    const right = pattern === undefined ? answered === expected : pattern.test(answered);
     checks.push({ what, expected, answered, milliseconds: performance.now() - start, right });
   };
 

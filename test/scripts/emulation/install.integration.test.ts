@@ -78,6 +78,14 @@ describe("installOnce", () => {
     expect(existsSync(path.join(current, file))).toBe(true);
   });
 
+  test("keeps installs of other keys when an install fails", async () => {
+    const earlier = await install({ key: "0".repeat(16) });
+    vi.stubEnv("HOLMES_AWS_MCP_CACHE", undefined);
+    const failing = install({ key: "1".repeat(16), run: () => Promise.reject(new UserError("no network")) });
+    await expect(failing).rejects.toThrow("no network");
+    expect(existsSync(path.join(earlier, file))).toBe(true);
+  });
+
   test("installs once for concurrent callers", async () => {
     const slow: Partial<Install> = {
       run: async (dir) => {
