@@ -47,7 +47,7 @@ from . import job as jobs
 from . import output
 from .aws import Aws
 from .guard import Guard, refused
-from .job import CommandError, Job, too_large
+from .job import RECEIVED_PER_ANSWER, CommandError, Job, too_large
 
 # Services whose command tables stay parsed; an entry of EC2 takes about 20 MB, most of the others below 1 MB.
 MAX_PARSED_SERVICES = 32
@@ -57,6 +57,12 @@ USUAL_SERVICES = (
 )  # fmt: skip
 # Other services that the CLI's own commands call.
 ALSO_CALLED = {"s3": {"s3"}, "cloudtrail": {"s3", "organizations"}, "emr": {"ec2"}, "datapipeline": {"iam"}}
+
+# Parts of a --query whose result can have the same part more than once. The others return one that was there before.
+REPEATING_NODES = frozenset({
+    "multi_select_list", "multi_select_dict", "projection", "filter_projection", "value_projection", "flatten",
+    "function_expression",
+})  # fmt: skip
 
 REGION_WILDCARD = re.compile(r"""--region(?:\s+|=)(['"]?)\*\1(?=\s|$)""")
 
@@ -83,7 +89,24 @@ def _visit(self: Any, node: Any, *args: Any, **options: Any) -> Any:
         job.check()
         if isinstance(value, (str, list, dict)) and len(value) > job.max_answer_bytes:
             raise too_large(job.max_answer_bytes)
+        # Lists of lists that repeat take little memory, until a function or a comparison reads all of them in one step.
+        if node["type"] in REPEATING_NODES and _is_larger(value, RECEIVED_PER_ANSWER * job.max_answer_bytes):
+            raise too_large(job.max_answer_bytes)
     return value
+
+
+def _is_larger(value: Any, limit: int) -> bool:
+    """Whether a value has more characters and parts than `limit`. What repeats counts each time."""
+    size = 0
+    unread = [value]
+    while unread and size <= limit:
+        part = unread.pop()
+        size += len(part) if isinstance(part, str) else 1
+        if isinstance(part, dict):
+            unread.extend(part.values())
+        elif isinstance(part, list):
+            unread.extend(part)
+    return size > limit
 
 
 @contextlib.contextmanager

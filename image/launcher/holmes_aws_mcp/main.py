@@ -34,6 +34,8 @@ def main() -> None:
             # It requires no configuration, so it uses the stdio transport.
             os.environ["AWS_API_MCP_TRANSPORT"] = "stdio"
             check()
+            # Fails on a package that only the launcher imports and that the lock file no longer has.
+            from . import http, middleware, watchdog  # noqa: F401
         else:
             settings = load()
             check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,11 @@ from pydantic.alias_generators import to_camel
 MAX_CALL_TIMEOUT_SECONDS = 115
 # Each of these overrides the region of every profile.
 FORBIDDEN_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+# Without these, the server runs commands that write, and commands that read and write local files.
+REQUIRED_VARIABLES = {
+    "READ_OPERATIONS_ONLY": "true",
+    "AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS": "no-access",
+}
 
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -38,7 +43,7 @@ class Account(_Strict):
 class Settings(_Strict):
     """`launcher.json` with its defaults."""
 
-    accounts: Annotated[tuple[Account, ...], Field(min_length=1)]
+    accounts: Annotated[Sequence[Account], Field(min_length=1)]
     concurrency: Annotated[int, Field(ge=1, le=64)] = 16
     call_timeout_seconds: Annotated[int, Field(ge=5, le=MAX_CALL_TIMEOUT_SECONDS)] = 100
     max_answer_bytes: Annotated[int, Field(ge=10_000, le=10_000_000)] = 1_000_000
@@ -63,12 +68,18 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads the file that `HOLMES_AWS_MCP_CONFIG` names.
 
     Raises:
-        SettingsError: the file is missing or invalid, or a forbidden variable is set; all problems at once.
+        SettingsError: the file is missing or invalid, a forbidden variable is set, or a required one is not; all
+            problems at once.
     """
     problems = [
         f"{name}: the variable overrides the region of every profile. Remove it from the environment."
         for name in FORBIDDEN_VARIABLES
         if environment.get(name)
+    ]
+    problems += [
+        f"{name}: expected {expected}, as the image and the Deployment set it."
+        for name, expected in REQUIRED_VARIABLES.items()
+        if environment.get(name) != expected
     ]
     path = environment.get("HOLMES_AWS_MCP_CONFIG")
     try:

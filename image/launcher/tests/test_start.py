@@ -58,6 +58,77 @@ def test_the_description_is_short(launcher):
     assert len(lines) == 2
 
 
+GUARDS = {"READ_OPERATIONS_ONLY": "true", "AWS_API_MCP_ALLOW_UNRESTRICTED_LOCAL_FILE_ACCESS": "no-access"}
+DEV = {"profile": "dev", "accountId": "111111111111", "region": "eu-west-1"}
+
+
+def load(folder: Path, document: object, **more: str):
+    from holmes_aws_mcp.settings import load
+
+    file = folder / "launcher.json"
+    file.write_text(document if isinstance(document, str) else json.dumps(document))
+    return load({**GUARDS, "HOLMES_AWS_MCP_CONFIG": str(file), **more})
+
+
+def test_settings_have_defaults(launcher, tmp_path):
+    settings = load(tmp_path, {"accounts": [DEV], "denyList": ["aws s3 ls"], "metricsPort": None})
+    assert [(it.profile, it.account_id, it.region, it.description) for it in settings.accounts] == [
+        ("dev", "111111111111", "eu-west-1", None)
+    ]
+    assert (settings.concurrency, settings.call_timeout_seconds, settings.max_answer_bytes) == (16, 100, 1_000_000)
+    assert settings.deny_list == ("aws s3 ls",)
+    assert (settings.metrics_port, settings.suggest_commands, settings.allowed_endpoints) == (None, False, ())
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        ("", "/launcher.json: "),
+        ("{", "/launcher.json: "),
+        ([], "/launcher.json: "),
+        ({}, "accounts: "),
+        ({"accounts": []}, "accounts: "),
+        ({"accounts": [{**DEV, "region": ""}]}, "accounts.0.region: found ''."),
+        ({"accounts": [{**DEV, "accountId": 111111111111}]}, "accounts.0.accountId: found 111111111111."),
+        ({"accounts": [{**DEV, "role": "x"}]}, "accounts.0.role: found 'x'."),
+        ({"accounts": [DEV], "concurrency": 65}, "concurrency: found 65."),
+        ({"accounts": [DEV], "concurrency": True}, "concurrency: found True."),
+        ({"accounts": [DEV], "callTimeoutSeconds": 116}, "callTimeoutSeconds: found 116."),
+        ({"accounts": [DEV], "call_timeout_seconds": 50}, "call_timeout_seconds: found 50."),
+        ({"accounts": [DEV], "maxAnswerBytes": 9_999}, "maxAnswerBytes: found 9999."),
+        ({"accounts": [DEV], "metricsPort": 0}, "metricsPort: found 0."),
+        ({"accounts": [DEV], "denyList": "aws s3 ls"}, "denyList: found 'aws s3 ls'."),
+        ({"accounts": [DEV], "suggestCommands": "yes"}, "suggestCommands: found 'yes'."),
+    ],
+)
+def test_invalid_settings_are_rejected(launcher, tmp_path, document, where):
+    from holmes_aws_mcp.settings import SettingsError
+
+    with pytest.raises(SettingsError) as error:
+        load(tmp_path, document)
+    (line,) = str(error.value).splitlines()
+    assert where in line
+
+
+def test_every_problem_is_reported_at_once(launcher, tmp_path):
+    from holmes_aws_mcp.settings import SettingsError
+
+    document = {"accounts": [DEV], "concurrency": 0, "unknown": 1}
+    with pytest.raises(SettingsError) as error:
+        load(tmp_path, document, AWS_REGION="eu-west-1", READ_OPERATIONS_ONLY="false")
+    names = [line.split(":")[0] for line in str(error.value).splitlines()]
+    assert names == ["AWS_REGION", "READ_OPERATIONS_ONLY", "concurrency", "unknown"]
+
+
+@pytest.mark.parametrize("name", GUARDS)
+@pytest.mark.parametrize("value", ["", "false", "workdir", "unrestricted", " true"])
+def test_the_launcher_requires_the_guards_of_the_server(launcher, tmp_path, name, value):
+    from holmes_aws_mcp.settings import SettingsError
+
+    with pytest.raises(SettingsError, match=f"^{name}: expected {GUARDS[name]}, "):
+        load(tmp_path, {"accounts": [DEV]}, **{name: value})
+
+
 def test_clients_connect_and_list_tools_while_models_load(launcher):
     from awslabs.aws_api_mcp_server import server
     from fastmcp import Client

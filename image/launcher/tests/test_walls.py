@@ -288,6 +288,31 @@ def test_a_query_that_repeats_its_input_is_stopped(launcher, monkeypatch, first,
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        " | ".join(["Account", *["[@,@]"] * 40, "to_string(@)"]),
+        " | ".join(["Account", *["{a:@,b:@}"] * 40, "to_string(@)"]),
+        " | ".join(["Account", *["map(&[@,@], [@])"] * 40, "length(@)"]),
+        " | ".join(["[Account,Account]", *["[*].[@,@]"] * 40, "to_string(@)"]),
+        "({0}) == ({0})".format(" | ".join(["Account", *["[@,@]"] * 40])),
+    ],
+)
+def test_a_query_that_nests_its_input_is_stopped(launcher, monkeypatch, query):
+    """Each of these would take all of the memory, or hold the interpreter for hours."""
+    answering(launcher, monkeypatch, {"Account": "1" * 12})
+    answer = execute(launcher, f'aws sts get-caller-identity --profile dev --query "{query}"')
+    assert answer.startswith("too_large: The answer exceeds 100000 bytes"), answer[:100]
+
+
+def test_a_query_may_read_more_than_an_answer_has(launcher, monkeypatch):
+    names = [f"parameter-{index}" for index in range(20_000)]
+    answering(launcher, monkeypatch, {"Account": names})
+    query = "{first:Account[0],names:Account} | [first,length(names)]"
+    answer = execute(launcher, f'aws sts get-caller-identity --profile dev --query "{query}"')
+    assert answer == '["parameter-0",20000]'
+
+
+@pytest.mark.parametrize(
     "command",
     [
         f"aws s3api get-bucket-location --bucket 'arn:aws:s3:::{'a' * 2000}\nb'",
