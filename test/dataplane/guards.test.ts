@@ -161,6 +161,8 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       // Every slot has a call without a response from AWS. The others wait for a slot.
       while (lab.parameters.open.length < 16) await sleep(50);
       const busy = await quick();
+      const health = await fetch(new URL("/healthz", running.endpoint.url), { signal: AbortSignal.timeout(5000) });
+      expect(health.status).toBe(200);
       expect(done).toBe(0);
       while (done < slow.length) {
         for (const name of lab.parameters.open) lab.parameters.release(name);

@@ -216,6 +216,28 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
   });
 });
 
+/** Of the liveness probe (documents/deployment.ts), which the kubelet sends 6 times before it restarts the container. */
+const PROBE_TIMEOUT_MS = 10_000;
+
+describe.skipIf(!onLinux).each(["sse", "streamable-http"] as const)("the health of the %s process", (transport) => {
+  test("ends within 45 s when the server does not respond, and returns with its responses", async () => {
+    const running = await lab.start(transport);
+    const url = new URL("/healthz", running.endpoint.url);
+    const isHealthy = () =>
+      fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    const server = family(running.child.pid).at(-1)!;
+    expect(await isHealthy()).toBe(true);
+    process.kill(server, "SIGSTOP");
+    await expect.poll(isHealthy, { timeout: 45_000, interval: 1000 }).toBe(false);
+    process.kill(server, "SIGCONT");
+    await expect.poll(isHealthy, { timeout: 15_000, interval: 1000 }).toBe(true);
+    await running.stop();
+  });
+});
+
 describe.each(["sse", "streamable-http"] as const)("the end of the %s process", (transport) => {
   const within = async (milliseconds: number, child: Running["child"]) => {
     const start = performance.now();
