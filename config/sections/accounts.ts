@@ -50,6 +50,7 @@ export const targetAccountSchema = object({
       "Clusters whose OIDC provider already exists in the account. The stack uses these providers and never updates or deletes them.",
     ),
   adopt: union([boolean(), adoption], { error: "true, false or an object with oidcProviders, role, policy" })
+    .meta({ example: true })
     .default(false)
     .describe(
       "Imports the resources that the legacy script created: `true` for all, or an object with the parts. Can stay set after the import. Before you add a cluster, replace `true` with the parts, because the OIDC provider of a new cluster does not exist yet.",

@@ -161,6 +161,7 @@ export const mcpSchema = section({
   ),
   concurrency: integer(1, 64).default(16).describe("Maximum number of concurrent calls in one pod."),
   callTimeoutSeconds: integer(5, 115, " of seconds")
+    .meta({ example: 60 })
     .default(100)
     .describe("Timeout of a call, in seconds. Must be less than the 120 s timeout of Holmes."),
   maxAnswerBytes: integer(10_000, 10_000_000, " of bytes")

@@ -32,7 +32,7 @@ export function configKeys(schema: z.ZodType = configSchema, prefix = ""): Confi
   });
 }
 
-/** The example of a field, or one that follows from its type and default. */
+/** The example of a field, or one that follows from its type and, where possible, differs from its default. */
 function exampleOf(schema: z.ZodType): unknown {
   const plain = unwrap(schema);
   const example = plain.meta()?.example;
@@ -40,7 +40,10 @@ function exampleOf(schema: z.ZodType): unknown {
   const fallback = schema.safeParse(undefined).data;
   if (plain instanceof z.ZodBoolean) return fallback !== true;
   if (plain instanceof z.ZodEnum) return plain.options.find((option) => option !== fallback);
-  if (plain instanceof z.ZodNumber) return fallback ?? plain.minValue;
+  if (plain instanceof z.ZodNumber) {
+    const twice = Number(fallback) * 2;
+    return plain.safeParse(twice).success ? twice : plain.minValue;
+  }
   if (plain instanceof z.ZodArray) return [exampleOf(plain.element as z.ZodType)];
   if (plain instanceof z.ZodUnion) return exampleOf(plain.options.at(-1) as z.ZodType);
   if (!(plain instanceof z.ZodObject)) return fallback;
