@@ -5,7 +5,7 @@ import type { Problems } from "./problems.js";
 import { checkProfileNames } from "./rules/accounts.js";
 import { unique, valuesOf } from "./rules/rule.js";
 import type { Config, TargetAccountConfig } from "./schema.js";
-import { addIssue } from "./schemaProblems.js";
+import { addIssue, rejectPrototypeKeys } from "./schemaProblems.js";
 import { accountsFileSchema } from "./sections/organization.js";
 
 /** Returns the accounts of `organization.accountsFile` as unmanaged target accounts, after the checks that depend on them. */
@@ -21,6 +21,7 @@ export function readAccountsFile(config: Config, problems: Problems): TargetAcco
     return [];
   }
   const parsed = accountsFileSchema.safeParse(content, { reportInput: true });
+  rejectPrototypeKeys([...path, file], content, problems);
   if (parsed.data === undefined) {
     for (const issue of parsed.error.issues) addIssue(issue, problems, accountsFileSchema, [...path, file]);
     return [];

@@ -124,7 +124,7 @@ export const rules = {
   ),
   labelKey: rule(
     /^((?=[^/]{1,253}\/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/,
-    "a label key: an optional DNS prefix and /, then letters, digits and - _ ., at most 63 characters",
+    "a label key: an optional DNS prefix and /, then at most 63 letters, digits and - . _",
   ),
   /** Portable environment variable names (POSIX, C standard library). */
   environmentName: rule(/^[A-Za-z_][A-Za-z0-9_]*$/, "an environment variable name: letters, digits and _"),

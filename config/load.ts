@@ -6,21 +6,14 @@ import { readAccountsFile } from "./accountsFile.js";
 import { issuerUrl, partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
-import { nearest, type Path, type Problem, Problems, problemsText } from "./problems.js";
-import { trustRoles } from "./profiles.js";
+import { nearest, type Problem, Problems, problemsText } from "./problems.js";
+import { trustRoles, withAnyIssuer } from "./profiles.js";
 import { readingOf, unwrap } from "./reading.js";
 import { ownSubject } from "./rules/kubernetes.js";
 import { configRules } from "./rules.js";
 import { type Config, configSchema, type TargetAccountConfig } from "./schema.js";
-import { addIssue, inOrder, schemaAt } from "./schemaProblems.js";
-import {
-  type ImageSigner,
-  mcpSettings,
-  project,
-  type Settings,
-  type TargetAccountSettings,
-  unknownIssuer,
-} from "./settings.js";
+import { addIssue, inOrder, rejectPrototypeKeys, schemaAt } from "./schemaProblems.js";
+import { type ImageSigner, mcpSettings, project, type Settings, type TargetAccountSettings } from "./settings.js";
 import { warningsOf } from "./warnings.js";
 
 /** Contains all problems of a config. Pulumi prints it without a stack trace. */
@@ -211,10 +204,7 @@ function adoption({ adopt, existingOidcProviders }: TargetAccountConfig, { clust
 
 /** Checks that the trust policy statement of every cluster fits a role. Accounts with the same partition and clusters have the same sizes. */
 function checkTrust(settings: Settings, problems: Problems): void {
-  const clusters = settings.clusters.map((cluster) => ({
-    ...cluster,
-    issuerUrl: cluster.issuerUrl ?? unknownIssuer(cluster.region),
-  }));
+  const clusters = withAnyIssuer(settings.clusters);
   const different = new Map(
     settings.targetAccounts.map((account) => [JSON.stringify([account.partition, account.clusters]), account]),
   );
@@ -232,15 +222,5 @@ function checkTrust(settings: Settings, problems: Problems): void {
         error.message,
       );
     }
-  }
-}
-
-/** Rejects names of built-in JavaScript properties, such as `__proto__` and `toString`, which libraries mishandle. */
-function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): void {
-  if (typeof value !== "object" || value === null) return;
-  for (const [key, inner] of Object.entries(value)) {
-    const place = [...path, Array.isArray(value) ? Number(key) : key];
-    if (key in Object.prototype) problems.say(place, "an unknown key", "a different name");
-    rejectPrototypeKeys(place, inner, problems);
   }
 }

@@ -40,17 +40,29 @@ export function addIssue(
 }
 
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
-  // load.ts reports these keys, at every level.
+  // rejectPrototypeKeys reports these keys, at every level.
   if (key in Object.prototype) return;
   const name = path.length === 1 ? /^[^:]*:(.*)$/s.exec(key)?.[1] : undefined;
   const near = nearest(name ?? key, known);
+  const expected = near ?? `one of ${known.join(", ")}`;
+  const full = near === undefined ? `${project}: followed by ${expected}` : `${project}:${near}`;
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   problems.say(
     path,
     "an unknown key",
-    `${name === undefined ? "" : `${project}:`}${near ?? `one of ${known.join(", ")}`}`,
+    name === undefined ? expected : full,
     renamed ? "To convert a config file of the legacy script, run: npm run convert -- FILE --stack NAME" : undefined,
   );
+}
+
+/** Rejects names of built-in JavaScript properties, such as `__proto__` and `toString`, which libraries mishandle. */
+export function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const place = [...path, Array.isArray(value) ? Number(key) : key];
+    if (key in Object.prototype) problems.say(place, "an unknown key", "a different name");
+    rejectPrototypeKeys(place, inner, problems);
+  }
 }
 
 const depth = (issues: readonly z.core.$ZodIssue[]) =>

@@ -8,10 +8,14 @@ function checkArns({ iam, clusters }: ConfigReading, account: Account, path: Pat
   const { accountId, assumeRole, permissionsBoundary } = account;
   const region = account.region ?? clusters[0]?.region;
   const check = (place: Path, arn: string | null | undefined, kind: string, fix?: string) => {
-    if (!arn?.startsWith("arn:") || accountId === null || !region) return;
-    const partition = partitionOf(region);
-    if ([accountId, "aws"].some((owner) => arn.startsWith(`arn:${partition}:iam::${owner}:`))) return;
-    problems.add(place, arn, `${kind} in account ${accountId}, partition ${partition} (region ${region})`, fix);
+    if (!arn?.startsWith("arn:")) return;
+    const [, partition, , , owner] = arn.split(":");
+    if (accountId !== null && owner !== accountId && owner !== "aws") {
+      problems.add(place, arn, `${kind} in account ${accountId} (accountId)`, fix);
+    }
+    if (region && partition !== partitionOf(region)) {
+      problems.add(place, arn, `${kind} in partition ${partitionOf(region)}, the partition of region ${region}`, fix);
+    }
   };
   const provisioner = assumeRole?.roleArn;
   check([...path, "assumeRole", "roleArn"], provisioner, "a role");

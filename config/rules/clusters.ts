@@ -1,8 +1,8 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { issuerUrl, limits, rules } from "../limits.js";
-import type { Path, Problems } from "../problems.js";
+import { type Path, type Problems, pathText } from "../problems.js";
 import { kubeconfigPath } from "../settings.js";
-import { type ConfigReading, entries, type Rule, requireSecret, unique, valuesOf } from "./rule.js";
+import { type ConfigReading, entries, type Rule, unique, valuesOf } from "./rule.js";
 
 type Cluster = ConfigReading["clusters"][number];
 
@@ -33,8 +33,11 @@ function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
   const previous = entries([...path, "previousIssuers"], previousIssuers);
   for (const [place, issuer] of [[[...path, "oidcIssuerUrl"], url] as const, ...previous]) {
     if (!issuer || !eksIssuer.test(issuer)) continue;
-    if (rules.oidcIssuerId.pattern.test(issuer.replace(start, "").replace(dualStack, ""))) continue;
-    problems.add(place, issuer, `${start} and ${rules.oidcIssuerId.expected}`);
+    const { pattern, expected, fix } = rules.oidcIssuerId;
+    const rest = issuer.replace(start, "").replace(dualStack, "");
+    if (pattern.test(rest)) continue;
+    const byRegion = `Correct the issuer, or the region of the cluster (${region}).`;
+    problems.add(place, issuer, `${start} and ${expected}`, rest === issuer ? byRegion : fix?.(rest));
   }
 }
 
@@ -58,9 +61,8 @@ const credential = /^\s*"?(token|password|client-key-data|id-token|refresh-token
 function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, problems: Problems): void {
   if (!kubeconfig || kubeconfig.includes("\n")) return;
   const full = kubeconfigPath(kubeconfig);
-  const stats = full.includes("\0") ? undefined : statSync(full, { throwIfNoEntry: false });
-  // Pipes are valid: bash creates one for <(…).
-  if (stats?.isDirectory() === false) return;
+  // Pipes are valid: bash creates one for <(…). existsSync is false for text that cannot be a path.
+  if (existsSync(full) && !statSync(full).isDirectory()) return;
   const expected = "the path of a kubeconfig file, or its content as a multi-line string";
   problems.say(path, "no file at this path", expected);
 }
@@ -118,8 +120,9 @@ export const clusterRules: readonly Rule[] = [
     check: ({ clusters }, problems, isSecret) => {
       for (const [path, kubeconfig] of valuesOf(["clusters"], clusters, "kubeconfig")) {
         if (!credential.test(kubeconfig ?? "") || isSecret("clusters")) continue;
+        const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:${pathText(path)}' < FILE`;
         const expected = "a Pulumi secret, a path, or an exec credential";
-        requireSecret(problems, path, "a credential in plain text", expected);
+        problems.say(path, "a credential in plain text", expected, fix);
       }
     },
   },

@@ -121,11 +121,13 @@ export const mcpRules: readonly Rule[] = [
   {
     says: "`podLabels` and `podAnnotations` must not contain keys that the program or Kubernetes sets: `app`, the `app.kubernetes.io/*` set, `pod-template-hash`, `eks.amazonaws.com/skip-containers`, `holmes-aws-mcp/*`, and `prometheus.io/*` with `metrics.enabled`.",
     check: ({ mcp }, problems) => {
-      const own = [...Object.values(annotations), ...Object.keys(mcp.metrics.enabled ? metricsAnnotations(0) : {})];
-      const labels = keysOf(["mcp", "podLabels"], mcp.podLabels).filter(([, name]) => ownLabels.includes(name));
-      const others = keysOf(["mcp", "podAnnotations"], mcp.podAnnotations).filter(([, name]) => own.includes(name));
-      for (const [path] of [...labels, ...others])
-        problems.say(path, "a reserved key", "a key that the program does not set");
+      const metrics = mcp.metrics.enabled ? metricsAnnotations(0) : {};
+      const ownAnnotations = [...Object.values(annotations), ...Object.keys(metrics)];
+      const reserved = [
+        ...keysOf(["mcp", "podLabels"], mcp.podLabels).filter(([, name]) => ownLabels.includes(name)),
+        ...keysOf(["mcp", "podAnnotations"], mcp.podAnnotations).filter(([, name]) => ownAnnotations.includes(name)),
+      ];
+      for (const [path] of reserved) problems.say(path, "a reserved key", "a key that the program does not set");
     },
   },
   {
@@ -163,12 +165,12 @@ export const mcpRules: readonly Rule[] = [
     says: "An extra volume must have a unique name and one source that Pod Security `restricted` permits. Its mount path must be unique and must not be a path of the program or of the system.",
     check: ({ mcp }, problems) => {
       const mounts = ["mcp", "extraVolumeMounts"];
-      const paths = valuesOf(mounts, mcp.extraVolumeMounts, "mountPath");
+      const mountPaths = valuesOf(mounts, mcp.extraVolumeMounts, "mountPath");
       const names = mcp.extraVolumes.map(({ name }) => name);
       unique(problems, valuesOf(["mcp", "extraVolumes"], mcp.extraVolumes, "name"), "a unique volume name", volumes);
       exists(problems, valuesOf(mounts, mcp.extraVolumeMounts, "name"), names, "a volume in mcp.extraVolumes");
-      unique(problems, paths, "a unique mount path");
-      for (const [path, mountPath] of paths) {
+      unique(problems, mountPaths, "a unique mount path");
+      for (const [path, mountPath] of mountPaths) {
         if (mountPath === null || !isReserved(mountPath)) continue;
         problems.add(path, mountPath, "a path that the program or the system does not use");
       }

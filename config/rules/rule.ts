@@ -73,9 +73,9 @@ export function exists(
 }
 
 /** Reports a value that must be a Pulumi secret. */
-export function requireSecret(problems: Problems, path: Path, found: string, expected = "a Pulumi secret"): void {
+export function requireSecret(problems: Problems, path: Path, found: string): void {
   const fix = `Run: pulumi config set --path --secret 'holmes-aws-mcp:${pathText(path)}'`;
-  problems.say(path, found, expected, fix);
+  problems.say(path, found, "a Pulumi secret", fix);
 }
 
 /** Reports each value of a map that is a URL with a password. */

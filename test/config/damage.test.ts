@@ -155,7 +155,12 @@ describe("clusters", () => {
     [
       "issuer URL of a different region",
       { "clusters[0].oidcIssuerUrl": issuer("eu-west-1", devId) },
-      ["clusters[0].oidcIssuerUrl", quoted(issuer("eu-west-1", devId)), issuer("us-east-1", "")],
+      [
+        "clusters[0].oidcIssuerUrl",
+        quoted(issuer("eu-west-1", devId)),
+        issuer("us-east-1", ""),
+        "Correct the issuer, or the region of the cluster (us-east-1).",
+      ],
     ],
     [
       "issuer URL with the wrong DNS suffix",
@@ -168,6 +173,7 @@ describe("clusters", () => {
         "clusters[0].oidcIssuerUrl",
         quoted(issuer("cn-north-1", devId)),
         "https://oidc.eks.cn-north-1.amazonaws.com.cn/id/ and the issuer ID",
+        "Correct the issuer, or the region of the cluster (cn-north-1).",
       ],
     ],
     [
@@ -177,6 +183,7 @@ describe("clusters", () => {
         "clusters[0].oidcIssuerUrl",
         quoted(issuer("us-east-1", "B".repeat(33))),
         `${issuer("us-east-1", "")} and the issuer ID (last part of the issuer URL): ${upper}`,
+        "It has 33 characters",
       ],
     ],
     [
@@ -235,7 +242,7 @@ describe("clusters", () => {
         "clusters[0].kubeconfig",
         "a credential in plain text",
         "a Pulumi secret",
-        "Run: pulumi config set --path --secret 'holmes-aws-mcp:clusters[0].kubeconfig'",
+        "Run: pulumi config set --path --secret 'holmes-aws-mcp:clusters[0].kubeconfig' < FILE",
       ],
     ],
     ["multi-line context", { "clusters[0].context": "a\nb" }, ["clusters[0].context", '"a\\nb"', "single-line"]],
@@ -680,7 +687,7 @@ describe("target accounts", () => {
       [
         "targetAccounts[3].assumeRole.roleArn",
         '"arn:aws:iam::999999999999:role/Provisioner"',
-        "a role in account 666666666666, partition aws (region us-east-1)",
+        "a role in account 666666666666 (accountId)",
       ],
     ],
     [
@@ -689,7 +696,7 @@ describe("target accounts", () => {
       [
         "targetAccounts[3].assumeRole.roleArn",
         '"arn:aws-cn:iam::666666666666:role/Provisioner"',
-        "a role in account 666666666666, partition aws (region us-east-1)",
+        "a role in partition aws, the partition of region us-east-1",
       ],
     ],
     [
@@ -917,6 +924,11 @@ describe("workload", () => {
       ['mcp.nodeSelector["kubernetes.io/arch"]', '"arm64"', "the architecture of image.build.platform, linux/amd64"],
     ],
     [
+      "label key with a long prefix and an invalid name, whose length is valid",
+      { "mcp.tolerations": [{ key: `${"a.".repeat(40)}example.com/bad name`, operator: "Exists" }] },
+      ["mcp.tolerations[0].key", /^"a\.a/, "a label key"],
+    ],
+    [
       "toleration with an unknown operator",
       { "mcp.tolerations": [{ key: "a", operator: "Equals" }] },
       ["mcp.tolerations[0].operator", '"Equals"', "one of Exists, Equal", "Did you mean Equal?"],
@@ -1075,6 +1087,16 @@ describe("unknown keys, with the most similar known key", () => {
     ["constructor", { "iam.constructor": "x" }, ["iam.constructor", none, "a different name"]],
     ["toString as a top-level key", { toString: "x" }, ["toString", none, "a different name"]],
     ["empty key", { 'iam[""]': 1 }, ['iam[""]', none, "one of roleName, policyName"]],
+    [
+      "key with the namespace",
+      { '["holmes-aws-mcp:mcpp"]': {} },
+      ['["holmes-aws-mcp:mcpp"]', none, "holmes-aws-mcp:mcp"],
+    ],
+    [
+      "key with a namespace and without a similar known key",
+      { '["holmes:settings"]': {} },
+      ['["holmes:settings"]', none, "holmes-aws-mcp: followed by one of clusters, kubernetes"],
+    ],
   ]);
 });
 
@@ -1116,6 +1138,10 @@ describe("organization", () => {
   ]);
   const twice = accounts([row, { profile: "ONE", accountId: "111111111111" }]);
   const fine = accounts([row]);
+  const builtIn = file(
+    "built-in.json",
+    `[{ "profile": "one", "accountId": "444444444444", "__proto__": {}, "toString": "" }]`,
+  );
   check("dev", [
     [
       "invalid organizational unit",
@@ -1168,6 +1194,12 @@ describe("organization", () => {
       { organization: { ...organization, accountsFile: short } },
       [at(short, "[0].accountId"), "4", "12 digits in quotes", 'was it "000000000004"?'],
       [at(short, "[1].profil"), none, "profile"],
+    ],
+    [
+      "names of built-in properties in the accounts file",
+      { organization: { ...organization, accountsFile: builtIn } },
+      [at(builtIn, "[0].__proto__"), none, "a different name"],
+      [at(builtIn, "[0].toString"), none, "a different name"],
     ],
     [
       "duplicate entries in the accounts file",

@@ -330,12 +330,16 @@ describe("also rejected", () => {
   const problemsFor = async (changes: Record<string, unknown>) =>
     (await problemsOf(damaged(stackConfig("dev"), changes))).map(problemText);
 
-  test("kubeconfig path that is missing or a directory", async () => {
+  test("kubeconfig path that is missing, a directory or longer than a path can be", async () => {
     const kubeconfig = join(folder, "kubeconfig");
     expect(await problemsFor({ "clusters[0].kubeconfig": kubeconfig })).toEqual([
       expect.stringContaining("clusters[0].kubeconfig: found no file at this path; expected"),
     ]);
     expect(await problemsFor({ "clusters[0].kubeconfig": folder })).toEqual([
+      expect.stringContaining("clusters[0].kubeconfig: found no file at this path; expected"),
+    ]);
+    // The content of a kubeconfig as JSON in one line.
+    expect(await problemsFor({ "clusters[0].kubeconfig": `{"users": "${"x".repeat(5000)}"}` })).toEqual([
       expect.stringContaining("clusters[0].kubeconfig: found no file at this path; expected"),
     ]);
     expect(await problemsFor({ "clusters[0].kubeconfig": kubeconfig, "clusters[0].deploy": false })).toEqual([]);
