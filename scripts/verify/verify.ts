@@ -1,5 +1,6 @@
 /** Verifies the clusters of a stack in sequence. */
 import { profilesByCluster, withAnyIssuer } from "../../config/profiles.js";
+import type { ClusterSettings } from "../../config/settings.js";
 import { workloadOf } from "../../documents/workload.js";
 import { projectFolder } from "../common/command.js";
 import { UserError } from "../common/errors.js";
@@ -21,27 +22,30 @@ export async function verify({ stack, kubectl, ...given }: VerifyOptions): Promi
   const profiles = profilesByCluster(settings, withAnyIssuer(settings.clusters));
   const failed: string[] = [];
   const wanted = clustersToVerify(settings, given);
-  for (const cluster of wanted) {
+  const verifyCluster = async (cluster: ClusterSettings): Promise<boolean> => {
     const { name } = cluster;
     const processes = new Processes();
     try {
       const flags = [...accessFlags(cluster, given, processes), `--namespace=${settings.kubernetes.namespace}`];
-      const passed = await verifyInCluster({
+      return await verifyInCluster({
         kubectl: new Kubectl(kubectl, name, flags),
         processes,
         workload: workloadOf(settings, cluster, profiles.get(name)!, ""),
         show: (output) => process.stdout.write(output),
         tell: toStderr,
       });
-      if (!passed) failed.push(name);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      // An unreachable cluster does not prevent the verification of the others.
-      toStderr(error.message);
-      failed.push(name);
     } finally {
       await processes.stopAll();
     }
+  };
+  for (const cluster of wanted) {
+    const passed = await verifyCluster(cluster).catch((error: Error) => {
+      if (!(error instanceof UserError)) throw error;
+      // An unreachable cluster does not prevent the verification of the others.
+      toStderr(error.message);
+      return false;
+    });
+    if (!passed) failed.push(cluster.name);
   }
   toStderr(
     failed.length === 0

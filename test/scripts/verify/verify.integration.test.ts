@@ -477,6 +477,15 @@ describe("the command", () => {
     expect(code).toBe(1);
   });
 
+  test("a Job that cannot be deleted fails the run and does not stop the others", async () => {
+    const { command: kubectl, calls } = await recording({ ...right, fails: { delete: "connection refused" } });
+    const { code, output } = await command(["--stack", "prod", "--kubectl", kubectl]);
+    expect(output).toContain(`cluster prod-us: ${kubectl} delete: connection refused\n`);
+    expect(output).toContain("not verified: prod-us, prod-eu (");
+    expect(calls().filter(({ verb }) => verb === "create")).toHaveLength(4);
+    expect(code).toBe(1);
+  });
+
   test("exits with 0 when every cluster passes, and runs the script of the repository", async () => {
     const { command: kubectl, calls } = await recording(right);
     const { code, output } = await command(["--stack", "prod", "--cluster", "prod-eu", "--kubectl", kubectl]);
