@@ -134,7 +134,9 @@ function watchForTheEnd(): void {
     process.on(signal, () => {
       if (signalled) return;
       signalled = true;
-      stopEverything().finally(() => process.exit(128 + constants.signals[signal]));
+      stopEverything()
+        .catch((error: Error) => console.error(error.message))
+        .finally(() => process.exit(128 + constants.signals[signal]));
     });
   }
   process.once("exit", () => {

@@ -149,11 +149,23 @@ describe("when the Node process that started them ends", () => {
     expect(output()).not.toContain("reported as a failure");
   });
 
-  test("by SIGTERM while a cleanup runs: the program waits for it and runs the others", async () => {
-    const script = `
+  async function interruptedDuringCleanup(script: string) {
+    const text = `
       import { setTimeout as sleep } from "node:timers/promises";
       import { Processes } from ${JSON.stringify(module)};
       const processes = new Processes();
+      ${script}
+    `;
+    const args = ["--import", "tsx", "--input-type=module", "-e", text];
+    const child = processes.start("owner", process.execPath, args, { cwd: projectFolder });
+    await until(() => child.output().includes("starts"));
+    process.kill(child.pid, "SIGTERM");
+    expect(await child.exited).toBe(143);
+    return child.output();
+  }
+
+  test("by SIGTERM while a cleanup runs: the program waits for it and runs the others", async () => {
+    const output = await interruptedDuringCleanup(`
       processes.onStop(() => console.log("second cleanup"));
       processes.onStop(async () => {
         console.log("first cleanup starts");
@@ -162,13 +174,17 @@ describe("when the Node process that started them ends", () => {
       });
       await processes.stopAll();
       await sleep(60_000);
-    `;
-    const args = ["--import", "tsx", "--input-type=module", "-e", script];
-    const child = processes.start("owner", process.execPath, args, { cwd: projectFolder });
-    await until(() => child.output().includes("starts"));
-    process.kill(child.pid, "SIGTERM");
-    expect(await child.exited).toBe(143);
-    expect(child.output()).toBe("first cleanup starts\nfirst cleanup ends\nsecond cleanup\n");
+    `);
+    expect(output).toBe("first cleanup starts\nfirst cleanup ends\nsecond cleanup\n");
+  });
+
+  test("by SIGTERM: a cleanup that fails is reported", async () => {
+    const output = await interruptedDuringCleanup(`
+      processes.onStop(() => Promise.reject(new Error("the Job was not deleted")));
+      console.log("starts");
+      await sleep(60_000);
+    `);
+    expect(output).toBe("starts\nthe Job was not deleted\n");
   });
 
   test("by SIGKILL, when no handler can run: no process is left", async () => {
