@@ -46,6 +46,32 @@ def test_other_threads_get_turns_while_a_model_loads(launcher):
     assert loaded == json.loads(text)
 
 
+def test_the_loader_parses_files_once_and_forgets_the_oldest(launcher, monkeypatch):
+    from holmes_aws_mcp import aws
+
+    parsed = []
+    parse = aws.parse
+
+    def recorded(file):
+        parsed.append(file)
+        return parse(file)
+
+    monkeypatch.setattr(aws, "parse", recorded)
+    # A service has up to six entries: its model, the files that it consists of, and its versions.
+    monkeypatch.setattr(aws, "MAX_DATA_FILES", 8)
+    loader = aws._SharedLoader()
+    model = loader.load_service_model("sts", "service-2")
+    files = len(parsed)
+    assert files >= 1
+    assert loader.load_service_model("sts", "service-2") is model
+    assert len(parsed) == files
+    for service in ("sns", "sqs"):
+        loader.load_service_model(service, "service-2")
+    others = len(parsed)
+    assert loader.load_service_model("sts", "service-2") == model
+    assert len(parsed) == others + files
+
+
 def test_the_description_is_short(launcher):
     """The model reads it at every step."""
     from holmes_aws_mcp.middleware import description
