@@ -115,8 +115,7 @@ function rejectOptionsOfNpm(command: Command, args: readonly string[]): void {
       !args.some((arg) => arg.startsWith(`--${option.name()}`)),
   );
   if (taken.length === 0) return;
-  const all = (part: "long" | "flags", separator: string) => taken.map((option) => option[part]).join(separator);
-  command.error(
-    `npm took ${all("long", ", ")} for itself. Put "--" before the options: ${command.name()} ${all("flags", " ")}`,
-  );
+  const names = taken.map(({ long }) => long).join(", ");
+  const options = taken.map(({ flags }) => flags).join(" ");
+  command.error(`npm took ${names} for itself. Put "--" before the options: ${command.name()} ${options}`);
 }
