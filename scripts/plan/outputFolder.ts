@@ -56,7 +56,7 @@ export function writeFiles(out: string, projectFolder: string, files: ReadonlyMa
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
     created.reverse().forEach(removeIfEmpty);
     throw new UserError(
-      `--out ${JSON.stringify(out)}: ${(error as Error).message}. Nothing was written. Name a new or an empty folder, or one of an earlier plan.`,
+      `--out ${JSON.stringify(out)}: ${(error as Error).message}. Nothing was written. Name a new or an empty folder, or move away what no earlier plan wrote.`,
     );
   }
 }

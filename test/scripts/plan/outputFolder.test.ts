@@ -41,7 +41,9 @@ const tree = (folder: string): Record<string, string> =>
 const refused = (folder: string, message: RegExp, files?: ReadonlyMap<string, string>) => {
   const before = readdirSync(place, { recursive: true });
   expect(() => write(folder, files)).toThrow(message);
-  expect(() => write(folder, files)).toThrow("Nothing was written.");
+  expect(() => write(folder, files)).toThrow(
+    "Nothing was written. Name a new or an empty folder, or move away what no earlier plan wrote.",
+  );
   expect(readdirSync(place, { recursive: true })).toEqual(before);
 };
 
