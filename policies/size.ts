@@ -15,8 +15,6 @@ export const MANAGED_POLICY_LIMIT = 6144;
 export const INLINE_POLICIES_LIMIT = 10240;
 /** Managed policies attached to one role, before any quota increase (quota L-0DA4ABF3). */
 export const MANAGED_POLICIES_PER_ROLE = 10;
-/** Managed policies attached to one role after the maximum quota increase. */
-export const MANAGED_POLICIES_PER_ROLE_MAX = 20;
 
 /**
  * Size of a policy document as AWS counts it: the characters of its JSON that are not white space. White space in

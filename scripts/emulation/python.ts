@@ -10,8 +10,6 @@ const exec = promisify(execFile);
 /** Python versions that both lock files support, in order of preference. */
 const VERSIONS = ["3.11", "3.12", "3.13"];
 
-export type PythonTools = Awaited<ReturnType<typeof ensurePython>>;
-
 /**
  * Creates two virtual environments in `.cache/`: the MCP server from `image/requirements.txt`, as in the image, and
  * moto from `scripts/emulation/requirements.txt`. Only wheels, each verified against its hash. They use about 650 MB on

@@ -12,7 +12,7 @@ import { trustPolicy } from "../../policies/trust.js";
 import { type Child, freePort, Processes, waitForHttp } from "../../scripts/common/processes.js";
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
 import { accountClient } from "../../scripts/emulation/moto.js";
-import { ensurePython, type PythonTools } from "../../scripts/emulation/python.js";
+import { ensurePython } from "../../scripts/emulation/python.js";
 import { startServiceReferenceProxy } from "../../scripts/emulation/serviceReference.js";
 import { startStsFront } from "../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
@@ -63,7 +63,7 @@ const dev = account("dev", "111111111111");
 const prod = account("prod", "222222222222");
 
 let dir: string;
-let python: PythonTools;
+let python: Awaited<ReturnType<typeof ensurePython>>;
 let environment: NodeJS.ProcessEnv;
 let sse: string;
 let http: string;

@@ -8,7 +8,6 @@ import { TEMPLATE_BODY_LIMIT } from "../../../policies/organization.js";
 import {
   INLINE_POLICIES_LIMIT,
   MANAGED_POLICIES_PER_ROLE,
-  MANAGED_POLICIES_PER_ROLE_MAX,
   MANAGED_POLICY_LIMIT,
   TRUST_POLICY_LIMIT,
   TRUST_POLICY_LIMIT_MAX,
@@ -40,7 +39,7 @@ test.each([
   ["trust policy of a role", [TRUST_POLICY_LIMIT, TRUST_POLICY_LIMIT_MAX]],
   ["inline policies of a role, in total", [INLINE_POLICIES_LIMIT]],
   ["managed policy", [MANAGED_POLICY_LIMIT]],
-  ["managed policies on a role", [MANAGED_POLICIES_PER_ROLE, MANAGED_POLICIES_PER_ROLE_MAX]],
+  ["managed policies on a role", [MANAGED_POLICIES_PER_ROLE, 20]],
   ["OIDC providers in an account", [limits.oidcProvidersPerAccount]],
   ["tags of a role, policy or provider", [limits.tags]],
   ["maximum session duration of the role (`iam.sessionDuration`)", Object.values(limits.sessionDuration)],
