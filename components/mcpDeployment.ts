@@ -51,16 +51,18 @@ export class McpDeployment extends pulumi.ComponentResource {
     // The NetworkPolicy and the Secrets exist before the first pod starts. An image that fails its check is not deployed.
     const before: pulumi.Resource[] = [...serviceAccounts, service];
     if (workload.networkPolicy.enabled) {
-      const spec = networkPolicySpec(workload);
-      before.push(child("network-policy", k8s.networking.v1.NetworkPolicy, { metadata, spec }, inside));
+      const policy = { metadata, spec: networkPolicySpec(workload) };
+      before.push(child("network-policy", k8s.networking.v1.NetworkPolicy, policy, inside));
     }
     if (workload.secretEnv) {
       const secret = { metadata: { ...metadata, name: envSecret(name) }, stringData: pulumi.secret(env) };
       before.push(child("env", k8s.core.v1.Secret, secret, inside));
     }
     if (workload.authentication.type === "bearer") {
-      const tokens = { ...workload, ...workload.authentication, holmesNamespace: workload.holmes.namespace };
-      before.push(new BearerTokens(cluster, tokens, { parent: this, ...inside }));
+      const { tokenVersion, tokens } = workload.authentication;
+      const holmesNamespace = workload.holmes.namespace;
+      const args = { serviceName: name, namespace, holmesNamespace, tokenVersion, tokens, previousName };
+      before.push(new BearerTokens(cluster, args, { parent: this, ...inside }));
     }
     if (workload.prebuilt && !legacyImage) {
       const hash = pulumi.output(image).apply((reference) => hashOf(reference));
@@ -77,11 +79,11 @@ export class McpDeployment extends pulumi.ComponentResource {
       const options = { dependsOn: [...namespaces, ...serviceAccounts], deleteBeforeReplace: true };
       before.push(child("image-check", k8s.batch.v1.Job, check, options));
     }
-    const spec = deploymentSpec(workload, config.metadata.name);
-    const deployment = child("deployment", k8s.apps.v1.Deployment, { metadata, spec }, { dependsOn: before });
+    const server = { metadata, spec: deploymentSpec(workload, config.metadata.name) };
+    const deployment = child("deployment", k8s.apps.v1.Deployment, server, { dependsOn: before });
     if (workload.replicas > 1) {
-      const spec = { maxUnavailable: 1, selector: { matchLabels: selectors(name).server } };
-      child("disruption-budget", k8s.policy.v1.PodDisruptionBudget, { metadata, spec }, inside);
+      const budget = { metadata, spec: { maxUnavailable: 1, selector: { matchLabels: selectors(name).server } } };
+      child("disruption-budget", k8s.policy.v1.PodDisruptionBudget, budget, inside);
     }
     // The legacy image does not provide Python at the path that the script requires.
     if (verify.enabled && !legacyImage) {

@@ -47,11 +47,11 @@ export class Verification extends pulumi.ComponentResource {
       "pulumi.com/timeoutSeconds": String(timeoutSeconds + 60),
     };
     // The name contains a hash of the inputs: unchanged accounts need no second Job.
-    const job = (kind: string, name: pulumi.Input<string>, spec: k8s.types.input.batch.v1.JobSpec) =>
+    const job = (kind: string, jobName: pulumi.Input<string>, spec: k8s.types.input.batch.v1.JobSpec) =>
       child(
         `verification/${kind}`,
         k8s.batch.v1.Job,
-        { metadata: { ...metadata, name, annotations }, spec },
+        { metadata: { ...metadata, name: jobName, annotations }, spec },
         // A failed Job and its replacement have the same name.
         { dependsOn, deleteBeforeReplace: true },
       );
@@ -63,9 +63,11 @@ export class Verification extends pulumi.ComponentResource {
     if (workload.networkPolicy.enabled) {
       const policy = JSON.stringify(networkPolicySpec(workload));
       // Pods of an Indexed Job are named after it: at most 63 characters with "-0".
-      const jobName = changes.apply((hash) => `${serviceName}-probe-${hashOf(hash, policy, probeScript).slice(0, 12)}`);
-      const { status } = job("probe", jobName, probeJobSpec(workload));
-      pulumi.all([status, jobName]).apply(([found, id]) => {
+      const probeName = changes.apply(
+        (hash) => `${serviceName}-probe-${hashOf(hash, policy, probeScript).slice(0, 12)}`,
+      );
+      const { status } = job("probe", probeName, probeJobSpec(workload));
+      pulumi.all([status, probeName]).apply(([found, id]) => {
         if (pulumi.runtime.isDryRun() || !found?.failedIndexes) return;
         pulumi.log.warn(
           `${cluster}: the cluster does not enforce the NetworkPolicy, or the check failed. Each pod of the cluster can then reach ` +

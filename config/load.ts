@@ -190,16 +190,18 @@ function imageSettings(image: Config["image"]): Settings["image"] {
 /** The image workflow pushes to `ghcr.io/<repository>`, in lower case. */
 function imageSigner(reference: string, verify: NonNullable<Config["image"]>["verify"]): ImageSigner | undefined {
   const published = /^ghcr\.io\/([^/]+\/holmes-aws-mcp)(:[^@]+)?@sha256:/.exec(reference)?.[1];
-  const { enabled, repository = published, key } = verify ?? { enabled: published !== undefined };
+  if (verify === undefined) return published === undefined ? undefined : { repository: published };
+  const { enabled, repository, key } = verify;
   if (!enabled) return undefined;
   return key === undefined ? { repository: repository! } : { key };
 }
 
 function adoption({ adopt, existingOidcProviders }: TargetAccountConfig, { clusters }: Config) {
   const own = clusters.map(({ name }) => name).filter((name) => !existingOidcProviders.includes(name));
-  const { oidcProviders, role, policy } =
-    typeof adopt === "object" ? adopt : { oidcProviders: adopt, role: adopt, policy: adopt };
-  return { oidcProviders: oidcProviders === true ? own : oidcProviders || [], role, policy };
+  const ownIf = (all: boolean) => (all ? own : []);
+  if (typeof adopt === "boolean") return { oidcProviders: ownIf(adopt), role: adopt, policy: adopt };
+  const { oidcProviders } = adopt;
+  return { ...adopt, oidcProviders: typeof oidcProviders === "boolean" ? ownIf(oidcProviders) : oidcProviders };
 }
 
 /** Checks that the trust policy statement of every cluster fits a role. Accounts with the same partition and clusters have the same sizes. */

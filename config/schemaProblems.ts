@@ -77,8 +77,8 @@ function fixOf(issue: z.core.$ZodIssue): string | undefined {
   if (input === maskedSecret) return "Set it as plain text. The commands do not decrypt the secrets of the stack.";
   const type = code === "invalid_type" ? issue.expected : undefined;
   if (type === "string" && (typeof input === "number" || typeof input === "boolean")) {
-    if (message !== rules.accountId.expected || !Number.isInteger(input) || String(input).length >= 12)
-      return `Put it in quotes: "${input}".`;
+    const isShortId = message === rules.accountId.expected && Number.isInteger(input) && String(input).length < 12;
+    if (!isShortId) return `Put it in quotes: "${input}".`;
     return `Put it in quotes. Without quotes, YAML drops leading zeros (was it "${String(input).padStart(12, "0")}"?), or reads an octal number.`;
   }
   if (typeof input !== "string") return undefined;
@@ -87,7 +87,8 @@ function fixOf(issue: z.core.$ZodIssue): string | undefined {
   if (type === "array") return "Use a list: [ … ], or a line with - for each entry.";
   const near = code === "invalid_value" ? nearest(input, issue.values.map(String)) : undefined;
   if (near !== undefined) return `Did you mean ${near}?`;
-  if (input.length > Number(/at most (\d+) characters/.exec(message)?.[1])) return `It has ${input.length} characters.`;
+  const most = /at most (\d+) characters/.exec(message)?.[1];
+  if (most !== undefined && input.length > Number(most)) return `It has ${input.length} characters.`;
   return ruleByText.get(message)?.fix?.(input);
 }
 
@@ -114,6 +115,7 @@ export function inOrder(problems: readonly Problem[]): Problem[] {
   const placeOf = ({ path }: Problem) =>
     path.map((part, index) => {
       const place = typeof part === "number" ? part : [...keysAt(path.slice(0, index)), part].indexOf(part);
+      // With leading zeros, the order of the texts is that of the numbers.
       return String(place).padStart(6, "0");
     });
   return problems

@@ -19,7 +19,7 @@ const yaml = (value: unknown) => stringify(value, { lineWidth: 0 });
 /** Holmes' configuration for the server of one cluster, or for the chart's server if `mcp.enabled` is false. */
 export function holmesConfig(settings: Settings, profiles: readonly Profile[]): HolmesConfig {
   const { mcp, holmes } = settings;
-  const servers = { mcp_servers: (mcp.enabled ? mcpServers : hostedServers)(settings, profiles) };
+  const servers = { mcp_servers: mcp.enabled ? mcpServers(settings, profiles) : hostedServers(settings, profiles) };
   const values = mcp.enabled
     ? { ...servers, ...tokenEnvironment(mcp) }
     : { mcpAddons: { aws: addon(settings, profiles) } };

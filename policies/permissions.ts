@@ -146,11 +146,11 @@ export function permissionPolicies(options: PermissionOptions): PermissionPlan {
 function merged(statements: readonly Statement[]): Statement[] {
   const ownSids = new Set([...groups, ...optionalGroups].map(({ sid }) => sid));
   const isGroup = ({ Sid = "" }: Statement) => ownSids.has(Sid);
-  const Action = statements.filter(isGroup).flatMap(({ Action }) => listOf(Action));
+  const actions = statements.filter(isGroup).flatMap(({ Action }) => listOf(Action));
   const first = statements.findIndex(isGroup);
   return statements.flatMap((statement, index): Statement[] => {
     if (!isGroup(statement)) return [statement];
-    return index === first ? [{ Sid: "ReadOnly", Effect: "Allow", Action, Resource: "*" }] : [];
+    return index === first ? [{ Sid: "ReadOnly", Effect: "Allow", Action: actions, Resource: "*" }] : [];
   });
 }
 

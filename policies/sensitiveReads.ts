@@ -208,7 +208,8 @@ export const sensitivePatterns: readonly string[] = sensitiveReads.flatMap(({ ac
 /** Returns the list entry that denies an action on all resources. */
 export function sensitiveEntry(action: string, except: readonly string[] = []): SensitiveRead | undefined {
   return sensitiveReads.find(({ actions, resources }) => {
-    return resources === undefined && actionMatcher(actions.filter((one) => !except.includes(one)))(action);
+    const matches = actionMatcher(actions.filter((pattern) => !except.includes(pattern)));
+    return resources === undefined && matches(action);
   });
 }
 

@@ -67,7 +67,8 @@ export function exists(
     if (name === null || name === undefined || names.includes(name)) continue;
     const all = [...new Set(known(names))];
     const near = nearest(name, all);
-    const expected = all.length === 0 ? ": none exist" : all.length <= 20 ? `: one of ${all.join(", ")}` : "";
+    const some = all.length <= 20 ? `: one of ${all.join(", ")}` : "";
+    const expected = all.length === 0 ? ": none exist" : some;
     problems.add(path, name, `${what}${expected}`, near && `Did you mean ${near}?`);
   }
 }
