@@ -3,7 +3,7 @@
  * token, with paths rewritten to a folder and addresses to loopback. Everything is read from the manifest.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { types } from "@pulumi/kubernetes";
 import { paths } from "../../config/names.js";
 import { UserError } from "../common/errors.js";
@@ -54,16 +54,23 @@ export async function startLocalPod(processes: Processes, args: LocalPodArgs) {
   for (const { name, mountPath } of container.volumeMounts!) {
     const { configMap, secret, projected, emptyDir }: Volume = pod.volumes.find((volume) => volume.name === name)!;
     const target = join(folder, mountPath);
-    const write = (file: string, content: string) => writeFileSync(join(target, file), content, { mode: 0o600 });
-    mkdirSync(target, { recursive: true });
+    const write = (file: string, content: string) => {
+      const path = join(target, file);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, content, { mode: 0o600 });
+    };
     if (configMap !== undefined || secret !== undefined) {
       const data = configMap ? dataOf("ConfigMap", configMap.name) : dataOf("Secret", secret!.secretName);
       for (const [key, value] of Object.entries(data)) write(key, rewrite(value));
-    } else if (projected?.sources[0]?.serviceAccountToken !== undefined) {
-      const { audience, expirationSeconds, path } = projected.sources[0].serviceAccountToken;
+    } else if (projected?.sources.every(({ serviceAccountToken }) => serviceAccountToken !== undefined)) {
       const subject = { namespace: object.metadata.namespace, serviceAccount: pod.serviceAccountName };
-      write(path, await args.token({ ...subject, audience, expiresInSeconds: expirationSeconds }));
-    } else if (emptyDir === undefined) {
+      for (const { serviceAccountToken } of projected.sources) {
+        const { audience, expirationSeconds, path } = serviceAccountToken;
+        write(path, await args.token({ ...subject, audience, expiresInSeconds: expirationSeconds }));
+      }
+    } else if (emptyDir !== undefined) {
+      mkdirSync(target, { recursive: true });
+    } else {
       throw new UserError(
         `${workload.name}: volume ${name} is of a kind that only a cluster has. Remove it (mcp.extraVolumes) from the config that you rehearse.`,
       );

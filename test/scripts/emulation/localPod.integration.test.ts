@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Registered } from "../../../scripts/common/evaluate.js";
 import { Processes } from "../../../scripts/common/processes.js";
 import { startLocalPod } from "../../../scripts/emulation/localPod.js";
+import type { TokenArgs } from "../../../scripts/emulation/tokens.js";
 
 const processes = new Processes();
 const folder = mkdtempSync(join(tmpdir(), "an Engineer's folder-"));
@@ -74,7 +75,7 @@ const args = (workload: Registered) => {
     folder: join(folder, "pod"),
     image: { "/image/gateway": [process.execPath, file], "/image/server": ["/it's here/python", "-m", "server"] },
     environment: {},
-    token: async () => "",
+    token: async ({ audience }: TokenArgs) => `token for ${audience}`,
   };
 };
 
@@ -91,5 +92,18 @@ test("a ConfigMap that is managed outside the stack is reported", async () => {
   const other = [...volumes.slice(1), { name: "config", configMap: { name: "ca-bundle" } }];
   await expect(startLocalPod(processes, args(deployment(other)))).rejects.toThrow(
     "ConfigMap n/ca-bundle is managed outside this stack. The rehearsal cannot read it.",
+  );
+});
+
+test("a projected volume can have several tokens, and nothing else", async () => {
+  const token = (audience: string) => ({ serviceAccountToken: { audience, path: audience } });
+  const projected = (...sources: object[]) => [...volumes.slice(1), { name: "config", projected: { sources } }];
+  await startLocalPod(processes, args(deployment(projected(token("file"), token("folder/second")))));
+  for (const path of ["file", "folder/second"]) {
+    expect(readFileSync(join(folder, "pod/etc/config", path), "utf8")).toBe(`token for ${path}`);
+  }
+  const mixed = deployment(projected(token("file"), { configMap: { name: "ca-bundle" } }));
+  await expect(startLocalPod(processes, args(mixed))).rejects.toThrow(
+    "volume config is of a kind that only a cluster has",
   );
 });
