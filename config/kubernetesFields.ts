@@ -129,7 +129,7 @@ export const volume = object({
   downwardAPI: kubernetesObject("DownwardAPIVolumeSource").optional(),
   ephemeral: kubernetesObject("EphemeralVolumeSource").optional(),
   projected: kubernetesObject("ProjectedVolumeSource").optional(),
-}).refine((volume) => Object.keys(volume).length === 2, {
+}).refine((value) => Object.keys(value).length === 2, {
   error: "a name and exactly one source, such as configMap",
   // An unknown source is already reported.
   when: ({ issues }) => issues.length === 0,

@@ -37,6 +37,11 @@ export const trustClusters = (clusters: readonly TrustedCluster[]) =>
 /** A role of an account, with its trusted clusters and trust policy. */
 export type AccountRole = ReturnType<typeof trustRoles>[number];
 
+/**
+ * The roles of an account, by number.
+ *
+ * @throws SizeError when a cluster does not fit into a role
+ */
 export function trustRoles(
   { iam, subjects }: Pick<Settings, "iam" | "subjects">,
   { accountId, partition, clusters: trusted }: Pick<TargetAccountSettings, "accountId" | "partition" | "clusters">,

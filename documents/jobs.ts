@@ -29,7 +29,8 @@ export function verificationData(workload: Workload) {
   return { "verify.py": verifyScript, "accounts.json": `${JSON.stringify(job, null, 2)}\n` };
 }
 
-const resources = { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } };
+/** Resources of the Jobs that start the server's code. */
+const jobResources = { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } };
 
 /** A Job with one container that runs once with the workload's image. */
 function jobSpec(
@@ -66,7 +67,7 @@ export function verificationJobSpec(
   return jobSpec(workload, workload.verify.timeoutSeconds, metadata, podBase(workload), {
     command: [paths.python, `${paths.verification}/verify.py`, `${paths.verification}/accounts.json`],
     env: environment(workload),
-    resources: withStorage(resources),
+    resources: withStorage(jobResources),
     ...mounts(workload, configMap, [
       { name: "verify", mountPath: paths.verification, readOnly: true, configMap: { name: verificationMap } },
     ]),
@@ -107,7 +108,7 @@ export function imageCheckJobSpec(workload: Workload): JobSpec {
   return jobSpec(workload, 300, { labels: { app: "aws-api-mcp-image-check" } }, podBase(workload), {
     command: ["/bin/sh", "-c", check],
     env: ["HOME", "TMPDIR"].map((name) => ({ name, value: paths.tmp })),
-    resources,
+    resources: jobResources,
     volumeMounts: [{ name: "tmp", mountPath: paths.tmp }],
     volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
   });

@@ -12,7 +12,7 @@ const world = [
 /** Selects a namespace. */
 const named = (namespace: string) => ({ matchLabels: { "kubernetes.io/metadata.name": namespace } });
 
-const tcp = (port: number) => ({ protocol: "TCP", port });
+const tcp = (number: number) => ({ protocol: "TCP", port: number });
 
 /**
  * The NetworkPolicy of the server's pods and the verification pods. Ingress: Holmes, the verification pods and the

@@ -125,18 +125,22 @@ export function trustStatement(providerArn: string, sub: OneOrMany<string>): Sta
  */
 export function packTrustPolicies({ clusters, trusted, limit, ...args }: PackTrustArgs): TrustRole[] {
   const roles = new Map<number, TrustRole>();
-  const roleWith = (number: number, cluster: string): TrustRole => {
-    const names = [...(roles.get(number)?.clusters ?? []), cluster];
+  const roleOf = (number: number, names: readonly string[]): TrustRole => {
     const members = clusters.filter(({ name }) => names.includes(name));
     const document = trustPolicy({ ...args, issuers: members.flatMap(({ issuers }) => issuers) });
     return { number, clusters: names, document, size: policySize(document) };
   };
+  const roleWith = (number: number, cluster: string) =>
+    roleOf(number, [...(roles.get(number)?.clusters ?? []), cluster]);
   let current = 1;
   for (const { name, roleNumber: pinned } of clusters) {
     if (trusted !== undefined && !trusted.includes(name)) continue;
     let role = roleWith(pinned ?? current, name);
     while (role.size > limit) {
-      if (pinned !== undefined || role.clusters.length === 1) throw tooLarge(name, role, limit);
+      if (pinned !== undefined || role.clusters.length === 1) {
+        const alone = roleOf(role.number, [name]);
+        throw tooLarge(name, alone.size > limit ? alone : role, limit);
+      }
       current += 1;
       role = roleWith(current, name);
     }

@@ -42,12 +42,12 @@ export const regionsOf = ({ targetAccounts, clusters }: ConfigReading): string[]
 /** Reports each duplicate value. Case-insensitive. */
 export function unique(
   problems: Problems,
-  entries: readonly Entry<string | Unknown>[],
+  values: readonly Entry<string | Unknown>[],
   what: string,
   taken: readonly string[] = [],
 ): void {
   const first = new Map<string, string>(taken.map((name) => [name, "The program already sets it."]));
-  for (const [path, value] of entries) {
+  for (const [path, value] of values) {
     if (value === null || value === undefined) continue;
     const key = value.toLowerCase();
     const before = first.get(key);
@@ -59,11 +59,11 @@ export function unique(
 /** Reports each name that is not in the list of names. */
 export function exists(
   problems: Problems,
-  entries: readonly Entry<string | Unknown>[],
+  values: readonly Entry<string | Unknown>[],
   names: readonly (string | Unknown)[],
   what: string,
 ): void {
-  for (const [path, name] of entries) {
+  for (const [path, name] of values) {
     if (name === null || name === undefined || names.includes(name)) continue;
     const all = [...new Set(known(names))];
     const near = nearest(name, all);

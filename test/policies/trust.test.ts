@@ -180,6 +180,14 @@ describe("packTrustPolicies", () => {
     expect(error.message).toMatch(/role 1, which already trusts "cluster-1", "cluster-2", "cluster-3", "cluster-4"/);
   });
 
+  test("reports a pinned cluster that does not fit even alone, without advice to move the pin", () => {
+    const large = { ...cluster(2, { roleNumber: 1 }), issuers: [issuerOf(2), issuerOf(3)] };
+    const error = caught(() => spread([cluster(1, { roleNumber: 1 }), large], 550));
+    expect(error).toMatchObject({ subject: "cluster-2", limit: 550 });
+    expect(error.message).toContain("not fit even into a role of its own");
+    expect(error.size).toBe(caught(() => spread([large], 550)).size);
+  });
+
   describe("with a subset of trusted clusters", () => {
     const clusters = Array.from({ length: 10 }, (_, n) => cluster(n));
     const packed = (trusted?: string[]) =>
