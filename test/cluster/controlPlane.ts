@@ -98,6 +98,17 @@ const NODE = {
  * ready in two minutes.
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  // Another process can take a port before the program listens on it.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      if (attempt === 3 || !(error as Error).message.includes("address already in use")) throw error;
+    }
+  }
+}
+
+async function startOnce(options: ControlPlaneOptions): Promise<ControlPlane> {
   const reasons: string[] = [];
   const progress: Progress = (line) => {
     reasons.push(line);
