@@ -82,14 +82,17 @@ describe.skipIf(binary === undefined)("workload with options", () => {
     const { items: services } = await get("http", "services");
     expect(services).toHaveLength(1);
     expect(services[0].spec).toMatchObject({ sessionAffinity: "ClientIP", ports: [{ port: 8000 }] });
-    const endpoints = await get(
-      "http",
-      "endpointslices",
-      "-l",
-      `kubernetes.io/service-name=${services[0].metadata.name}`,
-    );
-    const ready = endpoints.items.flatMap((slice: { endpoints: object[] }) => slice.endpoints);
-    expect(ready).toHaveLength(3);
+    // The controller adds the endpoints in batches, after the pods are ready.
+    const endpoints = async () => {
+      const slices = await get(
+        "http",
+        "endpointslices",
+        "-l",
+        `kubernetes.io/service-name=${services[0].metadata.name}`,
+      );
+      return slices.items.flatMap((slice: { endpoints: object[] }) => slice.endpoints);
+    };
+    await expect.poll(endpoints, { timeout: 20_000 }).toHaveLength(3);
 
     const budget = rendered.find(({ kind }) => kind === "PodDisruptionBudget")!.metadata.name;
     await kubectl([
