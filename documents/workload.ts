@@ -92,7 +92,6 @@ export function configData(workload: Workload) {
     allowedEndpoints,
     suggestCommands,
     denyList,
-    defaultProfile: defaultProfile.name,
     metricsPort: metrics.enabled ? metrics.port : null,
     accounts: profiles.map(({ name, accountId, region, description }) => ({
       profile: name,

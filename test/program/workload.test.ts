@@ -228,7 +228,6 @@ describe("the server", () => {
       allowedEndpoints: [],
       suggestCommands: false,
       denyList: ["aws logs start-query"],
-      defaultProfile: "dev",
       metricsPort: 9090,
       accounts: [
         {

@@ -1,1 +1,1 @@
-"""Starts awslabs.aws-api-mcp-server with guards, parallel calls, lean answers and a bearer token."""
+"""Starts awslabs.aws-api-mcp-server with guards, parallel calls, shorter answers and a bearer token."""

@@ -1,8 +1,8 @@
-"""What calls share: service models, credentials of profiles, clients. All of it is bounded, least recently used out.
+"""Caches that calls share: service models, credentials of profiles, clients. Each evicts the least recently used entry.
 
-Thread safety. botocore's clients may be shared between threads; their creation may not, and neither may a session's
-component registry. So every creation runs under one lock, on sessions of this module: the default session of boto3
-is never used. The loader's cache has a lock of its own.
+Thread safety: threads can share botocore's clients, but cannot create them or use the component registry of a session
+concurrently. Every creation therefore runs under one lock, on sessions of this module. The default session of boto3 is
+never used. The cache of the loader has a separate lock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cachetools.keys import hashkey
 
 # Parsed data files: a service has up to five, of up to 30 MB (EC2) and usually below 1 MB.
 MAX_DATA_FILES = 160
-# The methods of botocore's loader that keep their results.
+# The methods of botocore's loader that cache their results.
 CACHED_METHODS = (
     "list_available_services", "determine_latest_version", "list_api_versions", "load_service_model",
     "load_data_with_path",
@@ -37,10 +37,11 @@ REFRESH_SECONDS = 300
 
 
 def parse(file: IO[bytes]) -> Any:
-    """Parses JSON and gives other threads a turn at each object.
+    """Parses JSON and lets other threads run after each object.
 
-    Python's parser holds the interpreter's lock: 0.2 s of processor time for EC2, in which the event loop answers
-    nothing. A hook in Python is where it can let go. botocore's own hook, OrderedDict, is not in Python.
+    Python's parser holds the interpreter lock: 0.2 s of processor time for EC2, during which the event loop does not
+    respond. The interpreter can switch threads in a hook that is written in Python. botocore's hook, OrderedDict, is
+    not.
     """
     return json.load(file, object_hook=lambda found: found)
 
@@ -54,14 +55,14 @@ class _InterruptibleFiles(JSONFileLoader):
 
 
 class _SharedLoader(Loader):
-    """botocore's loader with a bounded cache, which threads can share."""
+    """botocore's loader with a bounded cache that threads can share."""
 
     FILE_LOADER_CLASS = _InterruptibleFiles
 
     def __init__(self) -> None:
         search_path = botocore.session.Session().get_component("data_loader").search_paths
         super().__init__(extra_search_paths=search_path)
-        # Its own cache has no bound, and is read in two steps, between which another thread could evict the entry.
+        # The original cache has no limit. It is read in two steps, between which another thread could evict the entry.
         self._cache = _KeepsNothing()
         cache, lock = LRUCache[Hashable, Any](MAX_DATA_FILES), threading.Lock()
         for name in CACHED_METHODS:
@@ -74,7 +75,7 @@ class _KeepsNothing(dict[Any, Any]):
 
 
 def stamp(path: str | None) -> object:
-    """Changes with the file: the kubelet replaces mounted files by way of a link. None: there is no file."""
+    """A value that changes with the file, also when the kubelet replaces its link. None if the file is missing."""
     try:
         state = os.stat(path or "")
     except OSError:
@@ -106,10 +107,10 @@ class Aws:
     def credentials(self, profile: str | None) -> Credentials:
         """Credentials of a profile, refreshed by botocore shortly before they expire.
 
-        A changed token file ends what was obtained with the old one. A failure is not kept either.
+        Credentials that were obtained with a replaced token file are discarded. Failures are not cached.
 
         Raises:
-            NoCredentialsError: the profile has none.
+            NoCredentialsError: the profile has no credentials.
         """
         session = self._session(profile)
         with session.holmes_lock:
@@ -125,10 +126,11 @@ class Aws:
         )
 
     def client(self, service_name: str, **arguments: Any) -> Any:
-        """Replaces `boto3.client` inside the server: one client by service, credentials, region and endpoint.
+        """Replaces `boto3.client` inside the server: one client for each service, credentials, region and endpoint.
 
-        The retry mode is `standard`. The server asks for `adaptive`, whose rate limiter lives in the client: stock, a
-        client lives for one call, so that it never took effect; kept, it would hold back every later call.
+        The retry mode is `standard`. The server requests `adaptive`, whose rate limiter belongs to the client. In the
+        stock server a client exists for one call, so the limiter has no effect. In a cached one it would
+        delay later calls.
         """
         config: Config = arguments["config"]
         key = (service_name, arguments["aws_access_key_id"], config.region_name, arguments.get("endpoint_url"))
@@ -148,7 +150,7 @@ class Aws:
         with self._lock:
             self._notice_changes()
             session = self._profiles.get(profile)
-            # A replaced token can belong to another service account, so its credentials are not kept.
+            # A replaced token can belong to another service account, so do not reuse the credentials.
             if session is None or stamp(session.holmes_token_file) != session.holmes_token_stamp:
                 session = self._profiles[profile] = self._new_session(profile)
             return session
@@ -160,7 +162,7 @@ class Aws:
         return session
 
     def _new_session(self, profile: str | None) -> Any:
-        """A session of a profile, with the handlers and the parsed config file of the base: 20 ms less for each."""
+        """A session of a profile. It shares the handlers and the parsed config file of the base, which saves 20 ms."""
         base = self._client_session
         session: Any = botocore.session.Session(
             profile=profile, event_hooks=copy.copy(base._original_handler), include_builtin_handlers=False
@@ -174,7 +176,7 @@ class Aws:
         return session
 
     def _notice_changes(self) -> None:
-        """A new AWS config file (a ConfigMap is replaced by its link) ends what was read from the old one."""
+        """Clears the caches when the AWS config file has changed."""
         current = stamp(os.environ.get("AWS_CONFIG_FILE", os.path.expanduser("~/.aws/config")))
         if current != self._config_stamp:
             self._config_stamp = current

@@ -1,7 +1,7 @@
-"""Callers that leave or cancel. Their work ends, and each request still gets exactly one response.
+"""Callers that disconnect or cancel. Their work ends, and each request still receives exactly one response.
 
-The SDK's `RequestResponder.cancel` responds by itself and cancels the handler. When the handler's own response crosses
-it, the SDK raises "Request already responded to" in the task group of the server, which ends the process. It also
+The SDK's `RequestResponder.cancel` responds by itself and cancels the handler. If the handler responds at the same
+time, the SDK raises "Request already responded to" in the task group of the server, which ends the process. It also
 loses a cancellation that arrives before the handler runs. Here, a cancellation only sets an event, and the handler
 ends its work and responds.
 """

@@ -1,4 +1,4 @@
-"""One line of JSON on standard error for each command, and the same as Prometheus metrics."""
+"""One line of JSON on standard error for each command, and Prometheus metrics of the same data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class CallLog:
-    """Reports each command's names, place, duration, size and outcome; never its parameters or its answer."""
+    """Reports names, account, region, duration, size and outcome of each command, never its parameters or answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,10 +31,10 @@ class CallLog:
         """Writes the line.
 
         Args:
-            started: `time.monotonic()` at the command's arrival
+            started: `time.monotonic()` when the command arrived
             size: bytes of the answer
             outcome: ok, refused, denied, invalid, error, too_large, deadline, busy or cancelled
-            names: session, tool, service, operation, profile, account, region; None is left out
+            names: session, tool, service, operation, profile, account, region. None is omitted
         """
         seconds = time.monotonic() - started
         line = {
@@ -83,7 +83,7 @@ class CallLog:
 
 
 def serve_metrics(host: str, port: int, text: Any) -> ThreadingHTTPServer:
-    """Serves `text()` at /metrics on a port of its own, in a daemon thread."""
+    """Serves `text()` at /metrics on a separate port, in a daemon thread."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -97,7 +97,7 @@ def serve_metrics(host: str, port: int, text: Any) -> ThreadingHTTPServer:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Scrapes are not logged."""
+            """Does not log scrapes."""
 
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,12 +1,13 @@
 """Runs one AWS CLI command with the server's own functions, between both walls.
 
-Globals of the server that a command touches, and why threads may share them here:
+Globals of the server that a command uses, and why threads can share them here:
 - `parser.parser`, `parser.command_table`, the driver's session and its event handlers: built lazily while a command
   is parsed, so parsing runs under `_parse_lock`. It takes 2 to 3 ms and waits for no network.
-- `READ_OPERATIONS_INDEX`: fills itself from the service reference; `_fill_reference` assigns a complete list at once.
-- `boto3`'s client and default session: replaced by `Aws`, whose creations run under a lock.
-- `sys.stdout` and `sys.stderr`: by thread, see output.py. A command of the CLI's own gets a driver of its own.
-- `SecurityPolicy`: made for each command; the deny list is checked in wall 1.
+- `READ_OPERATIONS_INDEX`: filled from the service reference. `_fill_reference` assigns each list as a whole.
+- `boto3`'s client and default session: replaced by `Aws`, which creates clients under a lock.
+- `sys.stdout` and `sys.stderr`: separate for each thread (output.py). Each customized command of the CLI has its own
+  driver.
+- `SecurityPolicy`: created for each command. Wall 1 checks the deny list.
 """
 
 from __future__ import annotations
@@ -49,16 +50,16 @@ from .aws import Aws
 from .guard import Guard, refused
 from .job import RECEIVED_PER_ANSWER, CommandError, Job, too_large
 
-# Services whose command tables stay parsed; an entry of EC2 takes about 20 MB, most of the others below 1 MB.
+# Services whose parsed command tables are cached. EC2 takes about 20 MB, most others less than 1 MB.
 MAX_PARSED_SERVICES = 32
 # Parsed after the start, so that the first question does not wait for them.
 USUAL_SERVICES = (
     "sts", "ec2", "cloudwatch", "logs", "cloudtrail", "s3api", "rds", "eks", "elbv2", "iam", "ce", "lambda",
 )  # fmt: skip
-# Other services that the CLI's own commands call.
+# Other services that customized commands of the CLI call.
 ALSO_CALLED = {"s3": {"s3"}, "cloudtrail": {"s3", "organizations"}, "emr": {"ec2"}, "datapipeline": {"iam"}}
 
-# Parts of a --query whose result can have the same part more than once. The others return one that was there before.
+# Nodes of a --query whose result can contain the same value more than once. Other nodes return an existing value.
 REPEATING_NODES = frozenset({
     "multi_select_list", "multi_select_dict", "projection", "filter_projection", "value_projection", "flatten",
     "function_expression",
@@ -82,21 +83,21 @@ class BoundedEncoder(Boto3Encoder):
 
 
 def _visit(self: Any, node: Any, *args: Any, **options: Any) -> Any:
-    """JMESPath's own method, with the bounds of the job: a short --query can double what it reads again and again."""
+    """JMESPath's own method with the limits of the job. A short --query can double its input at every step."""
     value = Visitor.visit(self, node, *args, **options)
     job = jobs.current()
     if job is not None:
         job.check()
         if isinstance(value, (str, list, dict)) and len(value) > job.max_answer_bytes:
             raise too_large(job.max_answer_bytes)
-        # Lists of lists that repeat take little memory, until a function or a comparison reads all of them in one step.
+        # Nested lists that repeat a value take little memory until a function or a comparison reads all of them.
         if node["type"] in REPEATING_NODES and _is_larger(value, RECEIVED_PER_ANSWER * job.max_answer_bytes):
             raise too_large(job.max_answer_bytes)
     return value
 
 
 def _is_larger(value: Any, limit: int) -> bool:
-    """Whether a value has more characters and parts than `limit`. What repeats counts each time."""
+    """Whether a value has more than `limit` characters and elements. Repeated values count each time."""
     size = 0
     unread = [value]
     while unread and size <= limit:
@@ -111,7 +112,7 @@ def _is_larger(value: Any, limit: int) -> bool:
 
 @contextlib.contextmanager
 def _errors(job: Job) -> Iterator[None]:
-    """Turns whatever a command raises into a CommandError."""
+    """Converts every exception of a command to a CommandError."""
     try:
         yield
     except CommandError:
@@ -126,9 +127,9 @@ def _errors(job: Job) -> Iterator[None]:
         raise CommandError(str(error), "error", **present) from error
     except NoCredentialsError as error:
         raise CommandError(f"No AWS credentials found for profile {job.profile}.", "error") from error
-    # SystemExit included: the CLI's parser exits the process on a wrong argument.
+    # Includes SystemExit: the parser of the CLI exits the process on an invalid argument.
     except BaseException as error:
-        # botocore wraps what ended the job, and reports the closed connection as an error of its own.
+        # botocore wraps the error that ended the job, and reports the closed connection as another error.
         job.check()
         cause: BaseException | None = error
         while cause is not None:
@@ -163,7 +164,7 @@ class Runner:
         gc.freeze()
 
     def expand(self, command: str, job: Job) -> list[str]:
-        """The command for each enabled region of the account, in place of `--region *`."""
+        """Replaces `--region *` with each enabled region of the account."""
         with jobs.working_on(job), _errors(job):
             _, _, profile = self._inspect(command)
             listing = (
@@ -177,10 +178,10 @@ class Runner:
         """Runs one command.
 
         Returns:
-            AWS's answer as JSON text, or the text that a command of the CLI's own prints.
+            The response of AWS as JSON text, or the output of a customized command of the CLI.
 
         Raises:
-            CommandError: refused, denied, failed or ended.
+            CommandError: the command was refused or denied, failed, or ended early.
         """
         with jobs.working_on(job), _errors(job):
             return self._execute(command, max_results, job)
@@ -199,7 +200,7 @@ class Runner:
         if parsed is None or failures:
             reasons = "; ".join(failure.reason for failure in failures) or "not understood"
             raise CommandError(f"Error while validating the command: {reasons}", "invalid")
-        # Again by the names that the parser found, which are those of the API.
+        # Check again with the names that the parser found: those of the API.
         metadata = parsed.command_metadata
         operation = xform_name(metadata.operation_sdk_name).replace("_", "-")
         job.operation = metadata.operation_sdk_name
@@ -207,7 +208,7 @@ class Runner:
         self._guard.check_command(f"{metadata.service_cli_name or service} {operation}", f"{service} {operation}")
         if parsed.profile != job.profile:
             raise refused("The profile of the command is ambiguous. Expected one --profile.")
-        # Without a context nobody can be asked: what needs consent is denied.
+        # Without a context the server cannot request consent, so it denies operations that require consent.
         decision = check_security_policy(translation, self._server.READ_OPERATIONS_INDEX, ctx=None)
         if decision != policy.PolicyDecision.ALLOW:
             raise CommandError("Execution of this operation is denied by security policy.", "denied")
@@ -236,7 +237,7 @@ class Runner:
         return self._json(response, job)
 
     def _inspect(self, command: str) -> tuple[list[str], Any, str]:
-        """Wall 1 on the command's words, and on the options as the AWS CLI's parser reads them."""
+        """Applies wall 1 to the words of the command, and to the options as the parser of the AWS CLI reads them."""
         tokens = split_cli_command(command)
         self._guard.check_tokens(tokens)
         with self._parse_lock:
@@ -253,7 +254,7 @@ class Runner:
         return str(entry.service_model.service_name) if isinstance(entry, ServiceCommand) else command
 
     def _keep(self, service: str) -> None:
-        """Forgets the command table of the least recently used service beyond the bound. Needs the lock."""
+        """Caches the command table of a service and evicts the least recently used one. Requires the parse lock."""
         if not isinstance(parser.command_table.get(service), ServiceCommand):
             return
         self._parsed[service] = None
@@ -276,19 +277,19 @@ class Runner:
         errors = stderr.getvalue().strip() or f"The command ended with exit code {code}."
         if not stdout.getvalue():
             raise CommandError(errors, "error")
-        # Both: what was printed before an error is not the whole answer.
+        # Return both, because the output before an error is incomplete.
         stdout.write(errors)
         return stdout.getvalue()
 
     def _json(self, value: Any, job: Job) -> str:
         text = output.BoundedText(job.max_answer_bytes, too_large(job.max_answer_bytes))
-        # In pieces: a filter's result can repeat parts, so that its text is far larger than what was received.
+        # Write in chunks, because a filter can repeat values: its result can be much larger than the response.
         json.dump(value, text, cls=BoundedEncoder, ensure_ascii=False, separators=(",", ":"))
         return text.getvalue()
 
 
 def _fill_reference(self: Any, service: str) -> None:
-    """The server's own method, but a list that is still incomplete is never seen: that would deny reads."""
+    """The server's own method, but other threads never see an incomplete list, which would deny reads."""
     try:
         timeout = read_only_operations_list.DEFAULT_REQUEST_TIMEOUT
         document = requests.get(self._service_reference_urls_by_service[service], timeout=timeout).json()
@@ -299,7 +300,7 @@ def _fill_reference(self: Any, service: str) -> None:
 
 
 def install(aws: Aws) -> None:
-    """Puts the shared parts into the server's modules."""
+    """Patches the server's modules to use the caches and limits of the launcher."""
     aws.adopt(parser.driver.session)
     interpretation.boto3 = aws
     interpretation.Boto3Encoder = BoundedEncoder
@@ -307,13 +308,13 @@ def install(aws: Aws) -> None:
     parser.get_region = lambda profile=None: aws.region(profile) or "us-east-1"
     read_only_operations_list.ReadOnlyOperations._cache_ready_only_operations_for_service = _fill_reference
     TreeInterpreter.visit = _visit
-    # Both of these expressions of the server take time by the cube of the length of a value or more, in which nothing
-    # else runs. The first only fails slowly, at a line end. The second is behind a check that gives hints.
+    # Two regular expressions of the server take cubic time or longer in the length of a value and block all threads.
+    # The first does so only at a line break, which DOTALL avoids. The second belongs to a check that only prints hints.
     parser.ARN_PATTERN = re.compile(parser.ARN_PATTERN.pattern, re.DOTALL)
     parser.perform_ssm_validations = lambda operation, parameters: None
-    # Each run of the CLI's driver adds a log handler and sets its logger to DEBUG.
+    # Otherwise each run of the CLI driver adds a log handler and sets its logger to DEBUG.
     botocore.session.Session.set_stream_logger = lambda self, *arguments, **options: None
-    # The CLI's own commands would fetch a parameter that is a URL.
+    # Otherwise customized commands fetch a parameter that is a URL.
     paramfile.REMOTE_PREFIX_MAP.clear()
-    # The deny list is in launcher.json; the server would look for a file, and warn, for each command.
+    # The deny list is in launcher.json. Otherwise the server looks for a file and logs a warning for each command.
     policy.SecurityPolicy._load_policy = lambda self: None

@@ -1,8 +1,8 @@
-"""Wall 2: no request of botocore leaves for a host that is not an endpoint of the command's service and partition.
+"""Wall 2: botocore sends requests only to endpoints of the command's service in its partition.
 
-The check reads the URL with urllib3, which opens the connection: a second parser could see another host. It wraps
+The check parses the URL with urllib3, which opens the connection. Another parser could find a different host. It wraps
 `URLLib3Session.send`, which sends every HTTP request of botocore, of the AWS CLI and of the credential providers.
-Redirects that botocore follows pass it again; urllib3 follows none (`retries=Retry(False)`).
+It applies to redirects that botocore follows. urllib3 follows none (`retries=Retry(False)`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib3.util import parse_url
 from . import job as jobs
 from .job import CommandError, Job
 
-# A prefix of these hosts names a customer's own API, not an AWS service.
+# A label before these host names belongs to an API of a customer, not to an AWS service.
 CUSTOMER_HOSTS = frozenset({"apigatewaymanagementapi", "cloudsearchdomain"})
 READ_TIMEOUT_SECONDS = 60
 
@@ -30,7 +30,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Endpoints:
-    """Which URLs a command may reach."""
+    """URLs to which a command can send requests."""
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class Endpoints:
     ) -> None:
         """Takes botocore's loader, `mcp.allowedEndpoints` and the environment of the process.
 
-        An endpoint that the process's own environment names (`AWS_ENDPOINT_URL*`) is the operator's decision, as the
-        emulated AWS of the tests: exactly that origin is allowed. The stack configuration rejects these variables.
+        The origins in `AWS_ENDPOINT_URL*` of the environment are allowed, for an emulated AWS. The stack config rejects
+        these variables.
         """
         self._loader = loader
         self._allowed = tuple(host.lower().rstrip(".") for host in allowed)
@@ -53,7 +53,7 @@ class Endpoints:
         self._patterns = lru_cache(maxsize=128)(self._compile)
 
     def check(self, url: str, job: Job | None) -> None:
-        """Raises CommandError when the command may not reach the URL."""
+        """Raises CommandError unless the command can send requests to the URL."""
         origin = _origin(url)
         if origin is not None:
             scheme, host, port = origin
@@ -86,14 +86,14 @@ class Endpoints:
         outputs = partition["outputs"]
         suffixes = "|".join(re.escape(outputs[key]) for key in ("dnsSuffix", "dualStackDnsSuffix") if outputs.get(key))
         regions = "|".join([partition["regionRegex"].strip("^$"), *map(re.escape, partition["regions"])])
-        # Some operations and virtual-hosted buckets put labels in front.
+        # Some operations and virtual-hosted buckets add labels before the host name.
         prefix = "" if service in CUSTOMER_HOSTS else r"(?:[a-z0-9_-]+\.)*"
         rules = json.dumps(self._loader.load_service_model(service, "endpoint-rule-set-1"))
         patterns = set()
         for template in re.findall(r'"https://([^"/]+)', rules):
             if not re.search(r"[a-z0-9]", re.sub(r"{[^}]*}", "", template)) or template.startswith("{url"):
                 continue
-            # Endpoint discovery of Timestream answers with cells: query-cell2.timestream.….
+            # Endpoint discovery of Timestream returns cells: query-cell2.timestream.….
             template = re.sub(r"^(?:query|ingest)\.(?=timestream)", "", template)
             if "nsSuffix}" not in template and not re.search(rf"(?:{suffixes})$", template):
                 continue
@@ -126,7 +126,7 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 def install(endpoints: Endpoints) -> None:
-    """Puts the wall in front of every HTTP request of botocore, with the deadline and the bounds of the job."""
+    """Applies the check to every HTTP request of botocore, with the deadline and the limits of the job."""
     session: Any = botocore.httpsession.URLLib3Session
     connection: Any = botocore.awsrequest.AWSConnection
     original_send = session.send

@@ -1,4 +1,4 @@
-"""Wall 1: which commands are refused before anything is read from them but their names and global options."""
+"""Wall 1: refuses commands by their name and their global options, before the rest is parsed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAX_COMMAND_BYTES = 64 * 1024
 
 REFUSED_OPTIONS = ("--endpoint-url", "--no-verify-ssl", "--ca-bundle", "--no-sign-request", "--debug", "--v2-debug")
 
-# Commands that return credentials, bearer tokens or signed URLs. IAM cannot withhold those that are computed locally or
-# whose API takes no signature. The patterns name the others too, whatever the role allows.
+# Commands that return credentials, bearer tokens or signed URLs. IAM cannot deny those that are computed locally or
+# whose API requires no signature. The others are listed too, independent of the permissions of the role.
 REFUSED_COMMANDS = (
     "* *embed-url*",
     "* *initiate-auth",
@@ -53,11 +53,11 @@ REFUSED_COMMANDS = (
 
 
 class Guard:
-    """The refusals that hold for everybody, and those of the configuration."""
+    """Checks commands against the built-in rules and the deny list of the configuration."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # The API calls behind the commands of the CLI's own, as `aws SERVICE OPERATION`.
+        # The API calls of customized commands of the CLI, as `aws SERVICE OPERATION`.
         path = Path(policy.__file__).with_name("aws_api_customization.json")
         self._customizations = json.loads(path.read_bytes())["customizations"]
 
@@ -68,7 +68,7 @@ class Guard:
             raise refused(f"The command has {size} bytes. Expected at most {MAX_COMMAND_BYTES}.")
 
     def check_tokens(self, tokens: Iterable[str]) -> None:
-        """Raises CommandError for a refused option or a second --profile, abbreviated as argparse accepts them."""
+        """Raises CommandError for a refused option or a second --profile, also if argparse accepts an abbreviation."""
         profiles = 0
         for token in tokens:
             name = token.split("=", 1)[0]
@@ -82,7 +82,7 @@ class Guard:
                 raise refused(f"The option {option} is not allowed. Remove it from the command.")
 
     def check_options(self, options: Any) -> None:
-        """The same on what the AWS CLI's own parser made of the command, and the bounds of its time-outs."""
+        """Checks the options as the parser of the AWS CLI read them, and the values of the time-outs."""
         given = {
             "--endpoint-url": options.endpoint_url is not None,
             "--no-verify-ssl": not options.verify_ssl,

@@ -35,7 +35,7 @@ def read_tokens(path: Path) -> list[bytes]:
 
 
 def accepts(path: Path, header: str) -> bool:
-    """Whether an Authorization header carries one of the tokens; the comparison takes constant time.
+    """Whether an Authorization header contains one of the tokens. The comparison takes constant time.
 
     The file is read for each request, so that a rotation needs no restart. A missing or invalid file accepts nothing.
     """
@@ -45,12 +45,12 @@ def accepts(path: Path, header: str) -> bool:
         return False
     scheme, _, given = header.partition(" ")
     found = given.strip().encode("latin-1")
-    # A list, so that every token is compared, also after a match.
+    # A list, so that all tokens are compared even after a match.
     return scheme.lower() == "bearer" and any([hmac.compare_digest(found, token) for token in tokens])  # noqa: C419
 
 
 class FrontDoor:
-    """ASGI middleware; /healthz is exempt from the token."""
+    """ASGI middleware. /healthz requires no token."""
 
     def __init__(self, app: ASGIApp, tokens_file: Path | None = None) -> None:
         self._app = app

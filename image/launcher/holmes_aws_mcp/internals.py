@@ -1,4 +1,4 @@
-"""What the launcher relies on inside the pinned packages. A difference ends the start: no guard is lost silently."""
+"""Checks the internals of the pinned packages that the guards rely on. The launcher does not start if one differs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VERSIONS = {"awslabs.aws-api-mcp-server": "1.5.6", "awscli": "1.46.0", "botocore
 
 
 class InternalsError(Exception):
-    """The installed packages are not what the launcher was written for."""
+    """The installed packages differ from those that the launcher supports."""
 
 
 def check() -> None:

@@ -1,4 +1,4 @@
-"""The work of one command: its deadline, its bounds, and the connection that ends with it."""
+"""The work of one command: its deadline, its limits and its connection."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-# Requests of one command, pages and retries included.
+# Requests of one command, including pages and retries.
 MAX_REQUESTS = 1_000
-# Bytes that all running commands can hold as received. Parsed, an answer takes about five times as much memory.
+# Bytes that all running commands together can receive. A parsed answer takes about five times as much memory.
 MAX_BYTES_IN_FLIGHT = 64_000_000
 # A filter (--query) can reduce an answer, so more than the size of one answer can be received.
 RECEIVED_PER_ANSWER = 8
@@ -21,7 +21,7 @@ NARROW = "Narrow the question: use --query, filters, a time range or --max-items
 
 
 class CommandError(Exception):
-    """A command failed; `outcome` is what the log and the metrics report."""
+    """A command failed. The log and the metrics report `outcome`."""
 
     def __init__(self, message: str, outcome: str, **details: str) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class Job:
     operation: str = ""
     profile: str | None = None
     region: str | None = None
-    # Services whose endpoints this command may reach (wall 2); none until the command has passed wall 1.
+    # Services to whose endpoints the command can send requests (wall 2). Empty until the command has passed wall 1.
     services: frozenset[str] = frozenset()
     requests: int = 0
     received: int = 0
@@ -52,7 +52,7 @@ class Job:
         return self.deadline - time.monotonic()
 
     def end(self, error: CommandError) -> None:
-        """Ends the work from outside: the open connection is shut down, and no further request is sent."""
+        """Ends the work from another thread: shuts down the connection and prevents further requests."""
         with self._lock:
             self.ended = self.ended or error
             connection = self.connection
@@ -62,7 +62,7 @@ class Job:
                 sock.shutdown(socket.SHUT_RDWR)
 
     def check(self) -> None:
-        """Raises CommandError when the work has ended or its time is over."""
+        """Raises CommandError when the work has ended or the deadline has passed."""
         if self.ended is not None:
             raise self.ended
         if self.remaining() <= 0:
@@ -76,7 +76,7 @@ class Job:
             raise CommandError(f"The answer has more than {MAX_REQUESTS} pages. {NARROW}.", "too_large")
 
     def received_bytes(self, count: int) -> None:
-        """Counts bytes of an answer as they come from AWS."""
+        """Counts the bytes that were received from AWS."""
         self.received += count
         _in_flight.add(count)
         if self.received > RECEIVED_PER_ANSWER * self.max_answer_bytes:
@@ -107,7 +107,7 @@ class _InFlight:
 
 _in_flight = _InFlight()
 _current: ContextVar[Job | None] = ContextVar("job", default=None)
-# The job of this thread, if it works on one.
+# Returns the job of this thread, or None.
 current = _current.get
 
 

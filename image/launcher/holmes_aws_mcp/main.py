@@ -34,7 +34,7 @@ def main() -> None:
             # It requires no configuration, so it uses the stdio transport.
             os.environ["AWS_API_MCP_TRANSPORT"] = "stdio"
             check()
-            # Fails on a package that only the launcher imports and that the lock file no longer has.
+            # Fails if the lock file lacks a package that only the launcher imports.
             from . import http, middleware, watchdog  # noqa: F401
         else:
             settings = load()
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _start(settings: Settings) -> None:
-    # The imports read the environment and open the server's log file, so they wait until the settings are valid.
+    # These modules read the environment and open the server's log file, so import them after the settings are valid.
     from awslabs.aws_api_mcp_server import server
     from loguru import logger
     from starlette.middleware import Middleware as HttpMiddleware
@@ -62,7 +62,7 @@ def _start(settings: Settings) -> None:
     from .pool import Pool
     from .watchdog import watch
 
-    # The server logs refused arguments, and a file of 10 MB a day. Errors of the server itself stay.
+    # By default the server logs refused arguments and writes 10 MB a day to a file. Keep only its errors.
     logger.remove()
     logger.add(_log, level="ERROR")
     # It logs a traceback for every client that disconnects.
@@ -107,10 +107,10 @@ def _start(settings: Settings) -> None:
     run = partial(mcp.run, show_banner=False)
     if server.TRANSPORT != "stdio":
         front_door = HttpMiddleware(FrontDoor, tokens_file=tokens_file)
-        # WebSockets, which the server has none of, would pass by the front door.
+        # The server uses no WebSockets. Uvicorn would accept them without the token check.
         run = partial(run, middleware=[front_door], uvicorn_config={"access_log": False, "ws": "none"})
     mcp.run = run
-    # Excludes what is loaded now from full collections, which otherwise stop every thread for 0.1 s.
+    # Exclude the loaded modules from full garbage collections, which otherwise stop all threads for 0.1 s.
     gc.freeze()
     threading.Thread(target=runner.warm, name="warm", daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""The FastMCP middleware: what the tools are, how a call runs, and what its answer looks like."""
+"""The FastMCP middleware: lists the tools, runs calls and formats their answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PROFILE = re.compile(r"""--p(?:r(?:o(?:f(?:i(?:le?)?)?)?)?)?['"]?(?:=|\s+)['"]?
 
 
 def description(settings: Settings) -> str:
-    """What the model reads about call_aws: at most 1,200 characters and one line for each account."""
+    """Description of call_aws for the model: at most 1,200 characters, and one line for each account."""
     fallback = settings.fallback_profile
     lines = [
         "Runs AWS CLI commands, read-only. cli_command is one command or a list of up to "
@@ -61,7 +61,7 @@ class _Answer:
         return _error(self.error) if self.error else self.text
 
     def entry(self) -> str:
-        """JSON of a list's entry. AWS's answer is JSON already and is not quoted again."""
+        """The JSON of a list entry. A response of AWS is already JSON and is not encoded again."""
         command = json.dumps(self.command, ensure_ascii=False)
         if self.error:
             return f'{{"cli_command":{command},{_error(self.error)[1:]}'
@@ -92,7 +92,7 @@ class _Call:
 
 
 class Guarded(Middleware):
-    """Lists the tools that work here, and runs call_aws."""
+    """Lists the enabled tools and runs call_aws."""
 
     def __init__(self, settings: Settings, guard: Guard, runner: Runner, pool: Pool, log: CallLog) -> None:
         self._settings = settings
@@ -134,7 +134,7 @@ class Guarded(Middleware):
         work = asyncio.ensure_future(self._run_each(commands, call))
         answers = await _until_left(work, callers.departures(context.fastmcp_context))
         if answers is None:
-            # The caller ignores this response. The protocol requires one to end the request.
+            # The caller ignores this response, but the protocol requires one.
             return ToolResult("The call was cancelled.", is_error=True)
         self._bound(answers)
         is_single = not is_list and len(answers) == 1
@@ -161,7 +161,7 @@ class Guarded(Middleware):
         return [answer for group in groups for answer in group]
 
     async def _run(self, command: str, call: _Call) -> list[_Answer]:
-        """One command, or as many as it has regions."""
+        """Runs a command once, or once for each region."""
         job = Job(call.deadline, self._settings.max_answer_bytes)
         started = time.monotonic()
 
@@ -216,13 +216,13 @@ def _arguments(arguments: dict[str, Any]) -> tuple[list[str], bool, int | None]:
 
 
 def _key(command: str) -> str:
-    """The profile for the queue, read without parsing: a wrong guess costs a turn, never an identity."""
+    """The profile for the queue, read without parsing. A wrong result affects only the order of the calls."""
     found = _PROFILE.search(command)
     return found[1][:64] if found else ""
 
 
 async def _until_left(work: asyncio.Future[list[_Answer]], left: Sequence[asyncio.Event]) -> list[_Answer] | None:
-    """Waits for the work. When the caller leaves first, cancels the work and returns None."""
+    """Waits for the work. If the caller disconnects or cancels first, cancels the work and returns None."""
     watches: list[asyncio.Future[Any]] = [asyncio.ensure_future(event.wait()) for event in left]
     try:
         await asyncio.wait([work, *watches], return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
-"""Standard output and error by thread, for the AWS CLI's own commands, which print their answers.
+"""Separate standard output and error for each thread, for customized commands of the AWS CLI, which print.
 
-The server redirects the process's streams for such a command; two at once would mix. Over stdio, the protocol does
-not use `sys.stdout`: the transport holds the stream's buffer from the start.
+The server redirects the streams of the process for such a command, which would mix the output of concurrent commands.
+The stdio transport does not use `sys.stdout`: it keeps the buffer of the original stream.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _streams = threading.local()
 
 
 class BoundedText(io.StringIO):
-    """A text that raises when it grows beyond a number of bytes in UTF-8."""
+    """A text buffer that raises an error when it exceeds a number of bytes in UTF-8."""
 
     def __init__(self, limit: int, error: Exception) -> None:
         super().__init__()
@@ -41,14 +41,14 @@ class _ByThread:
 
 
 def install() -> None:
-    """Replaces the process's streams; without a capture in the thread they are what they were."""
+    """Replaces the streams of the process. Threads without a capture still write to the original streams."""
     sys.stdout = _ByThread("stdout", sys.stdout)
     sys.stderr = _ByThread("stderr", sys.stderr)
 
 
 @contextlib.contextmanager
 def captured(stdout: TextIO, stderr: TextIO) -> Iterator[None]:
-    """Collects what this thread prints."""
+    """Captures the output of this thread."""
     _streams.stdout, _streams.stderr = stdout, stderr
     try:
         yield

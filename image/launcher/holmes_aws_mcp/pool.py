@@ -1,8 +1,8 @@
-"""Runs commands in threads: at most `concurrency` at once, by turns between profiles.
+"""Runs at most `concurrency` commands at the same time, in threads, alternating between profiles.
 
-Threads, not processes: a warm call needs about 5 ms of processor time, nearly all of its time is waiting for AWS, and
-each further process would hold its own copy of the service models. The work of a thread cannot be ended by force, so
-its ends are built in: every request checks the deadline, and the connection is shut down when it passes.
+Threads instead of processes: a call takes about 5 ms of processor time and otherwise waits for AWS, and each process
+would need its own copy of the service models. Python cannot terminate a thread. Instead, every request checks the
+deadline, and the connection is shut down when the deadline passes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Any, TypeVar
 
 from .job import CommandError, Job, deadline_exceeded
 
-# Time for a thread to notice that its job has ended. After it, the thread counts as stuck.
+# Time for a thread to detect that its job has ended. A thread that takes longer counts as stuck.
 STUCK_SECONDS = 30
 
 T = TypeVar("T")
 
 
 class Pool:
-    """A bounded number of threads with a queue for each profile. All methods belong to the event loop."""
+    """A fixed number of threads, and a queue for each profile. Call all methods in the event loop."""
 
     def __init__(self, concurrency: int, profiles: int) -> None:
         self._concurrency = concurrency
-        # A profile never holds every slot: the next one's first command starts at once.
+        # One profile cannot use all slots, so that the first command of another profile starts immediately.
         self._per_profile = concurrency if profiles < 2 else math.ceil(concurrency * 3 / 4)
         self._executor = ThreadPoolExecutor(concurrency, thread_name_prefix="aws")
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -37,28 +37,28 @@ class Pool:
 
     @property
     def running(self) -> int:
-        """Commands that have a thread."""
+        """Number of commands that run in a thread."""
         return sum(self._running.values())
 
     @property
     def waiting(self) -> int:
-        """Commands that wait for one."""
+        """Number of commands that wait for a thread."""
         return sum(map(len, self._waiting.values()))
 
     @property
     def is_wedged(self) -> bool:
-        """Whether half of the threads or more did not end after their deadline."""
+        """Whether at least half of the threads are stuck."""
         limit = time.monotonic() - STUCK_SECONDS
         return sum(deadline < limit for deadline in self._deadlines.values()) * 2 >= self._concurrency
 
     async def run(self, profile: str, job: Job, work: Callable[[], T]) -> T:
         """Runs `work` in a thread.
 
-        The caller gets an error at the deadline; the slot is free when the thread has ended. A caller that leaves
-        (cancellation) ends the job in the same way.
+        Raises an error at the deadline. The slot becomes free when the thread ends. Cancellation by the caller ends the
+        job in the same way.
 
         Raises:
-            CommandError: the deadline passed, in the queue or in the thread.
+            CommandError: the deadline passed in the queue or in the thread.
         """
         await self._acquire(profile, job)
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)
@@ -91,7 +91,7 @@ class Pool:
             raise
 
     def _grant(self) -> None:
-        """Gives free slots to the profiles by turns."""
+        """Assigns free slots, alternating between profiles."""
         while self.running < self._concurrency:
             profile = next((name for name in self._waiting if self._running.get(name, 0) < self._per_profile), None)
             if profile is None:
@@ -112,7 +112,7 @@ class Pool:
     def _finish(self, profile: str, future: asyncio.Future[Any]) -> None:
         self._deadlines.pop(future, None)
         if not future.cancelled():
-            # Otherwise asyncio logs the error of a job whose caller has left as never retrieved.
+            # Otherwise asyncio logs "exception was never retrieved" for a job whose caller has disconnected.
             future.exception()
         self._release(profile)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-# Holmes stops reading after 120 s. The rest is for the transfer of the answer.
+# The time-out of Holmes is 120 s. The difference is for the transfer of the answer.
 MAX_CALL_TIMEOUT_SECONDS = 115
 # Each of these overrides the region of every profile.
 FORBIDDEN_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -50,17 +50,15 @@ class Settings(_Strict):
     allowed_endpoints: tuple[str, ...] = ()
     suggest_commands: bool = False
     deny_list: tuple[str, ...] = ()
-    # Of the AWS config file. The launcher does not use it.
-    default_profile: str | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
 
     def account(self, profile: str | None) -> Account | None:
-        """The account of a profile, if there is one."""
+        """The account of a profile. None if the profile does not exist."""
         return next((account for account in self.accounts if account.profile == profile), None)
 
     @property
     def fallback_profile(self) -> str | None:
-        """The profile of commands without `--profile`: only one that is named `default` has credentials."""
+        """The profile of commands without `--profile`. Only a profile with the name `default` provides credentials."""
         return "default" if self.account("default") else None
 
 
@@ -77,7 +75,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         if environment.get(name)
     ]
     problems += [
-        f"{name}: expected {expected}, as the image and the Deployment set it."
+        f"{name}: expected {expected}. The image and the Deployment set this value."
         for name, expected in REQUIRED_VARIABLES.items()
         if environment.get(name) != expected
     ]

@@ -1,6 +1,7 @@
-"""Ends a process whose threads stay stuck, so that the kubelet starts a new one. Over stdio, the gateway ends with it.
+"""Ends a process whose threads stay stuck, so that the kubelet starts a new one. Over stdio, the gateway ends too.
 
-A process whose event loop is stuck answers neither /healthz nor the gateway's ping. The kubelet ends it.
+A process whose event loop is stuck responds neither to /healthz nor to the ping of the gateway, so the liveness probe
+restarts the container.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import sys
 from .pool import Pool
 
 TICK_SECONDS = 5.0
-# Ticks in a row with half of the threads stuck.
+# Consecutive ticks with at least half of the threads stuck.
 TICKS = 12
 EXIT_CODE = 70
 
 
 async def watch(pool: Pool) -> None:
-    """Watches the pool. Counts its own ticks, so that a suspended process does not count as stuck."""
+    """Watches the pool. Counts ticks instead of time, so that a suspended process does not count as stuck."""
     stuck = 0
     while stuck < TICKS:
         await asyncio.sleep(TICK_SECONDS)

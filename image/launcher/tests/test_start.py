@@ -151,7 +151,7 @@ def test_every_problem_is_reported_at_once(launcher, tmp_path):
 def test_the_launcher_requires_the_guards_of_the_server(launcher, tmp_path, name, value):
     from holmes_aws_mcp.settings import SettingsError
 
-    with pytest.raises(SettingsError, match=f"^{name}: expected {GUARDS[name]}, "):
+    with pytest.raises(SettingsError, match=rf"^{name}: expected {GUARDS[name]}\. "):
         load(tmp_path, {"accounts": [DEV]}, **{name: value})
 
 
@@ -180,7 +180,7 @@ def test_a_process_with_stuck_threads_ends(launcher, monkeypatch, wedged, ends):
     from holmes_aws_mcp import watchdog
 
     class Ended(Exception):
-        """In place of the end of the process and of the list."""
+        """Raised instead of ending the process."""
 
     class Stub:
         @property
@@ -212,18 +212,34 @@ def test_half_of_the_threads_stuck_is_unhealthy(launcher, monkeypatch):
     assert asyncio.run(stuck(2))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_metrics_are_served_on_both_kinds_of_addresses(launcher, host):
+def test_metrics_are_served(launcher):
     from holmes_aws_mcp.calls import serve_metrics
 
-    if ":" in host and not socket.has_dualstack_ipv6():
-        pytest.skip("no IPv6")
-    server = serve_metrics(host, 0, lambda: "metrics")
-    connection = http.client.HTTPConnection(host, server.server_address[1])
+    server = serve_metrics("127.0.0.1", 0, lambda: "metrics")
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1])
     connection.request("GET", "/metrics")
     assert connection.getresponse().read() == b"metrics"
     connection.close()
     server.shutdown()
+
+
+@pytest.mark.parametrize(("host", "family"), [("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)])
+def test_metrics_listen_on_both_kinds_of_addresses(launcher, monkeypatch, host, family):
+    """Opens no socket, because some machines have no IPv6."""
+    from holmes_aws_mcp import calls
+
+    class Server:
+        address_family = socket.AF_INET
+
+        def __init__(self, address, handler):
+            self.address = address
+
+        def serve_forever(self):
+            """Returns at once."""
+
+    monkeypatch.setattr(calls, "ThreadingHTTPServer", Server)
+    server = calls.serve_metrics(host, 9090, lambda: "metrics")
+    assert (server.address, server.address_family) == ((host, 9090), family)
 
 
 def test_the_tokens_of_a_file_are_accepted_while_it_is_valid(launcher, tmp_path):
