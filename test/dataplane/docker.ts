@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 
-/** Why no image can be built here; undefined when one can. */
+/** The reason why an image cannot be built. Undefined if it can. */
 export function missingDocker(): string | undefined {
   const version = spawnSync("docker", ["version", "--format", "{{.Server.Os}}"], { encoding: "utf8" });
   if (version.error) return "docker command not found";

@@ -11,11 +11,11 @@ import { callTool, type McpEndpoint, withMcp } from "../../scripts/emulation/mcp
 import { type Lab, type Running, startLab } from "./lab.js";
 import { RawSession } from "./rawSession.js";
 
-/** Of the server's commands in one call. */
+/** Size limit of the commands of one call, in bytes. */
 const MAX_BATCH = 20;
 
 let lab: Lab;
-/** The attacker's host: counts the connections that reach it. */
+/** Host of the attacker. Counts its connections. */
 let listener: Server;
 let connections = 0;
 let listenerHost: string;
@@ -108,7 +108,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       }
       expect(passed).toEqual([]);
       expect(connections).toBe(seen);
-      // The listener does count.
+      // Check that the listener counts.
       await once(connectSocket((listener.address() as AddressInfo).port, "127.0.0.1").resume(), "close");
       expect(connections).toBe(seen + 1);
     });
@@ -173,7 +173,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       process.stderr.write(
         `${transport}: p95 of small requests: idle ${figures[0]}, beside 50 slow calls ${figures[1]}\n`,
       );
-      // A machine that is slow by itself is not the server's fault.
+      // Does not blame the server for a slow machine.
       expect(busy).toBeLessThan(Math.max(200, 3 * idle));
     });
 
@@ -219,7 +219,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     });
     afterAll(() => running?.stop());
 
-    /** The slot is free again: a valid call returns at once. */
+    /** Whether the slot is free: a valid call returns immediately. */
     const isFree = async () => {
       const { command, arn } = lab.marked(3);
       expect((await run(running.endpoint, command)).text).toContain(arn);
@@ -264,7 +264,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       await lab.parameters.asked(name);
       leave(session);
       await isFree();
-      // The only slot: the call of isFree waited for the end of the one that was left, which AWS never answered.
+      // The server has one slot: the call of isFree waited for the end of the abandoned call, to which AWS did not respond.
       expect(
         calls(running)
           .slice(before)
@@ -273,7 +273,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       session.close();
     });
 
-    test("cancellations that cross their responses do not end the server", async () => {
+    test("a cancellation at the same time as the response does not end the server", async () => {
       const session = await RawSession.open(running.endpoint);
       for (let id = 1; id <= 20; id += 1) {
         const name = `/hold/cross-${id}-${transport}`;
@@ -287,7 +287,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       session.close();
     });
 
-    test("a caller that leaves the queue does not run", async () => {
+    test("the call of a caller that disconnects in the queue does not run", async () => {
       const [held, queued] = [`/hold/first-${transport}`, `/size/1/queued-${transport}`];
       const [first, second] = await Promise.all([RawSession.open(running.endpoint), RawSession.open(running.endpoint)]);
       const before = calls(running).length;
@@ -316,7 +316,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     let running: Running;
     let file: string;
     const write = async (...tokens: string[]) => {
-      // As the kubelet does: the file is replaced, not written to.
+      // Replace the file instead of writing to it, as the kubelet does.
       await writeFile(`${file}.new`, `${tokens.join("\n")}\n`, { mode: 0o600 });
       await rename(`${file}.new`, file);
     };

@@ -20,8 +20,8 @@ const [, defaultBase] = /^ARG BASE_IMAGE=(.+)$/m.exec(
 /** In bytes, as `docker images` counts. */
 const SIZE_LIMIT = 450e6;
 /**
- * Base image in place of the Dockerfile's, options for the build such as `--network host`, and a pushed image to test in
- * place of a build.
+ * Base image instead of the Dockerfile's, options of the build such as `--network host`, and a pushed image to test
+ * instead of a build.
  */
 const { IMAGE_TEST_BASE: base, IMAGE_TEST_BUILD_OPTIONS: options = "", IMAGE_TEST_IMAGE: pushed } = process.env;
 
@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)("the image", () => {
   });
 
   test("responds on a read-only root file system without capabilities, and stops at once", async () => {
-    // The server needs a network to start, so the gateway runs a server of three lines.
+    // The real server requires a network to start, so the gateway runs a minimal server.
     const echo = [
       "import sys, json",
       "for line in sys.stdin:",

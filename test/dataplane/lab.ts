@@ -34,10 +34,10 @@ export interface MarkedCall {
   arn: string;
 }
 
-/** A running way to the server. */
+/** A running server with one transport. */
 export interface Running {
   endpoint: McpEndpoint;
-  /** Gateway (SSE) or server (streamable HTTP): what the kubelet would watch. */
+  /** Gateway (SSE) or server (streamable HTTP): the main process of the container. */
   child: Child;
   /** Complete output. */
   log(): string;
@@ -57,7 +57,7 @@ export interface Lab {
 }
 
 export interface StartOptions {
-  /** Whether to run the unguarded upstream server; default false: the launcher, as the image does. */
+  /** Whether to run the upstream server without the launcher. Default: false. */
   readonly stock?: boolean;
   /** Keys of launcher.json that differ from the lab's. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -65,7 +65,7 @@ export interface StartOptions {
 }
 
 export interface LabArgs {
-  /** How many marked calls there can be; default 512. */
+  /** Number of marked calls. Default: 512. */
   marks?: number;
   /** Command of the server and script of the gateway; default: those of the image's lists as they are installed. */
   server?: string[];
@@ -113,7 +113,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
   await writeFile(configFile, profiles(marks, tokenFile));
 
   const environment = async (more: Record<string, string>): Promise<Record<string, string>> => {
-    // A home of its own for each: the AWS CLI keeps sessions there.
+    // A separate home directory for each, because the AWS CLI stores sessions there.
     const home = await mkdtemp(path.join(folder, "home-"));
     const temporary = path.join(home, "tmp");
     await mkdir(temporary);
@@ -249,7 +249,7 @@ export class ParameterStore {
   private readonly waiting = new Map<string, () => void>();
   private pages = 0;
 
-  /** The value of a parameter: its mark, over and over. */
+  /** The value of a parameter: its mark, repeated. */
   static value(name: string): string {
     const [, kind, first, second] = name.split("/");
     if (kind !== "size") return `value of ${name}`;
@@ -314,7 +314,7 @@ export class ParameterStore {
 const reply = (response: ServerResponse, body: unknown) =>
   response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(body));
 
-/** Process ids of a process and of all below it, itself first (Linux). */
+/** Process IDs of a process and its descendants, starting with the process (Linux). */
 export function family(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
@@ -322,12 +322,12 @@ export function family(pid: number): number[] {
   return [pid, ...children.flatMap(family)];
 }
 
-/** Memory of a process and all below it, in bytes, what is shared counted in proportion (Linux). */
+/** Proportional set size of a process and its descendants, in bytes (Linux). */
 export function memory(pid: number): number {
   const pss = (id: number) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, "utf8"))![1]);
   return family(pid).reduce((sum, id) => sum + pss(id), 0) * 1024;
 }
 
-/** Open descriptors of a process and all below it (Linux). */
+/** Number of open descriptors of a process and its descendants (Linux). */
 export const descriptors = (pid: number): number =>
   family(pid).reduce((sum, id) => sum + readdirSync(`/proc/${id}/fd`).length, 0);

@@ -1,4 +1,4 @@
-/** An MCP session by hand: it sends what no client library would, and keeps all that it is sent. */
+/** An MCP session without a client library: it can send invalid messages, and stores all messages that it receives. */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { McpEndpoint } from "../../scripts/emulation/mcpClient.js";
 
@@ -16,7 +16,7 @@ export class RawSession {
 
   private constructor(private readonly endpoint: McpEndpoint) {}
 
-  /** Opens a connection and initializes it; requests are numbered from 1 after that. */
+  /** Opens a connection and initializes it. The IDs of later requests start at 1. */
   static async open(endpoint: McpEndpoint): Promise<RawSession> {
     const session = new RawSession(endpoint);
     if (endpoint.transport === "sse") {
@@ -35,7 +35,7 @@ export class RawSession {
     return this.post(JSON.stringify({ jsonrpc: "2.0", method, ...(params && { params }) }));
   }
 
-  /** Sends a request and gives its answer, result or error. */
+  /** Sends a request and returns its response: a result or an error. */
   request(method: string, params: Message, id: number | string = ++this.lastId): Promise<Message> {
     return new Promise((resolve, reject) => {
       this.waiting.set(id, resolve);
@@ -43,7 +43,7 @@ export class RawSession {
     });
   }
 
-  /** Posts any text; gives the HTTP status. Over streamable HTTP the answer may come with it, and is read. */
+  /** Posts any text and returns the HTTP status. Over streamable HTTP, the body can contain a response, which is read. */
   post(body: string, headers: Record<string, string> = {}): Promise<number> {
     const url = new URL(this.postUrl);
     const all = {
@@ -65,7 +65,7 @@ export class RawSession {
     });
   }
 
-  /** Leaves without a word: every connection is cut. */
+  /** Closes all connections without a message. */
   close(): void {
     this.closed = true;
     for (const stream of this.streams) stream.destroy();
@@ -84,7 +84,7 @@ export class RawSession {
     });
   }
 
-  /** Reads server-sent events; a body of another type is read to its end and left. */
+  /** Reads server-sent events. Discards a body of another type. */
   private read(response: IncomingMessage, onEndpoint?: (path: string) => void): void {
     this.streams.add(response.once("close", () => this.streams.delete(response)).on("error", () => {}));
     let text = "";

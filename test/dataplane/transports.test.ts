@@ -10,7 +10,7 @@ import { descriptors, family, type Lab, memory, ParameterStore, type Running, st
 import { RawSession } from "./rawSession.js";
 
 const MEGABYTE = 1_048_576;
-/** What a call may take before it counts as lost, in milliseconds: the server does them one by one. */
+/** Time after which a call counts as lost, in milliseconds. */
 const patience = 290_000;
 const onLinux = existsSync("/proc/self/smaps_rollup");
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.close());
 
-/** The text of a tool's result; the server puts AWS's answer into it as JSON inside JSON. */
+/** The text of a tool's result. */
 const textOf = (result: unknown) =>
   (result as { content: { text: string }[] }).content.map(({ text }) => text.replaceAll('\\"', '"')).join("");
 const callAws = (command: string) => ({ name: "call_aws", arguments: { cli_command: command } });
@@ -31,7 +31,7 @@ async function connect(endpoint: McpEndpoint): Promise<Client> {
   await client.connect(transport, { timeout: patience });
   return client;
 }
-/** One call over a connection of its own. */
+/** One call over a separate connection. */
 const ask = (endpoint: McpEndpoint, command: string) =>
   withMcp(endpoint, async (client) =>
     textOf(await client.callTool(callAws(command), undefined, { timeout: patience })),
@@ -45,7 +45,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
   });
   afterAll(() => running?.stop());
   afterEach(async () => {
-    // Whatever one caller did, the process runs and the next caller receives its own response.
+    // After each test the process still runs, and the next caller receives its own response.
     expect(running.child.exitCode).toBeUndefined();
     const { command, arn } = lab.marked(500);
     expect(await ask(running.endpoint, command)).toContain(arn);
@@ -185,9 +185,9 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
           );
         }
       };
-      // The heaps reach their working size first: the low point before the first collection is below all later ones.
+      // First let the heaps grow to their working size: the minimum before the first collection is below all later minima.
       await visits(800);
-      // Node collects every six rounds or sooner where memory is plenty; each half has to see a collection.
+      // Node.js collects garbage at least every six rounds. Each half must include a collection.
       const half = 8;
       const open = descriptors(pid);
       const after: number[] = [];
@@ -195,7 +195,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
         await visits(400);
         after.push(memory(pid));
       }
-      // Sockets are closed a moment after the clients have gone.
+      // Sockets close shortly after the clients disconnect.
       for (let wait = 0; wait < 50 && descriptors(pid) > open; wait += 1) await sleep(100);
       expect(descriptors(pid)).toBeLessThanOrEqual(open);
       // The runtimes collect garbage at any time, so only the minima are compared.
@@ -263,7 +263,7 @@ describe.each(["sse", "streamable-http"] as const)("the end of the %s process", 
       const running = await lab.start(transport);
       const session = await RawSession.open(running.endpoint);
       const server = onLinux ? family(running.child.pid).at(-1)! : running.child.pid;
-      // Over HTTP the process is the server: only a death that it does not choose is an error.
+      // Over HTTP the process is the server, so only a termination by a signal is an error.
       if (transport === "streamable-http" && signal === "SIGTERM") {
         await running.stop();
         continue;

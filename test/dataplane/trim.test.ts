@@ -15,7 +15,7 @@ const exec = promisify(execFile);
 const run = async (command: string, ...args: string[]) =>
   (await exec(command, args, { maxBuffer: 64 * 1_048_576, env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" } }))
     .stdout;
-/** Size of a folder's files; bytecode is left out, because how much of it there is depends on what ran before. */
+/** Size of the files in a folder without bytecode, which depends on the modules that ran before. */
 const megabytes = (folder: string) => {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
     (entry) => entry.isFile() && !entry.parentPath.includes("__pycache__"),
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const { serverPython } = await ensurePython();
   original = path.dirname(path.dirname(serverPython));
   const installed = path.resolve(path.dirname(await ensureGateway()), "../..");
-  // On the cache's own file system, and with its times, as the image's build has them.
+  // On the file system of the cache and with its timestamps, as in the build of the image.
   folder = await mkdtemp(path.join(cacheDir, ".trim-"));
   venv = path.join(folder, "venv");
   gateway = path.join(folder, "gateway");

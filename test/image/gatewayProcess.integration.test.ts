@@ -8,7 +8,7 @@ import { type Child, freePort, Processes, waitForHttp } from "../../scripts/comm
 import { ensureGateway } from "../../scripts/emulation/gateway.js";
 import { RawSession } from "../dataplane/rawSession.js";
 
-/** A stdio server that does on request what a real one does on a bad day. */
+/** A stdio server that fails on request. */
 const SERVER = `
 const { closeSync, writeSync } = require("node:fs");
 process.stderr.write("starting\\n");
@@ -64,7 +64,7 @@ async function ready(mood?: string, env?: NodeJS.ProcessEnv, owner?: Processes) 
   await waitForHttp(`http://127.0.0.1:${running.port}/healthz`, { child: running.child });
   return running;
 }
-/** Exit code, or how long it was waited for: the kubelet would have restarted the container by then. */
+/** The exit code, or a text with the time after which the kubelet would have restarted the container. */
 const ended = (child: Child) => Promise.race([child.exited, sleep(3000, "still running after 3 s", { ref: false })]);
 
 describe("the gateway's process", () => {
@@ -74,7 +74,7 @@ describe("the gateway's process", () => {
       running = await ready("", {}, shared);
     });
 
-    test("keeps sessions apart, with lines from the server that make no sense in between", async () => {
+    test("keeps sessions apart, with invalid lines from the server in between", async () => {
       const { endpoint, child } = running;
       const [first, second] = await Promise.all([RawSession.open(endpoint), RawSession.open(endpoint)]);
       const answers = await Promise.all([
@@ -89,7 +89,7 @@ describe("the gateway's process", () => {
       ]);
       // One response to initialize and one to each request: no notification, no response of another client.
       expect([first.received.length, second.received.length]).toEqual([2, 3]);
-      // The server's stderr, and nothing else.
+      // Only the stderr of the server.
       expect(child.output()).toBe("starting\n");
     });
 
@@ -123,7 +123,7 @@ describe("the gateway's process", () => {
       expect(child.exitCode).toBeUndefined();
     });
 
-    // Only Linux has all of 127.0.0.0/8 as addresses of its own.
+    // Only Linux assigns all addresses of 127.0.0.0/8 to the loopback interface.
     test.skipIf(process.platform !== "linux")("listens only on the configured address", async () => {
       const { port } = running;
       await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow("fetch failed");
@@ -142,7 +142,7 @@ describe("the gateway's process", () => {
     session.close();
   });
 
-  test("ends with an error when the server lives but has closed its output", async () => {
+  test("ends with an error when the server runs but has closed its output", async () => {
     const { endpoint, child } = await ready("stubborn");
     const session = await RawSession.open(endpoint);
     void session.request("mute", {});
@@ -161,7 +161,7 @@ describe("the gateway's process", () => {
     const session = await RawSession.open(endpoint);
     process.kill(child.pid, "SIGTERM");
     expect(await ended(child)).toBe(0);
-    // The server's stderr, and nothing else.
+    // Only the stderr of the server.
     expect(child.output()).toBe("starting\n");
     session.close();
   });

@@ -51,7 +51,7 @@ const request = (id: unknown, params?: Message, method = "tools/call") => ({
   method,
   ...(params && { params }),
 });
-/** Sends a request of a session and gives the id under which the server sees it. */
+/** Sends a request of a session and returns the ID that the server receives. */
 function ask(session: string, id: unknown, params?: Message): number {
   routing.fromClient(session, request(id, params));
   return toServer.at(-1)!.id as number;
@@ -84,7 +84,7 @@ describe("responses", () => {
     expect(got.a).toEqual([answer("7", "text"), answer(7, "number")]);
   });
 
-  test("may be errors", () => {
+  test("can be errors", () => {
     const error = { code: -32602, message: "Invalid request parameters" };
     routing.fromServer({ jsonrpc: "2.0", id: ask("b", "x"), error });
     expect(got).toEqual({ a: [], b: [{ jsonrpc: "2.0", id: "x", error }] });
@@ -97,7 +97,7 @@ describe("responses", () => {
     expect(got.a).toEqual([answer(1, 1)]);
   });
 
-  test("may come as a batch", () => {
+  test("can be a batch", () => {
     const ids = [ask("a", 1), ask("b", 1)];
     routing.fromServer(ids.map((id) => answer(id, id)));
     expect([got.a, got.b]).toEqual([[answer(1, ids[0])], [answer(1, ids[1])]]);
@@ -119,7 +119,7 @@ describe("responses", () => {
         const inbox: Message[] = [];
         const join = (name: string) => local.open(name, (message) => inbox.push({ ...message, session: name }));
         for (const name of ["s0", "s1", "s2", "s3"]) join(name);
-        // The model: what is under way, by the order of asking.
+        // The model: pending requests, in the order in which they were sent.
         const open = new Map<number, { session: string; id: unknown }>();
         let asked = 0;
         for (const one of steps) {
@@ -150,7 +150,7 @@ describe("responses", () => {
 });
 
 describe("requests", () => {
-  test("reach the server unchanged but for the id", () => {
+  test("reach the server unchanged except for the ID", () => {
     ask("a", 9, { name: "call_aws", arguments: { cli_command: "aws sts get-caller-identity" }, _meta: { x: 1 } });
     expect(toServer).toEqual([{ ...request(9, toServer[0]!.params as Message), id: toServer[0]!.id }]);
     expect(toServer[0]!.params).toEqual({
@@ -200,7 +200,7 @@ describe("cancellation", () => {
     params: { requestId, reason: "timeout" },
   });
 
-  test("reaches the server under its own id, and the late response is dropped", () => {
+  test("reaches the server with its own ID, and the late response is dropped", () => {
     const [mine, other] = [ask("a", 1), ask("b", 1)];
     routing.fromClient("a", cancel(1));
     expect(toServer.slice(2)).toEqual([cancelled(mine)]);
@@ -309,7 +309,7 @@ describe("a session that ends", () => {
     expect(got.a).toEqual([answer(1, "fresh")]);
   });
 
-  test("may be ended twice, or never have been", () => {
+  test("can end twice, or without a start", () => {
     routing.close("a");
     routing.close("a");
     routing.close("unknown-session");
@@ -319,7 +319,7 @@ describe("a session that ends", () => {
 });
 
 describe("lines of the server", () => {
-  test("come out whole, wherever the chunks were cut", () => {
+  test("are complete, regardless of the boundaries of the chunks", () => {
     const text = '{"a":"é€😀"}\r\n\n{"b":2}\n{"c":"x';
     fc.assert(
       fc.property(fc.array(fc.nat(Buffer.byteLength(text)), { maxLength: 8 }), (cuts) => {
@@ -328,7 +328,7 @@ describe("lines of the server", () => {
         const write = module.lineSplitter((line) => lines.push(line));
         const edges = [0, ...cuts.sort((x, y) => x - y), bytes.length];
         for (let i = 1; i < edges.length; i += 1) write(bytes.subarray(edges[i - 1]!, edges[i]!));
-        // A carriage return at a chunk's end stays: JSON takes it for white space.
+        // A carriage return at the end of a chunk remains, because it is white space in JSON.
         expect(lines.map((line) => line.trimEnd())).toEqual(['{"a":"é€😀"}', "", '{"b":2}']);
       }),
     );

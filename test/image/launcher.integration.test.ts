@@ -1,4 +1,4 @@
-// The launcher's own checks, on the packages of the image: ruff, mypy and the tests in image/launcher/tests.
+// Checks of the launcher with the packages of the image: ruff, mypy and the tests in image/launcher/tests.
 import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -45,7 +45,7 @@ test("its tests pass", async () => {
     "-c",
     "import sysconfig; print(sysconfig.get_path('purelib'))",
   ]);
-  // Both environments have the same version of Python: pytest is found beside the server's packages.
+  // Both environments have the same version of Python, so pytest can import the packages of the server.
   const paths = { PYTHONPATH: [cwd, packages.trim()].join(path.delimiter) };
   expect(await run(serverPython, ["-m", "pytest"], paths)).toEqual(passes(/\d{2,} passed/));
 }, 300_000);

@@ -32,7 +32,7 @@ test("fails when a connection succeeds", async () => {
   expect(output).toContain("does not enforce the NetworkPolicy");
 });
 
-test("does not take a name that does not resolve for a blocked connection", async () => {
+test("does not count an unresolved name as a blocked connection", async () => {
   expect((await probe("server.invalid", 8000)).code).toBe(2);
 });
 
