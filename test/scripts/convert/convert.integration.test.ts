@@ -205,6 +205,17 @@ config:
     expect(content).toMatch(/- &dev \{profile: dev, .*, adopt: true\}\n {4}- \*dev\n {4}- profile: prod\n/);
   });
 
+  test("adds a duplicate as an entry of its own, which the config rejects", () => {
+    const twice = "clusters:\n  - name: main\n    region: us-east-1\n  - name: main\n    region: eu-west-1\n";
+    const { content } = pure(twice, existing);
+    const clusters = configOf(content).clusters as { name: string; region: string }[];
+    expect(clusters.map(({ name, region }) => [name, region])).toEqual([
+      ["main", "us-east-1"],
+      ["other", "us-west-2"],
+      ["main", "eu-west-1"],
+    ]);
+  });
+
   test("keeps existing values, comments, order and blank lines, and adds the rest", () => {
     const { content, steps, notes } = pure(old, existing);
     for (const line of existing.split("\n").filter((line) => !line.includes("roleName"))) {

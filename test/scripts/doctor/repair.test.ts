@@ -1,6 +1,7 @@
 /** The state after an interrupted update, without an engine. */
 import { expect, test } from "vitest";
 import type { Report } from "../../../scripts/doctor/doctor.js";
+import { about, type Finding } from "../../../scripts/doctor/findings/finding.js";
 import { repair } from "../../../scripts/doctor/repair.js";
 import { StackState } from "../../../scripts/doctor/state.js";
 
@@ -42,7 +43,7 @@ const stateOf = (owner: object = provider) => {
   return StackState.parse(JSON.stringify({ version: 3, deployment }), "dev", "state.json");
 };
 
-const reportOf = (read: boolean, interrupted: readonly string[]): Report => ({
+const reportOf = (read: boolean, interrupted: readonly string[], findings: readonly Finding[] = []): Report => ({
   stack: "dev",
   ok: false,
   upWithout: null,
@@ -54,13 +55,16 @@ const reportOf = (read: boolean, interrupted: readonly string[]): Report => ({
       purposes: ["target account"],
       read,
       caller: null,
-      findings: interrupted.map((interruptedArn) => ({
-        level: "problem",
-        code: "interrupted",
-        subject: interruptedArn,
-        message: "",
-        interruptedArn,
-      })),
+      findings: [
+        ...findings,
+        ...interrupted.map((interruptedArn) => ({
+          level: "problem" as const,
+          code: "interrupted" as const,
+          subject: interruptedArn,
+          message: "",
+          interruptedArn,
+        })),
+      ],
     },
   ],
 });
@@ -98,4 +102,13 @@ test("rejects a state with creations in an account that could not be read", () =
   expect(() => repair(reportOf(false, []), stateOf())).toThrow(
     `--repair: the account of an interrupted creation could not be read. Expected access to it. Fix what doctor reports, then repeat:\n${[role, oidc, policy].map(({ urn }) => urn).join("\n")}`,
   );
+});
+
+test("rejects a state whose resources could not be read, and not because of reads that up does not need", () => {
+  const { note, problem } = about("role R");
+  const report = (finding: Finding) => reportOf(true, [], [finding]);
+  expect(() => repair(report(problem("unread", "not checked: iam:GetRole: AccessDenied")), stateOf())).toThrow(
+    "then repeat:\nnot checked: iam:GetRole: AccessDenied",
+  );
+  expect(() => repair(report(note("unread", "not checked: iam:ListRoles: AccessDenied")), stateOf())).not.toThrow();
 });

@@ -70,6 +70,9 @@ describe("installOnce", () => {
   test("removes installs of other keys, and no other install", async () => {
     await install({ key: "0".repeat(16) });
     await install({ name: "tool-else", key: "0".repeat(16) });
+    // Several projects can share the folder of the variable.
+    await install({ key: "2".repeat(16) });
+    expect(existsSync(path.join(cache, `tool-${"0".repeat(16)}`, file))).toBe(true);
     vi.stubEnv("HOLMES_AWS_MCP_CACHE", undefined);
     const current = await install({ key: "1".repeat(16) });
     const links = (await readdir(cache)).filter((name) => !name.startsWith("."));
@@ -163,7 +166,7 @@ describe("runStep", () => {
   test.each([
     ["OSError: [Errno 28] No space left on device", "the disk is full. Free some space"],
     ["OSError: [Errno 30] Read-only file system: '/home/me/.cache'", "/home/me/.cache cannot be written."],
-    // What npm prints with a read-only file system, beside ENOENT.
+    // What npm prints with a read-only file system, in addition to ENOENT.
     [
       "npm error Log files were not written due to an error writing to the directory: /home/me/.npm/_logs",
       "/home/me/.npm/_logs cannot be written.",
