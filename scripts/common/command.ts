@@ -117,5 +117,5 @@ function rejectOptionsOfNpm(command: Command, args: readonly string[]): void {
   if (taken.length === 0) return;
   const names = taken.map(({ long }) => long).join(", ");
   const options = taken.map(({ flags }) => flags).join(" ");
-  command.error(`npm took ${names} for itself. Put "--" before the options: ${command.name()} ${options}`);
+  command.error(`npm consumed ${names}. Put "--" before the options: ${command.name()} ${options}`);
 }

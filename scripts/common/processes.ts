@@ -251,8 +251,8 @@ export async function waitForHttp(
   }
   const reason =
     child?.exitCode === undefined
-      ? `did not answer at ${url} within ${timeoutMs / 1000} s`
-      : `ended with code ${child.exitCode} before it answered at ${url}`;
+      ? `did not respond at ${url} within ${timeoutMs / 1000} s`
+      : `ended with code ${child.exitCode} before it responded at ${url}`;
   throw new UserError(`${child?.name ?? "server"} ${reason}${child ? tail(child) : ""}`);
 }
 

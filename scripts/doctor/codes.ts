@@ -2,7 +2,7 @@
 
 interface Code {
   readonly finding: string;
-  /** What resolves it; `none` where nothing has to be done. */
+  /** What resolves it; `none` where no action is required. */
   readonly resolution: string;
   /** Whether the account differs from the stack: a problem with `--expect-no-changes`. */
   readonly change?: true;
@@ -130,7 +130,7 @@ const table = {
     resolution: "The `adopt` line that fits",
   },
   "policy-left-over": {
-    finding: "The legacy script's inline policy stays beside managed ones",
+    finding: "The legacy script's inline policy remains in addition to managed ones",
     resolution: "`aws iam delete-role-policy …` after `up`",
   },
   "policy-of-others": {

@@ -27,7 +27,7 @@ def certificate(subject, issuer, public_key, signing_key, ca, extensions):
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(days=7))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
-        # Both identifiers and the key usage are what Python 3.13's strict verification asks for.
+        # Both identifiers and the key usage are required by the strict verification of Python 3.13.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False)
         .add_extension(

@@ -44,7 +44,7 @@ export function accountClient(url: string, accountId: string, partition = "aws")
   const credentials = fromTemporaryCredentials({
     masterCredentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "local" },
     clientConfig,
-    // moto uses only the account in the ARN. The role does not have to exist.
+    // moto uses only the account in the ARN. The role does not need to exist.
     params: { RoleArn: `arn:${partition}:iam::${accountId}:role/OrganizationAccountAccessRole` },
   });
   return new IAMClient({ ...clientConfig, credentials });

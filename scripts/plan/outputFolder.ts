@@ -56,7 +56,7 @@ export function writeFiles(out: string, projectFolder: string, files: ReadonlyMa
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
     created.reverse().forEach(removeIfEmpty);
     throw new UserError(
-      `--out ${JSON.stringify(out)}: ${(error as Error).message}. Nothing was written. Name a new or an empty folder, or move away what no earlier plan wrote.`,
+      `--out ${JSON.stringify(out)}: ${(error as Error).message}. Nothing was written. Specify a new or an empty folder, or move the files that are not from an earlier plan.`,
     );
   }
 }
@@ -86,7 +86,7 @@ function earlierFiles(folder: string): Set<string> {
   return new Set(paths.filter((path) => listed.includes(path)));
 }
 
-/** A plan's file may replace one of an earlier plan, in folders that are no links to elsewhere. */
+/** A plan's file may replace one of an earlier plan, in folders that are not links. */
 function checkTarget(folder: string, path: string, earlier: ReadonlySet<string>): void {
   const statOf = (name: string) => lstatSync(join(folder, name), { throwIfNoEntry: false });
   const link = parentsOf(path).find((parent) => statOf(parent)?.isDirectory() === false);

@@ -1,4 +1,4 @@
-/** Deploys a stack to this machine: roles in an emulated AWS, and the real MCP server, which answers for each account. */
+/** Deploys a stack to this machine: roles in an emulated AWS, and the real MCP server, which is called for each account. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import Table from "cli-table3";

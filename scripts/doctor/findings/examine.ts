@@ -11,7 +11,7 @@ import { clusterFindings, judgeCluster, knownClusters, sharingFindings } from ".
 import { quotaFindings } from "./quotas.js";
 import { judgeRole, roleFindings, rolesOf } from "./roles.js";
 
-/** What has to be read of an account to judge it. */
+/** What must be read in an account for its findings. */
 export function wantedOf(settings: Settings, account: TargetAccountSettings): Wanted {
   const { partition, accountId } = account;
   const issuers = knownClusters(settings, account).flatMap((cluster) => cluster.issuers);

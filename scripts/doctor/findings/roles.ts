@@ -132,7 +132,7 @@ function policyFindings({ settings, account }: Examination, judged: JudgedRole, 
   const findings: Finding[] = [];
   const scripted = judged.verdict?.owner !== "ours";
   if (scripted && placement === "managed" && role.inline.has(policyName)) {
-    const message = `the legacy script's inline policy ${policyName} stays beside the managed ones, with its permissions`;
+    const message = `the legacy script's inline policy ${policyName} remains in addition to the managed policies, and its permissions still apply`;
     findings.push(note("policy-left-over", message, { what: "Delete it after up.", commands: [remove(policyName)] }));
   }
   if (scripted && placement === "inline" && judged.adopted && account.adopt.policy && !role.inline.has(policyName)) {

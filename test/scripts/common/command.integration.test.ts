@@ -18,7 +18,7 @@ test.each([
   ["convert a.yaml --stack prod", "--stack", "npm run convert -- --stack <name>"],
 ])("%s reports the missing --", (args, taken, remedy) => {
   const { stdout, stderr, status } = npm(args);
-  expect(stderr).toContain(`npm took ${taken} for itself. Put "--" before the options: ${remedy}\n`);
+  expect(stderr).toContain(`npm consumed ${taken}. Put "--" before the options: ${remedy}\n`);
   expect(status).toBe(1);
   // npm with --json reports the exit code of a script as JSON of its own.
   if (taken === "--json") expect(JSON.parse(stdout)).toEqual({ error: expect.objectContaining({ code: 1 }) });

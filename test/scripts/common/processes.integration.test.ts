@@ -187,6 +187,20 @@ describe("when the Node process that started them ends", () => {
     expect(output).toBe("starts\nthe Job was not deleted\n");
   });
 
+  test("by process.exit: no temporary folder is left", async () => {
+    const text = `
+      import { Processes } from ${JSON.stringify(module)};
+      console.log(new Processes().temporaryFolder());
+      process.exit(3);
+    `;
+    const args = ["--import", "tsx", "--input-type=module", "-e", text];
+    const child = processes.start("owner", process.execPath, args, { cwd: projectFolder });
+    expect(await child.exited).toBe(3);
+    const folder = child.output().trim();
+    expect(folder).toContain("holmes-aws-mcp-");
+    expect(existsSync(folder)).toBe(false);
+  });
+
   test("by SIGKILL, when no handler can run: no process is left", async () => {
     const { started, pid, exited } = await startOwner();
     started.kill("SIGKILL");
@@ -235,7 +249,7 @@ describe("waitForHttp", () => {
       (error: Error) => error,
     );
     expect(failure).toBeInstanceOf(UserError);
-    expect((failure as Error).message).toContain("a script ended with code 1 before it answered");
+    expect((failure as Error).message).toContain("a script ended with code 1 before it responded");
     expect((failure as Error).message).toContain("cannot do it");
   });
 
@@ -243,7 +257,7 @@ describe("waitForHttp", () => {
     server = createServer(() => {}).listen(0, "127.0.0.1");
     await new Promise((resolve) => server!.once("listening", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    await expect(waitForHttp(url, { timeoutMs: 300 })).rejects.toThrow(`did not answer at ${url} within 0.3 s`);
+    await expect(waitForHttp(url, { timeoutMs: 300 })).rejects.toThrow(`did not respond at ${url} within 0.3 s`);
     server.closeAllConnections();
   });
 });

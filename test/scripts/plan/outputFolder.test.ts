@@ -42,7 +42,7 @@ const refused = (folder: string, message: RegExp, files?: ReadonlyMap<string, st
   const before = readdirSync(place, { recursive: true });
   expect(() => write(folder, files)).toThrow(message);
   expect(() => write(folder, files)).toThrow(
-    "Nothing was written. Name a new or an empty folder, or move away what no earlier plan wrote.",
+    "Nothing was written. Specify a new or an empty folder, or move the files that are not from an earlier plan.",
   );
   expect(readdirSync(place, { recursive: true })).toEqual(before);
 };
@@ -157,4 +157,8 @@ test("a folder whose file cannot be written keeps its earlier plan", () => {
   );
   expect(tree(folder)).toEqual(before);
   expect(dirname(folder)).toBe(place);
+});
+
+test("folders that were created for a plan that cannot be written are deleted", () => {
+  refused(join(place, "new/folder"), /ENAMETOOLONG/, new Map([["x".repeat(300), ""]]));
 });
