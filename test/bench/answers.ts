@@ -71,9 +71,9 @@ try {
   const total = [0, 0];
   for (const [question, [command]] of calls) {
     const pair = [before, now].map((side) => side.get(question)?.[0] ?? "");
-    // An error or a missing answer would be short.
+    // An error or a missing response would be short.
     for (const text of pair)
-      if (text === "" || /"error": *"/.test(text)) throw new Error(`${command}: no answer to compare: ${text}`);
+      if (text === "" || /"error": *"/.test(text)) throw new Error(`${command}: no response to compare: ${text}`);
     const sizes = pair.map(({ length }) => length);
     table.push([command!.replace(/ --profile .*/, "").slice(0, 70), ...sizes, (sizes[1]! / sizes[0]!).toFixed(2)]);
     sizes.forEach((size, side) => {

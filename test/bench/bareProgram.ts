@@ -1,6 +1,6 @@
 /**
- * The bare side of bench:plan: the resources that it reads, made as a program without config, components' logic or
- * documents would make them: the same classes, with finished inputs.
+ * The bare side of bench:plan. Registers the resources that it reads with the same classes and their final inputs, without
+ * config, documents and the logic of components.
  */
 import { readFileSync } from "node:fs";
 
@@ -37,8 +37,8 @@ for (const { type, name, open, custom } of list) {
     continue;
   }
   const Resource = classes[type];
-  if (Resource === undefined) throw new Error(`the bare program knows no ${type}`);
-  // A provider's inputs are texts on the wire; what is JSON there was a value in the program.
+  if (Resource === undefined) throw new Error(`the bare program does not support ${type}`);
+  // The inputs of a provider are recorded as texts. JSON was a value in the program.
   const args = type.startsWith("pulumi:providers:")
     ? Object.fromEntries(
         Object.entries(open).map(([key, value]) => [

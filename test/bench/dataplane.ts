@@ -1,7 +1,7 @@
 /**
  * `npm run bench:dataplane`: the stock server and the launcher, each by itself (streamable HTTP) and behind the gateway
- * (SSE), side by side in one run, with an AWS that answers at once and one that takes 1 s. Times depend on the machine;
- * the ratios are what to read.
+ * (SSE), side by side in one run, with an AWS that responds immediately and one that takes 1 s. Times depend on the
+ * machine. Compare the ratios.
  */
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
@@ -13,12 +13,12 @@ import { type Lab, memory, startLab } from "../dataplane/lab.js";
 
 const ACCOUNTS = 20;
 const CLIENTS = [1, 50];
-/** Of AWS, in milliseconds, with the number of rounds: each round has every way once, by turns. */
+/** Latency of AWS in milliseconds, and the number of rounds. Each round measures every way once, in another order. */
 const LATENCIES = [
   { latency: 0, rounds: 3, targets: ["p50 : stock ≤ 0.2", "calls/s : stock ≥ 10, p95 ≤ 1500 ms, ≤ 512 MB"] },
   { latency: 1000, rounds: 1, targets: ["", "calls/s : stock ≥ 12, ≤ 512 MB"] },
 ];
-/** Calls of a client that is alone, one after the other. */
+/** Calls of a single client, in sequence. */
 const ALONE = 5;
 const TIMEOUT = { timeout: 600_000 };
 const MEGABYTE = 1_048_576;
@@ -33,7 +33,7 @@ interface Way {
 interface Sample {
   /** Milliseconds of each call, without its connection. */
   readonly calls: readonly number[];
-  /** Of all clients together, from the first connection to the last answer. */
+  /** Of all clients together, from the first connection to the last response. */
   readonly seconds: number;
   /** Bytes of all processes of this way. */
   readonly memory: number;
@@ -58,7 +58,7 @@ async function connect({ endpoint }: Way): Promise<Client> {
   return client;
 }
 
-/** All clients at once, each as Holmes: it connects, makes one call and leaves. A client that is alone does so five times. */
+/** Clients run in parallel. Each connects, makes one call and disconnects, as Holmes does; a single client five times. */
 async function measure(lab: Lab, way: Way, clients: number, latency: number): Promise<Sample> {
   const calls: number[] = [];
   let bytes = 0;
@@ -78,7 +78,7 @@ async function measure(lab: Lab, way: Way, clients: number, latency: number): Pr
     // While the last connections are still open.
     if (calls.length === clients) bytes = memory(way.pid);
     await session.close();
-    // A fast wrong answer is worth nothing.
+    // The response must be right, not only fast.
     const text = (answer.content as { text: string }[])[0]!.text.replaceAll('\\"', '"');
     if (!text.includes(expected)) throw new Error(`${way.name}: a wrong answer to ${command}: ${text.slice(0, 200)}`);
   };
@@ -95,7 +95,7 @@ function quantile(values: readonly number[], share: number): number {
 
 const median = (values: readonly number[]) => quantile(values, 0.5);
 
-/** Each figure's median over the rounds; of memory the highest. */
+/** The median of each figure over the rounds, and the maximum of the memory. */
 const summary = (samples: readonly Sample[]) => ({
   p50: median(samples.map(({ calls }) => quantile(calls, 0.5))),
   p95: median(samples.map(({ calls }) => quantile(calls, 0.95))),
@@ -127,7 +127,7 @@ try {
       const figures = ways.map((way) => summary(samples.get(way)!));
       for (const [number, { name }] of ways.entries()) {
         const own = figures[number]!;
-        // Stock comes first of each pair.
+        // The stock server is the first of each pair.
         const stock = figures[number - (number % 2)]!;
         table.push([
           latency / 1000,

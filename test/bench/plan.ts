@@ -1,6 +1,6 @@
 /**
- * `npm run bench:plan`: what the program costs over a bare one that registers the same resources, and how it grows.
- * Each figure is the median over processes of their own, both sides in turn in one run, from before the first import.
+ * `npm run bench:plan`: the time of the program compared with a bare one that registers the same resources, for two sizes.
+ * Each figure is the median over separate processes, alternately for both sides, and includes all imports.
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -18,7 +18,7 @@ interface Measured {
   readonly resources: number;
 }
 
-/** Evaluates one side in a process of its own. */
+/** Evaluates one side in a separate process. */
 function measure(side: "program" | "bare", clusters: number, accounts: number): Measured {
   const worker = fileURLToPath(new URL("planWorker.ts", import.meta.url));
   const output = execFileSync(process.execPath, ["--import", "tsx", worker, side, String(clusters), String(accounts)], {

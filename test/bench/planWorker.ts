@@ -35,7 +35,7 @@ if (side === "program") {
   await pulumi.runtime.disconnect();
   console.log(JSON.stringify({ milliseconds: performance.now() - start, resources: resources() }));
 } else {
-  // What to register is found out before the clock starts.
+  // The resources are determined before the measurement starts.
   const { evaluate } = await import("../../scripts/common/evaluate.js");
   const { resources } = await evaluate("bench", { values, secretKeys: [] });
   const bare = resources.map(({ type, name, open, custom }) => ({ type, name, open, custom }));

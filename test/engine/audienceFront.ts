@@ -6,7 +6,7 @@ import type { Processes } from "../../scripts/common/processes.js";
 
 const EDITS = ["AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProvider"];
 
-/** Starts the front on loopback and returns its URL. Every other request goes to moto as it is. */
+/** Starts the front on loopback and returns its URL. Forwards other requests to moto unchanged. */
 export async function startAudienceFront(motoUrl: string, processes: Processes): Promise<string> {
   const server = createServer(async (request, response) => {
     const body = await buffer(request);

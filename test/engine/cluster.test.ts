@@ -128,7 +128,7 @@ describe.skipIf(missing !== undefined || noGo)("the workload on a real API serve
     expect(renamed.text).not.toMatch(/[+-]\s+kubernetes:(?!batch)|[+-]\s+aws:/);
     expect(await uids()).toBe(before);
     expect(await engine.iam("dev")).toEqual(iam);
-    // The key can go when every stack has been updated.
+    // The key can be removed after every stack has been updated.
     engine.configure(stack({ clusters: [{ ...reachable(), name: "first" }] }));
     const again = await engine.up("--expect-no-changes");
     expect(again.code, again.text).toBe(0);

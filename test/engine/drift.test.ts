@@ -1,4 +1,4 @@
-/** Changes behind Pulumi's back on the real engine: what `pulumi up --refresh` repairs. */
+/** Changes outside Pulumi on the real engine, and their repair by `pulumi up --refresh`. */
 import { CreatePolicyCommand } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { changes } from "../scripts/doctor/changes.js";
@@ -42,7 +42,7 @@ describe.skipIf(missing !== undefined)("drift", () => {
     const target = { iam, accountId: accounts.dev, provider };
     await apply(target);
     expect(await doctor()).toEqual([expect.stringContaining(`${code} `)]);
-    // What does not belong to the stack stays: docs/doctor.md names the command that detaches it.
+    // Resources outside the stack remain: docs/doctor.md names the command that detaches it.
     const repaired = await engine.up("--skip-preview", "--refresh");
     expect(repaired.code, repaired.text).toBe(0);
     if (undo !== undefined) {

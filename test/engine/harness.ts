@@ -80,7 +80,7 @@ export class Engine {
       if (/^(\.|Pulumi\..+\.yaml$|scripts$)/.test(entry)) continue;
       symlinkSync(join(projectFolder, entry), join(this.folder, entry));
     }
-    // A copy: the commands take the folder above their own as the project's.
+    // A copy, because the commands use the parent of their own folder as the project's folder.
     cpSync(join(projectFolder, "scripts"), join(this.folder, "scripts"), { recursive: true });
     const sections = await Promise.all(
       Object.entries(accounts).map(async ([profile, id]) => {
@@ -109,7 +109,7 @@ export class Engine {
     return this;
   }
 
-  /** Writes the stack file; what `stack init` put there stays. */
+  /** Writes the stack file, and keeps what `stack init` wrote to it. */
   configure(config: Record<string, unknown>): void {
     const path = join(this.folder, "Pulumi.test.yaml");
     let file: Record<string, unknown> = {};
@@ -123,7 +123,7 @@ export class Engine {
     writeFileSync(path, stringify(file));
   }
 
-  /** Writes a file beside the stack's, and gives its path. */
+  /** Writes a file next to the stack file, and returns its path. */
   file(name: string, content: string): string {
     const path = join(this.folder, name);
     writeFileSync(path, content);
@@ -141,7 +141,7 @@ export class Engine {
     return path;
   }
 
-  /** Runs the CLI; a failure is a code, not an exception. */
+  /** Runs the CLI. A failure is an exit code, not an exception. */
   pulumi(...args: string[]): Promise<Outcome> {
     return this.killable(...args).outcome;
   }
@@ -154,7 +154,7 @@ export class Engine {
     return this.pulumi("destroy", "--yes", "--non-interactive", "--stack", "test", ...more);
   }
 
-  /** Runs the CLI in a process group of its own, which `kill` ends all at once, plugins included. */
+  /** Runs the CLI in a separate process group, so that `kill` ends it together with its plugins. */
   killable(...args: string[]) {
     return this.spawn("pulumi", args);
   }
@@ -164,7 +164,7 @@ export class Engine {
     return this.spawn("bash", ["-o", "pipefail", "-c", line]).outcome;
   }
 
-  /** URNs whose creation the state has as pending, and the number of its resources. */
+  /** URNs of the pending creations in the state, and the number of its resources. */
   progress(): { creating: string[]; resources: number } {
     const path = join(this.folder, ".state/.pulumi/stacks/holmes-aws-mcp/test.json");
     try {
@@ -204,7 +204,7 @@ export class Engine {
     };
   }
 
-  /** Type and name of what the state holds, providers and components left out. */
+  /** Types and names of the resources in the state, without providers and components. */
   async resources(): Promise<string[]> {
     const { text } = await this.pulumi("stack", "export", "--stack", "test");
     const state = JSON.parse(text.slice(text.indexOf("{"))) as {
@@ -216,7 +216,7 @@ export class Engine {
       .sort();
   }
 
-  /** What an account holds in IAM: providers, roles with their trust, inline policies. */
+  /** IAM resources of an account: providers, roles with their trust policies, inline policies. */
   async iam(profile: keyof typeof accounts): Promise<Record<string, string>> {
     const iam = this.aws.in(accounts[profile], "aws");
     const found: Record<string, string> = {};
@@ -246,7 +246,7 @@ export class Engine {
     await iam.send(new CreateOpenIDConnectProviderCommand({ Url, ClientIDList: audiences }));
   }
 
-  /** What the old shell script left in an account: provider, role, inline policy. */
+  /** Creates the resources of the legacy script in an account: provider, role, inline policy. */
   async madeByScript(profile: keyof typeof accounts): Promise<void> {
     await this.existingProvider(profile, "one");
     const iam = this.aws.in(accounts[profile], "aws");
@@ -264,7 +264,7 @@ export class Engine {
     );
   }
 
-  /** Takes a profile's credentials away, or points it at another account. */
+  /** Removes the credentials of a profile, or replaces them with those of another one. */
   breakProfile(profile: keyof typeof accounts, replacement = ""): void {
     const path = join(this.folder, ".aws-config");
     const sections = readFileSync(path, "utf8").split(/(?=^\[)/m);
@@ -285,13 +285,13 @@ export class Engine {
   }
 
   async stop(): Promise<void> {
-    await this.aws?.close();
+    this.aws?.close();
     await this.processes.stopAll();
     this.endLeftovers();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A killed CLI leaves its language host, which has a process group of its own. */
+  /** A killed CLI leaves its language host, which has a separate process group. */
   private endLeftovers(): void {
     if (!existsSync("/proc")) return;
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {

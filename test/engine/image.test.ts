@@ -17,7 +17,7 @@ const noDocker = missing === undefined ? missingDocker() : missing;
 if (missing === undefined && noDocker !== undefined) toStderr(`Skipped: the image through Pulumi, because ${noDocker}`);
 const noGo = noDocker === undefined ? await buildControlPlane(toStderr).then((binary) => binary === undefined) : true;
 
-/** Base image in place of the Dockerfile's, and the network of its RUN instructions. */
+/** Base image instead of the Dockerfile's, and the network of its RUN instructions. */
 const { IMAGE_TEST_BASE: baseImage, IMAGE_TEST_NETWORK: network } = process.env;
 
 describe.skipIf(noDocker !== undefined || noGo)("an image that the stack builds", { timeout: 1_800_000 }, () => {
@@ -117,7 +117,7 @@ describe.skipIf(noDocker !== undefined || noGo)("an image that the stack builds"
       ({ message, stdout, stderr }) => `${message}\n${stdout}${stderr}`,
     );
     toStderr(`${image}\n${text}`);
-    // A skipped test would stand between the two numbers.
+    // A skipped test would be counted between the two numbers.
     expect(text, text).toMatch(/Tests +\d+ passed \(\d+\)/);
   });
 });

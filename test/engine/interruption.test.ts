@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { account, cluster, Engine, iamOnly } from "./harness.js";
 import { missing } from "./missing.js";
 
-/** Kills in all; every second one leaves the plugins alive, which then finish their calls. */
+/** Total number of kills. Every second kill leaves the plugins running, and they complete their calls. */
 const KILLS = 20;
 
 describe.skipIf(missing !== undefined)("an update that is killed", () => {
@@ -36,11 +36,11 @@ describe.skipIf(missing !== undefined)("an update that is killed", () => {
     while (kills < KILLS || !complete) {
       const running = engine.killable(...up);
       const ended = running.outcome.then(() => "ended");
-      // Providers, roles and policies are created in turn, so that consecutive kills meet different resources.
+      // Providers, roles and policies are created in turn, so that consecutive kills interrupt different resources.
       const creating = () => engine.progress().creating.some((urn) => urn.includes("aws:iam"));
       while ((await Promise.race([ended, sleep(2)])) !== "ended") if (kills < KILLS && creating()) break;
       if (!creating()) {
-        // Few resources were left to create: the update came to its end between two kills.
+        // Few resources remained: the update completed between two kills.
         const { code, text } = await running.outcome;
         expect(code, text).toBe(0);
         expect(text).not.toContain("pending operations");
@@ -78,7 +78,7 @@ describe.skipIf(missing !== undefined)("an update that is killed", () => {
         expect(code, `kill ${kills}: ${command}: ${text}`).toBe(0);
       }
     }
-    // Otherwise no kill met the moment that the recovery is for.
+    // Otherwise no kill interrupted a creation, and the recovery was not tested.
     expect(orphans).toBeGreaterThan(0);
   });
 });

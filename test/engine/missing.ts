@@ -10,7 +10,7 @@ export const missing: string | undefined = (() => {
   }
 })();
 
-/** Vitest's global set-up: says once what every file would say. */
+/** Vitest's global setup: reports the reason once instead of once for each file. */
 export default function setup(): void {
   if (missing !== undefined) console.log(`engine tests: skipped, ${missing}`);
 }

@@ -24,7 +24,7 @@ describe.skipIf(missing !== undefined)("a renamed profile", () => {
     expect(names).toHaveLength(3);
     for (const name of names) expect(name).toMatch(/^development\//);
 
-    // The key can go when every stack has been updated.
+    // The key can be removed after every stack has been updated.
     engine.configure(iamOnly([account("dev", { profile: "development" })]));
     const again = await engine.up("--expect-no-changes");
     expect(again.code, again.text).toBe(0);

@@ -1,4 +1,4 @@
-/** What is set with `--secret` is in clear neither in the state nor in what the CLI prints. */
+/** Values that are set with `--secret` are not in plain text in the state or in the output of the CLI. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toStderr } from "../../scripts/common/progress.js";
 import { buildControlPlane, type ControlPlane, startControlPlane } from "../cluster/controlPlane.js";

@@ -11,7 +11,7 @@ export interface ReplayJob {
   readonly configs: readonly string[];
   /** A `toolsets.yaml`, which HolmesGPT's evaluations load. */
   readonly evaluation: string;
-  /** The file of `configs` that answers the questions. */
+  /** The file of `configs` that is used for the questions. */
   readonly ask: string;
   readonly questions: readonly string[];
 }

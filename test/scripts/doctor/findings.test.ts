@@ -223,7 +223,7 @@ describe("a role", () => {
     ]);
   });
 
-  test("of another stack of this program does not belong to this stack, whatever its tags", async () => {
+  test("of another stack of this program does not belong to this stack, with any tags", async () => {
     const tagged = { tags: { team: "platform" } };
     const twin = role({ ...tagged, trust: trust("F") });
     const found = advice(findings(await settings({}, { iam: tagged }), { roles: [twin] }));

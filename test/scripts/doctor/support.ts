@@ -30,7 +30,7 @@ export interface Call {
   readonly parameters: URLSearchParams;
 }
 
-/** The response in place of moto's: an error, or none. */
+/** The response instead of moto's: an error, or none. */
 export type Fault = AwsError | "noResponse" | undefined;
 
 export class Recorder {

@@ -14,7 +14,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Answers every request with its arguments, environment and files. */
+/** Responds to every request with its arguments, environment and files. */
 const program = `
 const { readFileSync } = require("node:fs");
 const files = process.env.FILES.split(",").map((file) => readFileSync(file, "utf8"));

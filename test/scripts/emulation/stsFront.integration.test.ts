@@ -46,7 +46,7 @@ let sts: STSClient;
 
 beforeAll(async () => {
   motoUrl = (await emptyMoto()).url;
-  keys.set(cluster.issuerUrl, await cluster.jwks());
+  keys.set(cluster.issuerUrl, cluster.jwks());
   front = await startStsFront({ motoUrl, keys });
   processes.onStop(front.close);
   iam = accountClient(front.url, account);

@@ -134,7 +134,7 @@ afterAll(async () => {
   for (const folder of folders) await rm(folder, { recursive: true });
 });
 
-/** Creates a kubectl that answers by the script. */
+/** Creates a kubectl that returns the output of the script. */
 async function recording(script: Script) {
   const folder = await mkdtemp(path.join(tmpdir(), "verify-command-"));
   folders.push(folder);
