@@ -137,8 +137,10 @@ export const rules = {
   memory: rule(
     /^(?!0+(\.0+)?([kA-Z]|$))(\d{1,19}(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|\d{7,19})$/,
     'an amount of memory in Kubernetes notation, such as "256Mi"',
-    (text) =>
-      /^\d+ ?[kmgt]i?b$/i.test(text) ? `Use a Kubernetes unit, such as ${text.replace(/[ b]/gi, "")}i.` : undefined,
+    (text) => {
+      const [, amount, unit] = /^(\d+) ?([kmgt])i?b$/i.exec(text) ?? [];
+      return unit && `Use a Kubernetes unit, such as ${amount}${unit.toUpperCase()}i.`;
+    },
   ),
   /** IAM CreateRole: at most 64 characters. Four are reserved for the number of an additional role (at most `-100`). */
   roleName: rule(

@@ -312,6 +312,21 @@ describe("clusters", () => {
         "Pin it or one of these clusters to another role",
       ],
     ],
+    [
+      "cluster pinned to a role that is full in some accounts",
+      {
+        "iam.trustPolicyLimit": 512,
+        "clusters[0].roleNumber": 1,
+        "clusters[1].roleNumber": 1,
+        "targetAccounts[0].clusters": ["prod-us"],
+      },
+      [
+        "clusters[1].roleNumber",
+        "942 characters of trust policy for cluster prod-eu",
+        "at most 512",
+        "Pin it or one of these clusters to another role",
+      ],
+    ],
   ]);
 });
 
@@ -855,6 +870,11 @@ describe("workload", () => {
       ["mcp.resources.limits.memory", '"768MB"', "an amount of memory", "Use a Kubernetes unit, such as 768Mi."],
     ],
     [
+      "memory limit in MiB",
+      { "mcp.resources.limits.memory": "768 mib" },
+      ["mcp.resources.limits.memory", '"768 mib"', "an amount of memory", "Use a Kubernetes unit, such as 768Mi."],
+    ],
+    [
       "memory limit 0",
       { "mcp.resources.limits.memory": "0" },
       ["mcp.resources.limits.memory", '"0"', "an amount of memory"],
@@ -955,6 +975,19 @@ describe("workload", () => {
         "mcp.extraVolumeMounts": [{ name: "ca", mountPath: "/home/mcp/.aws" }],
       },
       ["mcp.extraVolumeMounts[0].mountPath", '"/home/mcp/.aws"', "a path that the program or the system does not use"],
+    ],
+    [
+      "mount over the directory of certificates",
+      {
+        "mcp.extraVolumes": [{ name: "ca", configMap: { name: "ca" } }],
+        "mcp.extraVolumeMounts": [{ name: "ca", mountPath: "/etc/ssl/certs" }],
+      },
+      ["mcp.extraVolumeMounts[0].mountPath", '"/etc/ssl/certs"', "a path that the program or the system does not use"],
+    ],
+    [
+      "peer that excludes its whole block",
+      { "mcp.networkPolicy.additionalPeers": [{ ipBlock: { cidr: "10.0.0.0/16", except: ["10.0.0.0/16"] } }] },
+      ["mcp.networkPolicy.additionalPeers[0].ipBlock.except[0]", '"10.0.0.0/16"', "a smaller block inside 10.0.0.0/16"],
     ],
     [
       "denied command with options",
