@@ -104,8 +104,8 @@ export function organizationTemplate(args: OrganizationTemplateArgs) {
   const size = Buffer.byteLength(JSON.stringify(template));
   if (size > TEMPLATE_BODY_LIMIT) {
     throw new Error(
-      `the StackSet's template has ${size} bytes, CloudFormation takes ${TEMPLATE_BODY_LIMIT}: raise iam.trustPolicyLimit ` +
-        "for fewer roles, or disable service groups (iam.disabledPolicyGroups).",
+      `organization: the template of the StackSet has ${size} bytes. CloudFormation accepts at most ${TEMPLATE_BODY_LIMIT}. ` +
+        "Raise iam.trustPolicyLimit for fewer roles, or disable service groups (iam.disabledPolicyGroups).",
     );
   }
   return template;

@@ -15,7 +15,7 @@ const values = listed(z.array(z.union([z.string(), z.number(), z.boolean()], for
 /** Reports an element and its negation unless exactly one is set, also when other elements have problems. */
 const either = (key: "Action" | "Resource") =>
   z.refine<Record<string, unknown>>((one) => (one[key] === undefined) !== (one[`Not${key}`] === undefined), {
-    error: `needs ${key} or Not${key}, and not both`,
+    error: `must have either ${key} or Not${key}`,
     when: ({ value }) => z.record(z.string(), z.unknown()).safeParse(value).success,
   });
 

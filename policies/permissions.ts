@@ -129,14 +129,14 @@ export function permissionPolicies(options: PermissionOptions): PermissionPlan {
   if (large !== undefined) {
     const sid = large.document.Statement[0]!.Sid ?? "without Sid";
     const message =
-      `statement "${sid}" alone has ${large.size} characters, a managed policy holds ` +
-      `${MANAGED_POLICY_LIMIT}: write it with wildcards or as several statements.`;
+      `Statement "${sid}" alone has ${large.size} characters. A managed policy can have at most ` +
+      `${MANAGED_POLICY_LIMIT}. Use wildcards, or split the statement.`;
     throw new SizeError(policyName, large.size, MANAGED_POLICY_LIMIT, message);
   }
   if (policies.length > MANAGED_POLICIES_PER_ROLE) {
     const message =
-      `the permissions have ${whole.size} characters and need ${policies.length} managed policies, a role takes ` +
-      `${MANAGED_POLICIES_PER_ROLE}: disable service groups (iam.disabledPolicyGroups) or use wildcards.`;
+      `The permissions have ${whole.size} characters and require ${policies.length} managed policies. A role can have ` +
+      `at most ${MANAGED_POLICIES_PER_ROLE}. Disable service groups (iam.disabledPolicyGroups), or use wildcards.`;
     throw new SizeError(policyName, whole.size, MANAGED_POLICIES_PER_ROLE * MANAGED_POLICY_LIMIT, message);
   }
   return { placement: "managed", policies };

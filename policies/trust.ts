@@ -87,8 +87,8 @@ export function roleNameFor(roleName: string, number: number): string {
  * or policy variable. The config reader reports these first; this check protects other callers.
  */
 export function trustPolicy({ accountId, partition, issuers, subjects }: TrustPolicyArgs): PolicyDocument {
-  if (issuers.length === 0) throw new Error("A trust policy needs at least one issuer");
-  if (subjects.length === 0) throw new Error("A trust policy needs at least one subject");
+  if (issuers.length === 0) throw new Error("A trust policy requires at least one issuer");
+  if (subjects.length === 0) throw new Error("A trust policy requires at least one subject");
   for (const issuer of issuers) {
     if (!ISSUER.test(issuer)) throw new Error(`Invalid issuer "${issuer}". Expected host and path without https://.`);
   }
@@ -153,7 +153,7 @@ function tooLarge(cluster: string, { number, clusters, size }: TrustRole, limit:
   const others = clusters.slice(0, -1).map((name) => `"${name}"`);
   const advice =
     others.length === 0
-      ? "It does not fit even into a role of its own. Trust fewer subjects (kubernetes.additionalSubjects) or previous issuers"
+      ? "It does not fit even into a separate role. Trust fewer subjects (kubernetes.additionalSubjects) or previous issuers"
       : `It is pinned to role ${number}, which already trusts ${others.join(", ")}. Pin it or one of these clusters to another role`;
   return new SizeError(
     cluster,

@@ -43,9 +43,9 @@ describe("checkPolicy", () => {
     ["a misspelt key", policy({ ...good, Actions: [] }), "Statement[0] has an unknown key Actions"],
     ["a Principal", policy({ ...good, Principal: "*" }), "trust and resource policies"],
     ["an invalid Effect", policy({ ...good, Effect: "allow" }), 'Statement[0].Effect is "allow"'],
-    ["no Action", policy({ Effect: "Allow", Resource: "*" }), "needs Action or NotAction"],
-    ["Action and NotAction", policy({ ...good, NotAction: "iam:*" }), "needs Action or NotAction, and not both"],
-    ["no Resource", policy({ Effect: "Allow", Action: "ec2:Describe*" }), "needs Resource or NotResource"],
+    ["no Action", policy({ Effect: "Allow", Resource: "*" }), "must have either Action or NotAction"],
+    ["Action and NotAction", policy({ ...good, NotAction: "iam:*" }), "must have either Action or NotAction"],
+    ["no Resource", policy({ Effect: "Allow", Action: "ec2:Describe*" }), "must have either Resource or NotResource"],
     [
       "an empty list of actions",
       policy({ ...good, Action: [] }),

@@ -135,7 +135,7 @@ describe("permissionPolicies", () => {
       "sts:GetServiceBearerToken",
       "sts:GetSessionToken",
       "storagegateway:DescribeChapCredentials",
-    ])("%s is denied without exclusivePolicies, whatever policy is attached to the role", (action) => {
+    ])("%s is denied without exclusivePolicies, regardless of the policies that are attached to the role", (action) => {
       for (const groupOptions of [{}, { additionalPolicyGroups: optionalGroupIds }])
         expect(evaluate([...documents(groupOptions), attached], { action }).sid).toBe("DenySensitiveReads");
     });
@@ -157,7 +157,7 @@ describe("permissionPolicies", () => {
       },
     );
 
-    test("are in the first policy when there are several, and stay there whatever group is disabled", () => {
+    test("are in the first policy when there are several, and stay there when any group is disabled", () => {
       const disabled = groupIds.slice(0, 5);
       const { placement, policies } = plan({ disabledPolicyGroups: disabled, additionalActions: many(80, "A") });
       expect(placement).toBe("managed");
@@ -314,7 +314,9 @@ describe("permissionPolicies", () => {
     test("names the statement that exceeds a managed policy", () => {
       const run = () => plan({ additionalActions: many(200, "A") });
       expect(run).toThrow(SizeError);
-      expect(run).toThrow(/statement "AdditionalActions" alone has \d+ characters, a managed policy holds 6144/);
+      expect(run).toThrow(
+        /Statement "AdditionalActions" alone has \d+ characters\. A managed policy can have at most 6144/,
+      );
     });
 
     test("reports more policies than a role can have", () => {
@@ -329,7 +331,7 @@ describe("permissionPolicies", () => {
       );
       const run = () => plan({ replacement: replacement(...statements) });
       expect(run).toThrow(SizeError);
-      expect(run).toThrow(/need \d+ managed policies, a role takes 10/);
+      expect(run).toThrow(/require \d+ managed policies\. A role can have at most 10\./);
     });
   });
 

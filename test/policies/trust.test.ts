@@ -184,7 +184,7 @@ describe("packTrustPolicies", () => {
     const large = { ...cluster(2, { roleNumber: 1 }), issuers: [issuerOf(2), issuerOf(3)] };
     const error = caught(() => spread([cluster(1, { roleNumber: 1 }), large], 550));
     expect(error).toMatchObject({ subject: "cluster-2", limit: 550 });
-    expect(error.message).toContain("not fit even into a role of its own");
+    expect(error.message).toContain("not fit even into a separate role");
     expect(error.size).toBe(caught(() => spread([large], 550)).size);
   });
 
@@ -230,7 +230,7 @@ describe("packTrustPolicies", () => {
     expect(spread([])).toEqual([]);
   });
 
-  test("never moves a cluster, whatever is appended, and never exceeds the limit", () => {
+  test("never moves a cluster when others are appended, and never exceeds the limit", () => {
     const name = fc.string({ unit: fc.constantFrom(..."abcdefghij"), minLength: 1, maxLength: 40 });
     const arbitrary = fc.record({
       length: fc.integer({ min: 1, max: 25 }),
