@@ -91,7 +91,7 @@ export const clusterRules: readonly Rule[] = [
       ),
   },
   {
-    says: "A stack can have at most 100 issuers, the IAM quota of OIDC providers per account. The quota is not adjustable.",
+    says: `A stack can have at most ${limits.oidcProvidersPerAccount} issuers, the IAM quota of OIDC providers per account. The quota is not adjustable.`,
     check: ({ clusters }, problems) => {
       const issuers = clusters.flatMap(({ previousIssuers }) => [true, ...previousIssuers]).length;
       if (issuers <= limits.oidcProvidersPerAccount) return;
@@ -134,7 +134,7 @@ export const clusterRules: readonly Rule[] = [
     },
   },
   {
-    says: "A stack can have at most 10,000 pairs of a cluster and a managed account. Each pair is an OIDC provider in the Pulumi state.",
+    says: `A stack can have at most ${limits.clusterAccountPairs.toLocaleString("en-US")} pairs of a cluster and a managed account. Each pair is an OIDC provider in the Pulumi state.`,
     check: ({ clusters, targetAccounts }, problems) => {
       const pairs = targetAccounts.filter(({ manage }) => manage !== false).length * clusters.length;
       if (pairs <= limits.clusterAccountPairs) return;

@@ -78,6 +78,7 @@ const metrics = section({
   enabled: flag(false).describe("Whether the server exposes Prometheus metrics."),
   port: integer(1024, 65535)
     .refine((value) => value !== port, { error: "a port that the server does not use" })
+    .meta({ example: 9464 })
     .default(9090)
     .describe(`Port of the metrics endpoint. Must not be the port of the server, ${port}.`),
   peers: list(networkPolicyPeer, "NetworkPolicyPeers").default([]).describe("Peers that can read the metrics."),
