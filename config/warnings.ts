@@ -1,6 +1,5 @@
 /** Warnings about valid configurations with side effects. */
-import { legacyImage } from "./sections/image.js";
-import type { Settings } from "./settings.js";
+import { type Settings, usesLegacyImage } from "./settings.js";
 
 /** Each AWS provider is a process of several hundred MB. Many of them can exhaust the memory of the machine. */
 const manyAccounts = 25;
@@ -8,7 +7,7 @@ const manyAccounts = 25;
 /** Returns warnings of one sentence each, in the order of the keys. */
 export function* warningsOf(settings: Settings): Generator<string> {
   const { kubernetes, image, mcp, iam, targetAccounts, organization } = settings;
-  for (const subject of kubernetes.additionalSubjects.filter((subject) => subject.endsWith(":default"))) {
+  for (const subject of kubernetes.additionalSubjects.filter((name) => name.endsWith(":default"))) {
     yield `kubernetes.additionalSubjects: ${subject} is the service account of every pod of the namespace that sets none. Expected a dedicated service account.`;
   }
   if (iam.sensitiveReads === "allow") {
@@ -42,7 +41,7 @@ export function* warningsOf(settings: Settings): Generator<string> {
       yield `targetAccounts: the permissions of ${profile} exceed an inline policy, so the legacy script's inline policy is not imported and stays on the role. Delete it: aws iam delete-role-policy --role-name ${iam.roleName} --policy-name ${iam.policyName} --profile ${profile}`;
     }
   }
-  if (image.kind === "prebuilt" && legacyImage.test(image.reference)) {
+  if (image.kind === "prebuilt" && usesLegacyImage(settings)) {
     yield "image.prebuilt: this image does not contain the Python of the verification, so pulumi up does not verify the server.";
     yield `image.prebuilt: with two clients, the gateway in ${image.reference} returns responses to the wrong client, including data of other accounts. Build the image (image.build).`;
   }
