@@ -290,9 +290,9 @@ describe("warnings", () => {
 });
 
 describe("policy file with write actions on every resource", () => {
-  const writing = (Resource: string, action = "ec2:*") => {
+  const writing = (Resource: string, action = "ec2:*", Condition?: object) => {
     const path = join(folder, "writing.json");
-    const statement = { Effect: "Allow", Action: [action], Resource };
+    const statement = { Effect: "Allow", Action: [action], Resource, Condition };
     writeFileSync(path, JSON.stringify({ Version: "2012-10-17", Statement: [statement] }));
     return damaged(stackConfig("dev"), { "iam.policyFile": path, "iam.policyChecks": "warn" });
   };
@@ -308,8 +308,11 @@ describe("policy file with write actions on every resource", () => {
     },
   );
 
-  test("is accepted with allowWritePermissions, or with a specific resource", async () => {
+  test("is accepted with allowWritePermissions, a specific resource, a condition or a specific action", async () => {
     expect(await problemsOf(damaged(writing("*"), { "iam.allowWritePermissions": true }))).toEqual([]);
+    expect(await problemsOf(writing("arn:aws:ec2:*:*:instance/*"))).toEqual([]);
+    const condition = { StringEquals: { "aws:ResourceTag/team": "platform" } };
+    expect(await problemsOf(writing("*", "ec2:*", condition))).toEqual([]);
     expect(await problemsOf(writing("*", "ec2:StopInstances"))).toEqual([]);
     const warnings = (await read(writing("arn:aws:ec2:*:*:instance/i-0123456789abcdef0", "ec2:StopInstances")))
       .warnings;

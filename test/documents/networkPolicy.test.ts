@@ -99,6 +99,16 @@ describe("ingress to the server", () => {
     expect(allowed(toServer(scraper, 9090), parts)).toBe(false);
     expect(allowed(toServer(pod(holmes)), parts)).toBe(true);
   });
+
+  test("the metrics port is open to its peers only, and closed without peers", () => {
+    const metrics = { enabled: true, peers: [{ namespaceSelector: { matchLabels: { team: "observability" } } }] };
+    const scraper = pod({ namespace: "monitoring", labels: {} });
+    expect(allowed(toServer(scraper, 9090), { mcp: { metrics } })).toBe(true);
+    expect(allowed(toServer(scraper), { mcp: { metrics } })).toBe(false);
+    expect(allowed(toServer(pod(holmes), 9090), { mcp: { metrics } })).toBe(false);
+    expect(allowed(toServer(scraper, 9090), { mcp: { metrics: { ...metrics, enabled: false } } })).toBe(false);
+    expect(allowed(toServer(scraper, 9090), { mcp: { metrics: { enabled: true } } })).toBe(false);
+  });
 });
 
 describe.each([

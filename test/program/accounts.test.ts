@@ -80,6 +80,19 @@ describe("roles", () => {
       }
     };
 
+  test("of number 2 and higher are not imported, because the legacy script created one role", async () => {
+    const evaluation = await changed("prod", ({ clusters, targetAccounts }) => {
+      Object.assign(clusters[1], { roleNumber: 2 });
+      Object.assign(targetAccounts[1], { clusters: ["prod-us", "prod-eu"], adopt: true });
+    });
+    const { profile } = evaluation.settings.targetAccounts[1]!;
+    const own = (type: string) => ofType(evaluation, type).filter(({ provider }) => provider === `${profile}/aws`);
+    expect(own(":Role")).toHaveLength(2);
+    expect(own(":RolePolicy")).toHaveLength(2);
+    const imports = [...own(":Role"), ...own(":RolePolicy")].flatMap(({ importId }) => importId ?? []);
+    expect(imports).toEqual(["EKSMultiAccountMCPRole", "EKSMultiAccountMCPRole:MCPReadOnlyPolicy"]);
+  });
+
   test("are as many as the trust policies need, and each cluster uses the one that trusts it", async () => {
     const evaluation = await changed("dev", many(6));
     expect(

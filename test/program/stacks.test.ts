@@ -42,8 +42,8 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
         ({ name, type }) => name === `${profile}/aws` && type === "pulumi:providers:aws",
       )!;
       expect(JSON.parse(String(provider.open.allowedAccountIds))).toEqual([accountId]);
-      if (assumeRole === undefined) expect(provider.open.profile).toBe(profile);
-      else expect(String(provider.open.assumeRoles)).toContain(assumeRole.roleArn);
+      expect(provider.open.profile).toBe(assumeRole === undefined ? profile : assumeRole.sourceProfile);
+      if (assumeRole !== undefined) expect(String(provider.open.assumeRoles)).toContain(assumeRole.roleArn);
       const own = resources.filter(
         ({ parent, type }) => type.startsWith("aws:iam/") && parent?.endsWith(`::${profile}`),
       );

@@ -166,6 +166,19 @@ describe("the server", () => {
     expect(secrets(dev)).toEqual({});
   });
 
+  test("starts after the NetworkPolicy, the Secrets, the service account and the Service are created", async () => {
+    const evaluation = await changed(
+      "dev",
+      (config) => Object.assign(config, { mcp: { transport: "streamable-http", env: { DEBUG: "1" } } }),
+      ["mcp"],
+    );
+    const before = [":NetworkPolicy", ":Secret", ":ServiceAccount", ":Service"].flatMap((type) =>
+      ofType(evaluation, type).map(({ urn }) => urn),
+    );
+    expect(before).toHaveLength(6);
+    expect(ofType(evaluation, ":Deployment")[0]!.dependencies).toEqual(expect.arrayContaining(before));
+  });
+
   test("reads a secret value of mcp.env from a Secret, and a change triggers a rollout", async () => {
     const withEnv = (password: string, ...secretKeys: string[]) =>
       changed(
