@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { trustRoles } from "../../../config/profiles.js";
 import type { Settings } from "../../../config/settings.js";
+import { documentOf } from "../../../policies/types.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
 import { upWithout } from "../../../scripts/doctor/advice.js";
 import type { Report } from "../../../scripts/doctor/doctor.js";
@@ -10,6 +11,7 @@ import { examine, wantedOf } from "../../../scripts/doctor/findings/examine.js";
 import type { Finding } from "../../../scripts/doctor/findings/finding.js";
 import type { AccountFacts, OidcProviderFacts, RoleFacts } from "../../../scripts/doctor/readings.js";
 import { breakable, reportText } from "../../../scripts/doctor/report.js";
+import { StackState } from "../../../scripts/doctor/state.js";
 import { advice, audience, issuerOf, LegacyScript, providerArn, settingsOf } from "./support.js";
 
 const accountId = "111111111111";
@@ -42,9 +44,11 @@ interface Has {
   providers?: readonly OidcProviderFacts[];
   roles?: readonly RoleFacts[];
   summary?: Record<string, number>;
+  /** ARN of an OIDC provider in the stack's state. Without it, there is no state. */
+  inState?: string;
 }
 
-function findings(settings: Settings, { providers = [], roles = [], summary = {} }: Has) {
+function findings(settings: Settings, { providers = [], roles = [], summary = {}, inState }: Has) {
   const account = settings.targetAccounts[0]!;
   const wanted = wantedOf(settings, account);
   const find = <T>(names: readonly string[], get: (name: string) => T | undefined) =>
@@ -58,7 +62,10 @@ function findings(settings: Settings, { providers = [], roles = [], summary = {}
     boundary: undefined,
     summary: { value: { AssumeRolePolicySizeQuota: 2048, ...summary } },
   };
-  return examine({ settings, account, facts, state: undefined });
+  const type = "aws:iam/openIdConnectProvider:OpenIdConnectProvider";
+  const resources = [{ urn: `urn:pulumi:test::holmes-aws-mcp::${type}::x`, type, id: inState }];
+  const state = inState && StackState.parse(JSON.stringify({ deployment: { resources } }), "test", "state.json");
+  return examine({ settings, account, facts, state: state || undefined });
 }
 
 const settings = (account: Record<string, unknown> = {}, overrides: Record<string, unknown> = {}) =>
@@ -137,6 +144,19 @@ describe("a re-created cluster", () => {
     const now = [provider("C", { tags: { owner: "eksctl" } })];
     expect(advice(findings(declared, { providers: now })).map(({ level }) => level)).toEqual(["note"]);
   });
+
+  test.each([
+    ["another owner", { tags: { owner: "eksctl" } }, []],
+    ["the legacy script", {}, [role({ trust: trust("A") })]],
+  ])("with the previous provider of %s, and the stack's new one deleted: up --refresh", async (_, more, roles) => {
+    const has = { providers: [provider("A", more)], roles, inState: providerArn(accountId, "C") };
+    expect(findings(await settings({}, recreated), has)[0]).toMatchObject({
+      level: "problem",
+      code: "provider-gone",
+      subject: "OIDC provider of alpha",
+      fix: { commands: ["pulumi up --refresh --stack test"] },
+    });
+  });
 });
 
 describe("an OIDC provider with the tags of iam.tags", () => {
@@ -212,7 +232,10 @@ describe("a role", () => {
       { level: "note", code: "role-path", subject: `role ${roleName}`, at: "iam", config: "path: /" },
     ]);
     const lower = role({ ...tagged, name: roleName.toLowerCase() });
-    expect(obstacles(findings(iam, { providers, roles: [lower] }))).toEqual([
+    const found = findings(iam, { providers, roles: [lower] });
+    // The spelling must be corrected first, so the contents are not compared.
+    expect(found.map(({ code }) => code)).not.toContain("role-differs");
+    expect(obstacles(found)).toEqual([
       {
         level: "problem",
         code: "role-case",
@@ -221,6 +244,16 @@ describe("a role", () => {
         config: `roleName: ${roleName.toLowerCase()}`,
       },
     ]);
+  });
+
+  test.each([
+    ["one statement of this program in its policy", ["Observability"], "role-of-script"],
+    ["two statements of this program in its policy", ["Observability", "ComputeAndVpc"], "role-ours"],
+  ])("without tags and with %s", async (_, sids, code) => {
+    const document = documentOf(sids.map((Sid) => ({ Sid, Effect: "Allow", Action: "*", Resource: "*" })));
+    const roles = [role({ inline: new Map([["MCPReadOnlyPolicy", document]]) })];
+    const found = findings(await settings(), { providers: all, roles });
+    expect(found.map((finding) => finding.code)).toContain(code);
   });
 
   test("of another stack of this program does not belong to this stack, with any tags", async () => {
