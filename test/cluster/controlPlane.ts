@@ -37,7 +37,7 @@ export interface KubectlResult {
 export interface KubectlOptions {
   /** Text for stdin, for `-f -`. */
   input?: string;
-  /** Kubeconfig to use in place of the administrator's. */
+  /** Kubeconfig to use instead of the administrator's. */
   kubeconfigPath?: string;
   /** Added to the environment, for exec credentials. */
   env?: Record<string, string>;
@@ -249,7 +249,7 @@ async function startOnce(options: ControlPlaneOptions): Promise<ControlPlane> {
       const { status, text } = await call("GET", "/api/v1/nodes/fake");
       return status === 200 && isSchedulable(JSON.parse(text));
     });
-    // Pods are refused until the controller manager has made the service account they run as.
+    // The API server rejects pods until the controller manager has created their service account.
     await until("the default service account", async () => {
       return (await call("GET", "/api/v1/namespaces/default/serviceaccounts/default")).status === 200;
     });
@@ -359,7 +359,7 @@ function capture(
     child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.stderr += text));
     child.on("error", reject);
     child.on("close", (code) => resolve({ ...texts, code: code ?? SIGNAL_CODE }));
-    child.stdin.on("error", () => undefined); // it may end without reading its input; its exit code tells
+    child.stdin.on("error", () => undefined); // the process can end without reading its input; its exit code shows why
     child.stdin.end(input ?? "");
   });
 }

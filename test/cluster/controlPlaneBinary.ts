@@ -100,7 +100,7 @@ async function build(directory: string, progress: Progress): Promise<void> {
         "-trimpath",
         "-buildvcs=false",
         "-mod=readonly",
-        // Without the stamp the server calls itself v0.0.0, and clients refuse to compare versions with it.
+        // Without the stamp the server calls itself v0.0.0, and clients do not compare versions with it.
         `-ldflags=-s -w -X ${stamp}.gitVersion=${version} -X ${stamp}.gitMajor=${major} -X ${stamp}.gitMinor=${minor}`,
         "-v",
         `-o=${join(unfinished, "controlplane")}`,

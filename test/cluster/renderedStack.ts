@@ -34,7 +34,7 @@ export function objects(text: string): KubernetesObject[] {
 
 /**
  * Makes a stack's OIDC providers and roles in moto, each in the account that its own provider is bound to. Providers
- * that the config calls existing are made as well, by their "owner".
+ * that the config lists as existing are created as well, as their owner would.
  */
 export async function provision({ resources, settings, clusters }: Evaluation, url: string): Promise<void> {
   const aws = new EmulatedAws(url);

@@ -22,7 +22,7 @@ function parse({ mcp = {}, holmes = {} }: Parts) {
 
 /** The policy of a stack with these parts of the config, in a cluster with nothing else in it. */
 function network(parts: Parts = {}): Network {
-  // As the API server would store it: undefined fields gone.
+  // As the API server would store it: without undefined fields.
   const workload = parse(parts);
   const spec = JSON.parse(JSON.stringify(networkPolicySpec(workload)));
   return { policies: [{ metadata: { name: "holmes-aws-mcp", namespace: OURS }, spec }], namespaces };

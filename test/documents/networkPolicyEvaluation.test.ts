@@ -143,7 +143,7 @@ test.each([
   ["an exception as wide as its block", { ipBlock: { cidr: "10.0.0.0/8", except: ["10.0.0.0/8"] } }, /not a part/],
   ["an address without a prefix", { ipBlock: { cidr: "10.0.0.0" } }, /not a CIDR/],
   ["a block with a selector", { ipBlock: { cidr: "10.0.0.0/8" }, podSelector: {} }, /no selector/],
-  ["an empty peer", {}, /name something/],
+  ["an empty peer", {}, /must have a selector or an ipBlock/],
 ])("a policy that the API would reject is an error: %s", (_, peer, message) => {
   const policies = [policy({ ingress: [{ from: [peer] }] })];
   expect(() => isAllowed({ policies, namespaces }, toDb({ pod: frontend }))).toThrow(message);

@@ -56,9 +56,9 @@ export interface Network {
 type Direction = "Ingress" | "Egress";
 
 /**
- * Whether a connection may be opened: egress of its source and ingress of its destination both have to allow it.
+ * Whether a connection may be opened: egress of its source and ingress of its destination both must allow it.
  *
- * @throws Error for a policy that the API server would refuse (unknown operator, `except` outside of its block, a peer
+ * @throws Error for a policy that the API server would reject (unknown operator, `except` outside of its block, a peer
  * with `ipBlock` and a selector, …) and for a pod in a namespace that `network` does not list.
  */
 export function isAllowed(network: Network, connection: Connection): boolean {
@@ -74,7 +74,7 @@ function allows(network: Network, connection: Connection, direction: Direction):
       matches(policy.spec.podSelector, subject.pod.labels) &&
       directions(policy).includes(direction),
   );
-  // A pod that no policy selects in this direction is open; a selected one is closed but for what any rule allows.
+  // A pod that no policy selects in this direction accepts everything. A selected pod accepts what any rule allows.
   return (
     isolating.length === 0 ||
     isolating.some((policy) =>
@@ -114,7 +114,8 @@ function matchesPeer(network: Network, policy: NetworkPolicy, rule: PolicyPeer, 
     if (!("ip" in peer)) return false;
     return contains(ipBlock.cidr, peer.ip) && !(ipBlock.except ?? []).some((cidr) => contains(cidr, peer.ip));
   }
-  if (podSelector === undefined && namespaceSelector === undefined) throw new Error("a peer has to name something");
+  if (podSelector === undefined && namespaceSelector === undefined)
+    throw new Error("a peer must have a selector or an ipBlock");
   if (!("pod" in peer)) return false;
   const { namespace, labels } = peer.pod;
   const namespaceLabels = network.namespaces[namespace];

@@ -59,7 +59,7 @@ const documentOf = (account: AccountId, without?: ClusterIssuer): PolicyDocument
   return role!.document;
 };
 
-/** What is left to attack when `left` is gone: every pair of an account and a cluster that it trusts. */
+/** The remaining targets without `left`: every pair of an account and a cluster that it trusts. */
 const targets = accountIds.flatMap((account) =>
   accounts[account].trusted.filter((cluster) => cluster !== left).map((cluster) => ({ account, cluster })),
 );

@@ -93,6 +93,7 @@ async function session(account: IAMClient, name: string, documents: PolicyDocume
   const { Credentials: keys } = await sts.send(
     new AssumeRoleCommand({ RoleArn: Role!.Arn!, RoleSessionName: "investigation" }),
   );
+  sts.destroy();
   return {
     accessKeyId: keys!.AccessKeyId!,
     secretAccessKey: keys!.SecretAccessKey!,

@@ -1,4 +1,4 @@
-/** The checked-in stacks, and changes of them, as the program sees them. */
+/** The checked-in stacks and changed copies, as the program evaluates them. */
 import { projectFolder } from "../../scripts/common/command.js";
 import { type Evaluation, evaluate, type Register, type Registered } from "../../scripts/common/evaluate.js";
 import { readStackFile, type StackConfig } from "../../scripts/common/stackFile.js";
