@@ -97,7 +97,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
   const moto = await startMoto(processes);
   const front = await startStsFront({
     motoUrl: moto.url,
-    keys: new Map([[issuer.issuerUrl, await issuer.jwks()]]),
+    keys: new Map([[issuer.issuerUrl, issuer.jwks()]]),
   });
   processes.onStop(() => front.close());
   for (const account of ACCOUNTS) await trust(front.url, account, issuer);

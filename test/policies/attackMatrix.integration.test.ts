@@ -172,7 +172,7 @@ const attacks: Attack[] = [
     return `${encoded({ alg: "none", kid: cluster.keyId })}.${part(await cluster.token(mcp), 1)}.`;
   }),
   withToken("HMAC with the public key as its secret", "InvalidIdentityToken", async (cluster) => {
-    const jwk = (await cluster.jwks()).keys[0] as JsonWebKey;
+    const jwk = cluster.jwks().keys[0] as JsonWebKey;
     const secret = createPublicKey({ key: jwk, format: "jwk" }).export({ type: "spki", format: "pem" });
     const signed = `${encoded({ alg: "HS256", kid: cluster.keyId })}.${part(await cluster.token(mcp), 1)}`;
     return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
@@ -271,7 +271,7 @@ async function assume({ account, token, role = roleName }: Attempt): Promise<{ a
 
 beforeAll(async () => {
   const { url } = await emptyMoto();
-  for (const cluster of known) keys.set(cluster.issuerUrl, await cluster.jwks());
+  for (const cluster of known) keys.set(cluster.issuerUrl, cluster.jwks());
   front = await startStsFront({ motoUrl: url, keys, trustPolicyLimit: 4096 });
   processes.onStop(front.close);
   for (const account of accountIds) {

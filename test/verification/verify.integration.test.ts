@@ -208,7 +208,7 @@ beforeAll(async () => {
   ]);
   python = tools;
   processes.onStop(reference.close);
-  const keys = new Map<string, JSONWebKeySet>([[issuer.issuerUrl, await issuer.jwks()]]);
+  const keys = new Map<string, JSONWebKeySet>([[issuer.issuerUrl, issuer.jwks()]]);
   const front = await startStsFront({ motoUrl: moto.url, keys });
   processes.onStop(front.close);
 
