@@ -7,7 +7,7 @@ import { issuerUrl, partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
 import { nearest, type Problem, Problems, problemsText } from "./problems.js";
-import { trustRoles, withAnyIssuer } from "./profiles.js";
+import { stackSetTemplate, trustRoles, withAnyIssuer } from "./profiles.js";
 import { readingOf, unwrap } from "./reading.js";
 import { ownSubject } from "./rules/kubernetes.js";
 import { configRules } from "./rules.js";
@@ -166,7 +166,7 @@ export async function readSettings(
     mcp: mcpSettings(config.mcp),
     warnings,
   };
-  checkTrust(settings, problems);
+  checkSizes(settings, problems);
   await policies.checkExceptions();
   stop();
   warnings.push(...warningsOf(settings));
@@ -204,25 +204,29 @@ function adoption({ adopt, existingOidcProviders }: TargetAccountConfig, { clust
   return { ...adopt, oidcProviders: typeof oidcProviders === "boolean" ? ownIf(oidcProviders) : oidcProviders };
 }
 
-/** Checks that the trust policy statement of every cluster fits a role. Accounts with the same partition and clusters have the same sizes. */
-function checkTrust(settings: Settings, problems: Problems): void {
+/** Checks the sizes of trust policies and of the StackSet. Accounts with the same partition and clusters have the same sizes. */
+function checkSizes(settings: Settings, problems: Problems): void {
+  const { organization } = settings;
   const clusters = withAnyIssuer(settings.clusters);
   const different = new Map(
     settings.targetAccounts.map((account) => [JSON.stringify([account.partition, account.clusters]), account]),
   );
-  for (const account of different.values()) {
+  const documents: Array<() => unknown> = [...different.values()].map((account) => () => {
+    return trustRoles(settings, account, clusters);
+  });
+  if (organization !== undefined) documents.push(() => stackSetTemplate(settings, organization, clusters));
+  for (const document of documents) {
     try {
-      trustRoles(settings, account, clusters);
+      document();
     } catch (error) {
       if (!(error instanceof SizeError)) throw error;
-      const index = clusters.findIndex(({ name }) => name === error.subject);
+      const { subject, size, limit, message } = error;
+      const index = clusters.findIndex(({ name }) => name === subject);
       const pinned = clusters[index]?.roleNumber !== undefined;
-      problems.say(
-        pinned ? ["clusters", index, "roleNumber"] : ["iam", "trustPolicyLimit"],
-        `${error.size} characters of trust policy for cluster ${error.subject}`,
-        `at most ${error.limit}`,
-        error.message,
-      );
+      const place = pinned ? ["clusters", index, "roleNumber"] : ["iam", "trustPolicyLimit"];
+      if (index < 0) problems.say(["organization"], `${subject} is too large`, `at most ${limit} bytes`, message);
+      else
+        problems.say(place, `${size} characters of trust policy for cluster ${subject}`, `at most ${limit}`, message);
     }
   }
 }

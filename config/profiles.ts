@@ -1,8 +1,10 @@
 /** The roles of each account, and the role that a cluster's server assumes, derived from names without a look-up. */
+import { organizationTemplate } from "../policies/organization.js";
 import { packTrustPolicies, roleNameFor } from "../policies/trust.js";
 import {
   type ClusterSettings,
   issuerPath,
+  type OrganizationSettings,
   type Settings,
   type TargetAccountSettings,
   unknownIssuer,
@@ -54,6 +56,13 @@ export function trustRoles(
     return { ...role, name, arn: `arn:${partition}:iam::${accountId}:role${iam.path}${name}` };
   });
 }
+
+/** The template of the StackSet, which creates the roles in the accounts of an organization. */
+export const stackSetTemplate = (
+  { iam, subjects }: Pick<Settings, "iam" | "subjects">,
+  organization: OrganizationSettings,
+  clusters: readonly TrustedCluster[],
+) => organizationTemplate({ ...iam, ...organization, clusters: trustClusters(clusters), subjects });
 
 /**
  * The accounts that trust each cluster, with the role that trusts it, by cluster name. Computed for all clusters

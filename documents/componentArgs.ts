@@ -1,13 +1,12 @@
 /** Converts the settings of a stack to arguments of the components. */
 import * as pulumi from "@pulumi/pulumi";
-import { type TrustedCluster, trustClusters, trustRoles } from "../config/profiles.js";
+import { stackSetTemplate, type TrustedCluster, trustRoles } from "../config/profiles.js";
 import {
   issuerPath,
   type OrganizationSettings,
   type Settings,
   type TargetAccountSettings,
 } from "../config/settings.js";
-import { organizationTemplate } from "../policies/organization.js";
 import { oidcProviderArn } from "../policies/trust.js";
 
 export function targetAccountArgs(
@@ -45,15 +44,15 @@ export function targetAccountArgs(
 }
 
 export function organizationArgs(
-  { iam, subjects }: Settings,
+  settings: Settings,
   organization: OrganizationSettings,
   clusters: readonly TrustedCluster[],
 ) {
   const { organizationalUnits, region, autoDeployment, callAs } = organization;
-  const template = organizationTemplate({ ...iam, ...organization, clusters: trustClusters(clusters), subjects });
+  const { iam } = settings;
   return {
     stackSetName: iam.roleName.replace(/[^A-Za-z0-9-]/g, "-"),
-    templateBody: JSON.stringify(template),
+    templateBody: JSON.stringify(stackSetTemplate(settings, organization, clusters)),
     organizationalUnits,
     region,
     autoDeployment,

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { PermissionPlan } from "./permissions.js";
+import { SizeError } from "./size.js";
 import { AUDIENCE, type PackTrustArgs, packTrustPolicies, roleNameFor } from "./trust.js";
 
 export interface OrganizationTemplateArgs extends Pick<PackTrustArgs, "clusters" | "subjects" | "partition"> {
@@ -39,8 +40,7 @@ const OR_LIMIT = 10;
  * Creates a template with the resources of one account. Logical ids are derived from issuers and names, so that adding
  * or removing a cluster does not affect the resources of others. Requires the capability CAPABILITY_NAMED_IAM.
  *
- * @throws SizeError as packTrustPolicies
- * @throws Error when the template exceeds TEMPLATE_BODY_LIMIT
+ * @throws SizeError as packTrustPolicies, and when the template exceeds TEMPLATE_BODY_LIMIT
  */
 export function organizationTemplate(args: OrganizationTemplateArgs) {
   const { clusters, partition, path: Path, permissionsBoundary, permissions } = args;
@@ -103,10 +103,8 @@ export function organizationTemplate(args: OrganizationTemplateArgs) {
   };
   const size = Buffer.byteLength(JSON.stringify(template));
   if (size > TEMPLATE_BODY_LIMIT) {
-    throw new Error(
-      `organization: the template of the StackSet has ${size} bytes. CloudFormation accepts at most ${TEMPLATE_BODY_LIMIT}. ` +
-        "Raise iam.trustPolicyLimit for fewer roles, or disable service groups (iam.disabledPolicyGroups).",
-    );
+    const message = `It has ${size} bytes. Raise iam.trustPolicyLimit for fewer roles, or disable service groups (iam.disabledPolicyGroups).`;
+    throw new SizeError("the template of the StackSet", size, TEMPLATE_BODY_LIMIT, message);
   }
   return template;
 }

@@ -24,11 +24,11 @@ export function policySize(document: PolicyDocument): number {
   return [...JSON.stringify(document).replace(/\s/g, "")].length;
 }
 
-/** A document exceeds a limit of IAM. Both are in characters without white space. */
+/** A document exceeds a limit: of IAM, in characters without white space, or of CloudFormation, in bytes. */
 export class SizeError extends Error {
   override readonly name = "SizeError";
 
-  /** @param subject name of the cluster or policy */
+  /** @param subject name of the cluster or policy, or `the template of the StackSet` */
   constructor(
     readonly subject: string,
     readonly size: number,

@@ -1208,6 +1208,25 @@ describe("organization", () => {
       ["organization.existingOidcProviders.dev-clusters[0]", "444", "12 digits in quotes", 'was it "000000000444"?'],
     ],
     [
+      "more clusters than the template of the StackSet has room for",
+      {
+        organization,
+        clusters: Array.from({ length: 40 }, (_, index) => ({
+          name: index === 0 ? "dev-cluster" : `cluster-${index}`,
+          region: "us-east-1",
+          accountId: "111111111111",
+          oidcIssuerId: index.toString(16).toUpperCase().padStart(32, "0"),
+          context: `cluster-${index}`,
+        })),
+      },
+      [
+        "organization",
+        "the template of the StackSet is too large",
+        "at most 51200 bytes",
+        "Raise iam.trustPolicyLimit",
+      ],
+    ],
+    [
       "missing accounts file",
       { organization: { ...organization, accountsFile: missing } },
       ["organization.accountsFile", quoted(missing), "a readable YAML or JSON file", "ENOENT"],
