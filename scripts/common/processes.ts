@@ -116,10 +116,13 @@ function startGuard(pid: number): ChildProcess {
   return guard;
 }
 
-/** Stops every process that this Node.js process started, and runs all cleanups. The latest `Processes` first. */
-export async function stopEverything(): Promise<void> {
-  for (const processes of [...all].reverse()) await processes.stopAll();
-}
+/**
+ * Stops every process that this Node.js process started, and runs all cleanups. The latest `Processes` first.
+ *
+ * @throws the error of a cleanup that failed. The others have run.
+ */
+export const stopEverything = () =>
+  all.reduceRight((stopped, processes) => stopped.finally(() => processes.stopAll()), Promise.resolve());
 
 let signalled = false;
 /** Whether a signal is ending this program. Do not report failures after that. */
@@ -200,8 +203,18 @@ export class Processes {
 
   private async stopRemaining(): Promise<void> {
     await Promise.all([...this.children].map((child) => child.stop()));
-    while (this.cleanups.length > 0) await this.cleanups.pop()!();
-    this.removeFolders();
+    await this.runCleanups();
+  }
+
+  /** A cleanup that fails does not prevent the others. */
+  private async runCleanups(): Promise<void> {
+    const cleanup = this.cleanups.pop();
+    if (cleanup === undefined) return this.removeFolders();
+    try {
+      await cleanup();
+    } finally {
+      await this.runCleanups();
+    }
   }
 
   /** Sends SIGKILL to every process and removes the folders, for handlers that cannot wait. */

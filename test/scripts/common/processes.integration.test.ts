@@ -98,6 +98,16 @@ describe("Processes", () => {
     await until(() => !isRunning(grandchild));
   });
 
+  test("runs the other cleanups when one fails, and reports the failure", async () => {
+    const done: string[] = [];
+    const processes = new Processes();
+    processes.onStop(() => void done.push("first"));
+    processes.onStop(() => Promise.reject(new Error("the Job was not deleted")));
+    await expect(processes.stopAll()).rejects.toThrow("the Job was not deleted");
+    expect(done).toEqual(["first"]);
+    await processes.stopAll();
+  });
+
   test("runs cleanups once, last in, first out, after the processes have ended", async () => {
     const done: string[] = [];
     const child = node("setInterval(() => {}, 1e6)");
