@@ -40,13 +40,21 @@ const callAws = (command: string) => ({ name: "call_aws", arguments: { cli_comma
 const attack = (command: string) => command.replaceAll("{profile}", "mark-0").replaceAll("{listener}", listenerHost);
 const parameter = (name: string) => `aws ssm get-parameter --name ${name} --profile mark-0`;
 
-/** Lines of the call log, oldest first. */
-const calls = (running: Running): Record<string, unknown>[] =>
-  running
-    .log()
-    .split("\n")
-    .filter((line) => line.startsWith('{"time"'))
-    .map((line) => JSON.parse(line));
+/**
+ * Lines of the call log since `began` (`Date.now()`), oldest first. Waits until there are `expected` lines: a line is
+ * written before the response, but can arrive after it, through another pipe.
+ */
+async function callsSince(running: Running, began: number, expected: number): Promise<Record<string, unknown>[]> {
+  const lines = () =>
+    running
+      .log()
+      .split("\n")
+      .filter((line) => line.startsWith('{"time"') && line.endsWith("}"))
+      .map((line) => JSON.parse(line))
+      .filter(({ time }) => Date.parse(time) > began);
+  for (let wait = 0; wait < 100 && lines().length < expected; wait += 1) await sleep(50);
+  return lines();
+}
 const count = (values: readonly unknown[]) => {
   const counts: Record<string, number> = {};
   for (const value of values) counts[String(value)] = (counts[String(value)] ?? 0) + 1;
@@ -86,13 +94,13 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
 
     test(`${attacks.length} attacks are rejected, alone and in lists, and reach no listener`, async () => {
       const seen = connections;
-      const before = calls(running).length;
+      const began = Date.now();
       const passed: string[] = [];
       for (const { command } of attacks) {
         const { isError } = await run(running.endpoint, attack(command));
         if (!isError) passed.push(command);
       }
-      const outcomes = calls(running).slice(before);
+      const outcomes = await callsSince(running, began, attacks.length);
       const found = attacks.map(({ command }, index) => ({ outcome: outcomes[index]?.outcome, command }));
       expect(found).toEqual(attacks);
       const good = lab.marked(1);
@@ -185,7 +193,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
           counts[outcome!] = (counts[outcome!] ?? 0) + Number(value);
         return counts;
       };
-      const [logged, counted] = [calls(running).length, await metrics()];
+      const [began, counted] = [Date.now(), await metrics()];
       const outcomes: string[] = [];
       await Promise.all(
         Array.from({ length: 50 }, async (_, mark) => {
@@ -199,7 +207,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
       );
       const expected = { ok: 50, refused: 50 };
       expect(count(outcomes)).toEqual(expected);
-      const lines = calls(running).slice(logged);
+      const lines = await callsSince(running, began, outcomes.length);
       expect(count(lines.map(({ outcome }) => outcome))).toEqual(expected);
       const after = await metrics();
       expect({ ok: after.ok! - counted.ok!, refused: after.refused! - counted.refused! }).toEqual(expected);
@@ -259,17 +267,14 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     ])("a caller that %s frees its slot", async (how, leave) => {
       const name = `/hold/${how}-${transport}`;
       const session = await RawSession.open(running.endpoint);
-      const before = calls(running).length;
+      const began = Date.now();
       void session.request("tools/call", callAws(parameter(name)));
       await lab.parameters.asked(name);
       leave(session);
       await isFree();
       // The server has one slot: the call of isFree waited for the end of the abandoned call, to which AWS did not respond.
-      expect(
-        calls(running)
-          .slice(before)
-          .map(({ outcome }) => outcome),
-      ).toEqual(["cancelled", "ok"]);
+      const lines = await callsSince(running, began, 2);
+      expect(lines.map(({ outcome }) => outcome)).toEqual(["cancelled", "ok"]);
       session.close();
     });
 
@@ -290,7 +295,7 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
     test("the call of a caller that disconnects in the queue does not run", async () => {
       const [held, queued] = [`/hold/first-${transport}`, `/size/1/queued-${transport}`];
       const [first, second] = await Promise.all([RawSession.open(running.endpoint), RawSession.open(running.endpoint)]);
-      const before = calls(running).length;
+      const began = Date.now();
       void first.request("tools/call", callAws(parameter(held)));
       await lab.parameters.asked(held);
       // The server has accepted the request when the response begins.
@@ -298,12 +303,8 @@ describe.each(["sse", "streamable-http"] as const)("%s", (transport) => {
         JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: callAws(parameter(queued)) }),
       );
       await second.notify("notifications/cancelled", { requestId: 1 });
-      while (calls(running).length === before) await sleep(50);
-      expect(
-        calls(running)
-          .slice(before)
-          .map(({ outcome }) => outcome),
-      ).toEqual(["cancelled"]);
+      const lines = await callsSince(running, began, 1);
+      expect(lines.map(({ outcome }) => outcome)).toEqual(["cancelled"]);
       lab.parameters.release(held);
       await isFree();
       first.close();
