@@ -4,12 +4,10 @@ import { randomUUID } from "node:crypto";
 export class AwsError extends Error {
   override readonly name = "AwsError";
 
-  /** @param reason the cause, which AWS does not return. Default: the message. */
   constructor(
     readonly code: string,
     message: string,
     readonly status = 400,
-    readonly reason = message,
   ) {
     super(message);
   }

@@ -33,7 +33,7 @@ export async function startLocalStack(
   plan: Evaluation,
   load?: Load,
 ) {
-  const { mcp, iam } = plan.settings;
+  const { mcp } = plan.settings;
   toStderr(`\nPreparing moto (the emulated AWS)${mcp.enabled ? ", the MCP server and the gateway" : ""}`);
   // Together, so that a failed install is reported before anything starts.
   const [python, gateway] = mcp.enabled ? await Promise.all([ensurePython(), ensureGateway()]) : [];
@@ -43,10 +43,9 @@ export async function startLocalStack(
   const moto = await startMoto(processes);
   const issuers = new Map(plan.clusters.map(({ name, issuerUrl }) => [name, new ClusterIssuer(issuerUrl)]));
   const keys = new Map([...issuers.values()].map((issuer) => [issuer.issuerUrl, issuer.jwks()]));
-  const sts = await startStsFront({ motoUrl: moto.url, keys, trustPolicyLimit: iam.trustPolicyLimit });
+  const sts = await startStsFront(moto.url, keys);
   processes.onStop(() => sts.close());
   const aws = new EmulatedAws(sts.url);
-  processes.onStop(() => aws.close());
 
   toStderr("Evaluating index.ts and creating its AWS resources in the emulated AWS");
   await createExisting(aws, plan);

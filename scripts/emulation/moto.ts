@@ -7,7 +7,7 @@ import { ensureMoto } from "./python.js";
 
 /**
  * Starts moto on a free loopback port: an emulated AWS with any number of accounts, initially empty. It does not check
- * trust policies, web identity tokens or size limits. Use `startStsFront` in front of it for these checks.
+ * trust policies or web identity tokens. Use `startStsFront` in front of it for these checks.
  *
  * @throws UserError when it cannot be installed or does not respond within 180 s.
  */

@@ -70,6 +70,5 @@ export async function provision({ resources, settings, clusters }: Evaluation, u
       }
     }
   } finally {
-    aws.close();
   }
 }

@@ -3,10 +3,11 @@
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Loopback } from "../../scripts/common/loopback.js";
 import { Processes } from "../../scripts/common/processes.js";
 import { toStderr } from "../../scripts/common/progress.js";
 import { startMoto } from "../../scripts/emulation/moto.js";
-import { type StsFront, startStsFront } from "../../scripts/emulation/stsFront.js";
+import { startStsFront } from "../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
 import { type Endpoint, isAllowed, type NetworkPolicy } from "../documents/networkPolicyEvaluation.js";
 import { changed } from "../program/stacks.js";
@@ -25,11 +26,11 @@ const MANAGER = "holmes-aws-mcp-test";
 describe.skipIf(binary === undefined)("workload", () => {
   const processes = new Processes();
   const keys = new Map<string, Awaited<ReturnType<ControlPlane["jwks"]>>>();
-  let front: StsFront;
+  let front: Loopback;
 
   beforeAll(async () => {
     const moto = await startMoto(processes);
-    front = await startStsFront({ motoUrl: moto.url, keys });
+    front = await startStsFront(moto.url, keys);
     for (const stack of Object.values(stacks)) await provision(stack, front.url);
   });
   afterAll(async () => {

@@ -95,10 +95,7 @@ async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
 
   const issuer = new ClusterIssuer("https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF");
   const moto = await startMoto(processes);
-  const front = await startStsFront({
-    motoUrl: moto.url,
-    keys: new Map([[issuer.issuerUrl, issuer.jwks()]]),
-  });
+  const front = await startStsFront(moto.url, new Map([[issuer.issuerUrl, issuer.jwks()]]));
   processes.onStop(() => front.close());
   for (const account of ACCOUNTS) await trust(front.url, account, issuer);
   const parameters = new ParameterStore();

@@ -285,7 +285,6 @@ export class Engine {
   }
 
   async stop(): Promise<void> {
-    this.aws?.close();
     await this.processes.stopAll();
     this.endLeftovers();
     rmSync(this.folder, { recursive: true, force: true });

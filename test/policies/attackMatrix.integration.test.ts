@@ -10,9 +10,10 @@ import type { JSONWebKeySet, JWTPayload } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { oidcProviderArn, packTrustPolicies, type Subject, trustPolicy } from "../../policies/trust.js";
 import type { PolicyDocument } from "../../policies/types.js";
+import type { Loopback } from "../../scripts/common/loopback.js";
 import { Processes } from "../../scripts/common/processes.js";
 import { accountClient } from "../../scripts/emulation/moto.js";
-import { type StsFront, startStsFront } from "../../scripts/emulation/stsFront.js";
+import { startStsFront } from "../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
 import { evaluateTrust } from "../../scripts/emulation/trustEvaluation.js";
 import { emptyMoto } from "../moto.js";
@@ -250,7 +251,7 @@ const attacks: Attack[] = [
 ];
 
 const processes = new Processes();
-let front: StsFront;
+let front: Loopback;
 const keys = new Map<string, JSONWebKeySet>();
 const rows: string[][] = [];
 
@@ -272,7 +273,7 @@ async function assume({ account, token, role = roleName }: Attempt): Promise<{ a
 beforeAll(async () => {
   const { url } = await emptyMoto();
   for (const cluster of known) keys.set(cluster.issuerUrl, cluster.jwks());
-  front = await startStsFront({ motoUrl: url, keys, trustPolicyLimit: 4096 });
+  front = await startStsFront(url, keys);
   processes.onStop(front.close);
   for (const account of accountIds) {
     const iam = accountClient(front.url, account);

@@ -209,7 +209,7 @@ beforeAll(async () => {
   python = tools;
   processes.onStop(reference.close);
   const keys = new Map<string, JSONWebKeySet>([[issuer.issuerUrl, issuer.jwks()]]);
-  const front = await startStsFront({ motoUrl: moto.url, keys });
+  const front = await startStsFront(moto.url, keys);
   processes.onStop(front.close);
 
   await Promise.all([

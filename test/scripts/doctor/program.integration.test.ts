@@ -42,7 +42,6 @@ async function program(config: Raw, make = true): Promise<Evaluation> {
       make ? emulated.register({ targetAccounts } as never) : undefined,
     );
   } finally {
-    await emulated.close();
   }
 }
 

@@ -1,10 +1,8 @@
 import { gzipSync } from "node:zlib";
 import {
   CreateOpenIDConnectProviderCommand,
-  CreatePolicyCommand,
   CreateRoleCommand,
   type IAMClient,
-  PutRolePolicyCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import {
@@ -14,11 +12,12 @@ import {
   STSClient,
 } from "@aws-sdk/client-sts";
 import { decodeJwt, type JSONWebKeySet } from "jose";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { trustPolicy } from "../../../policies/trust.js";
+import type { Loopback } from "../../../scripts/common/loopback.js";
 import { Processes } from "../../../scripts/common/processes.js";
 import { accountClient } from "../../../scripts/emulation/moto.js";
-import { type StsFront, startStsFront } from "../../../scripts/emulation/stsFront.js";
+import { startStsFront } from "../../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../../scripts/emulation/tokens.js";
 import { emptyMoto } from "../../moto.js";
 
@@ -40,14 +39,14 @@ const trust = (partition = "aws") =>
 const processes = new Processes();
 const keys = new Map<string, JSONWebKeySet>();
 let motoUrl: string;
-let front: StsFront;
+let front: Loopback;
 let iam: IAMClient;
 let sts: STSClient;
 
 beforeAll(async () => {
   motoUrl = (await emptyMoto()).url;
   keys.set(cluster.issuerUrl, cluster.jwks());
-  front = await startStsFront({ motoUrl, keys });
+  front = await startStsFront(motoUrl, keys);
   processes.onStop(front.close);
   iam = accountClient(front.url, account);
   for (const { issuerUrl: Url } of [cluster, keyless]) {
@@ -78,23 +77,10 @@ const assume = async (change: Partial<AssumeRoleWithWebIdentityCommandInput> = {
 const right = async () => decodeJwt(await cluster.token(subject));
 
 describe("AssumeRoleWithWebIdentity", () => {
-  beforeEach(() => {
-    front.decisions.length = 0;
-  });
-
-  test("returns credentials of the role and records the reason", async () => {
+  test("returns credentials of the role", async () => {
     const { Credentials, AssumedRoleUser } = await assume();
     expect(AssumedRoleUser?.Arn).toBe(`arn:aws:sts::${account}:assumed-role/Reader/pod`);
     expect(Credentials?.SessionToken).toBeTruthy();
-    expect(front.decisions).toEqual([
-      {
-        roleArn,
-        issuer: cluster.issuerUrl,
-        subject: "system:serviceaccount:default:multi-account-mcp-sa",
-        allowed: true,
-        reason: "statement 1 allows it",
-      },
-    ]);
   });
 
   test.each<[string, () => Promise<Partial<AssumeRoleWithWebIdentityCommandInput>>, object]>([
@@ -110,7 +96,7 @@ describe("AssumeRoleWithWebIdentity", () => {
     [
       "wrong audience",
       async () => ({ WebIdentityToken: await cluster.token({ ...subject, audience: "other" }) }),
-      { name: "InvalidIdentityTokenException", message: "Incorrect token audience" },
+      { name: "InvalidIdentityTokenException", message: expect.stringMatching(/^Incorrect token audience /) },
     ],
     [
       "expired",
@@ -145,19 +131,21 @@ describe("AssumeRoleWithWebIdentity", () => {
       async () => ({ WebIdentityToken: await cluster.token({ ...subject, namespace: "other" }) }),
       {
         name: "AccessDenied",
-        message: "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        message: expect.stringMatching(
+          /^Not authorized to perform sts:AssumeRoleWithWebIdentity \(.*:sub is "system:serviceaccount:other:multi-account-mcp-sa", not/,
+        ),
         $metadata: { httpStatusCode: 403 },
       },
     ],
     [
       "no such role",
       async () => ({ RoleArn: roleArn.replace("Reader", "Writer") }),
-      { name: "AccessDenied", message: "Not authorized to perform sts:AssumeRoleWithWebIdentity" },
+      { name: "AccessDenied", message: expect.stringContaining("does not exist") },
     ],
     [
       "role named without its path",
       async () => ({ RoleArn: roleArn.replace("team/", "") }),
-      { name: "AccessDenied", message: "Not authorized to perform sts:AssumeRoleWithWebIdentity" },
+      { name: "AccessDenied", message: expect.stringContaining("does not exist") },
     ],
     [
       "longer than the role's sessions",
@@ -166,16 +154,6 @@ describe("AssumeRoleWithWebIdentity", () => {
         name: "ValidationError",
         message: "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
       },
-    ],
-    [
-      "shorter than any session",
-      async () => ({ DurationSeconds: 899 }),
-      { name: "ValidationError", message: expect.stringContaining("'899' at 'durationSeconds'") },
-    ],
-    [
-      "a session name that is too long",
-      async () => ({ RoleSessionName: "x".repeat(65) }),
-      { name: "ValidationError", message: expect.stringContaining("at 'roleSessionName'") },
     ],
     [
       "an ARN of a user",
@@ -190,7 +168,7 @@ describe("AssumeRoleWithWebIdentity", () => {
     [
       "an authorized party that is a list",
       async () => ({ WebIdentityToken: await cluster.token({ ...subject, azp: ["sts.amazonaws.com"] }) }),
-      { name: "InvalidIdentityTokenException", message: "Incorrect token audience" },
+      { name: "InvalidIdentityTokenException", message: expect.stringMatching(/^Incorrect token audience /) },
     ],
     [
       "issued an hour ahead",
@@ -201,8 +179,6 @@ describe("AssumeRoleWithWebIdentity", () => {
     ],
   ])("rejects as STS does: %s", async (_, change, error) => {
     await expect(assume(await change())).rejects.toMatchObject(error);
-    expect(front.decisions).toHaveLength(1);
-    expect(front.decisions[0]).toMatchObject({ allowed: false, code: expect.any(String), reason: expect.any(String) });
   });
 
   test("accepts a token of up to 20,000 characters and an iat within the clock's tolerance", async () => {
@@ -211,13 +187,6 @@ describe("AssumeRoleWithWebIdentity", () => {
     const WebIdentityToken = await cluster.sign({ ...claims, iat: claims.iat! + 60, padding });
     expect(WebIdentityToken.length).toBeGreaterThan(17_000);
     await expect(assume({ WebIdentityToken })).resolves.toBeDefined();
-  });
-
-  test("reports the condition that failed in the decision and not in the response", async () => {
-    await expect(
-      assume({ WebIdentityToken: await cluster.token({ ...subject, namespace: "other" }) }),
-    ).rejects.toThrow();
-    expect(front.decisions[0]!.reason).toContain(':sub is "system:serviceaccount:other:multi-account-mcp-sa", not');
   });
 
   test("accepts the role's maximum session duration", async () => {
@@ -251,7 +220,6 @@ describe("AssumeRoleWithWebIdentity", () => {
     const AssumeRolePolicyDocument = trust("aws-cn");
     await china.send(new CreateRoleCommand({ RoleName: "Reader", Path: "/team/", AssumeRolePolicyDocument }));
     await assume({ RoleArn: roleArn.replace("arn:aws:", "arn:aws-cn:") });
-    expect(front.decisions).toMatchObject([{ allowed: true }]);
     china.destroy();
   });
 });
@@ -338,11 +306,11 @@ describe("request forms that AWS does not accept", () => {
     expect(text).not.toContain("AccessKeyId");
   });
 
-  test("are rejected: a bad token by GET", async () => {
+  test("are rejected: parameters by GET", async () => {
     const query = new URLSearchParams({ RoleArn: roleArn, RoleSessionName: "pod", WebIdentityToken: "x" });
     const answer = await fetch(`${front.url}/?Action=AssumeRoleWithWebIdentity&Version=2011-06-15&${query}`);
     expect(answer.status).toBe(400);
-    expect(await answer.text()).toContain("<Code>InvalidIdentityToken</Code>");
+    expect(await answer.text()).toContain("<Code>MalformedQueryString</Code>");
   });
 
   test("are rejected with a valid token too, so that the form alone decides", async () => {
@@ -354,90 +322,10 @@ describe("request forms that AWS does not accept", () => {
     }
   });
 
-  test("rejects a form that is too large", async () => {
-    const { status, text } = await post({}, { wrap: (form) => `${form}&Padding=${"x".repeat(16_777_216)}` });
-    expect(status).toBe(413);
-    expect(text).toContain("<Code>RequestEntityTooLarge</Code>");
-    // The next request is served.
-    expect((await post({})).text).toContain("<Code>InvalidIdentityToken</Code>");
-  });
-
   test("do not include a form with a valid token", async () => {
     const { status, text } = await post({ WebIdentityToken: await cluster.token(subject) });
     expect(status).toBe(200);
     expect(text).toContain("<AccessKeyId>");
-  });
-});
-
-describe("IAM's limits", () => {
-  /** A trust policy of `size` characters without white space, and with white space to ignore. */
-  const trustOf = (size: number) => {
-    const bare = trust().length;
-    return trust().replace('"Statement"', `"Id":"${"x".repeat(size - bare - '"Id":"",'.length)}",\n\t  "Statement"`);
-  };
-  const permissions = (size: number) => {
-    const empty = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":"s3:"}]}';
-    return empty.replace("s3:", `s3:${"x".repeat(size - empty.length)}`);
-  };
-
-  test("trust policy: 2048, at creation and at update", async () => {
-    const role = (RoleName: string, size: number) =>
-      iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
-    const update = (size: number) =>
-      iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: "Fits", PolicyDocument: trustOf(size) }));
-    const tooMuch = {
-      name: "LimitExceededException",
-      message: "Cannot exceed quota for ACLSizePerRole: 2048",
-      $metadata: { httpStatusCode: 409 },
-    };
-    await expect(role("Fits", 2048)).resolves.toBeDefined();
-    await expect(role("TooLarge", 2049)).rejects.toMatchObject(tooMuch);
-    await expect(update(2048)).resolves.toBeDefined();
-    await expect(update(2049)).rejects.toMatchObject(tooMuch);
-  });
-
-  test("trust policy: the account's own quota", async () => {
-    const wide = await startStsFront({ motoUrl, keys, trustPolicyLimit: 4096 });
-    const client = accountClient(wide.url, account);
-    const create = (RoleName: string, size: number) =>
-      client.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustOf(size) }));
-    await expect(create("Wide", 4096)).resolves.toBeDefined();
-    await expect(create("Wider", 4097)).rejects.toThrow("Cannot exceed quota for ACLSizePerRole: 4096");
-    client.destroy();
-    await wide.close();
-  });
-
-  test("inline policies: 10240 in total without the replaced one", async () => {
-    const put = (PolicyName: string, size: number) =>
-      iam.send(new PutRolePolicyCommand({ RoleName: "Reader", PolicyName, PolicyDocument: permissions(size) }));
-    await put("one", 6000);
-    await expect(put("two", 4241)).rejects.toMatchObject({
-      name: "LimitExceededException",
-      message: "Maximum policy size of 10240 bytes exceeded for role Reader",
-    });
-    await expect(put("two", 4240)).resolves.toBeDefined();
-    await expect(put("one", 6000)).resolves.toBeDefined();
-    await expect(put("one", 6001)).rejects.toThrow("Maximum policy size");
-  });
-
-  test("managed policy: 6144", async () => {
-    const create = (PolicyName: string, size: number) =>
-      iam.send(new CreatePolicyCommand({ PolicyName, PolicyDocument: permissions(size) }));
-    await expect(create("fits", 6144)).resolves.toBeDefined();
-    await expect(create("large", 6145)).rejects.toThrow("Cannot exceed quota for PolicySize: 6144");
-  });
-
-  test("OIDC providers: 100 in an account, and an existing one is a conflict", async () => {
-    const crowded = accountClient(front.url, "333333333333");
-    const create = (number: number) =>
-      crowded.send(new CreateOpenIDConnectProviderCommand({ Url: `https://issuer.example/${number}` }));
-    for (let number = 1; number <= 100; number += 1) await create(number);
-    await expect(create(101)).rejects.toMatchObject({
-      name: "LimitExceededException",
-      message: "Cannot exceed quota for OpenIdConnectProvidersPerAccount: 100",
-    });
-    await expect(create(100)).rejects.toMatchObject({ name: "EntityAlreadyExistsException" });
-    crowded.destroy();
   });
 });
 
@@ -462,7 +350,7 @@ describe("everything else", () => {
   });
 
   test("returns 503 when moto does not run", async () => {
-    const orphan = await startStsFront({ motoUrl: "http://127.0.0.1:9", keys });
+    const orphan = await startStsFront("http://127.0.0.1:9", keys);
     const answer = await fetch(`${orphan.url}/`, {
       method: "POST",
       headers: signed("iam"),
