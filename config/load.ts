@@ -2,7 +2,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { SizeError } from "../policies/size.js";
-import { readAccountsFile } from "./accountsFile.js";
 import { issuerUrl, partitionOf } from "./limits.js";
 import { OWNERSHIP_TAG, ownershipTag } from "./ownership.js";
 import { PolicySource } from "./permissions.js";
@@ -118,9 +117,12 @@ export async function readSettings(
   const config = parsed.data!;
 
   const warnings: string[] = [];
-  const accounts = [...config.targetAccounts, ...readAccountsFile(config, problems)];
-  stop();
-
+  const unmanaged = { manage: false, adopt: false, existingOidcProviders: [] };
+  const listed = config.organization?.accountsFile ?? [];
+  const accounts: TargetAccountConfig[] = [
+    ...config.targetAccounts,
+    ...listed.map((account) => ({ ...account, ...unmanaged })),
+  ];
   const policies = new PolicySource(config, problems, warnings);
   await policies.checkAdditionalActions();
   const targetAccounts: TargetAccountSettings[] = [];

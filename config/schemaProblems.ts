@@ -7,28 +7,18 @@ import { objectIn, unwrap } from "./reading.js";
 import { configSchema } from "./schema.js";
 import { project } from "./settings.js";
 
-/**
- * Adds one schema issue as problems: one for each unknown key, with the most similar known key.
- *
- * @param root the schema of the parsed value
- * @param prefix path of the parsed value
- */
-export function addIssue(
-  issue: z.core.$ZodIssue,
-  problems: Problems,
-  root: z.ZodType = configSchema,
-  prefix: Path = [],
-): void {
-  const path = [...prefix, ...(issue.path as Path)];
+/** Adds one schema issue as problems: one for each unknown key, with the most similar known key. */
+export function addIssue(issue: z.core.$ZodIssue, problems: Problems): void {
+  const path = issue.path as Path;
   switch (issue.code) {
     case "unrecognized_keys":
-      for (const key of issue.keys) addUnknownKey([...path, key], key, keysAt(issue.path as Path, root), problems);
+      for (const key of issue.keys) addUnknownKey([...path, key], key, keysAt(path), problems);
       return;
     case "invalid_union": {
       // The branch with the deepest issue describes the problem best.
       const best = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0] ?? [];
       if (depth(best) === 0) break;
-      for (const inner of best) addIssue({ ...inner, path: [...issue.path, ...inner.path] }, problems, root, prefix);
+      for (const inner of best) addIssue({ ...inner, path: [...issue.path, ...inner.path] }, problems);
       return;
     }
     case "invalid_key":
@@ -40,22 +30,17 @@ export function addIssue(
 }
 
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
-  // rejectPrototypeKeys reports these keys, at every level.
-  if (key in Object.prototype) return;
-  const name = path.length === 1 ? /^[^:]*:(.*)$/s.exec(key)?.[1] : undefined;
-  const near = nearest(name ?? key, known);
-  const expected = near ?? `one of ${known.join(", ")}`;
-  const full = near === undefined ? `${project}: followed by ${expected}` : `${project}:${near}`;
+  // A key of a misspelled project is complete: `holmes_aws_mcp:iam`.
+  const near = nearest(key.replace(/^[^:]*:/, ""), known);
+  const similar =
+    near === undefined ? `one of ${known.join(", ")}` : `${path.length === 1 ? `${project}:` : ""}${near}`;
+  const expected = key in Object.prototype ? "a different name" : similar;
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-  problems.say(
-    path,
-    "an unknown key",
-    name === undefined ? expected : full,
-    renamed ? "To convert a config file of the legacy script, run: npm run convert -- FILE --stack NAME" : undefined,
-  );
+  const convert = "To convert a config file of the legacy script, run: npm run convert -- FILE --stack NAME";
+  problems.say(path, "an unknown key", expected, renamed ? convert : undefined);
 }
 
-/** Rejects names of built-in JavaScript properties, such as `__proto__` and `toString`, which libraries mishandle. */
+/** Rejects names of built-in JavaScript properties, such as `__proto__` and `toString`, which libraries mishandle in maps. */
 export function rejectPrototypeKeys(path: Path, value: unknown, problems: Problems): void {
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
@@ -73,6 +58,7 @@ const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: Tex
 /** Returns the fix, if the value indicates one. */
 function fixOf(issue: z.core.$ZodIssue): string | undefined {
   const { code, input, message } = issue;
+  if (code === "custom" && issue.params !== undefined) return issue.params.fix;
   if (input === null) return "YAML reads a key without a value as null. Set a value, or remove the key.";
   if (input === maskedSecret) return "Set it as plain text. The commands do not decrypt the secrets of the stack.";
   const type = code === "invalid_type" ? issue.expected : undefined;
@@ -95,18 +81,18 @@ function fixOf(issue: z.core.$ZodIssue): string | undefined {
 function child(schema: z.ZodType | undefined, part: string | number): z.ZodType | undefined {
   if (schema === undefined) return undefined;
   const plain = unwrap(schema);
+  if (plain instanceof z.ZodPipe) return child(plain.out as z.ZodType, part);
   if (plain instanceof z.ZodArray) return plain.element as z.ZodType;
   const shape = objectIn(plain)?.shape ?? {};
   return Object.hasOwn(shape, part) ? (shape[part] as z.ZodType) : undefined;
 }
 
 /** The schema of a key. Undefined for an unknown key. */
-export const schemaAt = (path: Path, root: z.ZodType = configSchema): z.ZodType | undefined =>
-  path.reduce<z.ZodType | undefined>(child, root);
+export const schemaAt = (path: Path): z.ZodType | undefined => path.reduce<z.ZodType | undefined>(child, configSchema);
 
 /** Keys of the object at a path. */
-export function keysAt(path: Path, root: z.ZodType = configSchema): string[] {
-  const schema = schemaAt(path, root);
+export function keysAt(path: Path): string[] {
+  const schema = schemaAt(path);
   return Object.keys((schema && objectIn(schema)?.shape) ?? {});
 }
 

@@ -1,7 +1,7 @@
 import { partitionOf } from "../limits.js";
 import { type Path, type Problems, pathText } from "../problems.js";
 import { checkBoundary, isNumbered } from "./iam.js";
-import { type ConfigReading, entries, exists, type Rule, unique, valuesOf } from "./rule.js";
+import { accountsOf, type ConfigReading, entries, exists, type Rule, unique, valuesOf } from "./rule.js";
 
 /** Checks that ARNs belong to the account and to the partition of its region. */
 function checkArns({ iam, clusters }: ConfigReading, account: Account, path: Path, problems: Problems): void {
@@ -32,32 +32,22 @@ function checkArns({ iam, clusters }: ConfigReading, account: Account, path: Pat
 
 type Account = ConfigReading["targetAccounts"][number];
 
-/** Checks keys that refer to a target account by its profile. */
-export function checkProfileNames(
-  { defaultProfile, verify }: Pick<ConfigReading, "defaultProfile" | "verify">,
-  profiles: readonly (string | null)[],
-  problems: Problems,
-): void {
-  const names = [
-    [["defaultProfile"], defaultProfile] as const,
-    ...entries(["verify", "skipProfiles"], verify.skipProfiles),
-  ];
-  exists(problems, names, profiles, "a profile in targetAccounts");
-}
-
 export const accountRules: readonly Rule[] = [
   {
     says: "At least one target account must exist, in `targetAccounts` or in `organization.accountsFile`.",
-    check: ({ targetAccounts, organization }, problems) => {
-      if (targetAccounts.length > 0 || organization?.accountsFile !== undefined) return;
-      problems.add(["targetAccounts"], [], "at least one target account, or organization.accountsFile");
+    check: (config, problems) => {
+      if (accountsOf(config).length > 0 || config.organization?.accountsFile === null) return;
+      problems.add(["targetAccounts"], [], "at least one account, here or in organization.accountsFile");
     },
   },
   {
     says: "Profiles (case-insensitive) and account IDs must be unique.",
-    check: ({ targetAccounts }, problems) => {
-      unique(problems, valuesOf(["targetAccounts"], targetAccounts, "profile"), "a unique profile");
-      unique(problems, valuesOf(["targetAccounts"], targetAccounts, "accountId"), "a unique account ID");
+    check: (config, problems) => {
+      const accounts = accountsOf(config);
+      const values = (key: "profile" | "accountId") =>
+        accounts.map(([path, account]) => [[...path, key], account[key]] as const);
+      unique(problems, values("profile"), "a unique profile");
+      unique(problems, values("accountId"), "a unique account ID");
     },
   },
   {
@@ -139,9 +129,14 @@ export const accountRules: readonly Rule[] = [
   {
     says: "`defaultProfile` and `verify.skipProfiles` must contain profiles of `targetAccounts` or of `organization.accountsFile`.",
     check: (config, problems) => {
-      if (config.organization?.accountsFile !== undefined) return;
-      const profiles = config.targetAccounts.map(({ profile }) => profile);
-      checkProfileNames(config, profiles, problems);
+      const { defaultProfile, verify, organization } = config;
+      if (organization?.accountsFile === null) return;
+      const names = [
+        [["defaultProfile"], defaultProfile] as const,
+        ...entries(["verify", "skipProfiles"], verify.skipProfiles),
+      ];
+      const profiles = accountsOf(config).map(([, { profile }]) => profile);
+      exists(problems, names, profiles, "a profile of an account");
     },
   },
 ];

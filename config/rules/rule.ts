@@ -35,9 +35,15 @@ export const valuesOf = <T, K extends keyof T & string>(path: Path, list: readon
 export const keysOf = (path: Path, map: object): Entry<string>[] =>
   Object.keys(map).map((key) => [[...path, key], key]);
 
-/** The default regions of the target accounts. */
-export const regionsOf = ({ targetAccounts, clusters }: ConfigReading): string[] =>
-  known(targetAccounts.map(({ region }) => region ?? clusters[0]?.region));
+/** The accounts in `targetAccounts` and in `organization.accountsFile`, with their paths. */
+export const accountsOf = ({ targetAccounts, organization }: ConfigReading) => [
+  ...entries(["targetAccounts"], targetAccounts),
+  ...entries(["organization", "accountsFile"], organization?.accountsFile ?? []),
+];
+
+/** The default regions of the accounts. */
+export const regionsOf = (config: ConfigReading): string[] =>
+  known(accountsOf(config).map(([, { region }]) => region ?? config.clusters[0]?.region));
 
 /** Reports each duplicate value. Case-insensitive. */
 export function unique(

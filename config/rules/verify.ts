@@ -1,11 +1,12 @@
-import type { Rule } from "./rule.js";
+import { accountsOf, type Rule } from "./rule.js";
 
 export const verifyRules: readonly Rule[] = [
   {
     says: "`skipProfiles` must not contain every profile.",
-    check: ({ verify, targetAccounts, organization }, problems) => {
-      if (organization?.accountsFile !== undefined || targetAccounts.length === 0) return;
-      if (!targetAccounts.every(({ profile }) => verify.skipProfiles.includes(profile))) return;
+    check: (config, problems) => {
+      const accounts = accountsOf(config);
+      const { skipProfiles } = config.verify;
+      if (accounts.length === 0 || !accounts.every(([, { profile }]) => skipProfiles.includes(profile))) return;
       const fix = "Set verify.enabled: false instead.";
       problems.say(["verify", "skipProfiles"], "every profile", "at least one profile to verify", fix);
     },

@@ -1,7 +1,28 @@
-import { optional } from "zod";
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { NEVER, optional } from "zod";
 import { choice, flag, keyed, list, object, set, text } from "../fields.js";
 import { rules } from "../limits.js";
 import { targetAccountSchema } from "./accounts.js";
+
+/** The accounts in a file, which the program does not manage. A problem in the file has the path of the key. */
+const accountsFile = text(rules.filePath)
+  .transform((path, context): unknown => {
+    try {
+      return parse(readFileSync(path, "utf8"));
+    } catch (error) {
+      const params = { fix: (error as Error).message.split("\n")[0] };
+      context.addIssue({ code: "custom", message: "a readable YAML or JSON file", input: path, params });
+      return NEVER;
+    }
+  })
+  .pipe(
+    list(
+      targetAccountSchema.pick({ profile: true, accountId: true, description: true, region: true }),
+      "accounts: profile, accountId, description, region",
+    ),
+  )
+  .meta({ example: "accounts.yaml" });
 
 export const organizationSchema = object({
   profile: text(rules.profile, "management").describe(
@@ -25,13 +46,7 @@ export const organizationSchema = object({
     .describe(
       "By cluster name: accounts in which the OIDC provider of the cluster already exists. The StackSet does not create it there.",
     ),
-  accountsFile: optional(text(rules.filePath, "accounts.yaml")).describe(
+  accountsFile: optional(accountsFile).describe(
     "YAML or JSON file with a list of `{profile, accountId, description, region}`: the accounts that the MCP server can read. Equivalent to `targetAccounts` with `manage: false`.",
   ),
 });
-
-/** The accounts in `organization.accountsFile`, which the program does not manage. */
-export const accountsFileSchema = list(
-  targetAccountSchema.pick({ profile: true, accountId: true, description: true, region: true }),
-  "accounts: profile, accountId, description, region",
-);

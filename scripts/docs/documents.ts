@@ -2,7 +2,6 @@
 import { loadCatalogue } from "../../policies/catalogue.js";
 import { findingCodes } from "../doctor/codes.js";
 import { configParts } from "./config.js";
-import { clustersPerRole } from "./limits.js";
 import { table } from "./page.js";
 import { permissionsParts, provisioningParts } from "./permissions.js";
 
@@ -19,7 +18,6 @@ export const generatedParts = async () => ({
       ]),
     ),
   },
-  "docs/limits.md": { "clusters-per-role": clustersPerRole() },
   "docs/permissions.md": permissionsParts(await loadCatalogue()),
   "docs/provisioning-policy.md": provisioningParts(),
 });

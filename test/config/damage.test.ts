@@ -613,7 +613,7 @@ describe("target accounts", () => {
     [
       "empty list",
       { targetAccounts: [], defaultProfile: undefined },
-      ["targetAccounts", "[]", "at least one target account"],
+      ["targetAccounts", "[]", "at least one account, here or in organization.accountsFile"],
     ],
     [
       "duplicate profile in a different case",
@@ -727,12 +727,12 @@ describe("target accounts", () => {
     [
       "unknown default profile",
       { defaultProfile: "prd" },
-      ["defaultProfile", '"prd"', "a profile in targetAccounts: one of prod, data", "Did you mean prod?"],
+      ["defaultProfile", '"prd"', "a profile of an account: one of prod, data", "Did you mean prod?"],
     ],
     [
       "unknown skipped profile",
       { "verify.skipProfiles": ["nosuch"] },
-      ["verify.skipProfiles[0]", '"nosuch"', "a profile in targetAccounts: one of prod, data, network, billing"],
+      ["verify.skipProfiles[0]", '"nosuch"', "a profile of an account: one of prod, data, network, billing"],
     ],
   ]);
 });
@@ -1128,7 +1128,7 @@ describe("unknown keys, with the most similar known key", () => {
     [
       "key with a namespace and without a similar known key",
       { '["holmes:settings"]': {} },
-      ['["holmes:settings"]', none, "holmes-aws-mcp: followed by one of clusters, kubernetes"],
+      ['["holmes:settings"]', none, "one of clusters, kubernetes"],
     ],
   ]);
 });
@@ -1162,7 +1162,6 @@ describe("organization", () => {
   };
   const accounts = (content: unknown) => file(`accounts-${Math.random()}.yaml`, content);
   const row = { profile: "one", accountId: "444444444444" };
-  const at = (path: string, rest: string) => `organization.accountsFile["${path}"]${rest}`;
   const missing = join(folder, "accounts.yaml");
   const empty = accounts([]);
   const short = accounts([
@@ -1239,35 +1238,40 @@ describe("organization", () => {
         image: undefined,
         "mcp.enabled": false,
       },
-      ["organization.accountsFile", "no accounts", "at least one account, in this file or in targetAccounts"],
+      ["targetAccounts", "[]", "at least one account, here or in organization.accountsFile"],
     ],
     [
       "invalid entries in the accounts file",
       { organization: { ...organization, accountsFile: short } },
-      [at(short, "[0].accountId"), "4", "12 digits in quotes", 'was it "000000000004"?'],
-      [at(short, "[1].profil"), none, "profile"],
+      ["organization.accountsFile[0].accountId", "4", "12 digits in quotes", 'was it "000000000004"?'],
+      ["organization.accountsFile[1].profil", none, "profile"],
     ],
     [
       "names of built-in properties in the accounts file",
       { organization: { ...organization, accountsFile: builtIn } },
-      [at(builtIn, "[0].__proto__"), none, "a different name"],
-      [at(builtIn, "[0].toString"), none, "a different name"],
+      ["organization.accountsFile[0].__proto__", none, "a different name"],
+      ["organization.accountsFile[0].toString", none, "a different name"],
     ],
     [
       "duplicate entries in the accounts file",
       { organization: { ...organization, accountsFile: twice } },
-      [at(twice, "[1].profile"), '"ONE"', "a value that is unique across all accounts", "It duplicates"],
       [
-        at(twice, "[1].accountId"),
+        "organization.accountsFile[1].profile",
+        '"ONE"',
+        "a unique profile",
+        "It duplicates organization.accountsFile[0].profile.",
+      ],
+      [
+        "organization.accountsFile[1].accountId",
         '"111111111111"',
-        "a value that is unique across all accounts",
-        "targetAccounts[0].accountId",
+        "a unique account ID",
+        "It duplicates targetAccounts[0].accountId.",
       ],
     ],
     [
       "default profile that is neither in the stack nor in the accounts file",
       { organization: { ...organization, accountsFile: fine }, defaultProfile: "two" },
-      ["defaultProfile", '"two"', "a profile in targetAccounts: one of dev, sandbox, one"],
+      ["defaultProfile", '"two"', "a profile of an account: one of dev, sandbox, one"],
     ],
   ]);
 });

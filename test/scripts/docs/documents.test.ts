@@ -1,7 +1,8 @@
 // Each page in docs/ has the parts that the program generates, and the numbers that its prose states.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { limits } from "../../../config/limits.js";
+import { limits, partitionOf } from "../../../config/limits.js";
+import { issuerPath, unknownIssuer } from "../../../config/settings.js";
 import { awsConfigFile } from "../../../documents/awsConfigFile.js";
 import { billedCalls, optionalGroups } from "../../../policies/groups.js";
 import { TEMPLATE_BODY_LIMIT } from "../../../policies/organization.js";
@@ -12,8 +13,8 @@ import {
   TRUST_POLICY_LIMIT,
   TRUST_POLICY_LIMIT_MAX,
 } from "../../../policies/size.js";
+import { packTrustPolicies, type Subject } from "../../../policies/trust.js";
 import { generatedParts } from "../../../scripts/docs/documents.js";
-import { firstRole } from "../../../scripts/docs/limits.js";
 import { page } from "../../../scripts/docs/page.js";
 
 const pages = Object.entries(await generatedParts());
@@ -65,8 +66,33 @@ test("docs/limits.md has the size of a profile in the ConfigMap", () => {
   );
 });
 
-test("a role trusts 4 clusters at 2048 characters, and 8 or 9 at 4096", () => {
-  const own = [{ namespace: "holmes-aws-mcp", serviceAccount: "aws-api-mcp-sa" }];
-  expect(firstRole("us-east-1", own, 2048).clusters).toHaveLength(4);
-  expect([8, 9]).toContain(firstRole("us-east-1", own, 4096).clusters.length);
+/** The first role of an account that trusts `count` clusters of one region. */
+function firstRole(region: string, subjects: Subject[], limit: number, count = 50) {
+  const clusters = Array.from({ length: count }, (_, index) => ({
+    name: `cluster-${index}`,
+    // Same length as a real issuer, and different for each cluster.
+    issuers: [issuerPath(unknownIssuer(region)).slice(0, -2) + String(index).padStart(2, "0")],
+  }));
+  const [role] = packTrustPolicies({
+    ...{ clusters, subjects, limit },
+    ...{ accountId: "111122223333", partition: partitionOf(region) },
+  });
+  return role!;
+}
+
+test("docs/limits.md has the clusters per role by region and trusted service accounts", () => {
+  const rows = limitsPage.split("\n").filter((line) => /^\| [a-z-]+-\d \|/.test(line));
+  expect(rows).toHaveLength(10);
+  for (const row of rows) {
+    const [region, names, ...numbers] = row.slice(2, -2).split(" | ");
+    const subjects = [...names!.matchAll(/`(.*?):(.*?)`/g)].map(([, namespace, serviceAccount]) => ({
+      namespace: namespace!,
+      serviceAccount: serviceAccount!,
+    }));
+    expect(numbers.map(Number), row).toEqual([
+      firstRole(region!, subjects, TRUST_POLICY_LIMIT, 1).size,
+      firstRole(region!, subjects, TRUST_POLICY_LIMIT).clusters.length,
+      firstRole(region!, subjects, TRUST_POLICY_LIMIT_MAX).clusters.length,
+    ]);
+  }
 });
