@@ -1,11 +1,12 @@
 /**
  * Converts the legacy script's multi-cluster-config.yaml to stack config, and reports every key. Works on texts only.
- * Existing values and comments of the stack file are kept.
+ * Sections and comments of an existing stack file are kept.
  */
-import { type Document, isCollection, isMap, isNode, isSeq, type Node, parseDocument, type YAMLMap } from "yaml";
+import { Document, isMap, parseDocument, type YAMLMap } from "yaml";
 import { z } from "zod";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
-import { unwrap } from "../../config/reading.js";
+import { readingOf, unwrap } from "../../config/reading.js";
+import { configSchema } from "../../config/schema.js";
 import { keysAt, schemaAt } from "../../config/schemaProblems.js";
 import { project } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
@@ -29,7 +30,7 @@ export interface ConvertOptions {
 
 /** The result for one key. */
 export interface Step {
-  readonly outcome: "added" | "unchanged" | "kept" | "left out";
+  readonly outcome: "added" | "kept" | "left out";
   /** Key path in the stack config, or in the legacy file for `left out`. */
   readonly key: string;
   readonly why: string;
@@ -52,21 +53,13 @@ function parsed(name: string, text: string, options = {}): Document {
   return document;
 }
 
-/** Sections of the legacy file. */
-const sections = ["clusters", "kubernetes", "iam", "target_accounts"];
-
 function readLegacyFile({ old, source }: ConvertOptions): Table {
   const file: unknown = parsed(source, old, { schema: "failsafe", merge: true }).toJS();
   if (isTable(file) && (file.clusters !== undefined || file.target_accounts !== undefined)) return file;
   const keys = isTable(file) ? `the keys ${Object.keys(file).join(", ") || "{}"}` : "no map";
-  throw new UserError(`${source}: found ${keys}. Expected the file of the legacy script, with ${sections.join(", ")}.`);
+  const expected = "the file of the legacy script, with clusters, kubernetes, iam, target_accounts";
+  throw new UserError(`${source}: found ${keys}. Expected ${expected}.`);
 }
-
-/** Lists of the config, with the key that identifies their entries. */
-const identifiers: Readonly<Record<string, string>> = { clusters: "name", targetAccounts: "profile" };
-
-/** Place of a key in the stack file: `["iam", "path"]` gives `["config", "holmes-aws-mcp:iam", "path"]`. */
-const placeOf = ([section, ...rest]: Path) => ["config", `${project}:${section}`, ...rest];
 
 /** The result of a conversion. */
 export class Conversion {
@@ -77,57 +70,30 @@ export class Conversion {
   readonly notes: string[] = [];
   /** Problems that the new config does not show. */
   readonly problems: string[] = [];
-  private readonly document: Document;
+  /** Sections that the stack file has already. */
+  private readonly present: Readonly<Record<string, unknown>>;
+  /** Sections to add to the stack file. */
+  private readonly added: Document;
   /** Paths in the legacy file, by key path in the config. */
   private readonly origins = new Map<string, Path>();
 
   /** @throws UserError if one of the files is invalid */
   constructor(private readonly options: ConvertOptions) {
-    const { existing, target, source, adopt = false } = options;
+    const { existing, target, source } = options;
     const old = readLegacyFile(options);
-    this.document = parsed(
-      target,
-      existing ?? `# Stack config, converted from ${source}. docs/config.md describes every key.\nconfig: {}\n`,
-    );
-    const { contents } = this.document;
-    const present = isMap(contents) ? contents.get("config") : contents;
-    if (present && !isMap(present)) {
+    const heading = `# Stack config, converted from ${source}. docs/config.md describes every key.\n`;
+    const document = parsed(target, existing ?? `${heading}config: {}\n`);
+    const file: unknown = document.toJS() ?? {};
+    const config = isTable(file) ? (file.config ?? {}) : undefined;
+    if (!isTable(config)) {
       throw new UserError(`${target}: not a stack file. Expected a map with the key config, which is a map.`);
     }
-    if (!present) this.document.set("config", this.document.createNode({}));
-    const config = this.document.get("config") as YAMLMap;
-    config.flow = false;
-    const providers = "pulumi:disable-default-providers";
-    if (!config.has(providers)) {
-      config.items.unshift(this.document.createPair(providers, this.nodeOf(["aws", "kubernetes", "docker"])));
-      this.step("added", providers, "every resource must have an explicit provider");
-    }
-
-    for (const [key, value] of Object.entries(old)) {
-      const from = nearest(key, sections);
-      if (from === undefined) this.leaveOut([key]);
-      else {
-        if (key !== from) this.misspelt([key], from);
-        if (!isEmpty(value)) this.merge(camelCase(from), [key], value);
-      }
-    }
-    this.namespace();
-    this.policy();
-    if (adopt) this.adopt();
-    else if (this.entries("targetAccounts").every(({ entry }) => entry.adopt === undefined)) {
-      this.notes.push("If the legacy script created providers and roles in these accounts, convert with --adopt.");
-    }
-    this.retention();
-    this.workload();
-
-    // An empty line before each new section, whose key is not a node yet.
-    for (const pair of config.items) {
-      if (isNode(pair.key)) continue;
-      pair.key = this.document.createNode(pair.key);
-      (pair.key as Node).spaceBefore = true;
-    }
-    const text = this.document.toString({ lineWidth: 0, flowCollectionPadding: false });
-    this.content = existing === undefined ? text : restoreLines(existing, text);
+    this.present = Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [key.replace(`${project}:`, ""), value]),
+    );
+    this.added = new Document(this.convertTable([], [], old), { aliasDuplicateObjects: false });
+    this.complete();
+    this.content = this.merge(document);
   }
 
   /** The message of a problem in the new config, with the keys of the legacy file. */
@@ -150,183 +116,124 @@ export class Conversion {
     this.steps.push({ outcome, key, why });
   }
 
-  /** The value is converted, so that its own problems are reported too. */
-  private misspelt(path: Path, near: string): void {
-    this.problems.push(`${pathText(path)}: the key is unknown. Expected ${near}. Correct it, or remove the line.`);
-  }
-
-  private leaveOut(path: Path, why = "the config has no such key"): void {
-    this.step("left out", pathText(path), why);
-  }
-
-  /** The value of a key in the stack file. */
-  private get(...path: Path): unknown {
-    const node = this.document.getIn(placeOf(path), true);
-    return isNode(node) ? node.toJS(this.document) : node;
-  }
-
-  private nodeOf(value: unknown): Node {
-    return this.document.createNode(value, { flow: Array.isArray(value) });
-  }
-
-  private set(path: Path, value: unknown): void {
-    this.document.setIn(placeOf(path), this.nodeOf(value));
-  }
-
-  /** Creates a section of the stack file if it does not exist. */
-  private open(section: string): void {
-    const node = this.document.getIn(placeOf([section]), true);
-    const isList = section in identifiers;
-    if (node === undefined) this.document.setIn(placeOf([section]), this.document.createNode(isList ? [] : {}));
-    else if (!isCollection(node) || isSeq(node) !== isList) {
-      const kind = isList ? "a list" : "a map";
-      throw new UserError(`${this.options.target}: ${project}:${section} is not ${kind}. Expected ${kind} in YAML.`);
-    } else if (node.items.length === 0) node.flow = false;
-  }
-
-  /** The maps in a list of the stack file. An alias of a map is not one of them, because its map is elsewhere. */
-  private entries(section: string): { index: number; entry: Record<string, unknown> }[] {
-    const list = this.document.getIn(placeOf([section]), true);
-    const nodes = isSeq(list) ? list.items : [];
-    return nodes.flatMap((node, index) => (isMap(node) ? [{ index, entry: node.toJS(this.document) }] : []));
-  }
-
-  private merge(section: string, from: Path, value: Tree): void {
-    this.origins.set(section, from);
-    const by = identifiers[section];
-    if (by !== undefined && Array.isArray(value)) this.mergeList(section, by, from, value);
-    else if (by === undefined && isTable(value)) this.mergeEntry([section], from, value);
-    // The config rejects it.
-    else this.set([section], value);
-  }
-
-  private mergeList(section: string, by: string, from: Path, value: Tree[]): void {
-    this.open(section);
-    const places = new Map(this.entries(section).map(({ index, entry }) => [entry[by], index]));
-    let length = (this.get(section) as unknown[]).length;
-    for (const [index, entry] of value.entries()) {
-      const name = isTable(entry) ? entry[by] : undefined;
-      const known = name === undefined ? undefined : places.get(name);
-      // A duplicate becomes an entry of its own, which the config rejects.
-      places.delete(name);
-      const place = known ?? length;
-      if (known === undefined) {
-        this.set([section, place], isTable(entry) ? {} : entry);
-        length += 1;
-      }
-      this.mergeEntry([section, place], [...from, index], entry);
-    }
-  }
-
-  private mergeEntry(to: Path, from: Path, entry: Tree): void {
+  /** The value of a legacy key in the form of the config. The config rejects a value of another type. */
+  private convert(to: Path, from: Path, value: Tree): unknown {
     this.origins.set(pathText(to), from);
-    if (!isTable(entry)) return;
-    for (const [key, value] of Object.entries(entry)) {
-      const name = nearest(camelCase(key), keysAt(to));
-      if (name !== undefined && name !== camelCase(key)) this.misspelt([...from, key], snakeCase(name));
-      if (name === undefined) this.leaveOut([...from, key]);
-      else if (isEmpty(value)) this.leaveOut([...from, key], "the value is empty");
-      else {
-        const path = [...to, name];
-        this.origins.set(pathText(path), [...from, key]);
-        this.put(path, typed(value, schemaAt(path)!), pathText([...from, key]));
-      }
+    const schema = unwrap(schemaAt(to) ?? z.unknown());
+    if (Array.isArray(value) && schema instanceof z.ZodArray) {
+      return value.map((entry, index) => this.convert([...to, index], [...from, index], entry));
     }
+    if (isTable(value) && keysAt(to).length > 0) return this.convertTable(to, from, value);
+    const converted = typed(value, schema);
+    this.step("added", pathText(to), `${JSON.stringify(converted)} (${pathText(from)})`);
+    return converted;
   }
 
-  /** Sets a key if it does not exist. An existing value is kept. */
+  private convertTable(to: Path, from: Path, table: Table): Record<string, unknown> {
+    const converted: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(table)) {
+      const place = [...from, key];
+      const name = nearest(camelCase(key), keysAt(to));
+      if (name !== undefined && name !== camelCase(key)) {
+        // The value is converted, so that its own problems are reported too.
+        const expected = `Expected ${snakeCase(name)}. Correct it, or remove the line.`;
+        this.problems.push(`${pathText(place)}: the key is unknown. ${expected}`);
+      }
+      if (name === undefined) this.step("left out", pathText(place), "the config has no such key");
+      else if (isEmpty(value)) this.step("left out", pathText(place), "the value is empty");
+      else if (to.length === 0 && name in this.present) {
+        this.step("kept", name, `${this.options.target} already has this section`);
+      } else converted[name] = this.convert([...to, name], place, value);
+    }
+    return converted;
+  }
+
+  /** Sets a key of a section that is added. */
   private put(path: Path, value: unknown, why: string): void {
-    this.open(String(path[0]));
-    const key = pathText(path);
-    const present = this.get(...path);
-    const [found, wanted] = [JSON.stringify(present), JSON.stringify(value)];
-    if (present === undefined) {
-      this.set(path, value);
-      this.step("added", key, `${wanted} (${why})`);
-    } else if (found === wanted) this.step("unchanged", key, wanted);
-    else this.step("kept", key, `${found}, not ${wanted} (${why})`);
+    const parent = this.added.getIn(path.slice(0, -1));
+    // The config rejects a section or an entry that is not a map.
+    if (String(path[0]) in this.present || (parent !== undefined && !isMap(parent))) return;
+    this.added.setIn(path, this.added.createNode(value));
+    this.step("added", pathText(path), `${JSON.stringify(value)} (${why})`);
   }
 
-  /** The legacy script does not create the namespace, and these exist in every cluster. */
-  private namespace(): void {
-    const namespace = String(this.get("kubernetes", "namespace"));
-    if (!/^(default|kube-.*)$/.test(namespace)) return;
-    this.put(["kubernetes", "createNamespace"], false, `every cluster has the namespace ${namespace}`);
-  }
-
-  private policy(): void {
-    const { policyFile, policyChecks, target } = this.options;
-    const present = this.get("iam", "policyFile");
-    if (policyFile !== undefined && present !== undefined && present !== policyFile) {
+  /** Adds what the legacy file does not contain. */
+  private complete(): void {
+    const { policyFile, policyChecks, adopt, target } = this.options;
+    const config = readingOf(configSchema, { ...this.present, ...this.added.toJS() });
+    const { clusters, targetAccounts, kubernetes, holmes, iam, image, mcp } = config;
+    const given = [
+      { key: "policyFile", value: policyFile, option: "--permissions" },
+      { key: "policyChecks", value: policyChecks, option: "--policy-checks" },
+    ] as const;
+    for (const { key, value, option } of given) {
+      if (value === undefined || value === iam[key]) continue;
+      this.put(["iam", key], value, option);
+      if (!("iam" in this.present)) continue;
       this.problems.push(
-        `${target}: iam.policyFile is already ${JSON.stringify(present)}. Remove the key, or run without --permissions.`,
+        `${target}: the section iam is kept, so ${option} has no effect. Set iam.${key} to ${value}, or run without ${option}.`,
       );
     }
-    if (policyFile !== undefined) this.put(["iam", "policyFile"], policyFile, "--permissions");
-    if (policyChecks !== undefined) this.put(["iam", "policyChecks"], policyChecks, "--policy-checks");
-  }
-
-  /** Adopts what the legacy script created, except the providers of clusters in their own account, which are shared. */
-  private adopt(): void {
-    const clusters = this.entries("clusters").map(({ entry }) => entry);
-    for (const { index, entry } of this.entries("targetAccounts")) {
-      if (entry.manage === false) continue;
-      const own = clusters.filter(({ accountId }) => accountId === entry.accountId).map(({ name }) => name);
-      if (own.length > 0) {
+    // The legacy script does not create the namespace, and these exist in every cluster.
+    if (/^(default|kube-.*)$/.test(kubernetes.namespace ?? "")) {
+      const why = `every cluster has the namespace ${kubernetes.namespace}`;
+      this.put(["kubernetes", "createNamespace"], false, why);
+    }
+    if (adopt) {
+      for (const [index, { accountId }] of targetAccounts.entries()) {
+        const own = clusters.filter((cluster) => cluster.accountId === accountId).map(({ name }) => name);
         const why = "other service accounts of the cluster share the provider in the cluster's account";
-        this.put(["targetAccounts", index, "existingOidcProviders"], own, why);
+        if (own.length > 0) this.put(["targetAccounts", index, "existingOidcProviders"], own, why);
+        this.put(["targetAccounts", index, "adopt"], true, "--adopt");
       }
-      this.put(["targetAccounts", index, "adopt"], true, "--adopt");
-    }
-  }
-
-  /** The legacy script keeps OIDC providers at teardown; a stack deletes those that it created or adopted. */
-  private retention(): void {
-    if (this.get("iam", "retainOidcProviders") !== undefined) return;
-    this.notes.push(
-      "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them by default. To keep them, set iam.retainOidcProviders: true.",
-    );
-  }
-
-  /** The legacy file has no image and no kubeconfig. Without them the stack creates IAM resources only. */
-  private workload(): void {
-    const inaccessible = this.entries("clusters").filter(
-      ({ entry: { deploy, kubeconfig, context, profile } }) =>
-        deploy !== false && [kubeconfig, context, profile].every((access) => access === undefined),
-    );
-    const contexts = inaccessible.map(({ index }) => `clusters[${index}].context`);
-    const disabled = this.get("mcp", "enabled") === false;
-    const noImage = this.get("image") === undefined;
-    if (!disabled && noImage) {
-      this.put(["mcp", "enabled"], false, `${this.options.target} has no image`);
-      (this.document.getIn(placeOf(["mcp"])) as YAMLMap).commentBefore ??=
-        " IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster.";
-      this.trustRunningServer();
-    }
-    if (disabled || noImage) {
-      const needs = [...(noImage ? ["image"] : []), ...contexts];
+    } else {
       this.notes.push(
-        `The stack creates IAM resources only. To deploy the server, ${needs.length === 0 ? "" : `set ${needs.join(", ")} and `}remove mcp.enabled: false.`,
+        "If the legacy script created providers and roles in these accounts, convert into a new file with --adopt.",
+      );
+    }
+    if (!iam.retainOidcProviders) {
+      this.notes.push(
+        "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them by default. To keep them, set iam.retainOidcProviders: true.",
+      );
+    }
+    if (image !== undefined && mcp.enabled) {
+      const why = "the legacy file contains no access to the cluster";
+      for (const index of clusters.keys()) this.put(["clusters", index, "deploy"], false, why);
+      this.notes.push(
+        "To deploy the server to the converted clusters, set context (or kubeconfig, profile) of each cluster and remove deploy: false.",
       );
       return;
     }
-    for (const { index } of inaccessible) {
-      this.put(["clusters", index, "deploy"], false, "the cluster has no context, kubeconfig or profile");
-    }
-    if (contexts.length > 0) {
-      this.notes.push(
-        `To deploy the server to the other clusters, set ${contexts.join(", ")} (or kubeconfig, profile) and remove deploy: false.`,
-      );
+    this.put(["mcp", "enabled"], false, `${target} has no image`);
+    this.notes.push(
+      "The stack creates IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster, and remove mcp.enabled: false.",
+    );
+    // Without a workload, the roles trust the namespace of Holmes. The running server can be in another one.
+    if (this.added.hasIn(["kubernetes", "namespace"]) && kubernetes.namespace !== holmes.namespace) {
+      const subject = `${kubernetes.namespace}:${kubernetes.serviceAccount}`;
+      this.put(["kubernetes", "additionalSubjects"], [subject], "the running server keeps its access");
     }
   }
 
-  /** Without a workload, the roles trust the namespace of Holmes. The running server can be in another one. */
-  private trustRunningServer(): void {
-    const namespace = this.get("kubernetes", "namespace");
-    if (namespace === undefined || namespace === (this.get("holmes", "namespace") ?? "default")) return;
-    if (this.get("kubernetes", "additionalSubjects") !== undefined) return;
-    const subject = `${namespace}:${this.get("kubernetes", "serviceAccount") ?? "aws-api-mcp-sa"}`;
-    this.put(["kubernetes", "additionalSubjects"], [subject], "the running server keeps its access");
+  /** The stack file with the added sections. */
+  private merge(document: Document): string {
+    const { existing } = this.options;
+    const sections = (this.added.contents as YAMLMap).items;
+    const providers = "pulumi:disable-default-providers";
+    if (providers in this.present && sections.length === 0 && existing !== undefined) return existing;
+    if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
+    const config = document.get("config") as YAMLMap;
+    config.flow = false;
+    if (!(providers in this.present)) {
+      config.items.unshift(document.createPair(providers, ["aws", "kubernetes", "docker"]));
+      this.step("added", providers, "every resource must have an explicit provider");
+    }
+    for (const { key, value } of sections) {
+      const name = document.createNode(`${project}:${key}`);
+      name.spaceBefore = true;
+      config.add({ key: name, value });
+    }
+    return document.toString({ lineWidth: 0, flowCollectionPadding: false });
   }
 }
 
@@ -338,20 +245,7 @@ const isEmpty = (value: Tree) => value === "" || value === "null" || value === "
 
 /** Converts a text to the number or Boolean that the schema requires, if possible. */
 function typed(value: Tree, schema: z.ZodType): unknown {
-  const plain = unwrap(schema);
-  if (plain instanceof z.ZodNumber && typeof value === "string" && /^\d+$/.test(value)) return Number(value);
-  if (plain instanceof z.ZodBoolean && (value === "true" || value === "false")) return value === "true";
+  if (schema instanceof z.ZodNumber && typeof value === "string" && /^\d+$/.test(value)) return Number(value);
+  if (schema instanceof z.ZodBoolean && (value === "true" || value === "false")) return value === "true";
   return value;
-}
-
-/** Restores the lines that differ only in the padding of brackets. */
-function restoreLines(before: string, after: string): string {
-  const plain = (line: string) => line.replace(/([[{]) | ([\]}])/g, "$1$2").trimEnd();
-  const earlier = new Map(before.split("\n").map((line) => [plain(line), line]));
-  const text = after
-    .split("\n")
-    .map((line) => earlier.get(plain(line)) ?? line)
-    .join("\n");
-  const same = JSON.stringify(parseDocument(text).toJS()) === JSON.stringify(parseDocument(after).toJS());
-  return same ? text : after;
 }

@@ -13,7 +13,7 @@ await run<Pick<ConvertFilesOptions, "stack" | "adopt" | "permissions" | "policyC
     .argument("<file>", "the legacy script's YAML file", path)
     .addOption(stackOption())
     .option("--adopt", "import what the legacy script created (adopt: true on every target account)")
-    .option("--permissions <file>", "use this permission policy (iam.policyFile)", path)
+    .option("--permissions <file>", "use this permission policy in the project (iam.policyFile)", path)
     .addOption(new Option("--policy-checks <level>", "how findings in that policy count").choices(["error", "warn"])),
   async (options, file) => {
     const { convertFiles } = await import("./files.js");
