@@ -1,6 +1,6 @@
 /** The config line or the command that resolves a finding. */
 import { stringify } from "yaml";
-import type { Settings, TargetAccountSettings } from "../../config/settings.js";
+import type { Settings } from "../../config/settings.js";
 import type { Access, AccountAccess } from "./accountAccess.js";
 import type { Failure } from "./readings.js";
 
@@ -45,23 +45,15 @@ export const recoveryCommands = (stack: string): readonly string[] => [
 export const awsCommand = ({ profile, assumeRole }: Omit<Access, "region">, command: string) =>
   `aws ${command}${assumeRole === undefined ? ` --profile ${profile}` : ""}`;
 
-/**
- * `pulumi up` without these accounts. Resources are called `<profile>` and `<profile>/…`; where a cluster, the image or
- * the organization has the name of a profile, the types distinguish them.
- */
-export function upWithout(settings: Settings, profiles: readonly string[]): string {
-  const others = new Set([...settings.clusters.map(({ name }) => name), "image", "organization"]);
-  const patterns = profiles.flatMap((profile) =>
-    others.has(profile)
-      ? [
-          `**::holmes-aws-mcp:index:TargetAccount::${profile}`,
-          `**::holmes-aws-mcp:index:TargetAccount$**::${profile}/**`,
-          `**::pulumi:providers:aws::${profile}/aws`,
-        ]
-      : [`**::${profile}`, `**::${profile}/**`],
-  );
+/** `pulumi up` without these accounts. The types distinguish them from a cluster or the image with the same name. */
+export function upWithout(stack: string, profiles: readonly string[]): string {
+  const patterns = profiles.flatMap((profile) => [
+    `**::holmes-aws-mcp:index:TargetAccount::${profile}`,
+    `**::holmes-aws-mcp:index:TargetAccount$**::${profile}/**`,
+    `**::pulumi:providers:aws::${profile}/aws`,
+  ]);
   const excluded = patterns.map((pattern) => ` --exclude '${pattern}'`).join("");
-  return `pulumi up --stack ${settings.stack} --continue-on-error${excluded}`;
+  return `pulumi up --stack ${stack} --continue-on-error${excluded}`;
 }
 
 /** What resolves missing or rejected credentials. */
@@ -70,14 +62,6 @@ export function credentialsFix({ profile, assumeRole }: AccountAccess, { code, m
   const flag = named === undefined ? "" : ` --profile ${named}`;
   if (/SSO|login session/i.test(message) || code === "TokenProviderError") {
     return { what: "Log in again.", commands: [`aws sso login${flag}`] };
-  }
-  if (
-    code === "CredentialsProviderError" &&
-    named !== undefined &&
-    /could not (resolve|be found|load)/i.test(message)
-  ) {
-    const what = `Add profile ${named} to the AWS config file (or set AWS_CONFIG_FILE to the file that has it).`;
-    return { what, commands: [`aws configure sso${flag}`] };
   }
   if (/^(Timeout|Abort|ECONN|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)/.test(code)) {
     return { what: "Check network, proxy (HTTPS_PROXY) and the account's region. Then run doctor again." };
@@ -88,22 +72,4 @@ export function credentialsFix({ profile, assumeRole }: AccountAccess, { code, m
   }
   const where = named === undefined ? "in the environment, or set assumeRole.sourceProfile" : `for profile ${named}`;
   return { what: `Configure valid credentials ${where}.`, commands: [`aws sts get-caller-identity${flag}`] };
-}
-
-/** Quotas of IAM as Service Quotas knows them: code by the name that GetAccountSummary gives. */
-const quotaCodes = {
-  AssumeRolePolicySizeQuota: "L-C07B4B0D",
-  AttachedPoliciesPerRoleQuota: "L-0DA4ABF3",
-  RolesQuota: "L-FE177D64",
-  PoliciesQuota: "L-E95E4862",
-} as const;
-
-export type Quota = keyof typeof quotaCodes;
-
-/** IAM's quotas are raised in its home region; outside the `aws` partition through AWS Support. */
-export function quotaFix(account: TargetAccountSettings, quota: Quota, value: number): Fix {
-  const { partition, accountId } = account;
-  if (partition !== "aws") return { what: `Ask AWS Support to raise ${quota} of account ${accountId} to ${value}.` };
-  const request = `service-quotas request-service-quota-increase --service-code iam --quota-code ${quotaCodes[quota]} --desired-value ${value} --region us-east-1`;
-  return { what: `Request a higher quota (account ${accountId}).`, commands: [awsCommand(account, request)] };
 }

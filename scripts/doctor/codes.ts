@@ -19,7 +19,7 @@ const table = {
   credentials: {
     finding: "Result of the authentication, or the error that AWS returned",
     resolution:
-      "`aws sso login …`, `aws configure sso …`, the trust policy of the assumed role; until then `verify.skipProfiles: [P]` and `pulumi up --continue-on-error --exclude '**::P' --exclude '**::P/**'`",
+      "`aws sso login …`, credentials for the profile, the trust policy of the assumed role; until then the command below the table, with `verify.skipProfiles`",
   },
   "wrong-account": {
     finding: "The account of the profile differs from `accountId`",
@@ -50,7 +50,6 @@ const table = {
     finding: "The issuer of a cluster is unknown, so its OIDC providers were not compared",
     resolution: "The look-up, or `oidcIssuerUrl: …`",
   },
-  "not-managed": { finding: "`manage: false`: not read", resolution: "none" },
   interrupted: {
     finding: "(`--state`) An interrupted update created the resource; the state has only a pending operation",
     resolution: "The two commands below the table, see [After an interrupted update](#after-an-interrupted-update)",
@@ -71,9 +70,7 @@ const table = {
   },
   "provider-audience": {
     finding: "Its audiences lack `sts.amazonaws.com`, so STS rejects the server's tokens",
-    resolution:
-      "`aws iam add-client-id-to-open-id-connect-provider …` by its owner; `pulumi up --refresh` for the stack's own",
-    change: true,
+    resolution: "`aws iam add-client-id-to-open-id-connect-provider …` by its owner",
   },
   "provider-existing-absent": {
     finding: "`existingOidcProviders` names a cluster whose provider does not exist",
@@ -98,17 +95,8 @@ const table = {
     finding: "Created by the legacy script, or by this stack and lost from its state",
     resolution: ADOPT,
   },
-  "role-of-others": { finding: "Managed outside this stack", resolution: "`roleName: …`" },
-  "role-of-sibling-stack": {
-    finding: "Another stack of this program created it",
-    resolution: "`roleName: …`, or `--state` where the role is older than the tag",
-  },
-  "role-unclear": {
-    finding: "This stack and the legacy script would create the same role",
-    resolution: "`adopt: …`, which changes nothing when the stack owns it, or `--state`",
-  },
-  "role-case": {
-    finding: "It exists in another spelling: IAM names are case-insensitive",
+  "role-of-others": {
+    finding: "Managed outside this stack, or by another stack of this program",
     resolution: "`roleName: …`",
   },
   "role-path": { finding: "It exists at another path, so it cannot be imported", resolution: "`path: …`" },
@@ -129,12 +117,8 @@ const table = {
     finding: "`adopt` names an inline policy that the role does not have",
     resolution: "The `adopt` line that fits",
   },
-  "policy-left-over": {
-    finding: "The legacy script's inline policy remains in addition to managed ones",
-    resolution: "`aws iam delete-role-policy …` after `up`",
-  },
   "policy-of-others": {
-    finding: "Policies on the role that are managed outside this stack; the server has their permissions too",
+    finding: "Policies on the role that the stack does not create; the server has their permissions too",
     resolution: "`aws iam detach-role-policy …` or `aws iam delete-role-policy …`",
     change: true,
   },
@@ -151,7 +135,6 @@ const table = {
     finding: "OIDC providers of the account against 100",
     resolution: "Delete those of clusters that no longer exist",
   },
-  "account-quota": { finding: "Roles, policies or attached policies against their quotas", resolution: QUOTA },
   unread: {
     finding: "AWS rejected a read",
     resolution: "The permission; a problem only where `pulumi up` needs it too",

@@ -28,7 +28,7 @@ export async function doctorCommand(options: DoctorCommandOptions): Promise<numb
   }
   const settings = await stackSettings(projectFolder, stack);
   toStderr("reading the accounts in parallel");
-  const report = await doctor(settings, { profiles, state, expectNoChanges, onRead });
+  const report = await doctor(settings, { profiles, state, expectNoChanges });
   if (repairs && state !== undefined) {
     const { state: repaired, unchecked } = repair(report, state);
     for (const urn of unchecked) toStderr(`not checked, import it if up reports that it exists: ${urn}`);
@@ -48,11 +48,4 @@ export async function readState(path: string): Promise<string> {
   } catch (error) {
     throw fileProblem(`--state ${path}`, error);
   }
-}
-
-/** One line that counts on a terminal; otherwise only the last line. */
-function onRead(done: number, all: number): void {
-  const line = `${done} of ${all} accounts read`;
-  if (process.stderr.isTTY) process.stderr.write(`\r${line}${done === all ? "\n" : ""}`);
-  else if (done === all) toStderr(line);
 }

@@ -1,19 +1,18 @@
 /** Reads the accounts of a stack in parallel and compares them with what the stack creates. It never writes. */
 import type { GetCallerIdentityResponse } from "@aws-sdk/client-sts";
-import { nearest } from "../../config/problems.js";
-import type { ClusterSettings, Settings, TargetAccountSettings } from "../../config/settings.js";
+import type { ClusterSettings, Settings } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 import { type AccountAccess, accountAccesses } from "./accountAccess.js";
-import { accountKey, configLine, credentialsFix, type Fix, recoveryCommands, upWithout } from "./advice.js";
+import { accountKey, configLine, credentialsFix, recoveryCommands, upWithout } from "./advice.js";
 import { findingCodes } from "./codes.js";
 import { issuerFinding, networkPolicyFinding, unknownIssuerFinding } from "./findings/eks.js";
 import { examine, wantedOf } from "./findings/examine.js";
-import { about, type Finding } from "./findings/finding.js";
+import { type Finding, ok, problem } from "./findings/finding.js";
 import { AccountReader, type Reading, type Timeouts } from "./readings.js";
 import type { StackState } from "./state.js";
 
 export interface AccountReport extends Pick<AccountAccess, "profile" | "accountId" | "purposes"> {
-  /** Whether it was read; false for accounts that are managed elsewhere, and where authentication failed. */
+  /** Whether it was read; false where authentication failed. */
   readonly read: boolean;
   /** ARN of the caller; null when authentication failed. */
   readonly caller: string | null;
@@ -39,25 +38,20 @@ export interface DoctorOptions {
   /** Reports every difference between an account and the stack as a problem; default false. */
   readonly expectNoChanges?: boolean;
   readonly timeouts?: Timeouts;
-  /** Called after each account. */
-  readonly onRead?: (done: number, all: number) => void;
 }
 
 /** @throws UserError for a profile that the stack does not have */
 export async function doctor(settings: Settings, options: DoctorOptions = {}): Promise<Report> {
-  const { profiles = [], state, expectNoChanges, timeouts, onRead } = options;
+  const { profiles = [], state, expectNoChanges, timeouts } = options;
   const accesses = accountAccesses(settings);
-  const unmanaged = settings.targetAccounts.filter(({ manage }) => !manage);
-  const known = [...new Set([...accesses, ...unmanaged].map(({ profile }) => profile))];
+  const known = [...new Set(accesses.map(({ profile }) => profile))];
   const unknown = profiles.find((profile) => !known.includes(profile));
   if (unknown !== undefined) {
-    const near = nearest(unknown, known);
-    const hint = near === undefined ? "." : `; did you mean ${near}?`;
     throw new UserError(
-      `--profile ${unknown}: not a profile of stack ${settings.stack}${hint} Expected one of: ${known.join(", ")}.`,
+      `--profile ${unknown}: not a profile that pulumi up of stack ${settings.stack} uses. Expected one of: ${known.join(", ")}.`,
     );
   }
-  const isSelected = ({ profile }: { readonly profile: string }) => profiles.length === 0 || profiles.includes(profile);
+  const isSelected = ({ profile }: AccountAccess) => profiles.length === 0 || profiles.includes(profile);
   // Look-ups come first, as in the program, for any selection of profiles: every account is compared with their result.
   const entered = await Promise.all(
     accesses
@@ -66,18 +60,13 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
   );
   const informed = withIssuers(settings, entered);
   const judged = entered.filter(({ access }) => isSelected(access));
-  let done = 0;
-  const accounts = await Promise.all(
-    judged.map(async (entry) => {
-      const report = await inspect(informed, entry, state);
-      onRead?.(++done, judged.length);
-      return report;
-    }),
-  );
+  const accounts = await Promise.all(judged.map((entry) => inspect(informed, entry, state)));
   for (const { reader } of entered) reader.close();
   const unavailable = judged.map(({ access }) => access).filter((_, index) => !accounts[index]!.read);
-  const excluded = unavailable.every(canBeExcluded) ? unavailable.map(({ profile }) => profile) : [];
-  const all = [...accounts, ...unmanaged.filter(isSelected).map(unmanagedReport)].map((account) => ({
+  // An account with a look-up cannot be excluded: the update fails before the exclusion applies.
+  const canBeExcluded = unavailable.every(({ target, purposes }) => target !== undefined && purposes.length === 1);
+  const excluded = canBeExcluded ? unavailable.map(({ profile }) => profile) : [];
+  const all = accounts.map((account) => ({
     ...account,
     findings: expectNoChanges ? account.findings.map(strictly) : account.findings,
   }));
@@ -87,19 +76,13 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
     recovery,
     ok: recovery === null && all.every(({ findings }) => findings.every(({ level }) => level !== "problem")),
     accounts: all,
-    upWithout: excluded.length > 0 ? upWithout(settings, excluded) : null,
+    upWithout: excluded.length > 0 ? upWithout(settings.stack, excluded) : null,
   };
 }
 
 /** A difference from the stack as a problem. */
 const strictly = (finding: Finding): Finding =>
   findingCodes[finding.code].change ? { ...finding, level: "problem" } : finding;
-
-function unmanagedReport({ profile, accountId }: TargetAccountSettings): AccountReport {
-  const message = "manage: false: managed by another stack or a StackSet, so it was not read";
-  const findings = [about("account").note("not-managed", message)];
-  return { profile, accountId, purposes: ["target account"], read: false, caller: null, findings };
-}
 
 /** Result of the authentication, and what EKS returned. */
 interface Entry {
@@ -144,76 +127,37 @@ function withIssuers(settings: Settings, entries: readonly Entry[]): Settings {
 }
 
 async function inspect(settings: Settings, entry: Entry, state: StackState | undefined): Promise<AccountReport> {
-  const { profile, accountId, purposes } = entry.access;
-  const { Account, Arn = null } = entry.caller.value ?? {};
-  const findings = await findingsOf(settings, entry, state);
-  return { profile, accountId, purposes, read: Account === accountId, caller: Arn, findings };
-}
-
-async function findingsOf(
-  settings: Settings,
-  { access, reader, caller, lookups }: Entry,
-  state: StackState | undefined,
-): Promise<Finding[]> {
-  const { ok, problem } = about("credentials");
-  if (caller.failure) {
-    const { code, message } = caller.failure;
-    const fix = orWithout(settings, access, credentialsFix(access, caller.failure));
-    return [problem("credentials", `${code}: ${message}`, fix)];
-  }
-  const { Account, Arn } = caller.value;
-  if (Account !== access.accountId) return [wrongAccount(settings, access, Account)];
+  const { access, reader, caller, lookups } = entry;
+  const { profile, accountId, purposes, target: account } = access;
+  const { Account, Arn = null } = caller.value ?? {};
+  const read = Account === accountId;
   const findings = [
-    ok("credentials", `account ${Account} as ${Arn}`),
+    authentication(access, caller),
     ...lookups.flatMap(({ cluster, issuer, vpcCni }) => [
       issuerFinding(cluster, issuer),
       ...(vpcCni === undefined ? [] : [networkPolicyFinding(cluster, access, vpcCni)]),
     ]),
   ];
-  const { target: account } = access;
-  if (account === undefined) return findings;
-  const facts = await reader.facts(wantedOf(settings, account));
-  const unknown = settings.clusters.filter(({ issuerUrl }) => issuerUrl === undefined);
-  return [
-    ...findings,
-    ...unknown.map(({ name }) => unknownIssuerFinding(name)),
-    ...examine({ settings, account, facts, state }),
-  ];
+  if (read && account !== undefined) {
+    const facts = await reader.facts(wantedOf(settings, account));
+    const unknown = settings.clusters.filter(({ issuerUrl }) => issuerUrl === undefined);
+    findings.push(...unknown.map(unknownIssuerFinding), ...examine({ settings, account, facts, state }));
+  }
+  return { profile, accountId, purposes, read, caller: Arn, findings };
 }
 
-function wrongAccount(settings: Settings, access: AccountAccess, found: string | undefined): Finding {
+function authentication(access: AccountAccess, { failure, value }: Reading<GetCallerIdentityResponse>): Finding {
+  const subject = "credentials";
+  if (failure) {
+    const { code, message } = failure;
+    return problem(subject, "credentials", `${code}: ${message}`, credentialsFix(access, failure));
+  }
   const { profile, accountId, target } = access;
-  const taken = settings.targetAccounts.find((account) => account.accountId === found);
-  const owner = taken === undefined ? "" : ` (target account ${taken.profile})`;
-  return about("credentials").problem(
-    "wrong-account",
-    `profile ${profile} belongs to account ${found}${owner}, but the config has ${accountId}: up would fail before it creates resources`,
-    orWithout(settings, access, {
-      what: `Change the profile to account ${accountId}, or correct accountId in the config.`,
-      ...(target !== undefined && taken === undefined && configLine(accountKey(target), "accountId", found)),
-    }),
-  );
-}
-
-/** An account with a look-up cannot be excluded: the update fails before the exclusion applies. */
-const canBeExcluded = ({ target, purposes }: AccountAccess) => target !== undefined && purposes.length === 1;
-
-/** Adds how to continue without the account. Only a target account can be excluded from an update. */
-function orWithout(settings: Settings, access: AccountAccess, fix: Fix): Fix {
-  const until = (text: string): Fix => ({ ...fix, what: `${fix.what} Until then, ${text}` });
-  const names = access.clusters.map(({ name }) => name).join(", ");
-  if (names !== "") {
-    return until(
-      `pulumi up cannot update any account, because ${names} is looked up first. To avoid the look-up, set oidcIssuerUrl and context of ${names}.`,
-    );
-  }
-  if (access.purposes.includes("image repository")) {
-    return until("the image cannot be built. image.prebuilt does not need this account.");
-  }
-  if (!canBeExcluded(access)) return fix;
-  const { profile } = access;
-  return {
-    ...until(`exclude the account: set verify.skipProfiles: [${profile}] and run pulumi up with --exclude.`),
-    commands: [...(fix.commands ?? []), upWithout(settings, [profile])],
-  };
+  const { Account: found, Arn } = value;
+  if (found === accountId) return ok(subject, "credentials", `account ${found} as ${Arn}`);
+  const message = `profile ${profile} belongs to account ${found}, but the config has ${accountId}: up would fail before it creates resources`;
+  return problem(subject, "wrong-account", message, {
+    what: `Change the profile to account ${accountId}, or correct accountId in the config.`,
+    ...(target !== undefined && configLine(accountKey(target), "accountId", found)),
+  });
 }

@@ -14,9 +14,9 @@ import type { StackState } from "./state.js";
 
 /**
  * `ours`: this stack created or adopted it. `script`: created by the legacy script, or by this stack and lost from its
- * state. `siblingStack`: created by another stack of this program. `other`: managed outside. `unclear`: unknown.
+ * state. `other`: managed outside this stack. `unclear`: unknown.
  */
-export type Owner = "ours" | "script" | "siblingStack" | "other" | "unclear";
+export type Owner = "ours" | "script" | "other" | "unclear";
 
 export interface Verdict {
   readonly owner: Owner;
@@ -32,7 +32,7 @@ function recordedOwner({ stack }: Settings, arn: string, tags: Tags, state: Stac
   if (state?.isPending(arn)) return verdict("ours", "an interrupted update created it");
   const tag = tags[OWNERSHIP_TAG];
   if (tag === undefined) return undefined;
-  if (tag !== ownershipTag(stack)) return verdict("siblingStack", `its tag names stack ${tag}`);
+  if (tag !== ownershipTag(stack)) return verdict("other", `its tag names stack ${tag}`);
   return state === undefined
     ? verdict("ours", "its tag names this stack")
     : verdict("script", "its tag names this stack, but the state does not contain it");
@@ -58,7 +58,7 @@ function isOurForm(trust: PolicyDocument): boolean {
     const sub = Condition?.StringEquals?.[`${arn.split(":oidc-provider/")[1]}:sub`];
     return sub === undefined ? [] : [trustStatement(arn, sub)];
   });
-  return written.length > 0 && same(trust, { ...trust, Statement: written });
+  return written.length > 0 && documentDifference(trust, { ...trust, Statement: written }) === "";
 }
 
 /** @param trust the trust policy that the stack would write */
@@ -71,25 +71,17 @@ export function roleOwner(
 ): Verdict {
   const recorded = recordedOwner(settings, role.arn, role.tags, state);
   if (recorded !== undefined) return recorded;
-  const looksScripted = isUntagged(role.tags) && role.path === "/" && role.description === "" && isOurForm(role.trust);
-  if (state !== undefined) {
-    return looksScripted
-      ? verdict("script", "it is not in the stack's state and has the legacy script's form")
-      : verdict("other", "it is not in the stack's state and does not have the legacy script's form");
-  }
-  const evidence = programEvidence(settings, account, role, trust);
+  const evidence = state === undefined ? programEvidence(settings, account, role) : undefined;
   if (evidence !== undefined) {
     const trusted = issuersOf(trust);
     return issuersOf(role.trust).some((issuer) => trusted.includes(issuer))
       ? verdict("ours", evidence)
-      : verdict("siblingStack", `${evidence}, but it trusts none of this stack's clusters`);
+      : verdict("other", `${evidence}, but it trusts none of this stack's clusters`);
   }
-  if (!looksScripted) return verdict("other", "its content matches neither this stack nor the legacy script");
-  // The user can pass the same policy file to the script and to the stack.
-  const documents = [...role.inline.values()];
-  return account.permissions.policies.some(({ document }) => documents.some((found) => same(found, document)))
-    ? verdict("unclear", "this stack and the legacy script would create the same role")
-    : verdict("script", "it has no tags and the legacy script's trust policy");
+  // A role that this stack created without tags can have the same form. Adopting it changes nothing.
+  return isUntagged(role.tags) && role.path === "/" && role.description === "" && isOurForm(role.trust)
+    ? verdict("script", "it has no tags and the legacy script's trust policy")
+    : verdict("other", "its content matches neither this stack nor the legacy script");
 }
 
 /** Names of the account's managed policies; none if the permissions are inline. */
@@ -97,12 +89,7 @@ export const managedPolicies = ({ permissions: { placement, policies } }: Target
   placement === "managed" ? policies.map(({ name }) => name) : [];
 
 /** Evidence that a stack of this program created the role; undefined when there is none. */
-function programEvidence(
-  settings: Settings,
-  account: TargetAccountSettings,
-  role: RoleFacts,
-  trust: PolicyDocument,
-): string | undefined {
+function programEvidence(settings: Settings, account: TargetAccountSettings, role: RoleFacts): string | undefined {
   if (!isOurForm(role.trust)) return undefined;
   if (hasOurTags(settings, role.tags)) return "it has the tags of iam.tags";
   // A policy of another owner can have one of these Sids by chance.
@@ -110,13 +97,10 @@ function programEvidence(
     return "its policy matches a policy of this program";
   }
   const names = managedPolicies(account);
-  if (role.attached.some(({ name }) => names.includes(name))) return "the policies of this stack are attached to it";
-  return account.description !== "" && role.description === account.description && same(role.trust, trust)
-    ? "it has this stack's trust policy and description"
+  return role.attached.some(({ name }) => names.includes(name))
+    ? "the policies of this stack are attached to it"
     : undefined;
 }
-
-const same = (a: PolicyDocument, b: PolicyDocument) => documentDifference(a, b) === "";
 
 /** Roles that trust an OIDC provider. */
 export interface TrustedBy {
@@ -134,8 +118,7 @@ export function oidcProviderOwner(
   state: StackState | undefined,
 ): Verdict {
   const recorded = recordedOwner(settings, arn, tags, state);
-  // Without the other stack's consent its provider can only be used as it is.
-  if (recorded !== undefined) return recorded.owner === "siblingStack" ? verdict("other", recorded.because) : recorded;
+  if (recorded !== undefined) return recorded;
   // One stack tags all its resources alike. Another owner may have the same tags by a company rule.
   if (state === undefined && ours !== undefined && tagDifference(ours, tags) === "") {
     return verdict("ours", "this stack's role trusts it and has the same tags");

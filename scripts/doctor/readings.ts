@@ -11,7 +11,6 @@ import {
   IAMClient,
   ListOpenIDConnectProvidersCommand,
   paginateListAttachedRolePolicies,
-  paginateListPolicies,
   paginateListRolePolicies,
   paginateListRoles,
   type Tag,
@@ -36,9 +35,6 @@ export type Reading<T> =
   | { readonly value: T; readonly failure?: undefined }
   | { readonly value?: undefined; readonly failure: Failure };
 
-/** Whether the resource was looked for and does not exist. */
-export const isAbsent = ({ value, failure }: Reading<unknown>) => value === undefined && failure === undefined;
-
 export type Tags = Readonly<Record<string, string>>;
 
 export interface OidcProviderFacts {
@@ -48,7 +44,6 @@ export interface OidcProviderFacts {
 }
 
 export interface RoleFacts {
-  /** As spelled in the account: IAM keeps the case, but names are case-insensitive. */
   readonly name: string;
   readonly arn: string;
   readonly path: string;
@@ -75,14 +70,14 @@ export interface AccountFacts {
   readonly oidcProviders: ReadonlyMap<string, Reading<OidcProviderFacts | undefined>>;
   /** Every role of the account: shows which roles use an OIDC provider. */
   readonly allRoles: Reading<ReadonlyArray<Pick<RoleFacts, "name" | "trust">>>;
-  /** By the name in the program, case-insensitive; undefined if the account has no such role. */
+  /** By name; undefined if the account has no such role. */
   readonly roles: ReadonlyMap<string, Reading<RoleFacts | undefined>>;
-  /** Managed policies by the name in the program. */
+  /** Managed policies by ARN. */
   readonly policies: ReadonlyMap<string, Reading<ManagedPolicyFacts | undefined>>;
   /** The permissions boundary; undefined when none is configured. */
   readonly boundary: Reading<object | undefined> | undefined;
-  /** GetAccountSummary: counts and quotas by their AWS names. */
-  readonly summary: Reading<Readonly<Record<string, number>>>;
+  /** In characters. */
+  readonly trustPolicyQuota: Reading<number>;
 }
 
 /** What to look for in a target account. */
@@ -91,10 +86,8 @@ export interface Wanted {
   readonly oidcProviders: readonly string[];
   /** Names. */
   readonly roles: readonly string[];
-  /** Names. */
+  /** ARNs. */
   readonly managedPolicies: readonly string[];
-  /** ARN of a managed policy, without its name. */
-  readonly policyPrefix: string;
   readonly boundaryArn: string | undefined;
 }
 
@@ -170,38 +163,28 @@ export class AccountReader {
     return this.find(call, (options) => reading(eks, options)).finally(() => eks.destroy());
   }
 
-  async facts(wanted: Wanted): Promise<AccountFacts> {
-    const { boundaryArn: PolicyArn } = wanted;
-    const [providers, allRoles, boundary, summary, policies] = await Promise.all([
-      this.oidcProviders(wanted),
-      this.allRoles(),
-      PolicyArn === undefined
-        ? undefined
-        : this.find("iam:GetPolicy", (options) => this.iam.send(new GetPolicyCommand({ PolicyArn }), options)),
-      this.read("iam:GetAccountSummary", async (options) => {
-        const { SummaryMap } = await this.iam.send(new GetAccountSummaryCommand({}), options);
-        return SummaryMap ?? {};
-      }),
-      this.policies(wanted),
-    ]);
-    const roles = await readEach(wanted.roles, (name) => {
-      // Without the list, the configured spelling is tried.
-      const spelled = allRoles.failure ? name : allRoles.value.find((role) => sameName(role.name, name))?.name;
-      return spelled === undefined ? undefined : this.role(spelled);
-    });
-    return { ...providers, allRoles, roles, policies, boundary, summary };
-  }
-
-  private async oidcProviders(wanted: Wanted): Promise<Pick<AccountFacts, "oidcProviders" | "oidcProviderCount">> {
-    const list = await this.read("iam:ListOpenIDConnectProviders", async (options) => {
-      const answer = await this.iam.send(new ListOpenIDConnectProvidersCommand({}), options);
-      return (answer.OpenIDConnectProviderList ?? []).map(({ Arn }) => Arn);
-    });
-    // Without the list, each is tried.
-    const oidcProviders = await readEach(wanted.oidcProviders, (arn) =>
-      list.failure || list.value.includes(arn) ? this.oidcProvider(arn) : undefined,
+  async facts({ boundaryArn: PolicyArn, ...wanted }: Wanted): Promise<AccountFacts> {
+    const { iam } = this;
+    const [oidcProviderCount, oidcProviders, allRoles, roles, policies, boundary, trustPolicyQuota] = await Promise.all(
+      [
+        this.read("iam:ListOpenIDConnectProviders", async (options) => {
+          const { OpenIDConnectProviderList } = await iam.send(new ListOpenIDConnectProvidersCommand({}), options);
+          return OpenIDConnectProviderList!.length;
+        }),
+        readEach(wanted.oidcProviders, (arn) => this.oidcProvider(arn)),
+        this.allRoles(),
+        readEach(wanted.roles, (name) => this.role(name)),
+        readEach(wanted.managedPolicies, (arn) => this.policy(arn)),
+        PolicyArn === undefined
+          ? undefined
+          : this.find("iam:GetPolicy", (options) => iam.send(new GetPolicyCommand({ PolicyArn }), options)),
+        this.read("iam:GetAccountSummary", async (options) => {
+          const { SummaryMap } = await iam.send(new GetAccountSummaryCommand({}), options);
+          return SummaryMap!.AssumeRolePolicySizeQuota!;
+        }),
+      ],
     );
-    return { oidcProviders, oidcProviderCount: list.failure ? list : { value: list.value.length } };
+    return { oidcProviderCount, oidcProviders, allRoles, roles, policies, boundary, trustPolicyQuota };
   }
 
   private oidcProvider(arn: string): Promise<Reading<OidcProviderFacts | undefined>> {
@@ -252,21 +235,6 @@ export class AccountReader {
     });
   }
 
-  private async policies({ managedPolicies, policyPrefix }: Wanted): Promise<AccountFacts["policies"]> {
-    if (managedPolicies.length === 0) return new Map();
-    const list = await this.read("iam:ListPolicies", (options) => {
-      const pages = paginateListPolicies({ client: this.iam, pageSize: 1000 }, { Scope: "Local" }, options);
-      return allItems(pages, ({ Policies }) => Policies);
-    });
-    return readEach(managedPolicies, (name) => {
-      // Without the list, the ARN that the program would create is tried.
-      const arn = list.failure
-        ? `${policyPrefix}${name}`
-        : list.value.find(({ PolicyName }) => sameName(PolicyName!, name))?.Arn;
-      return arn === undefined ? undefined : this.policy(arn);
-    });
-  }
-
   private policy(PolicyArn: string): Promise<Reading<ManagedPolicyFacts | undefined>> {
     return this.find("iam:GetPolicy", async (options) => {
       const { Policy: policy } = await this.iam.send(new GetPolicyCommand({ PolicyArn }), options);
@@ -296,15 +264,9 @@ export class AccountReader {
   }
 }
 
-/** Readings by key, in parallel. A key without a reading is absent from the account. */
-async function readEach<T>(
-  keys: readonly string[],
-  reading: (key: string) => Promise<Reading<T | undefined>> | undefined,
-): Promise<ReadonlyMap<string, Reading<T | undefined>>> {
-  return new Map(
-    await Promise.all(keys.map(async (key) => [key, (await reading(key)) ?? { value: undefined }] as const)),
-  );
-}
+/** Readings by key, in parallel. */
+const readEach = async <T>(keys: readonly string[], reading: (key: string) => Promise<Reading<T>>) =>
+  new Map(await Promise.all(keys.map(async (key) => [key, await reading(key)] as const)));
 
 /** The items of all pages. */
 async function allItems<Page, Item>(pages: AsyncIterable<Page>, itemsOf: (page: Page) => Item[] | undefined) {
@@ -312,8 +274,6 @@ async function allItems<Page, Item>(pages: AsyncIterable<Page>, itemsOf: (page: 
   for await (const page of pages) items.push(...(itemsOf(page) ?? []));
   return items;
 }
-
-const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
 function failureOf(call: string, error: unknown): Failure {
   const { name, message, code } = error as Error & { code?: string };

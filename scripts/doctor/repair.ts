@@ -24,7 +24,7 @@ export function repair({ accounts }: Report, state: StackState): { state: unknow
     );
   }
   return {
-    state: state.repaired(findings.flatMap(({ interruptedArn }) => interruptedArn ?? [])),
+    state: state.repaired(findings.filter(({ code }) => code === "interrupted").map(({ subject }) => subject)),
     unchecked: state.pendingCreates
       .filter(({ arn, resource }) => arn === undefined && resource.type.startsWith("aws:"))
       .map(({ resource }) => resource.urn),

@@ -9,13 +9,11 @@ const widest = 180;
 
 /** @param width columns of the terminal; default 140, for logs */
 export function reportText({ stack, ok, accounts, recovery, upWithout }: Report, width = 140): string {
-  const read = accounts.filter(({ findings }) => findings[0]?.code !== "not-managed");
-  const unmanaged = accounts.filter((account) => !read.includes(account)).map(({ profile }) => profile);
-  const findings = read.flatMap((account) => listed(account.findings));
+  const findings = accounts.flatMap((account) => listed(account.findings));
   const problems = findings.filter(({ level }) => level === "problem").length + (recovery === null ? 0 : 1);
   const copies = [...new Set(findings.flatMap(copiesOf))];
   const total = Math.max(narrowest, Math.min(width, widest));
-  const names = Math.min(24, Math.max("profile".length, ...read.map(({ profile }) => profile.length)));
+  const names = Math.min(24, Math.max("profile".length, ...accounts.map(({ profile }) => profile.length)));
   // 12 digits; borders and padding take 13 characters.
   const rest = total - names - 12 - 13;
   const finding = Math.floor(rest * 0.55);
@@ -26,7 +24,7 @@ export function reportText({ stack, ok, accounts, recovery, upWithout }: Report,
     wordWrap: true,
     style: { head: [], border: [] },
   });
-  for (const account of read) {
+  for (const account of accounts) {
     const rows = rowsOf(account.findings, copies);
     const head = [breakable(account.profile, names), account.accountId].map((content) => ({
       content,
@@ -38,13 +36,15 @@ export function reportText({ stack, ok, accounts, recovery, upWithout }: Report,
     }
   }
   return [
-    ...(read.length === 0 ? [] : [table.toString()]),
+    table.toString(),
     ...copies.map((text, index) => `[${index + 1}] ${text}`),
-    ...(unmanaged.length === 0 ? [] : [`not read, because manage is false: ${unmanaged.join(", ")}`]),
-    ...section("up without the unavailable accounts:", upWithout === null ? [] : [upWithout]),
+    ...section(
+      "up without the unavailable accounts, which verify.skipProfiles must list:",
+      upWithout === null ? [] : [upWithout],
+    ),
     ...section("an update was interrupted; run these commands, then pulumi up:", recovery ?? []),
     "",
-    `${stack}: ${ok ? "no problem found" : counted(problems, "problem")}; ${counted(read.length, "account")} read, nothing was changed`,
+    `${stack}: ${ok ? "no problem found" : counted(problems, "problem")}; ${counted(accounts.length, "account")} read, nothing was changed`,
   ].join("\n");
 }
 

@@ -4,11 +4,11 @@ import { oidcProviderArn } from "../../../policies/trust.js";
 import { recoveryCommands } from "../advice.js";
 import { managedPolicies } from "../owner.js";
 import type { Wanted } from "../readings.js";
-import { about, type Examination, type Finding } from "./finding.js";
+import { type Examination, type Finding, problem } from "./finding.js";
 import { adviceLines } from "./lines.js";
 import { boundaryFindings, managedPolicyFindings } from "./policies.js";
 import { clusterFindings, judgeCluster, knownClusters, sharingFindings } from "./providers.js";
-import { quotaFindings } from "./quotas.js";
+import { providerQuota, trustQuota } from "./quotas.js";
 import { judgeRole, roleFindings, rolesOf } from "./roles.js";
 
 /** What must be read in an account for its findings. */
@@ -18,8 +18,9 @@ export function wantedOf(settings: Settings, account: TargetAccountSettings): Wa
   return {
     oidcProviders: issuers.map((issuer) => oidcProviderArn(partition, accountId, issuer)),
     roles: rolesOf(settings, account).map(({ name }) => name),
-    managedPolicies: managedPolicies(account),
-    policyPrefix: `arn:${partition}:iam::${accountId}:policy${settings.iam.path}`,
+    managedPolicies: managedPolicies(account).map(
+      (name) => `arn:${partition}:iam::${accountId}:policy${settings.iam.path}${name}`,
+    ),
     boundaryArn: account.permissionsBoundaryArn,
   };
 }
@@ -36,7 +37,8 @@ export function examine(examination: Examination): Finding[] {
     ...roles.flatMap((role) => roleFindings(examination, role, lines)),
     ...managedPolicyFindings(examination),
     ...boundaryFindings(examination),
-    ...quotaFindings(examination, clusters, roles),
+    providerQuota(examination, clusters),
+    trustQuota(examination, roles),
   ];
 }
 
@@ -48,5 +50,5 @@ function interruptedFindings({ facts, settings, state }: Examination): Finding[]
   const fix = { what: "Complete the state.", commands: recoveryCommands(settings.stack) };
   return found
     .flatMap(({ value }) => (value && state?.isPending(value.arn) ? [value.arn] : []))
-    .map((arn) => ({ ...about(arn).problem("interrupted", message, fix), interruptedArn: arn }));
+    .map((arn) => problem(arn, "interrupted", message, fix));
 }

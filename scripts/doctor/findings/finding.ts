@@ -16,17 +16,15 @@ export interface Finding {
   readonly subject: string;
   readonly message: string;
   readonly fix?: Fix | undefined;
-  /** ARN of a resource that an interrupted update created. */
-  readonly interruptedArn?: string;
 }
 
-/** Creates findings about one subject. */
-export function about(subject: string) {
-  const finding =
-    (level: Level) =>
-    (code: FindingCode, message: string, fix?: Fix): Finding => ({ level, code, subject, message, fix });
-  return { ok: finding("ok"), note: finding("note"), problem: finding("problem") };
-}
+const finding =
+  (level: Level) =>
+  (subject: string, code: FindingCode, message: string, fix?: Fix): Finding => ({ level, code, subject, message, fix });
+
+export const ok = finding("ok");
+export const note = finding("note");
+export const problem = finding("problem");
 
 /** A managed target account and what doctor read in it. */
 export interface Examination {
@@ -43,11 +41,10 @@ export type AdviceLines = Readonly<Record<"existing" | "adopt", ConfigLine>>;
 const neededByUp = new Set(["iam:GetRole", "iam:GetOpenIDConnectProvider"]);
 
 export function unread(subject: string, failure: Failure): Finding {
-  const { note, problem } = about(subject);
   const message = `not checked: ${failureText(failure)}`;
-  if (neededByUp.has(failure.call)) return problem("unread", message, { what: allowForUp(failure) });
+  if (neededByUp.has(failure.call)) return problem(subject, "unread", message, { what: allowForUp(failure) });
   const what = `Allow ${failure.call} for the identity that runs doctor. pulumi up does not need it.`;
-  return note("unread", message, { what });
+  return note(subject, "unread", message, { what });
 }
 
 export const failureText = ({ call, code, message }: Failure) => `${call}: ${code}: ${message}`;
@@ -66,14 +63,13 @@ export function absent(
   arn: string,
   adopt: ConfigLine | undefined,
 ): Finding {
-  const { ok, problem } = about(subject);
   if (state?.urnOf(arn) !== undefined) {
     const fix = { ...refreshFix(settings), ...adopt };
-    return problem(`${kind}-gone`, "in the stack's state, but deleted from the account", fix);
+    return problem(subject, `${kind}-gone`, "in the stack's state, but deleted from the account", fix);
   }
-  if (adopt === undefined) return ok(`${kind}-absent`, "absent; the stack creates it");
+  if (adopt === undefined) return ok(subject, `${kind}-absent`, "absent; the stack creates it");
   const fix = { what: "Adopt only what exists.", ...adopt };
-  return problem(`${kind}-adopt-absent`, "adopt names it, but it does not exist: up would fail", fix);
+  return problem(subject, `${kind}-adopt-absent`, "adopt names it, but it does not exist: up would fail", fix);
 }
 
 /** A resource that belongs to the stack, with its differences as one text. */
@@ -84,8 +80,7 @@ export function compared(
   because: string,
   difference: string,
 ): Finding {
-  const { ok, note } = about(subject);
   return difference === ""
-    ? ok(`${kind}-ours`, `belongs to this stack: ${because}`)
-    : note(`${kind}-differs`, difference, refreshFix(settings));
+    ? ok(subject, `${kind}-ours`, `belongs to this stack: ${because}`)
+    : note(subject, `${kind}-differs`, difference, refreshFix(settings));
 }

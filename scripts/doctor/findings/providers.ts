@@ -2,11 +2,21 @@
 import { trustClusters } from "../../../config/profiles.js";
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
 import { AUDIENCE, issuersOf, oidcProviderArn, type TrustCluster } from "../../../policies/trust.js";
-import { awsCommand, refreshFix } from "../advice.js";
+import { awsCommand } from "../advice.js";
 import { audienceDifference, joined, tagDifference } from "../drift.js";
 import { type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
 import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
-import { type AdviceLines, about, absent, compared, type Examination, type Finding, unread } from "./finding.js";
+import {
+  type AdviceLines,
+  absent,
+  compared,
+  type Examination,
+  type Finding,
+  note,
+  ok,
+  problem,
+  unread,
+} from "./finding.js";
 import type { JudgedRole } from "./roles.js";
 
 /** The clusters that the account trusts and whose issuer is known. */
@@ -59,7 +69,7 @@ export function judgeCluster(
       current,
       arn,
       found,
-      verdict: found.value && oidcProviderOwner(settings, found.value, trustOf(facts, roles, issuer, mode), state),
+      verdict: found.value && oidcProviderOwner(settings, found.value, trustOf(facts, roles, issuer), state),
     };
   });
   // The stack's own provider cannot be declared as existing: up would delete it.
@@ -71,17 +81,13 @@ export function judgeCluster(
 }
 
 /** Which roles trust a provider. */
-function trustOf({ allRoles }: AccountFacts, roles: readonly JudgedRole[], issuer: string, mode: Mode): TrustedBy {
-  const trusting = (...owners: Owner[]) =>
-    roles.find(
-      ({ found, verdict }) =>
-        verdict && owners.includes(verdict.owner) && issuersOf(found.value!.trust).includes(issuer),
-    )?.found.value;
-  const own = roles.filter(({ verdict }) => verdict?.owner !== "other").map(({ found }) => found.value?.name);
+function trustOf({ allRoles }: AccountFacts, roles: readonly JudgedRole[], issuer: string): TrustedBy {
+  const trusting = (owner: Owner) =>
+    roles.find(({ found, verdict }) => verdict?.owner === owner && issuersOf(found.value!.trust).includes(issuer));
+  const own = roles.filter(({ verdict }) => verdict?.owner !== "other").map(({ wanted }) => wanted.name);
   return {
-    // The stack's role also trusts declared providers.
-    ours: mode === "existing" ? undefined : trusting("ours")?.tags,
-    script: trusting("script", "unclear") !== undefined,
+    ours: trusting("ours")?.found.value?.tags,
+    script: trusting("script") !== undefined,
     others: (allRoles.value ?? [])
       .filter(({ name, trust }) => !own.includes(name) && issuersOf(trust).includes(issuer))
       .map(({ name }) => name),
@@ -122,30 +128,29 @@ function absentProvider(
   lines: AdviceLines,
 ): Finding {
   const { account, state } = examination;
-  const { note, problem } = about(subject);
-  const url = `--url https://${issuer} --client-id-list ${AUDIENCE}`;
-  const commands = [awsCommand(account, `iam create-open-id-connect-provider ${url}`)];
   if (mode === "existing" && fitting === "made") {
     const message = "existingOidcProviders lists this cluster, but the account has no such provider";
-    return problem("provider-existing-absent", message, { what: "Let the stack create it.", ...lines.existing });
-  }
-  if (mode === "existing") {
-    const message =
-      "the account has the provider of another issuer of this cluster, but not of this one: STS rejects its tokens";
-    const finding = current ? problem : note;
-    return finding("provider-existing-absent", message, { what: "Ask its owner to create it.", commands });
+    return problem(subject, "provider-existing-absent", message, {
+      what: "Let the stack create it.",
+      ...lines.existing,
+    });
   }
   const deleted = state?.urnOf(arn) !== undefined;
   if (fitting === "existing" && !deleted) {
+    const finding = current ? problem : note;
     const message =
-      "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well";
-    const what = "Create it, and list the cluster in existingOidcProviders.";
-    return problem("provider-existing-absent", message, { what, ...lines.existing, commands });
+      "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well: STS rejects its tokens";
+    const create = `iam create-open-id-connect-provider --url https://${issuer} --client-id-list ${AUDIENCE}`;
+    return finding(subject, "provider-existing-absent", message, {
+      what: "Ask the owner to create it, and list the cluster in existingOidcProviders.",
+      ...lines.existing,
+      commands: [awsCommand(account, create)],
+    });
   }
-  if (fitting === "adopted" && mode === "made" && !deleted) {
+  if (fitting === "adopted" && !deleted) {
     const message = "does not exist, but the legacy script created the provider of another issuer of this cluster";
     const what = `Two steps: run pulumi up with oidcIssuerUrl set to the existing issuer, without previousIssuers, and with adopt. Then restore both and remove ${name} from adopt.`;
-    return problem("provider-adopt-absent", message, { what });
+    return problem(subject, "provider-adopt-absent", message, { what });
   }
   return absent(examination, "provider", subject, arn, mode === "adopted" ? lines.adopt : undefined);
 }
@@ -158,43 +163,42 @@ function presentProvider(
   { owner, because }: Verdict,
   lines: AdviceLines,
 ): Finding {
-  const { ok, problem } = about(subject);
   const urn = state?.urnOf(arn);
   if (mode === "existing" && urn !== undefined && !settings.iam.retainOidcProviders) {
-    return problem(
-      "provider-existing-ours",
-      "the stack created it; with existingOidcProviders the next up deletes it",
-      {
-        what: "Remove the cluster from existingOidcProviders, or remove the provider from the state (AWS keeps it).",
-        ...lines.existing,
-        commands: [`pulumi state delete --stack ${settings.stack} '${urn}'`],
-      },
-    );
+    const message = "the stack created it; with existingOidcProviders the next up deletes it";
+    return problem(subject, "provider-existing-ours", message, {
+      what: "Remove the cluster from existingOidcProviders, or remove the provider from the state (AWS keeps it).",
+      ...lines.existing,
+      commands: [`pulumi state delete --stack ${settings.stack} '${urn}'`],
+    });
   }
   const addAudience = `iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${AUDIENCE}`;
   const commands = audiences.includes(AUDIENCE) ? undefined : [awsCommand(account, addAudience)];
-  if (commands !== undefined && (mode === "existing" || owner === "ours")) {
+  if (mode === "existing") {
+    if (commands === undefined) {
+      return ok(subject, "provider-existing", "exists, and existingOidcProviders lists it");
+    }
     const message = `its audiences are ${audiences.join(", ") || "none"}, without ${AUDIENCE}: STS rejects the server's tokens`;
-    const fix = mode === "existing" ? { what: "Ask its owner to add the audience.", commands } : refreshFix(settings);
-    return problem("provider-audience", message, fix);
+    return problem(subject, "provider-audience", message, { what: "Ask its owner to add the audience.", commands });
   }
-  if (mode === "existing") return ok("provider-existing", "exists, and existingOidcProviders lists it");
   if (owner === "ours") {
     const difference = joined(audienceDifference(audiences), tagDifference(settings.iam.tags, tags));
     return compared(settings, "provider", subject, because, difference);
   }
-  if (mode === "adopted" && owner !== "other") return ok("provider-adoptable", `adopt imports it: ${because}`);
+  if (mode === "adopted" && owner !== "other") {
+    return ok(subject, "provider-adoptable", `adopt imports it: ${because}`);
+  }
   const conflict = "up would stop at EntityAlreadyExists";
   if (owner === "script") {
-    return problem("provider-of-script", `${because}: ${conflict}`, { what: "Adopt it.", ...lines.adopt });
+    return problem(subject, "provider-of-script", `${because}: ${conflict}`, { what: "Adopt it.", ...lines.adopt });
   }
   if (owner === "other") {
     const outcome = mode === "adopted" ? "adopt would import it and destroy would delete it" : conflict;
     const what = `Use the existing provider${commands ? ", and ask its owner to add the audience" : ""}.`;
     const fix = { what, ...lines.existing, commands };
-    return problem("provider-of-others", `managed outside this stack: ${because}: ${outcome}`, fix);
+    return problem(subject, "provider-of-others", `managed outside this stack: ${because}: ${outcome}`, fix);
   }
-  return problem("provider-unclear", `exists, and its owner is unknown (${because}): ${conflict}`, {
+  return problem(subject, "provider-unclear", `exists, and its owner is unknown (${because}): ${conflict}`, {
     what: `Use the existing provider; or adopt it, if the legacy script created it (adopt with oidcProviders: [${name}] in account ${account.profile}).`,
     ...lines.existing,
     commands,

@@ -131,7 +131,7 @@ describe("resources of the legacy script", () => {
     expect(advice(of(report, "leftover").findings)).toEqual([
       {
         level: "note",
-        code: "policy-left-over",
+        code: "policy-of-others",
         subject: `policies of role ${role}`,
         commands: [`aws iam delete-role-policy --role-name ${role} --policy-name MCPReadOnlyPolicy --profile leftover`],
       },
@@ -237,12 +237,6 @@ describe("an existing role with the stack's role name", () => {
     ).toHaveLength(1);
   });
 
-  test("in another case and at another path: IAM names are case-insensitive", async () => {
-    const other = await account("case", (script) => script.role(["A"], { name: role.toLowerCase(), path: "/x/" }));
-    const report = await read(await settingsOf([other]));
-    expect(advice(of(report, "case").findings)[0]).toMatchObject({ level: "problem", code: "role-case" });
-  });
-
   test("with policies of another owner: reported, because destroy detaches them", async () => {
     const extra = await account("extra", async (script) => {
       await script.provider("A");
@@ -266,8 +260,8 @@ describe("an existing role with the stack's role name", () => {
 });
 
 describe("names and quotas of the account", () => {
-  test("a managed policy with the stack's policy name, at another path and in another case", async () => {
-    const taken = await account("policy", (script) => script.managedPolicy("mcpreadonlypolicy", { path: "/other/" }));
+  test("a managed policy with the stack's policy name", async () => {
+    const taken = await account("policy", (script) => script.managedPolicy("MCPReadOnlyPolicy"));
     const settings = await settingsOf([taken]);
     const managed = {
       ...settings,
@@ -301,9 +295,6 @@ describe("names and quotas of the account", () => {
         level: "problem",
         code: "boundary-absent",
         subject: "permissions boundary",
-        commands: [
-          "aws iam create-policy --policy-name Boundary --path /team/ --policy-document file://boundary.json --profile unbounded",
-        ],
       },
     ]);
   });
@@ -345,7 +336,14 @@ describe("names and quotas of the account", () => {
 
 describe("an account where authentication fails", () => {
   const without = (...names: string[]) =>
-    `pulumi up --stack test --continue-on-error${names.map((name) => ` --exclude '**::${name}' --exclude '**::${name}/**'`).join("")}`;
+    `pulumi up --stack test --continue-on-error${names
+      .map(
+        (name) =>
+          ` --exclude '**::holmes-aws-mcp:index:TargetAccount::${name}'` +
+          ` --exclude '**::holmes-aws-mcp:index:TargetAccount$**::${name}/**'` +
+          ` --exclude '**::pulumi:providers:aws::${name}/aws'`,
+      )
+      .join("")}`;
 
   test("does not prevent reading the other accounts, and is excluded from up", async () => {
     const available = await account("available");
@@ -374,30 +372,21 @@ describe("an account where authentication fails", () => {
         code: "wrong-account",
         at: "targetAccounts, profile wrong",
         config: `accountId: "${elsewhere.accountId}"`,
-        commands: [without("wrong")],
       },
     ]);
     expect(advice(of(report, "refused").findings)).toEqual([
-      { ...problem, commands: ["aws sts get-caller-identity --profile refused", without("refused")] },
+      { ...problem, commands: ["aws sts get-caller-identity --profile refused"] },
     ]);
     // The error message of AWS, for the account's profile.
     expect(of(report, "refused").findings[0]!.message).toBe(
       "InvalidClientTokenId: The security token included in the request is invalid.",
     );
-    expect(advice(of(report, "silent").findings)).toEqual([{ ...problem, commands: [without("silent")] }]);
+    expect(advice(of(report, "silent").findings)).toEqual([problem]);
     expect(of(report, "silent").findings[0]!.message).toMatch(/^TimeoutError: /);
     expect(advice(of(report, "unknown").findings)).toEqual([
-      { ...problem, commands: ["aws configure sso --profile unknown", without("unknown")] },
+      { ...problem, commands: ["aws sts get-caller-identity --profile unknown"] },
     ]);
     expect(of(report, "silent").read).toBe(false);
-  });
-
-  test("is distinguished from a cluster with the same name", async () => {
-    const report = await read(await settingsOf([{ profile: "alpha", accountId: "333333333334" }]));
-    expect(report.upWithout).toBe(
-      "pulumi up --stack test --continue-on-error --exclude '**::holmes-aws-mcp:index:TargetAccount::alpha'" +
-        " --exclude '**::holmes-aws-mcp:index:TargetAccount$**::alpha/**' --exclude '**::pulumi:providers:aws::alpha/aws'",
-    );
   });
 
   test("cannot be excluded if a cluster is looked up there", async () => {
@@ -406,7 +395,6 @@ describe("an account where authentication fails", () => {
       await settingsOf([await account("target")], { clusters: [{ ...cluster, deploy: false }] }),
     );
     expect(of(report, "unknown-profile").purposes).toEqual(["EKS look-up of eks"]);
-    expect(of(report, "unknown-profile").findings[0]!.fix!.what).toContain("eks is looked up first");
     expect(report.upWithout).toBeNull();
     expect(report.ok).toBe(false);
   });
@@ -446,18 +434,16 @@ describe("authentication", () => {
   test("is skipped for an account with manage: false", async () => {
     const report = await read(await settingsOf([{ profile: "stackset", accountId: "555555555555", manage: false }]));
     expect(emulation.recorder.calls).toEqual([]);
-    expect(report.ok).toBe(true);
-    expect(of(report, "stackset")).toMatchObject({ read: false, caller: null });
-    expect(codes(of(report, "stackset"))).toEqual(["not-managed"]);
+    expect(report).toMatchObject({ ok: true, accounts: [] });
   });
 
-  test("covers only the selected profiles, and an unknown profile is rejected with a suggestion", async () => {
+  test("covers only the selected profiles, and an unknown profile is rejected", async () => {
     const [one, two] = [await account("one"), await account("second")];
     const settings = await settingsOf([one, two]);
     const report = await read(settings, { profiles: ["second"] });
     expect(report.accounts.map(({ profile }) => profile)).toEqual(["second"]);
     await expect(read(settings, { profiles: ["secund"] })).rejects.toThrow(
-      "--profile secund: not a profile of stack test; did you mean second? Expected one of: one, second.",
+      "--profile secund: not a profile that pulumi up of stack test uses. Expected one of: one, second.",
     );
   });
 });
@@ -558,7 +544,7 @@ describe("read calls that AWS rejects", () => {
     expect(advice(of(report, "half").findings).map(({ level, code, subject }) => [level, code, subject])).toEqual([
       ["note", "unread", "other roles that trust the OIDC providers"],
       ["note", "unread", "OIDC providers"],
-      ["note", "unread", "quotas"],
+      ["note", "unread", "trust policy quota"],
     ]);
     expect(codes(of(report, "half"))).toEqual(expect.arrayContaining(["provider-adoptable", "role-adoptable"]));
   });
@@ -590,7 +576,7 @@ test("makes only the listed calls", async () => {
     await script.provider("A");
     await script.provider("B");
     await script.role(["A", "B"]);
-    await script.managedPolicy("MCPReadOnlyPolicy", { path: "/other/" });
+    await script.managedPolicy("MCPReadOnlyPolicy");
   });
   const settings = await settingsOf([rich], { iam: { permissionsBoundary: "Boundary" } });
   await read({
@@ -610,7 +596,6 @@ test("makes only the listed calls", async () => {
     "GetRolePolicy",
     "ListAttachedRolePolicies",
     "ListOpenIDConnectProviders",
-    "ListPolicies",
     "ListRolePolicies",
     "ListRoles",
   ]);
@@ -635,7 +620,7 @@ describe("the command", () => {
     const { code, stdout, stderr } = await command();
     expect(stdout).toContain("│ sandbox │ 222222222222 │ ✓ credentials, OIDC provider of dev-cluster (to be ");
     expect(stdout.trimEnd().split("\n").at(-1)).toBe("dev: no problem found; 2 accounts read, nothing was changed");
-    expect(stderr).toContain("2 of 2 accounts read");
+    expect(stderr).toContain("reading the accounts in parallel");
     expect(code).toBe(0);
   });
 
@@ -647,8 +632,8 @@ describe("the command", () => {
       ["data", false],
       ["billing", false],
     ]);
-    expect(report.upWithout).toBe(
-      "pulumi up --stack prod --continue-on-error --exclude '**::data' --exclude '**::data/**' --exclude '**::billing' --exclude '**::billing/**'",
+    expect(report.upWithout).toMatch(
+      /^pulumi up --stack prod --continue-on-error --exclude .*::data\/aws' --exclude .*::billing\/aws'$/,
     );
     expect(code).toBe(1);
   });
@@ -673,7 +658,10 @@ describe("the command", () => {
 
   test.each([
     [{ stack: "nowhere" }, /^--stack nowhere: .*Pulumi\.nowhere\.yaml not found\. Expected one of: .*dev/],
-    [{ profile: ["sandbix"] }, /^--profile sandbix: not a profile of stack dev; did you mean sandbox\?/],
+    [
+      { profile: ["sandbix"] },
+      /^--profile sandbix: not a profile that pulumi up of stack dev uses\. Expected one of: dev, sandbox\.$/,
+    ],
     [{ state: "/nowhere/state.json" }, /^--state \/nowhere\/state\.json: file not found\.$/],
   ])("rejects %j", async (invalid, message) => {
     const error = await doctorCommand({ stack: "dev", profile: [], ...invalid }).catch((failure: Error) => failure);

@@ -117,7 +117,7 @@ describe("resources that the program created", () => {
     const report = await doctor({ ...settings, stack: "second" });
     expect(advice(report.accounts[0]!.findings).map(({ code }) => code)).toEqual([
       "provider-of-others",
-      "role-of-sibling-stack",
+      "role-of-others",
     ]);
   });
 });
@@ -319,7 +319,7 @@ describe("accounts that are excluded from an update", () => {
       false,
     );
     for (const profile of ["broken", "image"]) {
-      const globs = [...upWithout(evaluation.settings, [profile]).matchAll(/--exclude '([^']+)'/g)].map(([, glob]) =>
+      const globs = [...upWithout(evaluation.stack, [profile]).matchAll(/--exclude '([^']+)'/g)].map(([, glob]) =>
         matcher(glob!),
       );
       const excluded = evaluation.resources.filter(({ urn }) => globs.some((glob) => glob.test(urn)));

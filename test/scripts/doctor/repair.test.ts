@@ -1,7 +1,7 @@
 /** The state after an interrupted update, without an engine. */
 import { expect, test } from "vitest";
 import type { Report } from "../../../scripts/doctor/doctor.js";
-import { about, type Finding } from "../../../scripts/doctor/findings/finding.js";
+import { type Finding, note, problem } from "../../../scripts/doctor/findings/finding.js";
 import { repair } from "../../../scripts/doctor/repair.js";
 import { StackState } from "../../../scripts/doctor/state.js";
 
@@ -55,16 +55,7 @@ const reportOf = (read: boolean, interrupted: readonly string[], findings: reado
       purposes: ["target account"],
       read,
       caller: null,
-      findings: [
-        ...findings,
-        ...interrupted.map((interruptedArn) => ({
-          level: "problem" as const,
-          code: "interrupted" as const,
-          subject: interruptedArn,
-          message: "",
-          interruptedArn,
-        })),
-      ],
+      findings: [...findings, ...interrupted.map((arn) => problem(arn, "interrupted", ""))],
     },
   ],
 });
@@ -105,10 +96,11 @@ test("rejects a state with creations in an account that could not be read", () =
 });
 
 test("rejects a state whose resources could not be read, and not because of reads that up does not need", () => {
-  const { note, problem } = about("role R");
   const report = (finding: Finding) => reportOf(true, [], [finding]);
-  expect(() => repair(report(problem("unread", "not checked: iam:GetRole: AccessDenied")), stateOf())).toThrow(
-    "then repeat:\nnot checked: iam:GetRole: AccessDenied",
-  );
-  expect(() => repair(report(note("unread", "not checked: iam:ListRoles: AccessDenied")), stateOf())).not.toThrow();
+  expect(() =>
+    repair(report(problem("role R", "unread", "not checked: iam:GetRole: AccessDenied")), stateOf()),
+  ).toThrow("then repeat:\nnot checked: iam:GetRole: AccessDenied");
+  expect(() =>
+    repair(report(note("role R", "unread", "not checked: iam:ListRoles: AccessDenied")), stateOf()),
+  ).not.toThrow();
 });
