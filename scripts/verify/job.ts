@@ -11,8 +11,7 @@ import type { Kubectl } from "./kubectl.js";
 
 type Deployment = types.output.apps.v1.Deployment;
 type Job = types.output.batch.v1.Job;
-/** As returned by the API server: the status and its fields are absent until they are set. */
-type Pod = Pick<types.output.core.v1.Pod, "metadata"> & { readonly status?: Partial<types.output.core.v1.PodStatus> };
+type Pod = types.output.core.v1.Pod;
 type Event = types.output.core.v1.Event;
 
 export interface VerificationRun {
@@ -89,59 +88,49 @@ async function start({ kubectl, workload }: VerificationRun, name: string, confi
   });
 }
 
-/** Waits until the Job has ended, and shows the log of its pod as soon as it starts. */
+/** Waits until the Job has ended. Shows the log of its pod as soon as it starts, and warning events until then. */
 async function finished(run: VerificationRun, name: string): Promise<boolean> {
-  const { kubectl, processes, workload, show, tell, pause = 1_000 } = run;
+  const { kubectl, processes, workload, show, pause = 1_000 } = run;
   const { cluster, verify } = workload;
+  const tell = (line: string) => run.tell(`cluster ${cluster}: ${line}`);
   const end = Date.now() + (verify.timeoutSeconds + GRACE_SECONDS) * 1_000;
+  const told = new Set<string>();
   let followed = false;
-  let last = "";
   while (Date.now() < end) {
-    const pod = followed ? undefined : (await podsOf(kubectl, name))[0];
-    if (pod !== undefined && started(pod)) {
-      await kubectl.follow(processes, pod.metadata.name, show, tell);
+    const pod = followed ? undefined : await startedPod(kubectl, name);
+    if (pod !== undefined) {
+      await kubectl.follow(processes, pod, show, run.tell);
       followed = true;
     }
     const { status } = await kubectl.get<Job>("job", name);
+    // The reason why a pod is not created, is not scheduled or cannot pull its image.
+    for (const warning of followed ? [] : await warnings(kubectl, name)) {
+      if (!told.has(warning)) tell(warning);
+      told.add(warning);
+    }
     const verdict = status?.conditions?.find(
       (item) => ["Complete", "Failed"].includes(item.type) && item.status === "True",
     );
     if (verdict?.type === "Complete") return true;
     if (verdict !== undefined) {
-      const why = `${verdict.reason ?? "Failed"}: ${verdict.message ?? "no message"}`;
-      tell(`cluster ${cluster}: the Job failed (${why})${followed ? "" : await warningEvents(kubectl, name)}`);
+      tell(`the Job failed (${verdict.reason ?? "Failed"}: ${verdict.message ?? "no message"})`);
       return false;
     }
-    const reason = pod === undefined ? "" : waiting(pod);
-    if (reason !== last && reason !== "") tell(`cluster ${cluster}: waiting for pod ${pod?.metadata.name}: ${reason}`);
-    last = reason;
     await sleep(pause);
   }
-  tell(`cluster ${cluster}: the Job did not end within its deadline${await warningEvents(kubectl, name)}`);
+  tell("the Job did not end within its deadline");
   return false;
 }
 
-async function podsOf(kubectl: Kubectl, job: string): Promise<readonly Pod[]> {
-  return (await kubectl.get<{ items: Pod[] }>("pods", `--selector=batch.kubernetes.io/job-name=${job}`)).items;
+/** Name of the pod of a Job, if it has started. */
+async function startedPod(kubectl: Kubectl, job: string): Promise<string | undefined> {
+  const { items } = await kubectl.get<{ items: Pod[] }>("pods", `--selector=batch.kubernetes.io/job-name=${job}`);
+  const started = items.find(({ status }) => ["Running", "Succeeded", "Failed"].includes(status.phase));
+  return started?.metadata.name;
 }
 
-const started = ({ status }: Pod) => ["Running", "Succeeded", "Failed"].includes(status?.phase ?? "");
-
-/** Why a pod has not started: the waiting reason of its container, or the scheduling condition. */
-function waiting({ status }: Pod): string {
-  const container = status?.containerStatuses?.[0]?.state?.waiting;
-  const unscheduled = status?.conditions?.find(({ type, status: is }) => type === "PodScheduled" && is === "False");
-  const { reason, message } = container ?? unscheduled ?? {};
-  return [reason, message].filter(Boolean).join(": ");
-}
-
-/** Warning events of a Job and its pods. */
-async function warningEvents(kubectl: Kubectl, job: string): Promise<string> {
-  const names = [job, ...(await podsOf(kubectl, job)).map(({ metadata }) => metadata.name)];
-  const lists = await Promise.all(
-    names.map((name) => kubectl.get<{ items: Event[] }>("events", `--field-selector=involvedObject.name=${name}`)),
-  );
-  const warnings = lists.flatMap(({ items }) => items).filter(({ type }) => type === "Warning");
-  const messages = [...new Set(warnings.map(({ message }) => message ?? ""))];
-  return messages.map((message) => `\n  ${message}`).join("");
+/** Warning events of a Job and its pods, whose names begin with the name of the Job. */
+async function warnings(kubectl: Kubectl, job: string): Promise<string[]> {
+  const { items } = await kubectl.get<{ items: Event[] }>("events", "--field-selector=type=Warning");
+  return items.filter(({ involvedObject }) => involvedObject.name.startsWith(job)).map(({ message }) => message);
 }

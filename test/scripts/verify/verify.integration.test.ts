@@ -63,7 +63,7 @@ interface Answer {
 /** Number of earlier calls of a kind, for the lists of a script. */
 type Counts = Map<string, number>;
 
-function answer(script: Script, { verb, flags, args, input }: Call, counts: Counts): Answer {
+function answer(script: Script, { verb, flags, args, input }: Call, counts: Counts, jobName?: string): Answer {
   const context = flags.find((flag) => flag.startsWith("--context="))?.slice("--context=".length);
   const fail = (error: string): Answer => ({ error: `${error}\n`, code: 1 });
   if (script.unreachable?.includes(context ?? ""))
@@ -93,7 +93,7 @@ function answer(script: Script, { verb, flags, args, input }: Call, counts: Coun
     case "job":
       return say(next("jobs", script.jobs!));
     default:
-      return say({ items: script.events ?? [] });
+      return say({ items: (script.events ?? []).map((event) => ({ involvedObject: { name: jobName }, ...event })) });
   }
 }
 
@@ -152,7 +152,11 @@ async function recording(script: Script) {
       const [flags, verb, args] = [words.slice(0, verbAt), words[verbAt]!, words.slice(verbAt + 1)];
       const call = { verb, flags, args, input: verb === "create" ? JSON.parse(fields[Number(count)]!) : null };
       calls.push(call);
-      const { out = "", error = "", code } = answer(script, call, counts);
+      const {
+        out = "",
+        error = "",
+        code,
+      } = answer(script, call, counts, calls.find((one) => one.verb === "create")?.input.metadata.name);
       socket.write(`${out}\0${error}\0${code === undefined ? "" : `${code}\0`}`);
     });
   });
@@ -300,42 +304,29 @@ describe("the Job on demand", () => {
     expect(told.join("\n")).toContain("kubectl logs ended with code 1");
   });
 
-  test("reports once why a pod waits", async () => {
-    const waiting = {
-      metadata: { name: "pod-1" },
-      status: {
-        phase: "Pending",
-        containerStatuses: [{ state: { waiting: { reason: "ImagePullBackOff", message: "no basic auth" } } }],
-      },
-    };
-    const unscheduled = {
-      metadata: { name: "pod-1" },
-      status: {
-        phase: "Pending",
-        conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes" }],
-      },
-    };
-    const pods = [[unscheduled], [waiting], [waiting], [running]];
-    const { result, told } = await verify({ ...right, pods, jobs: [job(), job(), job(), complete] });
+  test("reports once why a pod has not started", async () => {
+    const waiting = { metadata: { name: "pod-1" }, status: { phase: "Pending" } };
+    const events = ["pod", "job"].map((kind) => ({ message: `the ${kind} waits` }));
+    const pods = [[], [waiting], [waiting], [running]];
+    const { result, told, calls } = await verify({ ...right, pods, jobs: [job(), job(), job(), complete], events });
     expect(result).toBe(true);
-    expect(told.slice(1)).toEqual([
-      "cluster dev-cluster: waiting for pod pod-1: Unschedulable: 0/3 nodes",
-      "cluster dev-cluster: waiting for pod pod-1: ImagePullBackOff: no basic auth",
-    ]);
+    expect(told.slice(1)).toEqual(["cluster dev-cluster: the pod waits", "cluster dev-cluster: the job waits"]);
+    expect(calls().filter(({ args }) => args[0] === "events")).toHaveLength(3);
   });
 
-  test("reports the warning events when the pod is not created", async () => {
+  test("reports the warning events of its own Job when the pod is not created", async () => {
     const events = [
-      { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
-      { type: "Warning", message: 'pods "x" is forbidden: exceeded quota' },
-      { type: "Normal", message: "Created" },
+      { message: 'pods "x" is forbidden: exceeded quota' },
+      { message: "another Job", involvedObject: { name: "another-job" } },
     ];
     const jobs = [failedJob("DeadlineExceeded", "Job was active longer than specified deadline")];
-    const { result, told } = await verify({ ...right, pods: [[]], jobs, events });
+    const { result, told, calls } = await verify({ ...right, pods: [[]], jobs, events });
     expect(result).toBe(false);
-    expect(told.at(-1)).toBe(
-      'cluster dev-cluster: the Job failed (DeadlineExceeded: Job was active longer than specified deadline)\n  pods "x" is forbidden: exceeded quota',
-    );
+    expect(calls().find(({ args }) => args[0] === "events")!.args).toContain("--field-selector=type=Warning");
+    expect(told.slice(1)).toEqual([
+      'cluster dev-cluster: pods "x" is forbidden: exceeded quota',
+      "cluster dev-cluster: the Job failed (DeadlineExceeded: Job was active longer than specified deadline)",
+    ]);
   });
 
   test("without the Deployment: reports its name, and creates nothing", async () => {
