@@ -11,7 +11,7 @@ import { readingOf, unwrap } from "./reading.js";
 import { ownSubject } from "./rules/kubernetes.js";
 import { configRules } from "./rules.js";
 import { type Config, configSchema, type TargetAccountConfig } from "./schema.js";
-import { addIssue, inOrder, rejectPrototypeKeys, schemaAt } from "./schemaProblems.js";
+import { addIssue, bySection, rejectPrototypeKeys, schemaAt } from "./schemaProblems.js";
 import { type ImageSigner, mcpSettings, project, type Settings, type TargetAccountSettings } from "./settings.js";
 import { warningsOf } from "./warnings.js";
 
@@ -97,7 +97,7 @@ function decode(key: string, value: string): unknown {
  * Converts a raw config, by top-level key, to settings.
  *
  * @param isSecret whether a top-level key contains a Pulumi secret
- * @throws ConfigError with all problems, in the order of the keys in docs/config.md
+ * @throws ConfigError with all problems, in the order of the sections in docs/config.md
  */
 export async function readSettings(
   stack: string,
@@ -106,7 +106,7 @@ export async function readSettings(
 ): Promise<Settings> {
   const problems = new Problems(isSecret);
   const stop = () => {
-    if (problems.all.length > 0) throw new ConfigError(stack, inOrder(problems.all));
+    if (problems.all.length > 0) throw new ConfigError(stack, bySection(problems.all));
   };
   const parsed = configSchema.safeParse(raw, { reportInput: true });
   for (const issue of parsed.error?.issues ?? []) addIssue(issue, problems);

@@ -15,23 +15,18 @@ export function readingOf(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const plain = unwrap(schema);
-  const options = plain instanceof z.ZodUnion ? (plain.options as z.ZodType[]).map(unwrap) : [plain];
-  const array = options.find((option) => option instanceof z.ZodArray);
-  if (Array.isArray(value) && array !== undefined) {
-    return value.map((item) => readingOf(array.element as z.ZodType, item));
+  if (plain instanceof z.ZodArray) {
+    return Array.isArray(value) ? value.map((item) => readingOf(plain.element as z.ZodType, item)) : [];
   }
-  const fields = typeof value === "object" && value !== null ? Object.entries(value) : [];
-  const shape = objectIn(plain)?.shape;
-  if (shape !== undefined && (plain instanceof z.ZodObject || fields.length > 0)) {
-    const values = new Map(fields);
-    return Object.fromEntries(
-      Object.entries(shape).map(([key, field]) => [key, readingOf(field as z.ZodType, values.get(key))]),
-    );
+  const values = new Map(typeof value === "object" && value !== null ? Object.entries(value) : []);
+  if (plain instanceof z.ZodObject) {
+    const fields = Object.entries(plain.shape as Record<string, z.ZodType>);
+    return Object.fromEntries(fields.map(([key, field]) => [key, readingOf(field, values.get(key))]));
   }
   if (plain instanceof z.ZodRecord) {
-    return Object.fromEntries(fields.map(([key, inner]) => [key, readingOf(plain.valueType as z.ZodType, inner)]));
+    return Object.fromEntries([...values].map(([key, inner]) => [key, readingOf(plain.valueType as z.ZodType, inner)]));
   }
-  return plain instanceof z.ZodArray ? [] : null;
+  return null;
 }
 
 /** Removes wrappers such as optional and default from a schema. */

@@ -1,4 +1,4 @@
-/** Converts schema issues to problems with fixes, and sorts problems in schema order. */
+/** Converts schema issues to problems with fixes, and sorts problems by section. */
 import { z } from "zod";
 import { maskedSecret } from "./fields.js";
 import { rules, type TextRule } from "./limits.js";
@@ -14,13 +14,6 @@ export function addIssue(issue: z.core.$ZodIssue, problems: Problems): void {
     case "unrecognized_keys":
       for (const key of issue.keys) addUnknownKey([...path, key], key, keysAt(path), problems);
       return;
-    case "invalid_union": {
-      // The branch with the deepest issue describes the problem best.
-      const best = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0] ?? [];
-      if (depth(best) === 0) break;
-      for (const inner of best) addIssue({ ...inner, path: [...issue.path, ...inner.path] }, problems);
-      return;
-    }
     case "invalid_key":
       for (const { message } of issue.issues)
         problems.say(path, `the key ${visible(JSON.stringify(path.at(-1)))}`, message);
@@ -49,9 +42,6 @@ export function rejectPrototypeKeys(path: Path, value: unknown, problems: Proble
     rejectPrototypeKeys(place, inner, problems);
   }
 }
-
-const depth = (issues: readonly z.core.$ZodIssue[]) =>
-  Math.max(0, ...issues.map(({ path, code }) => path.length + (code === "unrecognized_keys" ? 1 : 0)));
 
 const ruleByText = new Map<string, TextRule>(Object.values(rules).map((rule: TextRule) => [rule.expected, rule]));
 
@@ -96,16 +86,9 @@ export function keysAt(path: Path): string[] {
   return Object.keys((schema && objectIn(schema)?.shape) ?? {});
 }
 
-/** Sorts problems in the documentation order of their keys, and by index within lists. */
-export function inOrder(problems: readonly Problem[]): Problem[] {
-  const placeOf = ({ path }: Problem) =>
-    path.map((part, index) => {
-      const place = typeof part === "number" ? part : [...keysAt(path.slice(0, index)), part].indexOf(part);
-      // With leading zeros, the order of the texts is that of the numbers.
-      return String(place).padStart(6, "0");
-    });
-  return problems
-    .map((problem) => ({ problem, place: placeOf(problem).join(".") }))
-    .sort((a, b) => a.place.localeCompare(b.place))
-    .map(({ problem }) => problem);
+/** Sorts problems by section. An unknown section is first. */
+export function bySection(problems: readonly Problem[]): Problem[] {
+  const sections = Object.keys(configSchema.shape);
+  const place = ({ path }: Problem) => sections.indexOf(String(path[0]));
+  return problems.toSorted((a, b) => place(a) - place(b));
 }

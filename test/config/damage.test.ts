@@ -693,8 +693,8 @@ describe("target accounts", () => {
     [
       "unmanaged account with keys of managed accounts",
       { "targetAccounts[3].manage": false, "targetAccounts[3].adopt": true },
-      ["targetAccounts[3].assumeRole", /Provisioner/, "no value, because manage is false", "Remove the key"],
       ["targetAccounts[3].adopt", "true", "no value, because manage is false", "Remove the key"],
+      ["targetAccounts[3].assumeRole", /Provisioner/, "no value, because manage is false", "Remove the key"],
     ],
     [
       "provisioning role of a different account",
@@ -1198,13 +1198,13 @@ describe("organization", () => {
     [
       "providers of an unknown cluster, and account IDs without quotes",
       { organization: { ...organization, existingOidcProviders: { "dev-clusters": [444] } } },
+      ["organization.existingOidcProviders.dev-clusters[0]", "444", "12 digits in quotes", 'was it "000000000444"?'],
       [
         "organization.existingOidcProviders.dev-clusters",
         '"dev-clusters"',
         "a name in clusters: one of dev-cluster",
         "Did you mean dev-cluster?",
       ],
-      ["organization.existingOidcProviders.dev-clusters[0]", "444", "12 digits in quotes", 'was it "000000000444"?'],
     ],
     [
       "more clusters than the template of the StackSet has room for",

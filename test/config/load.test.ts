@@ -399,9 +399,10 @@ describe("all problems at once", () => {
       zone: 1,
     });
 
-  test("one message lists all problems in the order of the documentation", async () => {
+  test("one message lists all problems by section, in the order of the documentation", async () => {
     const problems = await problemsOf(broken());
     expect(problems.map(({ path }) => pathText(path))).toEqual([
+      "zone",
       "clusters[0].oidc_issuer_id",
       "clusters[1].name",
       "iam.sessionDuration",
@@ -410,7 +411,6 @@ describe("all problems at once", () => {
       "defaultProfile",
       "mcp.replicas",
       "mcp.env.AWS_REGION",
-      "zone",
     ]);
     await expect(read(broken())).rejects.toThrow(
       [
