@@ -16,7 +16,6 @@ export interface ServiceGroup {
   id: string;
   /** Sid of the group's statement: letters and digits. */
   sid: string;
-  title: string;
   /** What the group shows in an investigation, in one sentence. */
   description: string;
   /** Action patterns, allowed on all resources. */
@@ -27,7 +26,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "observability",
     sid: "Observability",
-    title: "Observability",
     description: "Metrics, alarms, log events, traces, canaries, service levels and AWS's own health events.",
     actions: actionList(`
       cloudwatch BatchGet* Describe* Get* List*
@@ -47,7 +45,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "compute",
     sid: "ComputeAndVpc",
-    title: "Compute and VPC",
     description:
       "EC2 instances, volumes and images, the VPC with its routes and security groups, scaling and batch jobs.",
     actions: actionList(`
@@ -62,7 +59,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "containers",
     sid: "Containers",
-    title: "Containers",
     description:
       "EKS clusters, node groups and add-ons, ECS services and tasks, image repositories and scans, Cloud Map.",
     actions: actionList(`
@@ -75,7 +71,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "network",
     sid: "NetworkAndEdge",
-    title: "Network and edge",
     description:
       "Load balancers with target health, DNS, CDN, firewalls, certificates, Direct Connect and transit networks.",
     actions: actionList(`
@@ -98,7 +93,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "storage",
     sid: "StorageMetadata",
-    title: "Storage metadata",
     description: "Buckets with their policies and settings, file systems, snapshots, backups and transfers.",
     actions: actionList(`
       s3 Describe* Get* List*
@@ -113,7 +107,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "databases",
     sid: "Databases",
-    title: "Databases",
     description:
       "RDS and Aurora (DocumentDB and Neptune too) with their logs and Performance Insights, DynamoDB, caches, search and warehouses; no rows.",
     actions: actionList(`
@@ -136,7 +129,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "analytics",
     sid: "Analytics",
-    title: "Analytics",
     description:
       "Glue jobs, crawlers and the data catalogue, Athena queries, EMR clusters and Firehose streams; no results.",
     actions: actionList(`
@@ -152,7 +144,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "integration",
     sid: "ServerlessAndMessaging",
-    title: "Serverless and messaging",
     description:
       "Lambda event sources, aliases and concurrency, Step Functions, API Gateway, queues, topics, streams, brokers and event buses; no messages.",
     actions: actionList(`
@@ -173,7 +164,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "delivery",
     sid: "DeliveryAndConfiguration",
-    title: "Delivery and configuration",
     description:
       "CloudFormation stacks and their events, pipelines, deployments and lists of builds, Systems Manager, AppConfig and the metadata of secrets.",
     actions: actionList(`
@@ -189,7 +179,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "identity",
     sid: "IdentityAndAccess",
-    title: "Identity and access",
     description:
       "IAM identities and policies with simulation and last use, access analysis, key and organization policies, shares.",
     actions: actionList(`
@@ -204,7 +193,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "security",
     sid: "AuditAndSecurity",
-    title: "Audit and security",
     description:
       "Who changed what (CloudTrail), compliance and inventory (Config), and the findings of GuardDuty, Security Hub and Inspector.",
     actions: actionList(`
@@ -218,7 +206,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "cost",
     sid: "CostAndBilling",
-    title: "Cost and billing",
     description: "Cost and usage, budgets, prices, savings plans and what AWS recommends to save.",
     actions: actionList(`
       ce Describe* Get* List*
@@ -234,7 +221,6 @@ export const groups: readonly ServiceGroup[] = [
   {
     id: "inventory",
     sid: "InventoryAndSupport",
-    title: "Inventory and support",
     description:
       "Which resources exist, by tag and type, the account's quotas and regions, support cases and Trusted Advisor.",
     actions: actionList(`
@@ -258,7 +244,6 @@ export const optionalGroups: readonly ServiceGroup[] = [
   {
     id: "ses",
     sid: "Ses",
-    title: "Amazon SES",
     description: "Identities, configuration sets, sending status and reputation; no messages, templates or recipients.",
     actions: actionList(`
       ses BatchGetMetricData DescribeActiveReceiptRuleSet DescribeConfigurationSet DescribeReceiptRule*
@@ -271,7 +256,6 @@ export const optionalGroups: readonly ServiceGroup[] = [
   {
     id: "sagemaker",
     sid: "SageMaker",
-    title: "Amazon SageMaker AI",
     description:
       "Endpoints, clusters, notebooks, domains and the status of jobs; no environment variables, code or records.",
     actions: actionList(`
@@ -288,7 +272,6 @@ export const optionalGroups: readonly ServiceGroup[] = [
   {
     id: "cognito",
     sid: "Cognito",
-    title: "Amazon Cognito",
     description:
       "User pools, their domains, groups and limits, and identity pools; no users, client secrets or providers' settings.",
     actions: actionList(`
@@ -301,7 +284,6 @@ export const optionalGroups: readonly ServiceGroup[] = [
   {
     id: "appsync",
     sid: "AppSync",
-    title: "AWS AppSync",
     description:
       "APIs, data sources, domains and caches; no API keys, environment variables, schemas or resolver code.",
     actions: actionList(`
@@ -313,7 +295,6 @@ export const optionalGroups: readonly ServiceGroup[] = [
   {
     id: "identitycenter",
     sid: "IdentityCenter",
-    title: "IAM Identity Center",
     description: "Permission sets, their assignments, applications and groups; no users.",
     actions: actionList(`
       sso DescribeAccountAssignment* DescribeApplication DescribeApplicationAssignment DescribeInstance
@@ -327,7 +308,6 @@ export const optionalGroups: readonly ServiceGroup[] = [
   {
     id: "transfer",
     sid: "TransferFamily",
-    title: "AWS Transfer Family",
     description: "Servers, users' access, connectors and the status of transfers; no files and no step outputs.",
     actions: actionList(`
       transfer DescribeAccess DescribeAgreement DescribeConnector DescribeHostKey DescribeProfile

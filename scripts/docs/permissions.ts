@@ -72,20 +72,12 @@ const covered = (catalogue: Catalogue, patterns: readonly string[]) =>
 const servicesOf = (actions: readonly CatalogueAction[]) => [...new Set(actions.map(({ service }) => service))];
 
 function summary(catalogue: Catalogue): string {
-  const [policy] = defaultPolicies();
-  const optional = defaultPolicies({ additionalPolicyGroups: optionalGroupIds });
-  const actions = allowedBy(catalogue);
+  const { size, limit } = defaultPolicies()[0]!;
   return table(
     ["Default permission policy", ""],
     [
-      ["Allowed actions", actions.length],
-      ["Services", servicesOf(actions).length],
-      ["Service groups", groups.length],
-      ["Size of the inline policy", `${policy!.size} of at most ${policy!.limit} characters, not counting white space`],
-      [
-        "With every optional group",
-        `${optional.length} managed policies of at most ${optional[0]!.limit} characters each`,
-      ],
+      ["Allowed actions", allowedBy(catalogue).length],
+      ["Size of the inline policy", `${size} of at most ${limit} characters, not counting white space`],
       ["Action catalogue", catalogue.version],
     ],
   );
@@ -102,80 +94,49 @@ function serviceGroups(catalogue: Catalogue) {
       ["Group", "Content", "Services", "Actions"],
       list.map((group) => {
         const members = own(group);
-        const link = `[\`${group.id}\`](#${anchor(group.title)})`;
-        return [link, group.description, servicesOf(members).length, members.length];
+        return [`[\`${group.id}\`](#${group.id})`, group.description, servicesOf(members).length, members.length];
       }),
     );
   return {
     groups: overview(groups),
     "optional-groups": overview(optionalGroups),
     "group-actions": [...groups, ...optionalGroups]
-      .flatMap((group) => [`## ${group.title}`, group.description, ...groupTables(own(group), catalogue)])
+      .flatMap((group) => [
+        `## ${group.id}`,
+        group.description,
+        "<details><summary>Every action</summary>",
+        actionTable(own(group), catalogue),
+        "</details>",
+      ])
       .join("\n\n"),
   };
 }
 
-function groupTables(members: CatalogueAction[], catalogue: Catalogue): string[] {
-  const used = LEVELS.filter((level) => members.some((action) => action.level === level));
-  const services = servicesOf(members).map((service) => ({
-    service,
-    names: used.map((level) =>
-      members
-        .filter((action) => action.service === service && action.level === level)
-        .map(({ action }) => action.slice(service.length + 1))
-        .sort(),
+const actionTable = (members: readonly CatalogueAction[], catalogue: Catalogue) =>
+  table(
+    ["Service", "Prefix", "Level", "Actions"],
+    servicesOf(members).flatMap((service) =>
+      LEVELS.flatMap((level) => {
+        const actions = members.filter((action) => action.service === service && action.level === level);
+        const names = actions.map(({ action }) => action.slice(service.length + 1)).sort();
+        return names.length === 0 ? [] : [[catalogue.serviceName(service), code([service]), level, names.join(", ")]];
+      }),
     ),
-  }));
-  return [
-    table(
-      ["Service", "Prefix", ...used],
-      services.map(({ service, names }) => [
-        catalogue.serviceName(service),
-        code([service]),
-        ...names.map(({ length }) => length),
-      ]),
-    ),
-    "<details><summary>Every action</summary>",
-    table(
-      ["Prefix", "Level", "Actions"],
-      services.flatMap(({ service, names }) =>
-        used.flatMap((level, index) => {
-          const list = names[index]!.join(", ");
-          return list === "" ? [] : [[code([service]), level, list]];
-        }),
-      ),
-    ),
-    "</details>",
-  ];
-}
+  );
 
 function denied(catalogue: Catalogue): string {
   const open = new Set(allowedBy(catalogue, { sensitiveReads: "allow" }).map(({ action }) => action));
-  return [...new Set(sensitiveReads.map(({ category }) => category))]
-    .flatMap((category) => [
-      `### ${category[0]!.toUpperCase()}${category.slice(1)}`,
-      table(
-        ["Pattern", "Actions", "Reason", "Opened by `allow`"],
-        sensitiveReads
-          .filter((entry) => entry.category === category)
-          .map(({ actions, resources = [], reason }) => {
-            const names = covered(catalogue, actions);
-            const on = resources.length === 0 ? "" : ` on ${code(resources.map((one) => `arn:aws:${one}`))}`;
-            return [code(actions), code(names) + on, reason, names.filter((action) => open.has(action)).length];
-          }),
-      ),
-    ])
-    .join("\n\n");
+  return table(
+    ["Category", "Pattern", "Actions", "Reason", "Opened by `allow`"],
+    sensitiveReads.map(({ category, actions, resources = [], reason }) => {
+      const names = covered(catalogue, actions);
+      const on = resources.length === 0 ? "" : ` on ${code(resources.map((one) => `arn:aws:${one}`))}`;
+      return [category, code(actions), code(names) + on, reason, names.filter((action) => open.has(action)).length];
+    }),
+  );
 }
 
 const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(" ");
-
-/** The anchor of a heading on GitHub. */
-const anchor = (title: string) =>
-  title
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9 -]/g, "")
-    .replaceAll(" ", "-");
 
 /** The parts of docs/provisioning-policy.md. */
 export function provisioningParts() {
