@@ -21,16 +21,12 @@ export async function ensureGateway(): Promise<string> {
     key: contentKey(...contents.flat()),
     what: "the gateway (Supergateway with session routing)",
     file: BIN,
-    run: async (folder, say) => {
+    run: async (folder, onOutput) => {
       for (const file of files) await cp(path.join(image, file), path.join(folder, file));
-      say("npm ci");
-      // `npm run` passes this project's settings to nested npm processes.
-      const settings = /^(npm_(package|lifecycle)|INIT_CWD)/;
-      const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
       // `npm run --silent` also silences this npm, which would hide the cause of a failure.
       const args = ["ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
       const advice = "it needs the npm registry, and patches that fit the locked version";
-      await runStep("npm ci of image/", "npm", args, { cwd: folder, env, advice });
+      await runStep("npm ci of image/", "npm", args, { cwd: folder, advice, onOutput });
     },
   });
   return path.join(dir, BIN);

@@ -1,33 +1,30 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import { partitionOf } from "../../config/limits.js";
-import { freePort, type Processes, waitForHttp } from "../common/processes.js";
+import { UserError } from "../common/errors.js";
+import { type Processes, tail } from "../common/processes.js";
 import { ensureMoto } from "./python.js";
 
 /**
  * Starts moto on a free loopback port: an emulated AWS with any number of accounts, initially empty. It does not check
  * trust policies or web identity tokens. Use `startStsFront` in front of it for these checks.
  *
- * @throws UserError when it cannot be installed or does not respond within 180 s.
+ * @throws UserError when it cannot be installed or started.
  */
 export async function startMoto(processes: Processes): Promise<{ url: string }> {
   const { motoPython, motoServer } = await ensureMoto();
-  // Another process can take the port before moto starts. moto then ends, and the loop tries another port.
-  for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    const child = processes.start("moto", motoPython, [motoServer, "-H", "127.0.0.1", "-p", String(port)], {
-      // Keep compiled files regardless of the user's environment. They make later starts three times as fast.
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" },
-    });
-    try {
-      await waitForHttp(`${url}/moto-api/`, { child });
-      return { url };
-    } catch (error) {
-      await child.stop();
-      if (attempt === 3 || !child.output().includes("already in use")) throw error;
-    }
+  const child = processes.start("moto", motoPython, [motoServer, "-H", "127.0.0.1", "-p", "0"], {
+    // Keep compiled files regardless of the user's environment. They make later starts three times as fast.
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" },
+  });
+  // moto selects a free port and prints it. It ends if it cannot start.
+  for (;;) {
+    const url = /Running on (\S+)/.exec(child.output())?.[1];
+    if (url !== undefined) return { url };
+    if (child.exitCode !== undefined) throw new UserError(`moto ended with code ${child.exitCode}${tail(child)}`);
+    await sleep(25);
   }
 }
 

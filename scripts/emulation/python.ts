@@ -25,8 +25,6 @@ export async function ensurePython() {
   const serverPython = path.join(server, "bin/python");
   return {
     ...moto,
-    /** Executable of the stock MCP server, with the same packages as in the image. */
-    serverBin: path.join(server, "bin/awslabs.aws-api-mcp-server"),
     /** Command line of the launcher (image/launcher) with the same packages, as in the image. */
     launcher: [serverPython, path.join(projectFolder, "image/launcher")],
     /** Interpreter with the server's packages. */
@@ -42,8 +40,7 @@ export async function ensureMoto() {
 
 /** Installs HolmesGPT (about 550 MB on disk). Returns its interpreter and the script of the CLI for it. */
 export async function ensureHolmes() {
-  // clickhouse-sqlalchemy has no wheel and is not in the list; only Holmes' ClickHouse toolset imports it.
-  const holmes = await ensureVenv("holmes", "HolmesGPT", "test/holmes/requirements.txt", false);
+  const holmes = await ensureVenv("holmes", "HolmesGPT", "test/holmes/requirements.txt");
   return { holmesPython: path.join(holmes, "bin/python"), holmesCli: path.join(holmes, "bin/holmes") };
 }
 
@@ -53,30 +50,24 @@ export async function ensureHolmes() {
  *
  * @param what description of the packages, for progress and errors
  * @param lockFile path relative to the project
- * @param isComplete whether the file lists every required package. Default: true.
  * @returns the folder of the environment
  * @throws UserError as {@link ensurePython}
  */
-export async function ensureVenv(name: string, what: string, lockFile: string, isComplete = true): Promise<string> {
+export async function ensureVenv(name: string, what: string, lockFile: string): Promise<string> {
   const file = path.join(projectFolder, lockFile);
-  const requirements = await readFile(file);
-  const total = requirements.toString().match(/^[a-z0-9][^\s]*==/gim)?.length ?? 0;
   return installOnce({
     name: `python-${name}`,
-    key: contentKey(requirements),
+    key: contentKey(await readFile(file)),
     what,
     // The link to the interpreter is broken if that Python has been removed.
     file: "bin/python",
-    run: async (dir, say) => {
+    run: async (dir, onOutput) => {
       const python = await findPython();
       const ownPython = path.join(dir, "bin/python");
-      say(`virtual environment with ${python}`);
       const step = `${what}: creation of a virtual environment with ${python}`;
       await runStep(step, python, ["-m", "venv", "--without-pip", dir]);
       // As a step of its own, because venv hides the output of ensurepip, such as "No space left on device".
       await runStep(step, ownPython, ["-m", "ensurepip", "--default-pip"]);
-      let fetched = 0;
-      let unpacking = false;
       // Do not compile now. Python compiles the tenth of the files that are imported at the first start.
       const install = ["-m", "pip", "install", "--no-input", "--progress-bar=off", "--no-compile"];
       // The list is complete, so resolution is disabled. With a version range and a newer release in the index, the
@@ -85,13 +76,8 @@ export async function ensureVenv(name: string, what: string, lockFile: string, i
       await runStep(what, ownPython, [...install, ...locked], {
         advice: "it needs the Python package index (or pip configured for a mirror of it)",
         env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" },
-        onOutput: (text) => {
-          fetched += text.match(/^Collecting /gm)?.length ?? 0;
-          unpacking ||= text.includes("Installing collected packages");
-          say(unpacking ? "unpacking" : `${fetched} of ${total} fetched`);
-        },
+        onOutput,
       });
-      if (isComplete) await runStep(`${what}: check of the list of packages`, ownPython, ["-m", "pip", "check"]);
     },
   });
 }
@@ -101,12 +87,12 @@ export async function ensureVenv(name: string, what: string, lockFile: string, i
  *
  * @throws UserError when none is found.
  */
-export async function findPython(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+export async function findPython(): Promise<string> {
   const probe = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
   const missing: string[] = [];
   for (const command of [...VERSIONS.map((version) => `python${version}`), "python3", "python"]) {
     try {
-      const { stdout } = await exec(command, ["-c", probe], { env });
+      const { stdout } = await exec(command, ["-c", probe]);
       if (VERSIONS.includes(stdout.trim())) return command;
     } catch (error) {
       // Debian packages venv separately. Report this case, because the fix is a package and not another Python.

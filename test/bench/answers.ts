@@ -59,8 +59,8 @@ try {
   const { chain, facts } = await startScenes(processes, "dev", readStackFile(projectFolder, "dev"), scenarios);
   const first = (scenario: Scenario) => commandsOf(scenario, facts.get(scenario.name)!)[0] as string;
   const calls = new Map(scenarios.map((scenario) => [scenario.user_prompt, [first(scenario)]]));
-  const { serverBin } = await ensurePython();
-  const before = await read("stock server", stringify(stockServer(serverBin, chain)), calls, chain);
+  const { serverPython } = await ensurePython();
+  const before = await read("stock server", stringify(stockServer(serverPython, chain)), calls, chain);
   const now = await read("launcher", withLocalAddress(holmesOutputs(chain).mcpServers, chain), calls, chain);
 
   const table = new Table({

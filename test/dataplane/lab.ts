@@ -16,6 +16,7 @@ import { ensurePython } from "../../scripts/emulation/python.js";
 import { startServiceReferenceProxy } from "../../scripts/emulation/serviceReference.js";
 import { startStsFront } from "../../scripts/emulation/stsFront.js";
 import { ClusterIssuer } from "../../scripts/emulation/tokens.js";
+import { stockServerBin } from "../stockServer.js";
 
 export type Transport = McpEndpoint["transport"];
 
@@ -88,7 +89,8 @@ export async function startLab(args: LabArgs = {}): Promise<Lab> {
 async function assemble(processes: Processes, args: LabArgs): Promise<Lab> {
   const { marks = 512 } = args;
   const python = await ensurePython();
-  const command = (stock = false) => args.server ?? (stock ? [python.serverBin] : [...python.launcher]);
+  const command = (stock = false) =>
+    args.server ?? (stock ? [stockServerBin(python.serverPython)] : [...python.launcher]);
   const gateway = args.gateway ?? (await ensureGateway());
   const folder = await mkdtemp(path.join(tmpdir(), "holmes-aws-mcp-dataplane-"));
   processes.onStop(() => rm(folder, { recursive: true, force: true }));

@@ -107,7 +107,7 @@ describe.each([
 
   beforeAll(async () => {
     const folder = processes.temporaryFolder();
-    const { serverBin } = await ensurePython();
+    const { serverPython } = await ensurePython();
     const { values, secretKeys } = readStackFile(projectFolder, "dev");
     const config = {
       values: { ...values, "holmes-aws-mcp:mcp": JSON.stringify({ transport, authentication: { type } }) },
@@ -143,7 +143,7 @@ describe.each([
       cli: write("cli", outputs.mcpServers),
       helm: write("helm", { mcp_servers }),
       robusta: write("robusta", { mcp_servers: parse(outputs.robustaValues).holmes.mcp_servers }),
-      stock: write("stock", stockServer(serverBin, chain)),
+      stock: write("stock", stockServer(serverPython, chain)),
       hosted: write("hosted", await hostedServers()),
       wrongMode: write("wrong-mode", changed({ mode: transport === "sse" ? "streamable-http" : "sse" })),
       wrongUrl: write("wrong-url", changed({ url: "http://127.0.0.1:9/mcp" })),

@@ -4,6 +4,7 @@ import type { Chain } from "../../scripts/ask/scenes.js";
 import { projectFolder } from "../../scripts/common/command.js";
 import { type Processes, tail } from "../../scripts/common/processes.js";
 import { ensureHolmes } from "../../scripts/emulation/python.js";
+import { stockServerBin } from "../stockServer.js";
 import type { ModelStandIn } from "./model.js";
 
 export interface ReplayJob {
@@ -59,11 +60,8 @@ export async function replay(
 }
 
 /** A config of the CLI for the MCP server without the launcher. */
-export const stockServer = (command: string, { pod }: Chain) => ({
-  mcp_servers: {
-    stock: {
-      description: "The MCP server without the launcher",
-      config: { mode: "stdio", command, args: [], env: { ...pod.environment, AWS_API_MCP_TRANSPORT: "stdio" } },
-    },
-  },
-});
+export const stockServer = (serverPython: string, { pod }: Chain) => {
+  const env = { ...pod.environment, AWS_API_MCP_TRANSPORT: "stdio" };
+  const config = { mode: "stdio", command: stockServerBin(serverPython), args: [], env };
+  return { mcp_servers: { stock: { description: "The MCP server without the launcher", config } } };
+};

@@ -34,6 +34,13 @@ test("ruff accepts the code and its format", async () => {
   expect(await run(ruff, ["format", "--no-cache", "--check", "."])).toEqual(passes(/already formatted/));
 });
 
+test("the lists of the emulation's packages are complete", async () => {
+  const { motoPython } = await ensurePython();
+  for (const python of [serverPython, motoPython]) {
+    expect(await run(python, ["-m", "pip", "check"])).toEqual(passes(/No broken requirements/));
+  }
+});
+
 test("mypy accepts the types, strictly", async () => {
   // pyproject.toml sets `strict`.
   const args = [`--cache-dir=${path.join(cacheDir, "mypy")}`, "--python-executable", serverPython];

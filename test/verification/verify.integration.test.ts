@@ -158,6 +158,9 @@ for line in sys.stdin:
         os._exit(code)
     print(f"exit {os.waitstatus_to_exitcode(os.wait()[1])}", flush=True)
 `;
+
+import { stockServerBin } from "../stockServer.js";
+
 let interpreter: Child | undefined;
 let receive: (text: string) => void;
 
@@ -242,13 +245,21 @@ beforeAll(async () => {
     "gateway",
     process.execPath,
     [
-      ...[gateway, "--stdio", `exec ${tools.serverBin}`, "--outputTransport", "sse", "--host", "127.0.0.1"],
+      ...[
+        gateway,
+        "--stdio",
+        `exec ${stockServerBin(tools.serverPython)}`,
+        "--outputTransport",
+        "sse",
+        "--host",
+        "127.0.0.1",
+      ],
       ...["--port", String(gatewayPort), "--ssePath", "/sse", "--messagePath", "/message"],
       ...["--healthEndpoint", "/healthz", "--logLevel", "none"],
     ],
     { env: { ...environment, AWS_API_MCP_TRANSPORT: "stdio" } },
   );
-  const native = processes.start("server", tools.serverBin, [], {
+  const native = processes.start("server", stockServerBin(tools.serverPython), [], {
     env: {
       ...environment,
       AWS_API_MCP_TRANSPORT: "streamable-http",

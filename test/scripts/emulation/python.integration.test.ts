@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { UserError } from "../../../scripts/common/errors.js";
 import { findPython } from "../../../scripts/emulation/python.js";
 
@@ -18,7 +18,10 @@ async function command(name: string, script: string): Promise<void> {
   await chmod(file, 0o755);
 }
 const noVenv = "echo \"ModuleNotFoundError: No module named 'ensurepip'\" >&2; exit 1";
-const find = () => findPython({ PATH: bin });
+function find(): Promise<string> {
+  vi.stubEnv("PATH", bin);
+  return findPython().finally(() => vi.unstubAllEnvs());
+}
 
 describe("findPython", () => {
   test("selects the oldest supported version, so that the choice is deterministic", async () => {
