@@ -8,12 +8,8 @@ interface Code {
   readonly change?: true;
 }
 
-const REFRESH = "`pulumi up --refresh`";
-const ADOPT = "`adopt: …`";
-const QUOTA = "`aws service-quotas request-service-quota-increase …`";
-
 /** A difference that the next update with `--refresh` resolves. */
-const refreshed = (finding: string) => ({ finding, resolution: REFRESH, change: true }) as const;
+const refreshed = (finding: string) => ({ finding, resolution: "`pulumi up --refresh`", change: true }) as const;
 
 const table = {
   credentials: {
@@ -93,7 +89,7 @@ const table = {
   "role-adoptable": { finding: "`adopt` imports it", resolution: "none" },
   "role-of-script": {
     finding: "Created by the legacy script, or by this stack and lost from its state",
-    resolution: ADOPT,
+    resolution: "`adopt: …`",
   },
   "role-of-others": {
     finding: "Managed outside this stack, or by another stack of this program",
@@ -129,7 +125,7 @@ const table = {
   },
   "trust-quota": {
     finding: "The account's quota for trust policies against `iam.trustPolicyLimit`",
-    resolution: `${QUOTA}, or \`trustPolicyLimit: …\``,
+    resolution: "`aws service-quotas request-service-quota-increase …`, or `trustPolicyLimit: …`",
   },
   "provider-quota": {
     finding: "OIDC providers of the account against 100",

@@ -1,6 +1,6 @@
 /** Reads the accounts of a stack in parallel and compares them with what the stack creates. It never writes. */
 import type { GetCallerIdentityResponse } from "@aws-sdk/client-sts";
-import type { ClusterSettings, Settings } from "../../config/settings.js";
+import type { Settings } from "../../config/settings.js";
 import { UserError } from "../common/errors.js";
 import { type AccountAccess, accountAccesses } from "./accountAccess.js";
 import { accountKey, configLine, credentialsFix, recoveryCommands, upWithout } from "./advice.js";
@@ -58,11 +58,15 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
       .filter((access) => isSelected(access) || access.clusters.some(({ issuerUrl }) => issuerUrl === undefined))
       .map((access) => enter(access, settings, timeouts)),
   );
-  const informed = withIssuers(settings, entered);
+  const found = new Map(entered.flatMap(({ issuers }) => issuers));
+  const clusters = settings.clusters.map((cluster) => ({
+    ...cluster,
+    issuerUrl: cluster.issuerUrl ?? found.get(cluster.name),
+  }));
   const judged = entered.filter(({ access }) => isSelected(access));
-  const accounts = await Promise.all(judged.map((entry) => inspect(informed, entry, state)));
+  const accounts = await Promise.all(judged.map((entry) => inspect({ ...settings, clusters }, entry, state)));
   for (const { reader } of entered) reader.close();
-  const unavailable = judged.map(({ access }) => access).filter((_, index) => !accounts[index]!.read);
+  const unavailable = judged.filter(({ report }) => !report.read).map(({ access }) => access);
   // An account with a look-up cannot be excluded: the update fails before the exclusion applies.
   const canBeExcluded = unavailable.every(({ target, purposes }) => target !== undefined && purposes.length === 1);
   const excluded = canBeExcluded ? unavailable.map(({ profile }) => profile) : [];
@@ -84,69 +88,50 @@ export async function doctor(settings: Settings, options: DoctorOptions = {}): P
 const strictly = (finding: Finding): Finding =>
   findingCodes[finding.code].change ? { ...finding, level: "problem" } : finding;
 
-/** Result of the authentication, and what EKS returned. */
+/** An account after the authentication and the look-ups in EKS. */
 interface Entry {
   readonly access: AccountAccess;
   readonly reader: AccountReader;
-  readonly caller: Reading<GetCallerIdentityResponse>;
-  /** What EKS returned for the clusters that are looked up here; empty when authentication failed. */
-  readonly lookups: readonly LookUp[];
-}
-
-interface LookUp {
-  readonly cluster: ClusterSettings;
-  readonly issuer: Reading<string | undefined>;
-  /** Configuration of vpc-cni; undefined if the cluster does not get the server or its NetworkPolicy. */
-  readonly vpcCni: Reading<string | undefined> | undefined;
+  readonly report: AccountReport;
+  /** Issuers by the names of the clusters; undefined if the look-up failed. */
+  readonly issuers: ReadonlyArray<readonly [cluster: string, issuer: string | undefined]>;
 }
 
 async function enter(access: AccountAccess, { mcp }: Settings, timeouts: Timeouts | undefined): Promise<Entry> {
+  const { profile, accountId, purposes } = access;
   const reader = new AccountReader(access, timeouts);
-  const caller = await reader.caller();
-  const clusters = caller.value?.Account === access.accountId ? access.clusters : [];
-  const lookups = clusters.map(async (cluster) => {
-    const checksPolicy = mcp.networkPolicy.enabled && cluster.deploy;
-    const [issuer, vpcCni] = await Promise.all([
-      reader.issuer(cluster),
-      checksPolicy ? reader.vpcCni(cluster) : undefined,
-    ]);
-    return { cluster, issuer, vpcCni };
-  });
-  return { access, reader, caller, lookups: await Promise.all(lookups) };
-}
-
-/** The settings with the issuers from EKS. */
-function withIssuers(settings: Settings, entries: readonly Entry[]): Settings {
-  const lookups = entries.flatMap((entry) => entry.lookups);
-  const found = new Map(lookups.map(({ cluster, issuer }) => [cluster.name, issuer.value]));
-  const clusters = settings.clusters.map((cluster) => ({
-    ...cluster,
-    issuerUrl: cluster.issuerUrl ?? found.get(cluster.name),
-  }));
-  return { ...settings, clusters };
-}
-
-async function inspect(settings: Settings, entry: Entry, state: StackState | undefined): Promise<AccountReport> {
-  const { access, reader, caller, lookups } = entry;
-  const { profile, accountId, purposes, target: account } = access;
-  const { Account, Arn = null } = caller.value ?? {};
+  const authentication = await reader.caller();
+  const { Account, Arn = null } = authentication.value ?? {};
   const read = Account === accountId;
-  const findings = [
-    authentication(access, caller),
-    ...lookups.flatMap(({ cluster, issuer, vpcCni }) => [
-      issuerFinding(cluster, issuer),
-      ...(vpcCni === undefined ? [] : [networkPolicyFinding(cluster, access, vpcCni)]),
-    ]),
-  ];
-  if (read && account !== undefined) {
-    const facts = await reader.facts(wantedOf(settings, account));
-    const unknown = settings.clusters.filter(({ issuerUrl }) => issuerUrl === undefined);
-    findings.push(...unknown.map(unknownIssuerFinding), ...examine({ settings, account, facts, state }));
-  }
-  return { profile, accountId, purposes, read, caller: Arn, findings };
+  const lookups = await Promise.all(
+    (read ? access.clusters : []).map(async (cluster) => {
+      const issuer = await reader.issuer(cluster);
+      const findings = [issuerFinding(cluster, issuer)];
+      if (cluster.deploy && mcp.networkPolicy.enabled) {
+        findings.push(networkPolicyFinding(cluster, access, await reader.vpcCni(cluster)));
+      }
+      return { name: cluster.name, issuer: issuer.value, findings };
+    }),
+  );
+  const findings = [authenticationFinding(access, authentication), ...lookups.flatMap((lookup) => lookup.findings)];
+  const issuers = lookups.map(({ name, issuer }) => [name, issuer] as const);
+  return { access, reader, report: { profile, accountId, purposes, read, caller: Arn, findings }, issuers };
 }
 
-function authentication(access: AccountAccess, { failure, value }: Reading<GetCallerIdentityResponse>): Finding {
+/** Adds the findings of a target account. */
+async function inspect(
+  settings: Settings,
+  { access: { target }, reader, report }: Entry,
+  state: StackState | undefined,
+): Promise<AccountReport> {
+  if (!report.read || target === undefined) return report;
+  const facts = await reader.facts(wantedOf(settings, target));
+  const unknown = settings.clusters.filter(({ issuerUrl }) => issuerUrl === undefined).map(unknownIssuerFinding);
+  const findings = examine({ settings, account: target, facts, state });
+  return { ...report, findings: [...report.findings, ...unknown, ...findings] };
+}
+
+function authenticationFinding(access: AccountAccess, { failure, value }: Reading<GetCallerIdentityResponse>): Finding {
   const subject = "credentials";
   if (failure) {
     const { code, message } = failure;

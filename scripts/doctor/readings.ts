@@ -284,12 +284,8 @@ function failureOf(call: string, error: unknown): Failure {
 
 const tagsOf = (tags: readonly Tag[] = []): Tags => Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
 
-/** IAM returns documents URL-encoded. An invalid policy counts as an empty one. */
-function decoded(document = ""): PolicyDocument {
-  try {
-    const { Statement }: PolicyDocument = JSON.parse(decodeURIComponent(document));
-    return documentOf(listOf(Statement));
-  } catch {
-    return documentOf([]);
-  }
+/** IAM returns documents URL-encoded. */
+function decoded(document: string | undefined): PolicyDocument {
+  const { Statement }: PolicyDocument = JSON.parse(decodeURIComponent(document!));
+  return documentOf(listOf(Statement));
 }

@@ -1,13 +1,12 @@
 /** What an account's facts mean for the stack, each with what resolves it. Pure: facts in, findings out. */
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
 import { oidcProviderArn } from "../../../policies/trust.js";
-import { recoveryCommands } from "../advice.js";
 import { managedPolicies } from "../owner.js";
 import type { Wanted } from "../readings.js";
-import { type Examination, type Finding, problem } from "./finding.js";
+import { type Examination, type Finding, problem, unread } from "./finding.js";
 import { adviceLines } from "./lines.js";
 import { boundaryFindings, managedPolicyFindings } from "./policies.js";
-import { clusterFindings, judgeCluster, knownClusters, sharingFindings } from "./providers.js";
+import { clusterFindings, judgeCluster, knownClusters } from "./providers.js";
 import { providerQuota, trustQuota } from "./quotas.js";
 import { judgeRole, roleFindings, rolesOf } from "./roles.js";
 
@@ -26,14 +25,15 @@ export function wantedOf(settings: Settings, account: TargetAccountSettings): Wa
 }
 
 export function examine(examination: Examination): Finding[] {
-  const { settings, account } = examination;
+  const { settings, account, facts } = examination;
+  const { failure } = facts.allRoles;
   const roles = rolesOf(settings, account).map((role) => judgeRole(examination, role));
   const clusters = knownClusters(settings, account).map((cluster) => judgeCluster(examination, cluster, roles));
   const lines = adviceLines(examination, clusters, roles);
   return [
     ...interruptedFindings(examination),
     ...clusters.flatMap((cluster) => clusterFindings(examination, cluster, lines)),
-    ...sharingFindings(examination, clusters),
+    ...(failure ? [unread("other roles that trust the OIDC providers", failure)] : []),
     ...roles.flatMap((role) => roleFindings(examination, role, lines)),
     ...managedPolicyFindings(examination),
     ...boundaryFindings(examination),
@@ -43,12 +43,11 @@ export function examine(examination: Examination): Finding[] {
 }
 
 /** Resources that exist although the state knows only that their creation began. */
-function interruptedFindings({ facts, settings, state }: Examination): Finding[] {
+function interruptedFindings({ facts, state }: Examination): Finding[] {
   const found = [...facts.oidcProviders.values(), ...facts.roles.values(), ...facts.policies.values()];
   const message =
     "an interrupted update created it, but the state does not contain it: up would stop at EntityAlreadyExists";
-  const fix = { what: "Complete the state.", commands: recoveryCommands(settings.stack) };
   return found
     .flatMap(({ value }) => (value && state?.isPending(value.arn) ? [value.arn] : []))
-    .map((arn) => problem(arn, "interrupted", message, fix));
+    .map((arn) => problem(arn, "interrupted", message, { what: "Run the commands below." }));
 }

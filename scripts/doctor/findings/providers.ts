@@ -114,13 +114,6 @@ export function clusterFindings(examination: Examination, cluster: JudgedCluster
   });
 }
 
-/** Other users of a provider are known from the list of roles only. */
-export function sharingFindings({ facts }: Examination, clusters: readonly JudgedCluster[]): Finding[] {
-  const present = clusters.flatMap(({ providers }) => providers).some(({ verdict }) => verdict !== undefined);
-  const { failure } = facts.allRoles;
-  return present && failure ? [unread("other roles that trust the OIDC providers", failure)] : [];
-}
-
 function absentProvider(
   examination: Examination,
   { name, mode, fitting }: JudgedCluster,
