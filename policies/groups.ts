@@ -321,57 +321,18 @@ export const optionalGroups: readonly ServiceGroup[] = [
 /** Valid values of `iam.additionalPolicyGroups`. */
 export const optionalGroupIds: readonly string[] = optionalGroups.map(({ id }) => id);
 
-/** Calls that AWS bills without an upper limit. Each can be disabled alone, or with its group. */
-export interface BilledCalls {
-  /** Key in config: `iam.disabledPolicyGroups`. */
-  readonly id: string;
-  /** Id of the group that contains the patterns. */
-  readonly group: string;
-  /** Patterns as the group writes them. */
-  readonly actions: readonly string[];
-  readonly title: string;
-  /** What AWS bills. */
-  readonly unit: string;
-  /** Page with the current prices. */
-  readonly prices: string;
-}
-
-export const billedCalls: readonly BilledCalls[] = [
-  {
-    id: "logsinsights",
-    group: "observability",
-    actions: actionList("logs StartQuery"),
-    title: "Logs Insights queries",
-    unit: "per GB of log data scanned",
-    prices: "https://aws.amazon.com/cloudwatch/pricing/",
-  },
-  {
-    id: "prometheusqueries",
-    group: "observability",
-    actions: actionList("aps QueryMetrics"),
-    title: "Queries of Managed Service for Prometheus",
-    unit: "per query sample processed",
-    prices: "https://aws.amazon.com/prometheus/pricing/",
-  },
-  {
-    id: "costexplorer",
-    group: "cost",
-    actions: actionList("ce Describe* Get* List*"),
-    title: "Cost Explorer API",
-    unit: "$0.01 per request. Each page of a response is one request",
-    prices: "https://aws.amazon.com/aws-cost-management/aws-cost-explorer/pricing/",
-  },
-  {
-    id: "policychecks",
-    group: "identity",
-    actions: actionList("access-analyzer Check*"),
-    title: "Custom policy checks of IAM Access Analyzer",
-    unit: "per check",
-    prices: "https://aws.amazon.com/iam/access-analyzer/pricing/",
-  },
-];
+/**
+ * Calls that AWS bills without an upper limit, by id in `iam.disabledPolicyGroups`: patterns of one group. Each can be
+ * disabled alone, or with its group. docs/permissions.md describes what AWS bills.
+ */
+export const billedCalls: Readonly<Record<string, readonly string[]>> = {
+  logsinsights: actionList("logs StartQuery"),
+  prometheusqueries: actionList("aps QueryMetrics"),
+  costexplorer: actionList("ce Describe* Get* List*"),
+  policychecks: actionList("access-analyzer Check*"),
+};
 
 export const groupIds: readonly string[] = groups.map(({ id }) => id);
 
 /** Valid values of `iam.disabledPolicyGroups`. */
-export const disableableIds: readonly string[] = [...groupIds, ...billedCalls.map(({ id }) => id)];
+export const disableableIds: readonly string[] = [...groupIds, ...Object.keys(billedCalls)];

@@ -192,7 +192,7 @@ function allowances(options: PermissionOptions, denies: readonly Statement[]): S
     ...groups.filter(({ id }) => !disabled.includes(id)),
     ...optionalGroups.filter(({ id }) => additional.includes(id)),
   ];
-  const billed = billedCalls.filter(({ id }) => disabled.includes(id)).flatMap(({ actions }) => actions);
+  const billed = disabled.flatMap((id) => billedCalls[id] ?? []);
   const everywhere = denies.filter(({ Resource, Condition }) => Resource === "*" && Condition === undefined);
   // An Allow that a Deny covers completely has no effect and uses characters of the limit.
   const isDenied = actionMatcher(everywhere.flatMap(({ Action }) => listOf(Action)));

@@ -6,9 +6,7 @@ import { actionList } from "./actionList.js";
 import { oidcProviderArn, type TrustPolicyArgs } from "./trust.js";
 import { documentOf, listOf, type PolicyDocument, type Statement } from "./types.js";
 
-type Account = Pick<TrustPolicyArgs, "partition" | "accountId">;
-
-export interface ProvisioningArgs extends Account {
+export interface ProvisioningArgs extends Pick<TrustPolicyArgs, "partition" | "accountId"> {
   /** `iam.roleName`. Further roles (`-2`, …) are included. */
   readonly roleName: string;
   /** `iam.policyName`. Further policies are included. */
@@ -77,41 +75,4 @@ export function readingHalf({ Statement }: PolicyDocument): PolicyDocument {
       return Action.length === 0 ? [] : [{ ...one, Action }];
     }),
   );
-}
-
-/**
- * For the account of the ECR repository: the repository with its policies, and pushing the image.
- *
- * @param args.repository `image.build.repository` without the registry's host
- */
-export function ecrProvisioningPolicy(args: Account & { region: string; repository: string }): PolicyDocument {
-  const { partition, accountId, region, repository } = args;
-  return documentOf([
-    allow(
-      "ManageRepository",
-      `ecr CreateRepository DeleteLifecyclePolicy DeleteRepository DeleteRepositoryPolicy DescribeImages
-      ecr DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListTagsForResource
-      ecr PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy SetRepositoryPolicy TagResource
-      ecr UntagResource BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetDownloadUrlForLayer
-      ecr InitiateLayerUpload PutImage UploadLayerPart`,
-      `arn:${partition}:ecr:${region}:${accountId}:repository/${repository}`,
-    ),
-    allow("SignInToRegistry", "ecr GetAuthorizationToken; sts GetCallerIdentity", "*"),
-  ]);
-}
-
-/**
- * For the account of clusters whose issuer, endpoint and certificate authority are looked up. Permissions in the
- * cluster depend on its access entries, not on IAM.
- */
-export function eksReadingPolicy(args: Account & { clusters: { name: string; region: string }[] }): PolicyDocument {
-  const { partition, accountId, clusters } = args;
-  return documentOf([
-    allow(
-      "ReadClusters",
-      "eks DescribeCluster",
-      clusters.map(({ name, region }) => `arn:${partition}:eks:${region}:${accountId}:cluster/${name}`),
-    ),
-    allow("ReadIdentity", "sts GetCallerIdentity", "*"),
-  ]);
 }

@@ -1,6 +1,6 @@
 /** The parts of docs/permissions.md and docs/provisioning-policy.md that follow from the policies themselves. */
 import type { Catalogue, CatalogueAction } from "../../policies/catalogue.js";
-import { billedCalls, groups, optionalGroupIds, optionalGroups, type ServiceGroup } from "../../policies/groups.js";
+import { groups, optionalGroupIds, optionalGroups, type ServiceGroup } from "../../policies/groups.js";
 import {
   globalActions,
   homeRegionActions,
@@ -9,8 +9,8 @@ import {
   perimeterActions,
   permissionPolicies,
 } from "../../policies/permissions.js";
-import { ecrProvisioningPolicy, eksReadingPolicy, provisioningPolicy } from "../../policies/provisioning.js";
-import { reviewedActions, reviewedReads } from "../../policies/reviewed.js";
+import { provisioningPolicy } from "../../policies/provisioning.js";
+import { reviewedActions } from "../../policies/reviewed.js";
 import { sensitiveReads } from "../../policies/sensitiveReads.js";
 import { allowedActions } from "../../policies/simulate.js";
 import type { PolicyDocument } from "../../policies/types.js";
@@ -22,16 +22,6 @@ const LEVELS = ["List", "Read", "Write", "Tagging", "Permissions management"] as
 export const permissionsParts = (catalogue: Catalogue) => ({
   summary: summary(catalogue),
   ...serviceGroups(catalogue),
-  "billed-calls": table(
-    ["Id", "Group", "Actions", "Billed", "Prices"],
-    billedCalls.map(({ id, group, actions, title, unit, prices }) => [
-      code([id]),
-      code([group]),
-      code(actions),
-      `${title}: ${unit}`,
-      `<${prices}>`,
-    ]),
-  ),
   "sensitive-reads": denied(catalogue),
   "perimeter-actions": code(perimeterActions),
   "global-actions": code(globalActions),
@@ -45,10 +35,6 @@ export const permissionsParts = (catalogue: Catalogue) => ({
     reviewedActions.flatMap(({ actions, reason }) =>
       actions.map((action) => [code([action]), catalogue.matching(action)[0]!.level, reason]),
     ),
-  ),
-  "reviewed-reads": table(
-    ["Reason", "Allowed"],
-    reviewedReads.map(({ actions, reason }) => [reason, code(actions)]),
   ),
 });
 
@@ -147,7 +133,5 @@ export function provisioningParts() {
   return {
     "target-account": json(provisioningPolicy(names)),
     boundary: json({ ...bounded, Statement: bounded.Statement.filter(({ Condition }) => Condition !== undefined) }),
-    ecr: json(ecrProvisioningPolicy({ ...account, region: "eu-west-1", repository: "holmes-aws-mcp" })),
-    eks: json(eksReadingPolicy({ ...account, clusters: [{ name: "prod", region: "eu-west-1" }] })),
   };
 }

@@ -4,10 +4,11 @@ import { type Catalogue, isReadOnly, loadCatalogue, servicesOf } from "../../pol
 import { billedCalls, groups, optionalGroupIds, optionalGroups } from "../../policies/groups.js";
 import { actionMatcher } from "../../policies/match.js";
 import { globalActions, homeRegionActions, perimeterActions, permissionPolicies } from "../../policies/permissions.js";
-import { isReviewed, reviewedActions, reviewedReads } from "../../policies/reviewed.js";
+import { isReviewed, reviewedActions } from "../../policies/reviewed.js";
 import { sensitiveEntry, sensitiveReads } from "../../policies/sensitiveReads.js";
 import { allowedActions } from "../../policies/simulate.js";
 import type { PolicyDocument } from "../../policies/types.js";
+import { reviewedReads } from "./reviewedReads.js";
 
 let catalogue: Catalogue;
 beforeAll(async () => {
@@ -203,8 +204,8 @@ describe("the lists behind the policy", () => {
     }
   });
 
-  test.each(billedCalls)("bill $title: $id is one pattern or more of its group", ({ group, actions }) => {
-    expect(groups.find(({ id }) => id === group)?.actions).toEqual(expect.arrayContaining([...actions]));
+  test.each(Object.entries(billedCalls))("bill %s: %j are patterns of one group", (_, actions) => {
+    expect(groups.filter((group) => actions.every((action) => group.actions.includes(action)))).toHaveLength(1);
   });
 
   test("have only existing actions in the exemptions from regions and in the data perimeter", () => {

@@ -1,11 +1,7 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Catalogue, loadCatalogue } from "../../policies/catalogue.js";
-import {
-  ecrProvisioningPolicy,
-  eksReadingPolicy,
-  provisioningPolicy,
-  readingHalf,
-} from "../../policies/provisioning.js";
+import { provisioningPolicy, readingHalf } from "../../policies/provisioning.js";
 import { MANAGED_POLICY_LIMIT, policySize } from "../../policies/size.js";
 import { listOf, type PolicyDocument } from "../../policies/types.js";
 import { evaluate } from "./evaluate.js";
@@ -14,6 +10,12 @@ let catalogue: Catalogue;
 beforeAll(async () => {
   catalogue = await loadCatalogue(["ecr", "eks", "iam", "sts"]);
 });
+
+/** The last documents of the page, which the page itself defines. */
+const [ecr, eks] = readFileSync("docs/provisioning-policy.md", "utf8")
+  .split("```json\n")
+  .slice(-2)
+  .map((text) => JSON.parse(text.split("```")[0]!) as PolicyDocument) as [PolicyDocument, PolicyDocument];
 
 const accountId = "111122223333";
 const names = { partition: "aws", accountId, roleName: "EKSMultiAccountMCPRole", policyName: "MCPReadOnlyPolicy" };
@@ -144,12 +146,11 @@ describe("provisioningPolicy", () => {
 });
 
 describe("the other accounts", () => {
-  const ecr = ecrProvisioningPolicy({ partition: "aws", accountId, region: "eu-west-1", repository: "holmes/aws-mcp" });
   const repository = (name: string) => `arn:aws:ecr:eu-west-1:${accountId}:repository/${name}`;
 
   test("keeps pushing and deleting to the one repository", () => {
     for (const action of ["ecr:CreateRepository", "ecr:PutImage", "ecr:DeleteRepository", "ecr:SetRepositoryPolicy"]) {
-      expect(evaluate([ecr], { action, resource: repository("holmes/aws-mcp") }).decision).toBe("allowed");
+      expect(evaluate([ecr], { action, resource: repository("holmes-aws-mcp") }).decision).toBe("allowed");
       expect(evaluate([ecr], { action, resource: repository("other") }).decision).toBe("implicitDeny");
     }
     expect(evaluate([ecr], { action: "ecr:GetAuthorizationToken" }).decision).toBe("allowed");
@@ -170,7 +171,6 @@ describe("the other accounts", () => {
   });
 
   test("reads only the clusters that are named", () => {
-    const eks = eksReadingPolicy({ partition: "aws", accountId, clusters: [{ name: "prod", region: "eu-west-1" }] });
     const cluster = (name: string) => `arn:aws:eks:eu-west-1:${accountId}:cluster/${name}`;
     expect(evaluate([eks], { action: "eks:DescribeCluster", resource: cluster("prod") }).decision).toBe("allowed");
     expect(evaluate([eks], { action: "eks:DescribeCluster", resource: cluster("dev") }).decision).toBe("implicitDeny");
@@ -182,8 +182,8 @@ test("names only actions that AWS has, once, and within a managed policy", () =>
   const documents = [
     provisioningPolicy(names),
     provisioningPolicy({ ...names, permissionsBoundary: boundary }),
-    ecrProvisioningPolicy({ partition: "aws", accountId, region: "eu-west-1", repository: "r" }),
-    eksReadingPolicy({ partition: "aws", accountId, clusters: [{ name: "c", region: "eu-west-1" }] }),
+    ecr,
+    eks,
   ];
   for (const document of documents) {
     const actions = actionsOf(document);

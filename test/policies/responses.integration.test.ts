@@ -10,9 +10,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { loadCatalogue } from "../../policies/catalogue.js";
 import { optionalGroupIds } from "../../policies/groups.js";
 import { logContentActions, permissionPolicies } from "../../policies/permissions.js";
-import { reviewedReads } from "../../policies/reviewed.js";
 import { allowedActions } from "../../policies/simulate.js";
 import { ensurePython } from "../../scripts/emulation/python.js";
+import { reviewedReads } from "./reviewedReads.js";
 
 const reviewed = reviewedReads.flatMap(({ actions }) => actions);
 /** Reviewed by name: test/policies/catalogue.test.ts finds them. */
