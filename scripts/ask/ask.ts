@@ -2,7 +2,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../common/errors.js";
-import type { Load } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
 import { readStackFile } from "../common/stackFile.js";
 import type { Paint } from "../common/terminal.js";
@@ -24,8 +23,6 @@ export interface AskOptions {
   readonly full?: boolean | undefined;
   readonly show: (text: string) => void;
   readonly paint: Paint;
-  /** As for `evaluate`. */
-  readonly load?: Load;
 }
 
 /**
@@ -33,7 +30,7 @@ export interface AskOptions {
  * @throws UserError when something is missing on this machine, or a question has no model
  */
 export async function ask(folder: string, options: AskOptions): Promise<boolean> {
-  const { stack, question, environment, show, paint, load } = options;
+  const { stack, question, environment, show, paint } = options;
   const scenario = readScenario(options.scenario);
   // Holmes reads MODEL, and its own default model needs an OpenAI key.
   const hasModel = Boolean(environment.MODEL || environment.OPENAI_API_KEY);
@@ -45,7 +42,7 @@ export async function ask(folder: string, options: AskOptions): Promise<boolean>
   const config = readStackFile(folder, stack);
   const processes = new Processes();
   try {
-    const scenes = await startScenes(processes, stack, config, [scenario], load);
+    const scenes = await startScenes(processes, stack, config, [scenario]);
     show(`${paint("bold", "Question:")} ${question ?? scenario.user_prompt}\n`);
     if (hasModel) return await askHolmes(processes, scenes, question ?? scenario.user_prompt, environment, show);
     return await play(scenes, scenario, options);
@@ -121,13 +118,13 @@ async function play({ chain, facts }: Scenes, scenario: Scenario, options: AskOp
  */
 export async function serve(
   folder: string,
-  { stack, show, load }: Pick<AskOptions, "stack" | "show" | "load">,
+  { stack, show }: Pick<AskOptions, "stack" | "show">,
   stopped: Promise<unknown> = new Promise(() => {}),
 ): Promise<void> {
   const processes = new Processes();
   try {
     const scenarios = scenarioNames().map(readScenario);
-    const { chain } = await startScenes(processes, stack, readStackFile(folder, stack), scenarios, load);
+    const { chain } = await startScenes(processes, stack, readStackFile(folder, stack), scenarios);
     for (const { name } of scenarios) {
       const file = join(scenariosFolder, name, "toolsets.yaml");
       processes.onStop(() => rmSync(file, { force: true }));

@@ -2,7 +2,7 @@
 import { project } from "../../config/settings.js";
 import type { HolmesConfig } from "../../documents/holmes.js";
 import { selectClusters } from "../common/clusters.js";
-import { evaluate, type Load } from "../common/evaluate.js";
+import { evaluate } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import type { StackConfig } from "../common/stackFile.js";
 import { startLocalStack } from "../emulation/localStack.js";
@@ -16,7 +16,6 @@ export type Scenes = Awaited<ReturnType<typeof startScenes>>;
 export type Chain = Scenes["chain"];
 
 /**
- * @param load as for `evaluate`
  * @throws UserError when something is missing on this machine, or the stack has fewer than two target accounts
  */
 export async function startScenes(
@@ -24,14 +23,13 @@ export async function startScenes(
   stack: string,
   config: StackConfig,
   scenarios: readonly Scenario[],
-  load?: Load,
 ) {
-  const plan = await evaluate(stack, config, undefined, load);
+  const plan = await evaluate(stack, config);
   const accounts = { ...places(plan.settings), unavailable };
   const deployed = plan.clusters.filter(({ deploy }) => deploy);
   const cluster = selectClusters(stack, deployed)[0]!.name;
   // Roles are created for the plan's accounts only, and so not for the additional account.
-  const local = await startLocalStack(processes, stack, withAccount(config, unavailable), plan, load);
+  const local = await startLocalStack(processes, stack, withAccount(config, unavailable), plan);
   const { evaluation, awsUrl } = local;
   const policies = plan.settings.targetAccounts.map(
     ({ accountId, permissions }) => [accountId, permissions.policies.map(({ document }) => document)] as const,

@@ -45,11 +45,8 @@ export type Register = (resource: Registered) => Promise<void> | void;
 
 let evaluations = 0;
 
-/** Evaluates the program again. A new query makes Node.js load it as a different module. */
-const program: Load = () => import(`../../index.js?evaluation=${evaluations++}`);
-
-/** Returns the program's exports. A test runner with its own module loader can pass a different function. */
-export type Load = () => Promise<object>;
+/** Evaluates the program again and returns its exports. A new query makes the loader load it as a different module. */
+const program = (): Promise<object> => import(/* @vite-ignore */ `../../index.ts?evaluation=${evaluations++}`);
 
 /**
  * @param onResource is called for every custom resource before its registration returns. Errors fail the evaluation.
@@ -59,7 +56,6 @@ export async function evaluate(
   stack: string,
   config: StackConfig,
   onResource: Register = () => {},
-  load: Load = program,
 ): Promise<Evaluation> {
   const resources: Registered[] = [];
   const failures: unknown[] = [];
@@ -123,7 +119,7 @@ export async function evaluate(
   let settings: Settings;
   try {
     settings = await loadSettings();
-    exported = { ...(await load()) };
+    exported = { ...(await program()) };
     await pulumi.runtime.disconnect();
   } finally {
     Object.assign(pulumi.log, { warn });

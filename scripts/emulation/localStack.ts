@@ -4,7 +4,7 @@ import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCom
 import { paths } from "../../config/names.js";
 import { trustRoles } from "../../config/profiles.js";
 import { AUDIENCE } from "../../policies/trust.js";
-import { type Evaluation, evaluate, type Load } from "../common/evaluate.js";
+import { type Evaluation, evaluate } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import { toStderr } from "../common/progress.js";
 import type { StackConfig } from "../common/stackFile.js";
@@ -23,16 +23,9 @@ export type LocalStack = Awaited<ReturnType<typeof startLocalStack>>;
 /**
  * @param processes stops everything
  * @param plan the stack, evaluated without AWS. Only its accounts get roles.
- * @param load as for `evaluate`
  * @throws UserError when a prerequisite is missing on this machine
  */
-export async function startLocalStack(
-  processes: Processes,
-  stack: string,
-  config: StackConfig,
-  plan: Evaluation,
-  load?: Load,
-) {
+export async function startLocalStack(processes: Processes, stack: string, config: StackConfig, plan: Evaluation) {
   const { mcp } = plan.settings;
   toStderr(`\nPreparing moto (the emulated AWS)${mcp.enabled ? ", the MCP server and the gateway" : ""}`);
   // Together, so that a failed install is reported before anything starts.
@@ -49,7 +42,7 @@ export async function startLocalStack(
 
   toStderr("Evaluating index.ts and creating its AWS resources in the emulated AWS");
   await createExisting(aws, plan);
-  const evaluation = await evaluate(stack, config, aws.register(plan.settings), load);
+  const evaluation = await evaluate(stack, config, aws.register(plan.settings));
   const reference = mcp.enabled ? await startServiceReferenceProxy(join(temporary, "service-reference")) : undefined;
   if (reference !== undefined) processes.onStop(() => reference.close());
 

@@ -6,7 +6,6 @@ import { ask, serve } from "../../scripts/ask/ask.js";
 import { readScenario, scenarioNames, scenariosFolder } from "../../scripts/ask/scenario.js";
 import { projectFolder } from "../../scripts/common/command.js";
 import { plain } from "../../scripts/common/terminal.js";
-import { load } from "../program/stacks.js";
 import { startModelStandIn } from "./model.js";
 
 test("runs the Holmes CLI with the environment of the caller, and shows its answer", async () => {
@@ -29,7 +28,6 @@ test("runs the Holmes CLI with the environment of the caller, and shows its answ
     },
     show: (text) => shown.push(text),
     paint: plain,
-    load,
   });
   await model.close();
   expect(answered).toBe(true);
@@ -54,7 +52,7 @@ test("before_test of each scenario passes only while the scenarios are served", 
     stop = resolve;
   });
   const shown: string[] = [];
-  const served = serve(projectFolder, { stack: "dev", show: (text) => shown.push(text), load }, stopped);
+  const served = serve(projectFolder, { stack: "dev", show: (text) => shown.push(text) }, stopped);
   await Promise.race([vi.waitUntil(() => shown.length > 0, { timeout: 800_000, interval: 500 }), served]);
   const states = setups().map(({ status }) => status);
   stop();

@@ -19,7 +19,6 @@ import { Processes } from "../../scripts/common/processes.js";
 import { readStackFile } from "../../scripts/common/stackFile.js";
 import { callTool } from "../../scripts/emulation/mcpClient.js";
 import { ensurePython } from "../../scripts/emulation/python.js";
-import { load } from "../program/stacks.js";
 import { startModelStandIn } from "./model.js";
 import { type Replay, replay, stockServer } from "./replay.js";
 
@@ -82,7 +81,7 @@ async function runInstructions(chain: Chain, facts: Scenes["facts"]) {
 async function hostedServers(): Promise<string> {
   const { values, secretKeys } = readStackFile(projectFolder, "dev");
   const own = { "holmes-aws-mcp:mcp": '{"enabled":false}', "holmes-aws-mcp:holmes": '{"hosted":true}' };
-  const { outputs } = await evaluate("dev", { values: { ...values, ...own }, secretKeys }, undefined, load);
+  const { outputs } = await evaluate("dev", { values: { ...values, ...own }, secretKeys });
   return Object.values(outputs.holmes as Record<string, { mcpServers: string }>)[0]!.mcpServers;
 }
 
@@ -113,7 +112,7 @@ describe.each([
       values: { ...values, "holmes-aws-mcp:mcp": JSON.stringify({ transport, authentication: { type } }) },
       secretKeys,
     };
-    scenes = await startScenes(processes, "dev", config, played, load);
+    scenes = await startScenes(processes, "dev", config, played);
     const { chain, facts } = scenes;
     ranCommands = played === scenarios ? await runInstructions(chain, facts) : [];
     const calls = played.map(

@@ -3,17 +3,13 @@ import { projectFolder } from "../../scripts/common/command.js";
 import { type Evaluation, evaluate, type Register, type Registered } from "../../scripts/common/evaluate.js";
 import { readStackFile, type StackConfig } from "../../scripts/common/stackFile.js";
 
-let evaluations = 0;
-/** Evaluates index.ts again: the query makes it another module, also for vitest's loader. */
-export const load = () => import(/* @vite-ignore */ `../../index.ts?evaluation=${evaluations++}`);
-
 /** Evaluates the program of this test run. */
 export async function evaluated(stack: string, config: StackConfig, onResource?: Register): Promise<Evaluation> {
   // Pulumi reads the stack trace of every promise. With source maps, formatting them takes a third of the evaluation.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    return await evaluate(stack, config, onResource, load);
+    return await evaluate(stack, config, onResource);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }

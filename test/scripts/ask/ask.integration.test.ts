@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { ask } from "../../../scripts/ask/ask.js";
 import { projectFolder } from "../../../scripts/common/command.js";
 import { plain } from "../../../scripts/common/terminal.js";
-import { load } from "../../program/stacks.js";
 
 const options = (shown: string[]) => ({
   stack: "dev",
@@ -10,7 +9,6 @@ const options = (shown: string[]) => ({
   environment: {},
   show: (text: string) => void shown.push(text),
   paint: plain,
-  load,
 });
 
 test("a question without a model is an error that names the variables", async () => {

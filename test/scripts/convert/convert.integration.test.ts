@@ -315,8 +315,7 @@ describe("convertFiles", () => {
     expect(report).toContain('  added      clusters[1].accountId: "012345678901" (clusters[1].account_id)\n');
     expect(report).toContain("Pulumi.x.yaml is written. The config is valid.\n");
     expect(report.trimEnd().split("\n").at(-1)).toContain("Next: run npm run plan -- --stack x,");
-    const load = () => import("../../../index.js");
-    const { resources } = await evaluate("x", parseStackFile(written(), "Pulumi.x.yaml"), undefined, load);
+    const { resources } = await evaluate("x", parseStackFile(written(), "Pulumi.x.yaml"));
     const roles = resources.filter(({ type }) => type === "aws:iam/role:Role");
     expect(roles.map(({ inputs, importId }) => [inputs.name, inputs.maxSessionDuration, importId])).toEqual([
       ["OldRole", 7200, "OldRole"],
