@@ -228,11 +228,6 @@ export const rules = {
     /^(?!.*\/(\.{0,2})(\/|$).)(?!.+\/$)(?!.*\/\.{1,2}$)\/[^:\0\n]{0,4095}$/,
     "an absolute path without colons, empty parts, . or .., and without a trailing /",
   ),
-  /** Kubernetes: a key in the data of a ConfigMap or Secret. */
-  configMapKey: rule(
-    /^(?!\.{1,2}$)(?!\.\.)[-._a-zA-Z0-9]{1,253}$/,
-    "a key of a ConfigMap or Secret: letters, digits and - _ ., at most 253 characters",
-  ),
   subPath: rule(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0\n]{1,4095}$/, "a relative path without .."),
   registryHost: rule(
     /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:\d{1,5})?(\/v1\/)?$/,

@@ -6,18 +6,11 @@ import { parsePolicy } from "../policies/parse.js";
 import { type PermissionPlan, permissionPolicies } from "../policies/permissions.js";
 import { allowedActions, writesAllowed } from "../policies/simulate.js";
 import { SizeError } from "../policies/size.js";
-import { listOf, type PolicyDocument } from "../policies/types.js";
+import type { PolicyDocument } from "../policies/types.js";
 import { type Path, type Problems, pathText } from "./problems.js";
 import type { Config } from "./schema.js";
 
-/** `*`, or an ARN of wildcards: `arn:aws:*`. */
-const everyResource = /^[*?]+$|^arn:(aws[a-z-]*|[*?]+)[:*?/]*$/;
-
 const documentsOf = ({ policies }: PermissionPlan) => policies.map(({ document }) => document);
-
-/** Number and names of write actions. */
-const writeActions = (names: readonly string[], where = "") =>
-  `${names.length} write action${names.length === 1 ? "" : "s"}${where} (${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""})`;
 
 /** Reads and checks every policy file once, regardless of the number of accounts that use it. */
 export class PolicySource {
@@ -93,8 +86,6 @@ export class PolicySource {
       if (replacement.Statement.every(({ Effect }) => Effect === "Deny")) {
         this.problems.say(path, `${file}: no statement with Effect Allow`, "a policy that allows actions");
       }
-      if (iam.policyChecks === "warn" && !iam.allowWritePermissions)
-        await this.rejectWritesOnEverything(path, file, replacement);
     }
     try {
       const plan = permissionPolicies({ ...iam, partition, replacement });
@@ -102,7 +93,7 @@ export class PolicySource {
       const writes = holmes.hosted ? writesAllowed(documentsOf(plan), await loadCatalogue()) : [];
       if (writes.length > 0)
         this.warnings.push(
-          `${pathText(path)}: HOLMES CAN WRITE: the policies allow ${writeActions(writes)}, and the hosted AWS MCP server does not reject them. Only IAM prevents writes there.`,
+          `${pathText(path)}: HOLMES CAN WRITE: the policies allow writes, such as ${writes[0]}, and the hosted AWS MCP server does not reject them. Only IAM prevents writes there.`,
         );
       return plan;
     } catch (error) {
@@ -110,26 +101,6 @@ export class PolicySource {
       this.problems.say(path, `${error.size} characters`, `at most ${error.limit}, the IAM limit`, error.message);
       return none;
     }
-  }
-
-  /** `policyChecks: warn` is for exceptions. Writes on every resource require `iam.allowWritePermissions`. */
-  private async rejectWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
-    const wide = policy.Statement.filter(
-      ({ Effect, Action, NotAction, Resource, NotResource, Condition }) =>
-        Effect === "Deny" ||
-        (Condition === undefined &&
-          (NotResource !== undefined || listOf(Resource).some((resource) => everyResource.test(resource))) &&
-          // Single write actions are findings that `policyChecks: warn` accepts; whole services are not.
-          (NotAction !== undefined || listOf(Action).some((action) => /^\*$|:\*$/.test(action)))),
-    );
-    const writes = writesAllowed([{ ...policy, Statement: wide }], await loadCatalogue());
-    if (writes.length === 0) return;
-    this.problems.say(
-      path,
-      `${file}: ${writeActions(writes, " on every resource")}`,
-      "read-only actions, or specific resources",
-      "If Holmes must be able to write, set iam.allowWritePermissions: true.",
-    );
   }
 
   private read(path: Path, file: string): unknown {
@@ -143,12 +114,18 @@ export class PolicySource {
   }
 
   private report(path: Path, file: string | undefined, findings: readonly Finding[]): void {
+    const { policyChecks, allowWritePermissions } = this.config.iam;
     for (const { kind, message, fix } of findings) {
       const found = file === undefined ? message : `${file}: ${message}`;
-      if (this.config.iam.policyChecks === "error" || kind === "shape") {
-        const expected = kind === "shape" ? "a permission policy" : "existing read-only AWS actions that take effect";
-        this.problems.say(path, found, expected, fix);
-      } else this.warnings.push(`${pathText(path)}: ${found}`);
+      // `policyChecks: warn` is for exceptions. Whole services require `iam.allowWritePermissions`.
+      const whole = (kind === "everything" || kind === "notAction") && !allowWritePermissions;
+      if (policyChecks === "warn" && kind !== "shape" && !whole) {
+        this.warnings.push(`${pathText(path)}: ${found}`);
+        continue;
+      }
+      const expected = kind === "shape" ? "a permission policy" : "existing read-only AWS actions that take effect";
+      const insist = " If Holmes must be able to write, set iam.allowWritePermissions: true.";
+      this.problems.say(path, found, expected, policyChecks === "warn" && whole ? `${fix}${insist}` : fix);
     }
   }
 }

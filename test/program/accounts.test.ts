@@ -362,6 +362,6 @@ test("a policy with write actions causes a warning in capitals with the hosted s
     });
   expect((await hosted([])).warnings.join("\n")).not.toContain("HOLMES CAN WRITE");
   expect((await hosted(["ec2:StopInstances"])).warnings.join("\n")).toMatch(
-    /HOLMES CAN WRITE: .*1 write action \(ec2:StopInstances\)/,
+    /HOLMES CAN WRITE: the policies allow writes, such as ec2:StopInstances,/,
   );
 });
