@@ -206,18 +206,11 @@ function adoption({ adopt, existingOidcProviders }: TargetAccountConfig, { clust
   return { ...adopt, oidcProviders: typeof oidcProviders === "boolean" ? ownIf(oidcProviders) : oidcProviders };
 }
 
-/** Checks the sizes of trust policies and of the StackSet. Accounts with the same partition and clusters have the same sizes. */
+/** Checks the sizes of trust policies and of the StackSet. */
 function checkSizes(settings: Settings, problems: Problems): void {
   const { organization } = settings;
   const clusters = withAnyIssuer(settings.clusters);
-  const different = new Map(
-    settings.targetAccounts.map((account) => [JSON.stringify([account.partition, account.clusters]), account]),
-  );
-  const documents: Array<() => unknown> = [...different.values()].map((account) => () => {
-    return trustRoles(settings, account, clusters);
-  });
-  if (organization !== undefined) documents.push(() => stackSetTemplate(settings, organization, clusters));
-  for (const document of documents) {
+  const check = (document: () => unknown) => {
     try {
       document();
     } catch (error) {
@@ -230,5 +223,7 @@ function checkSizes(settings: Settings, problems: Problems): void {
       else
         problems.say(place, `${size} characters of trust policy for cluster ${subject}`, `at most ${limit}`, message);
     }
-  }
+  };
+  for (const account of settings.targetAccounts) check(() => trustRoles(settings, account, clusters));
+  if (organization !== undefined) check(() => stackSetTemplate(settings, organization, clusters));
 }

@@ -892,12 +892,12 @@ describe("workload", () => {
     [
       "reserved variable: default profile",
       { "mcp.env": { AWS_PROFILE: "dev" } },
-      ["mcp.env.AWS_PROFILE", "a reserved variable", "does not reserve", "It overrides the profile of every account"],
+      ["mcp.env.AWS_PROFILE", "a reserved variable", "does not reserve", "Accounts, credentials and regions come from"],
     ],
     [
       "reserved variable: read-only mode",
       { "mcp.env": { READ_OPERATIONS_ONLY: "false" } },
-      ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not reserve", "protections"],
+      ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not reserve", "The program or the image sets it"],
     ],
     [
       "reserved variable: credentials, which are not shown",
@@ -906,13 +906,18 @@ describe("workload", () => {
         "mcp.env.AWS_SECRET_ACCESS_KEY",
         "a reserved variable",
         "does not reserve",
-        "Credentials come from the profiles only.",
+        "Accounts, credentials and regions come from targetAccounts.",
       ],
     ],
     [
       "reserved variable: endpoint of suggest_aws_commands",
       { "mcp.env": { ENDPOINT_SUGGEST_AWS_COMMANDS: "https://example.com" } },
-      ["mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS", "a reserved variable", "does not reserve", "mcp.suggestCommands"],
+      [
+        "mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS",
+        "a reserved variable",
+        "does not reserve",
+        "from the other keys of mcp",
+      ],
     ],
     [
       "environment variable name with a dash",
