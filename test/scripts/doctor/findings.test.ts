@@ -41,11 +41,11 @@ const role = (more: Partial<RoleFacts> = {}): RoleFacts => ({
 interface Has {
   providers?: readonly OidcProviderFacts[];
   roles?: readonly RoleFacts[];
-  /** ARN of an OIDC provider in the stack's state. Without it, there is no state. */
-  inState?: string;
+  /** The stack's state; undefined if it is not given to doctor. */
+  deployment?: object;
 }
 
-function findings(settings: Settings, { providers = [], roles = [], inState }: Has) {
+function findings(settings: Settings, { providers = [], roles = [], deployment }: Has) {
   const account = settings.targetAccounts[0]!;
   const wanted = wantedOf(settings, account);
   const find = <T>(names: readonly string[], get: (name: string) => T | undefined) =>
@@ -59,14 +59,32 @@ function findings(settings: Settings, { providers = [], roles = [], inState }: H
     boundary: undefined,
     trustPolicyQuota: { value: 2048 },
   };
-  const type = "aws:iam/openIdConnectProvider:OpenIdConnectProvider";
-  const resources = [{ urn: `urn:pulumi:test::holmes-aws-mcp::${type}::x`, type, id: inState }];
-  const state = inState && StackState.parse(JSON.stringify({ deployment: { resources } }), "test", "state.json");
-  return examine({ settings, account, facts, state: state || undefined });
+  const state = deployment && StackState.parse(JSON.stringify({ deployment }), "test", "state.json");
+  return examine({ settings, account, facts, state });
 }
 
 const settings = (account: Record<string, unknown> = {}, overrides: Record<string, unknown> = {}) =>
   settingsOf([{ profile: "dev", accountId, ...account }], overrides);
+
+test("an interrupted creation that AWS has is a problem, whose subject is the ARN that --repair completes", async () => {
+  const urn = "urn:pulumi:test::p::pulumi:providers:aws::dev/aws";
+  const inputs = { allowedAccountIds: [accountId], region: "us-east-1" };
+  const pending = (type: string, own: object) => ({
+    type: "creating",
+    resource: { urn: `urn:pulumi:test::p::${type}::x`, type, inputs: own, provider: `${urn}::id` },
+  });
+  const deployment = {
+    resources: [{ urn, type: "pulumi:providers:aws", id: "id", inputs }],
+    pending_operations: [
+      pending("aws:iam/role:Role", { name: roleName, path: "/" }),
+      pending("aws:iam/openIdConnectProvider:OpenIdConnectProvider", { url: `https://${issuerOf("A")}` }),
+    ],
+  };
+  const found = findings(await settings(), { roles: [role()], deployment });
+  expect(advice(found.filter(({ code }) => code === "interrupted"))).toEqual([
+    { level: "problem", code: "interrupted", subject: role().arn },
+  ]);
+});
 
 /** alpha was re-created: its issuer is C…, the previous one A…. */
 const recreated = {
@@ -152,7 +170,9 @@ describe("a re-created cluster", () => {
     ["another owner", { tags: { owner: "eksctl" } }, []],
     ["the legacy script", {}, [role({ trust: trust("A") })]],
   ])("with the previous provider of %s, and the stack's new one deleted: up --refresh", async (_, more, roles) => {
-    const has = { providers: [provider("A", more)], roles, inState: providerArn(accountId, "C") };
+    const type = "aws:iam/openIdConnectProvider:OpenIdConnectProvider";
+    const resources = [{ urn: `urn:pulumi:test::p::${type}::x`, type, id: providerArn(accountId, "C") }];
+    const has = { providers: [provider("A", more)], roles, deployment: { resources } };
     expect(findings(await settings({}, recreated), has)[0]).toMatchObject({
       level: "problem",
       code: "provider-gone",
