@@ -107,17 +107,25 @@ export const perimeterActions = actionList(`
 export function permissionPolicies(options: PermissionOptions): PermissionPlan {
   const { policyName } = options;
   const denies = denials(options);
-  const statements = [...denies, ...allowances(options, denies)];
+  const own = options.replacement?.Statement ?? groupStatements(options, denies);
+  const additional = allow("AdditionalActions", options.additionalActions ?? []);
   const policy = (name: string, part: Statement[], limit: number): PermissionPolicy => {
     const document = documentOf(part);
     return { name, document, size: policySize(document), limit };
   };
 
-  const whole = policy(policyName, options.replacement ? statements : merged(statements), INLINE_POLICIES_LIMIT);
+  // One Allow for all service groups, because separate statements exceed the inline limit.
+  const readOnly =
+    options.replacement?.Statement ??
+    allow(
+      "ReadOnly",
+      own.flatMap(({ Action }) => listOf(Action)),
+    );
+  const whole = policy(policyName, [...denies, ...readOnly, ...additional], INLINE_POLICIES_LIMIT);
   if (whole.size <= INLINE_POLICIES_LIMIT) return { placement: "inline", policies: [whole] };
 
   const parts: Statement[][] = [[]];
-  for (const statement of statements) {
+  for (const statement of [...denies, ...own, ...additional]) {
     const last = parts.at(-1)!;
     if (policySize(documentOf([...last, statement])) <= MANAGED_POLICY_LIMIT) last.push(statement);
     else parts.push([statement]);
@@ -142,17 +150,9 @@ export function permissionPolicies(options: PermissionOptions): PermissionPlan {
   return { placement: "managed", policies };
 }
 
-/** Merges all service groups into one Allow, because separate statements exceed the inline limit. */
-function merged(statements: readonly Statement[]): Statement[] {
-  const ownSids = new Set([...groups, ...optionalGroups].map(({ sid }) => sid));
-  const isGroup = ({ Sid = "" }: Statement) => ownSids.has(Sid);
-  const actions = statements.filter(isGroup).flatMap(({ Action }) => listOf(Action));
-  const first = statements.findIndex(isGroup);
-  return statements.flatMap((statement, index): Statement[] => {
-    if (!isGroup(statement)) return [statement];
-    return index === first ? [{ Sid: "ReadOnly", Effect: "Allow", Action: actions, Resource: "*" }] : [];
-  });
-}
+/** Allows actions on all resources. No statement for no actions. */
+const allow = (Sid: string, Action: readonly string[]): Statement[] =>
+  Action.length === 0 ? [] : [{ Sid, Effect: "Allow", Action, Resource: "*" }];
 
 function denials(options: PermissionOptions): Statement[] {
   const { partition, sensitiveReads = "deny", sensitiveReadsExcept, allowedRegions = [] } = options;
@@ -184,10 +184,9 @@ function denials(options: PermissionOptions): Statement[] {
   ];
 }
 
-function allowances(options: PermissionOptions, denies: readonly Statement[]): Statement[] {
-  const { replacement, disabledPolicyGroups: disabled = [], additionalPolicyGroups: additional = [] } = options;
-  const allow = (Sid: string, Action: readonly string[]): Statement[] =>
-    Action.length === 0 ? [] : [{ Sid, Effect: "Allow", Action, Resource: "*" }];
+/** One statement for each enabled service group. */
+function groupStatements(options: PermissionOptions, denies: readonly Statement[]): Statement[] {
+  const { disabledPolicyGroups: disabled = [], additionalPolicyGroups: additional = [] } = options;
   const enabled = [
     ...groups.filter(({ id }) => !disabled.includes(id)),
     ...optionalGroups.filter(({ id }) => additional.includes(id)),
@@ -198,8 +197,5 @@ function allowances(options: PermissionOptions, denies: readonly Statement[]): S
   const isDenied = actionMatcher(everywhere.flatMap(({ Action }) => listOf(Action)));
   const effective = (actions: readonly string[]) =>
     actions.filter((action) => !billed.includes(action) && !isDenied(action));
-  return [
-    ...(replacement?.Statement ?? enabled.flatMap(({ sid, actions }) => allow(sid, effective(actions)))),
-    ...allow("AdditionalActions", options.additionalActions ?? []),
-  ];
+  return enabled.flatMap(({ sid, actions }) => allow(sid, effective(actions)));
 }

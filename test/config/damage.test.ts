@@ -309,7 +309,7 @@ describe("clusters", () => {
         "clusters[1].roleNumber",
         "942 characters of trust policy for cluster prod-eu",
         "at most 512",
-        "Pin it or one of these clusters to another role",
+        "pin the clusters to different roles",
       ],
     ],
     [
@@ -324,7 +324,7 @@ describe("clusters", () => {
         "clusters[1].roleNumber",
         "942 characters of trust policy for cluster prod-eu",
         "at most 512",
-        "Pin it or one of these clusters to another role",
+        "pin the clusters to different roles",
       ],
     ],
   ]);

@@ -80,40 +80,6 @@ describe("trustPolicy", () => {
     }).Statement;
     expect(Object.keys(statement?.Condition?.StringEquals ?? {})).toEqual([`${issuer}:aud`, `${issuer}:sub`]);
   });
-
-  test.each([
-    ["a scheme", "https://oidc.eks.eu-west-1.amazonaws.com/id/A"],
-    ["a wildcard", "oidc.eks.*.amazonaws.com/id/A"],
-    ["a policy variable", "oidc.eks.eu-west-1.amazonaws.com/id/${aws:username}"],
-    ["a trailing slash", "oidc.eks.eu-west-1.amazonaws.com/id/A/"],
-    ["nothing", ""],
-  ])("rejects an issuer with %s", (_, issuer) => {
-    expect(() => trustPolicy({ accountId, partition: "aws", issuers: [issuer], subjects })).toThrow(
-      `Invalid issuer "${issuer}"`,
-    );
-  });
-
-  test.each([
-    ["*", "sa"],
-    ["default", "*"],
-    ["default", "multi-*"],
-    ["default", "sa?"],
-    ["default", "a:b"],
-    ["${aws:username}", "sa"],
-    ["Default", "sa"],
-    ["", "sa"],
-    ["default", ""],
-  ])("rejects the subject %s:%s, which IAM could interpret as several subjects", (namespace, serviceAccount) => {
-    const issuers = [issuerOf(1)];
-    expect(() =>
-      trustPolicy({ accountId, partition: "aws", issuers, subjects: [{ namespace, serviceAccount }] }),
-    ).toThrow("Expected a Kubernetes namespace and service account");
-  });
-
-  test("rejects an empty list of subjects or clusters", () => {
-    expect(() => trustPolicy({ accountId, partition: "aws", issuers: [], subjects })).toThrow("issuer");
-    expect(() => trustPolicy({ accountId, partition: "aws", issuers: [issuerOf(1)], subjects: [] })).toThrow("subject");
-  });
 });
 
 describe("packTrustPolicies", () => {
@@ -169,6 +135,9 @@ describe("packTrustPolicies", () => {
     const error = caught(() => spread([cluster(1)], 300));
     expect(error).toMatchObject({ name: "SizeError", subject: "cluster-1", limit: 300 });
     expect(error.size).toBeGreaterThan(300);
+    expect(error.message).toMatch(
+      /^The trust policy of role 1, which trusts cluster-1, has \d+ characters\. The limit is 300/,
+    );
     expect(error.message).toContain("raise iam.trustPolicyLimit");
     expect(error.message).toContain("additionalSubjects");
   });
@@ -177,15 +146,7 @@ describe("packTrustPolicies", () => {
     const clusters = [...[1, 2, 3, 4].map((n) => cluster(n)), cluster(5, { roleNumber: 1 })];
     const error = caught(() => spread(clusters));
     expect(error.subject).toBe("cluster-5");
-    expect(error.message).toMatch(/role 1, which already trusts "cluster-1", "cluster-2", "cluster-3", "cluster-4"/);
-  });
-
-  test("reports a pinned cluster that does not fit even alone, without advice to move the pin", () => {
-    const large = { ...cluster(2, { roleNumber: 1 }), issuers: [issuerOf(2), issuerOf(3)] };
-    const error = caught(() => spread([cluster(1, { roleNumber: 1 }), large], 550));
-    expect(error).toMatchObject({ subject: "cluster-2", limit: 550 });
-    expect(error.message).toContain("not fit even into a separate role");
-    expect(error.size).toBe(caught(() => spread([large], 550)).size);
+    expect(error.message).toMatch(/role 1, which trusts cluster-1, cluster-2, cluster-3, cluster-4, cluster-5,/);
   });
 
   describe("with a subset of trusted clusters", () => {
