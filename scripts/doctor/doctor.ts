@@ -97,7 +97,7 @@ interface Entry {
   readonly issuers: ReadonlyArray<readonly [cluster: string, issuer: string | undefined]>;
 }
 
-async function enter(access: AccountAccess, { mcp }: Settings, timeouts: Timeouts | undefined): Promise<Entry> {
+async function enter(access: AccountAccess, settings: Settings, timeouts: Timeouts | undefined): Promise<Entry> {
   const { profile, accountId, purposes } = access;
   const reader = new AccountReader(access, timeouts);
   const authentication = await reader.caller();
@@ -107,13 +107,16 @@ async function enter(access: AccountAccess, { mcp }: Settings, timeouts: Timeout
     (read ? access.clusters : []).map(async (cluster) => {
       const issuer = await reader.issuer(cluster);
       const findings = [issuerFinding(cluster, issuer)];
-      if (cluster.deploy && mcp.networkPolicy.enabled) {
+      if (cluster.deploy && settings.mcp.networkPolicy.enabled) {
         findings.push(networkPolicyFinding(cluster, access, await reader.vpcCni(cluster)));
       }
       return { name: cluster.name, issuer: issuer.value, findings };
     }),
   );
-  const findings = [authenticationFinding(access, authentication), ...lookups.flatMap((lookup) => lookup.findings)];
+  const findings = [
+    authenticationFinding(settings, access, authentication),
+    ...lookups.flatMap((lookup) => lookup.findings),
+  ];
   const issuers = lookups.map(({ name, issuer }) => [name, issuer] as const);
   return { access, reader, report: { profile, accountId, purposes, read, caller: Arn, findings }, issuers };
 }
@@ -131,7 +134,11 @@ async function inspect(
   return { ...report, findings: [...report.findings, ...unknown, ...findings] };
 }
 
-function authenticationFinding(access: AccountAccess, { failure, value }: Reading<GetCallerIdentityResponse>): Finding {
+function authenticationFinding(
+  { targetAccounts }: Settings,
+  access: AccountAccess,
+  { failure, value }: Reading<GetCallerIdentityResponse>,
+): Finding {
   const subject = "credentials";
   if (failure) {
     const { code, message } = failure;
@@ -141,8 +148,9 @@ function authenticationFinding(access: AccountAccess, { failure, value }: Readin
   const { Account: found, Arn } = value;
   if (found === accountId) return ok(subject, "credentials", `account ${found} as ${Arn}`);
   const message = `profile ${profile} belongs to account ${found}, but the config has ${accountId}: up would fail before it creates resources`;
+  const isTaken = targetAccounts.some((account) => account.accountId === found);
   return problem(subject, "wrong-account", message, {
     what: `Change the profile to account ${accountId}, or correct accountId in the config.`,
-    ...(target !== undefined && configLine(accountKey(target), "accountId", found)),
+    ...(target !== undefined && !isTaken && configLine(accountKey(target), "accountId", found)),
   });
 }

@@ -389,6 +389,17 @@ describe("an account where authentication fails", () => {
     expect(of(report, "silent").read).toBe(false);
   });
 
+  test("whose profile belongs to another target account: the profile must change, not accountId", async () => {
+    const [one, two] = [await account("one"), await account("two")];
+    const swapped = [
+      { ...one, accountId: two.accountId },
+      { ...two, accountId: one.accountId },
+    ];
+    const report = await read(await settingsOf(swapped));
+    const problem = { level: "problem", code: "wrong-account", subject: "credentials" };
+    expect(report.accounts.map(({ findings }) => advice(findings))).toEqual([[problem], [problem]]);
+  });
+
   test("cannot be excluded if a cluster is looked up there", async () => {
     const cluster = { name: "eks", region: "us-east-1", accountId: "444444444444", profile: "unknown-profile" };
     const report = await read(
