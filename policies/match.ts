@@ -1,5 +1,5 @@
 /** IAM wildcards as the source of a regular expression: `*` matches zero or more characters, `?` exactly one. */
-const wildcards = (pattern: string) =>
+export const wildcards = (pattern: string) =>
   pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replace(/\*+/g, ".*")
@@ -10,6 +10,3 @@ export function actionMatcher(patterns: readonly string[]): (action: string) => 
   const any = new RegExp(`^(${patterns.map(wildcards).join("|")})$`, "is");
   return (action) => any.test(action);
 }
-
-/** Whether a text with wildcards matches another text, as in resources and StringLike. Case-sensitive. */
-export const matchesText = (pattern: string, text: string) => new RegExp(`^${wildcards(pattern)}$`, "s").test(text);

@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { UserError } from "./errors.js";
 import { interrupted, stopEverything } from "./processes.js";
-import { painter } from "./terminal.js";
 
 /** The project's folder, which contains the stack files. */
 export const projectFolder = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -26,18 +25,16 @@ export interface CommandText {
 export function npmCommand({ name, summary, examples, exitCodes }: CommandText): Command {
   const call = `npm run ${name} --`;
   const list = (lines: readonly string[]) => lines.map((line) => `  ${line}`).join("\n");
-  const title = painter(process.stdout);
   return new Command(call)
     .description(summary)
     .helpOption("-h, --help", "show this help")
-    .configureHelp({ styleTitle: (text) => title("bold", text) })
     .addHelpText(
       "after",
       `
-${title("bold", "Examples:")}
+Examples:
 ${list(examples.map((example) => (example === "" ? `npm run ${name}` : `${call} ${example}`)))}
 
-${title("bold", "Exit codes:")}
+Exit codes:
 ${list([`0  ${exitCodes[0]}`, `1  ${exitCodes[1]}`, "130  interrupted with Ctrl-C"])}
 `,
     )

@@ -23,18 +23,11 @@ export async function listen(server: Server): Promise<Loopback> {
 }
 
 /**
- * Forwards a request to a server and returns its response, both unchanged.
+ * Forwards a request to a server and returns its response, both unchanged. 503 if the server cannot be reached.
  *
  * @param body default: what has not been read of the request
- * @param onError called when the server cannot be reached. Default: ends the connection without a response.
  */
-export function forward(
-  request: IncomingMessage,
-  response: ServerResponse,
-  url: string,
-  body?: Buffer,
-  onError: (error: Error) => void = () => response.destroy(),
-): void {
+export function forward(request: IncomingMessage, response: ServerResponse, url: string, body?: Buffer): void {
   // Node.js handles "Expect: 100-continue", and "connection" applies to a single hop.
   const { expect: _, connection: __, ...headers } = request.headers;
   const options = { agent: false, method: request.method, path: request.url, headers };
@@ -43,7 +36,10 @@ export function forward(
     response.writeHead(answer.statusCode!, answered);
     answer.pipe(response);
   });
-  onward.on("error", onError);
+  onward.on("error", ({ message }) => {
+    if (response.headersSent) response.destroy();
+    else response.writeHead(503).end(`${url}: ${message}`);
+  });
   response.on("close", () => onward.destroy());
   if (body === undefined) request.pipe(onward);
   else onward.end(body);

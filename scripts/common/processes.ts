@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { constants, tmpdir } from "node:os";
@@ -30,8 +31,6 @@ export class Child {
    * when a signal ends this program, so that callers do not treat this as a failure of the process.
    */
   readonly exited: Promise<number>;
-  /** Resolves to the exit code in any case, for this module. */
-  readonly gone: Promise<number>;
   private text = "";
   private ended: number | undefined;
 
@@ -48,15 +47,16 @@ export class Child {
         onOutput?.(piece);
       });
     }
-    this.gone = new Promise((resolve) => {
+    this.exited = new Promise((resolve) => {
       process.once("exit", (code, signal) => {
         this.ended = code ?? 128 + (signal ? constants.signals[signal] : 0);
         this.killNow();
       });
       // "close" is emitted after all output has been read, so the output is complete when `exited` resolves.
-      process.once("close", () => resolve(this.ended!));
+      process.once("close", () => {
+        if (!interrupted()) resolve(this.ended!);
+      });
     });
-    this.exited = this.gone.then((code) => (interrupted() ? new Promise<never>(() => {}) : code));
   }
 
   /** The last part of standard output and standard error, combined in order of arrival. */
@@ -77,9 +77,10 @@ export class Child {
   /** Stops the process and its children with SIGTERM, and after 5 s with SIGKILL. */
   async stop(): Promise<void> {
     if (this.ended !== undefined) return;
+    const closed = once(this.process, "close");
     signalGroup(this.pid, "SIGTERM");
     const timer = setTimeout(() => signalGroup(this.pid, "SIGKILL"), GRACE);
-    await this.gone;
+    await closed;
     clearTimeout(timer);
   }
 

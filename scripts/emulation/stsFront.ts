@@ -37,10 +37,6 @@ const SIGNATURE = /^AWS4-HMAC-SHA256 Credential=[^/,\s]+\/\d{8}\/[a-z0-9-]+\/([a
 export async function startStsFront(motoUrl: string, keys: ReadonlyMap<string, JSONWebKeySet>): Promise<Loopback> {
   const aws = new EmulatedAws(motoUrl);
   const server = createServer(async (request, response) => {
-    const refuse = (error: AwsError) => {
-      if (response.headersSent) return void response.destroy();
-      response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(error));
-    };
     try {
       const service = serviceOf(request);
       let body: Buffer | undefined;
@@ -53,11 +49,10 @@ export async function startStsFront(motoUrl: string, keys: ReadonlyMap<string, J
         }
         if (action === WEB_IDENTITY) await checkWebIdentity(parameters, aws, keys);
       }
-      forward(request, response, motoUrl, body, ({ message }) =>
-        refuse(new AwsError("ServiceUnavailable", `moto at ${motoUrl}: ${message}`, 503)),
-      );
-    } catch (error) {
-      refuse(error instanceof AwsError ? error : new AwsError("InternalFailure", (error as Error).message, 500));
+      forward(request, response, motoUrl, body);
+    } catch (thrown) {
+      const error = thrown instanceof AwsError ? thrown : new AwsError("InternalFailure", String(thrown), 500);
+      response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(error));
     }
   });
   return listen(server);

@@ -2,9 +2,12 @@
  * A minimal evaluator of identity policies: an explicit Deny overrides an Allow, and the default is an implicit deny.
  * It supports only the elements that this program's documents use, and throws for anything else.
  */
-import { matchesText } from "../../policies/match.js";
+import { wildcards } from "../../policies/match.js";
 import { actionsCovered } from "../../policies/simulate.js";
 import { listOf, type PolicyDocument, type Statement } from "../../policies/types.js";
+
+/** Whether a text with wildcards matches another text, as in resources and StringLike. Case-sensitive. */
+const matchesText = (pattern: string, text: string) => new RegExp(`^${wildcards(pattern)}$`, "s").test(text);
 
 export interface Request {
   /** `ec2:DescribeInstances` */

@@ -357,7 +357,7 @@ describe("everything else", () => {
       body: new URLSearchParams({ Action: "ListUsers" }),
     });
     expect(answer.status).toBe(503);
-    expect(await answer.text()).toContain("moto at http://127.0.0.1:9");
+    expect(await answer.text()).toContain("http://127.0.0.1:9");
     await orphan.close();
   });
 });

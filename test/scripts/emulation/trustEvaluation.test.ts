@@ -80,29 +80,14 @@ describe("evaluateTrust", () => {
     expect(allowed({}, { ...claims, sub: "*" })).toBe(false);
   });
 
-  test.each<[string, boolean]>([
-    ["system:serviceaccount:default:*", true],
-    ["system:serviceaccount:*:multi-account-mcp-sa", true],
-    ["system:serviceaccount:default:multi-account-mcp-s?", true],
-    ["system:serviceaccount:default:multi-account-mcp-sa?", false],
-    ["system.serviceaccount:default:*", false],
-    ["default:*", false],
-    ["*:default", false],
-  ])("StringLike %s", (pattern, expected) => {
-    expect(allowed(subjectIs("StringLike", pattern))).toBe(expected);
-  });
-
   test("compares values with their case and condition keys without", () => {
     expect(allowed({}, { ...claims, sub: subject.toUpperCase() })).toBe(false);
     expect(allowed({ Condition: { StringEquals: { [`${issuer.toUpperCase()}:SUB`]: subject } } })).toBe(true);
   });
 
-  test("needs every key of every operator, and one value of each key", () => {
-    const both = {
-      StringEquals: { [`${issuer}:aud`]: "sts.amazonaws.com" },
-      StringLike: { [`${issuer}:sub`]: "*:other" },
-    };
-    expect(allowed({ Condition: both })).toBe(false);
+  test("needs every key, and one value of each key", () => {
+    const both = { [`${issuer}:aud`]: "sts.amazonaws.com", [`${issuer}:sub`]: "another-subject" };
+    expect(allowed({ Condition: { StringEquals: both } })).toBe(false);
     expect(allowed(subjectIs("StringEquals", "another-subject", subject))).toBe(true);
     expect(allowed({}, { ...claims, aud: "https://kubernetes.default.svc" })).toBe(false);
     expect(allowed({}, { ...claims, aud: ["https://kubernetes.default.svc", "sts.amazonaws.com"] })).toBe(true);
@@ -111,7 +96,7 @@ describe("evaluateTrust", () => {
   test("has no value for a missing claim or a key of another issuer", () => {
     expect(allowed({}, { aud: claims.aud })).toBe(false);
     expect(allowed({ Condition: { StringEquals: { "other.example:sub": subject } } })).toBe(false);
-    expect(allowed({ Condition: { StringLike: { "aws:PrincipalOrgID": "*" } } })).toBe(false);
+    expect(allowed({ Condition: { StringEquals: { "aws:PrincipalOrgID": "*" } } })).toBe(false);
   });
 
   test("compares aud with the authorized party when the token has one", () => {
@@ -129,15 +114,10 @@ describe("evaluateTrust", () => {
     expect(evaluateTrust(policy(denyOther, statement()), { providerArn, claims }).allowed).toBe(true);
   });
 
-  test.each<[string, Partial<Statement> & Record<string, unknown>]>([
-    ["StringNotEquals", subjectIs("StringNotEquals", "x")],
-    ["StringEqualsIfExists", subjectIs("StringEqualsIfExists", subject)],
-    ["ForAnyValue:StringEquals", subjectIs("ForAnyValue:StringEquals", subject)],
-    ["policy variable", subjectIs("StringEquals", "${aws:username}")],
-    ["NotPrincipal", { NotPrincipal: "*" }],
-    ["NotAction", { Action: undefined, NotAction: "s3:*" }],
-    ["Effect", { Effect: "allow" as "Allow" }],
-  ])("rejects unsupported elements: %s", (what, change) => {
-    expect(() => allowed(change)).toThrow(what);
-  });
+  test.each(["StringLike", "StringNotEquals", "StringEqualsIfExists", "ForAnyValue:StringEquals"])(
+    "rejects other condition operators: %s",
+    (operator) => {
+      expect(() => allowed(subjectIs(operator, subject))).toThrow(operator);
+    },
+  );
 });
