@@ -12,9 +12,8 @@ const TIMEOUT = 120_000;
  *
  * @throws pulumi.RunError when cosign finds no valid signature
  */
-export async function requireSignature(image: ImageSettings): Promise<void> {
-  if (image.kind !== "prebuilt" || image.signer === undefined || !pulumi.runtime.hasEngine()) return;
-  const { reference, signer } = image;
+export async function requireSignature({ prebuilt: reference, signer }: ImageSettings): Promise<void> {
+  if (reference === undefined || signer === undefined || !pulumi.runtime.hasEngine()) return;
   try {
     await promisify(execFile)("cosign", cosignArguments(reference, signer), { timeout: TIMEOUT });
   } catch (error) {

@@ -61,7 +61,7 @@ export function defaultProviderWarnings(values: Readonly<Record<string, string>>
 
 /** Returns the distinct example account IDs of Pulumi.dev.yaml and Pulumi.prod.yaml that the stack uses. */
 export function exampleAccounts({ clusters, targetAccounts, organization, image }: Settings): string[] {
-  const pull = image.kind === "build" ? (image.build.ecr?.pullAccounts ?? []) : [];
+  const pull = image.build?.ecr?.pullAccounts ?? [];
   const owners = [...clusters, ...targetAccounts, ...(organization === undefined ? [] : [organization])];
   const ids = [...owners.map(({ accountId }) => accountId), ...pull];
   return [...new Set(ids)].filter((id) => /^([1-6])\1{11}$/.test(id));
@@ -164,7 +164,7 @@ export async function readSettings(
       deploy: cluster.deploy && config.mcp.enabled,
       issuerUrl: oidcIssuerUrl ?? (oidcIssuerId && issuerUrl(cluster.region, oidcIssuerId)),
     })),
-    image: imageSettings(config.image),
+    image: { ...config.image, signer: config.image && imageSigner(config.image) },
     mcp: mcpSettings(config.mcp),
     warnings,
   };
@@ -183,17 +183,10 @@ function subjectsOf(config: Config): Settings["subjects"] {
   });
 }
 
-function imageSettings(image: Config["image"]): Settings["image"] {
-  if (image?.build !== undefined) return { kind: "build", build: image.build };
-  if (image?.prebuilt === undefined) return { kind: "none" };
-  return { kind: "prebuilt", reference: image.prebuilt, signer: imageSigner(image.prebuilt, image.verify) };
-}
-
 /** The image workflow pushes to `ghcr.io/<repository>`, in lower case. */
-function imageSigner(reference: string, verify: NonNullable<Config["image"]>["verify"]): ImageSigner | undefined {
-  const published = /^ghcr\.io\/([^/]+\/holmes-aws-mcp)(:[^@]+)?@sha256:/.exec(reference)?.[1];
-  if (verify === undefined) return published === undefined ? undefined : { repository: published };
-  const { enabled, repository, key } = verify;
+function imageSigner({ prebuilt = "", verify }: NonNullable<Config["image"]>): ImageSigner | undefined {
+  const published = /^ghcr\.io\/([^/]+\/holmes-aws-mcp)(:[^@]+)?@sha256:/.exec(prebuilt)?.[1];
+  const { enabled, repository, key } = verify ?? { enabled: published !== undefined, repository: published };
   if (!enabled) return undefined;
   return key === undefined ? { repository: repository! } : { key };
 }

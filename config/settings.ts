@@ -34,10 +34,10 @@ export interface TargetAccountSettings
 /** Required signer of the image: the image workflow of a GitHub repository, or the owner of a key. */
 export type ImageSigner = { readonly repository: string } | { readonly key: string };
 
-export type ImageSettings =
-  | { readonly kind: "prebuilt"; readonly reference: string; readonly signer: ImageSigner | undefined }
-  | { readonly kind: "build"; readonly build: NonNullable<NonNullable<Config["image"]>["build"]> }
-  | { readonly kind: "none" };
+/** The image to build, or the reference of the image to deploy. Neither if the server is not deployed. */
+export interface ImageSettings extends Pick<NonNullable<Config["image"]>, "build" | "prebuilt"> {
+  readonly signer?: ImageSigner | undefined;
+}
 
 export interface OrganizationSettings extends NonNullable<Config["organization"]> {
   readonly partition: string;
@@ -78,7 +78,7 @@ export function mcpSettings(mcp: Config["mcp"]): McpSettings {
 
 /** Whether the image is the legacy image, which has different paths and a different gateway. */
 export function usesLegacyImage({ image }: Pick<Settings, "image">): boolean {
-  return image.kind === "prebuilt" && legacyImage.test(image.reference);
+  return legacyImage.test(image.prebuilt ?? "");
 }
 
 /** Host and path of an issuer, which IAM uses in the provider's ARN and in condition keys. */

@@ -41,14 +41,14 @@ export function* warningsOf(settings: Settings): Generator<string> {
       yield `targetAccounts: the permissions of ${profile} exceed an inline policy, so the legacy script's inline policy is not imported and stays on the role. Delete it: aws iam delete-role-policy --role-name ${iam.roleName} --policy-name ${iam.policyName} --profile ${profile}`;
     }
   }
-  if (image.kind === "prebuilt" && usesLegacyImage(settings)) {
+  if (usesLegacyImage(settings)) {
     yield "image.prebuilt: this image does not contain the Python of the verification, so pulumi up does not verify the server.";
-    yield `image.prebuilt: with two clients, the gateway in ${image.reference} returns responses to the wrong client, including data of other accounts. Build the image (image.build).`;
+    yield `image.prebuilt: with two clients, the gateway in ${image.prebuilt} returns responses to the wrong client, including data of other accounts. Build the image (image.build).`;
   }
-  if (image.kind === "prebuilt" && !image.reference.includes("@sha256:")) {
-    yield `image.prebuilt: ${image.reference} has no digest, so the content of the tag can change. Expected a reference with @sha256:….`;
+  if (image.prebuilt !== undefined && !image.prebuilt.includes("@sha256:")) {
+    yield `image.prebuilt: ${image.prebuilt} has no digest, so the content of the tag can change. Expected a reference with @sha256:….`;
   }
-  if (image.kind === "build" && image.build.tag !== undefined && image.build.ecr?.create === true) {
+  if (image.build?.tag !== undefined && image.build.ecr?.create === true) {
     yield `image.build.tag: the repository's tags are immutable, so ${image.build.tag} can be pushed once. Remove the key to derive the tag from the content of the image.`;
   }
   if (mcp.authentication.type === "none" && mcp.enabled) {

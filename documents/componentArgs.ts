@@ -77,7 +77,7 @@ export function accountAccess(
 
 export function imageArgs(settings: Settings) {
   const { image, iam } = settings;
-  if (image.kind !== "build") return { reference: image.kind === "prebuilt" ? image.reference : undefined };
+  if (image.build === undefined) return { reference: image.prebuilt };
   const { repository, tag, platform, baseImage, network, args, ecr, registry } = image.build;
   const buildArgs = { ...args, ...(baseImage && { BASE_IMAGE: baseImage }) };
   return {
@@ -101,7 +101,7 @@ export function imageArgs(settings: Settings) {
 /** Access to the account of the ECR repository. Undefined: the image is not pushed to ECR. */
 export function ecrAccess(settings: Settings) {
   const { image, targetAccounts, clusters } = settings;
-  const ecr = image.kind === "build" ? image.build.ecr : undefined;
+  const ecr = image.build?.ecr;
   if (ecr === undefined) return undefined;
   const owners = [...targetAccounts.filter(({ manage }) => manage), ...clusters];
   // config/load.ts verifies that an account or a cluster has the profile.

@@ -62,8 +62,8 @@ export function workloadOf(
     // config/load.ts verifies that an image is configured.
     image: image as pulumi.Input<string>,
     legacyImage: usesLegacyImage(settings),
-    prebuilt: source.kind === "prebuilt",
-    architecture: source.kind === "build" ? source.build.platform.split("/")[1] : undefined,
+    prebuilt: source.prebuilt !== undefined,
+    architecture: source.build?.platform.split("/")[1],
     holmes,
     verify,
     permissions: JSON.stringify(

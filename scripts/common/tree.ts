@@ -78,9 +78,9 @@ function describe(evaluation: Evaluation, resource: Registered): string {
     case "RolePolicyAttachmentsExclusive":
       return `removal of other attachments of role ${open.roleName}`;
     case "McpImage":
-      return settings.image.kind === "build"
-        ? "image, built from image/"
-        : `image ${settings.image.kind === "prebuilt" ? settings.image.reference : "(none)"}`;
+      return settings.image.build === undefined
+        ? `image ${settings.image.prebuilt ?? "(none)"}`
+        : "image, built from image/";
     case "McpDeployment":
       return `MCP server  ${settings.mcp.transport}, ${settings.mcp.replicas} replica${settings.mcp.replicas === 1 ? "" : "s"}  [${name.replace(/\/mcp$/, "")}]`;
     default:

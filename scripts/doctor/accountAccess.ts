@@ -37,7 +37,7 @@ export function accountAccesses({ targetAccounts, clusters, image, organization 
     if (profile === undefined || !needsEks(cluster)) continue;
     add({ ...cluster, profile }, `EKS look-up of ${name}`, { clusters: [cluster] });
   }
-  const ecr = image.kind === "build" ? image.build.ecr : undefined;
+  const ecr = image.build?.ecr;
   if (ecr !== undefined) {
     // config/load.ts verifies that an account or a cluster has the profile.
     const owner = [...managed, ...clusters].find(({ profile }) => profile === ecr.profile)!;

@@ -29,5 +29,5 @@ test("an image by the owner of a key", () => {
 
 test("without an engine no registry is read", async () => {
   const signer = { key: "/no/such/key" };
-  await expect(requireSignature({ kind: "prebuilt", reference, signer })).resolves.toBeUndefined();
+  await expect(requireSignature({ prebuilt: reference, signer })).resolves.toBeUndefined();
 });

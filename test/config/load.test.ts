@@ -43,7 +43,7 @@ describe("the checked-in stacks", () => {
     });
     expect(settings.mcp).toMatchObject({ transport: "sse", replicas: 1 });
     expect(settings.defaultProfile).toBe("dev");
-    expect(settings.image.kind).toBe("build");
+    expect(settings.image).toMatchObject({ build: { repository: "holmes/aws-api-mcp-server" } });
     expect(settings.warnings).toEqual([expect.stringContaining("mcp.authentication.type is none")]);
   });
 
@@ -58,7 +58,7 @@ describe("the checked-in stacks", () => {
       roleArn: "arn:aws:iam::666666666666:role/Provisioner",
       externalId: "holmes-aws-mcp",
     });
-    expect(settings.image).toMatchObject({ kind: "prebuilt" });
+    expect(settings.image).toEqual({ ...(stackConfig("prod").image as object), signer: undefined });
     expect(settings.warnings).toEqual([expect.stringContaining("mcp.authentication.type is none")]);
   });
 });
@@ -115,7 +115,7 @@ describe("derived settings", () => {
     const settings = await prod({ "mcp.enabled": false, "holmes.hosted": true, image: undefined });
     expect(settings.subjects).toEqual([{ namespace: "robusta", serviceAccount: "robusta-holmes-service-account" }]);
     expect(settings.clusters.map(({ deploy }) => deploy)).toEqual([false, false]);
-    expect(settings.image).toEqual({ kind: "none" });
+    expect(settings.image).toEqual({});
   });
 
   test("accounts in accountsFile are unmanaged", async () => {
@@ -206,8 +206,8 @@ describe("warnings", () => {
 
   test("image signer: defaults to the image workflow of the repository", async () => {
     const signer = async (prebuilt: string, verify?: object) => {
-      const { image } = await read(damaged(stackConfig("prod"), { image: { prebuilt, ...(verify && { verify }) } }));
-      return image.kind === "prebuilt" ? image.signer : "no image";
+      return (await read(damaged(stackConfig("prod"), { image: { prebuilt, ...(verify && { verify }) } }))).image
+        .signer;
     };
     const published = `ghcr.io/example/holmes-aws-mcp:v1.2.3@sha256:${"a".repeat(64)}`;
     expect(await signer(published)).toEqual({ repository: "example/holmes-aws-mcp" });
@@ -469,7 +469,7 @@ describe("Pulumi config", () => {
 
   test("accepts a registry password that is a Pulumi secret", async () => {
     const { image } = await load(withKey("image", { build: registry }, ["holmes-aws-mcp:image"]));
-    expect(image).toMatchObject({ kind: "build", build: { registry: { password: "hunter2" } } });
+    expect(image).toMatchObject({ build: { registry: { password: "hunter2" } } });
   });
 
   test("reads a stack file without decrypting its secrets", async () => {
@@ -495,7 +495,7 @@ describe("Pulumi config", () => {
       "Pulumi.x.yaml",
     );
     expect(secretKeys).toHaveLength(4);
-    expect((await load({ values, secretKeys })).image.kind).toBe("build");
+    expect((await load({ values, secretKeys })).image.build?.repository).toBe("ghcr.io/a/b");
   });
 
   test("reports keys of a misspelled project, not of other projects", async () => {

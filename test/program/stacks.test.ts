@@ -95,7 +95,7 @@ describe.each(["dev", "prod"] as const)("the checked-in stack %s", async (stack)
         "Job",
         "Job",
         // The check of a prebuilt image.
-        ...(settings.image.kind === "prebuilt" ? ["Job"] : []),
+        ...(settings.image.prebuilt !== undefined ? ["Job"] : []),
       ]);
       expect(files.get(`holmes/${name}/helm-values.yaml`)).toContain("mcp_servers:");
       expect(files.get(`holmes/${name}/robusta-values.yaml`)).toMatch(/^holmes:\n {2}mcp_servers:/);
