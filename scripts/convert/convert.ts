@@ -6,6 +6,7 @@ import { Document, isMap, parseDocument, type YAMLMap } from "yaml";
 import { z } from "zod";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
 import { readingOf, unwrap } from "../../config/reading.js";
+import type { ConfigReading } from "../../config/rules/rule.js";
 import { configSchema } from "../../config/schema.js";
 import { keysAt, schemaAt } from "../../config/schemaProblems.js";
 import { project } from "../../config/settings.js";
@@ -79,7 +80,7 @@ export class Conversion {
 
   /** @throws UserError if one of the files is invalid */
   constructor(private readonly options: ConvertOptions) {
-    const { existing, target, source } = options;
+    const { existing, target, source, adopt } = options;
     const old = readLegacyFile(options);
     const heading = `# Stack config, converted from ${source}. docs/config.md describes every key.\n`;
     const document = parsed(target, existing ?? `${heading}config: {}\n`);
@@ -92,7 +93,26 @@ export class Conversion {
       Object.entries(config).map(([key, value]) => [key.replace(`${project}:`, ""), value]),
     );
     this.added = new Document(this.convertTable([], [], old), { aliasDuplicateObjects: false });
-    this.complete();
+    const reading = readingOf(configSchema, { ...this.present, ...this.added.toJS() });
+    const { iam, kubernetes } = reading;
+    this.usePolicy(reading);
+    // The legacy script does not create the namespace, and these exist in every cluster.
+    if (/^(default|kube-.*)$/.test(kubernetes.namespace ?? "")) {
+      const why = `every cluster has the namespace ${kubernetes.namespace}`;
+      this.put(["kubernetes", "createNamespace"], false, why);
+    }
+    if (adopt) this.adopt(reading);
+    else {
+      this.notes.push(
+        "If the legacy script created providers and roles in these accounts, convert into a new file with --adopt.",
+      );
+    }
+    if (!iam.retainOidcProviders) {
+      this.notes.push(
+        "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them by default. To keep them, set iam.retainOidcProviders: true.",
+      );
+    }
+    this.limitDeployment(reading);
     this.content = this.merge(document);
   }
 
@@ -157,11 +177,8 @@ export class Conversion {
     this.step("added", pathText(path), `${JSON.stringify(value)} (${why})`);
   }
 
-  /** Adds what the legacy file does not contain. */
-  private complete(): void {
-    const { policyFile, policyChecks, adopt, target } = this.options;
-    const config = readingOf(configSchema, { ...this.present, ...this.added.toJS() });
-    const { clusters, targetAccounts, kubernetes, holmes, iam, image, mcp } = config;
+  private usePolicy({ iam }: ConfigReading): void {
+    const { policyFile, policyChecks, target } = this.options;
     const given = [
       { key: "policyFile", value: policyFile, option: "--permissions" },
       { key: "policyChecks", value: policyChecks, option: "--policy-checks" },
@@ -174,28 +191,20 @@ export class Conversion {
         `${target}: the section iam is kept, so ${option} has no effect. Set iam.${key} to ${value}, or run without ${option}.`,
       );
     }
-    // The legacy script does not create the namespace, and these exist in every cluster.
-    if (/^(default|kube-.*)$/.test(kubernetes.namespace ?? "")) {
-      const why = `every cluster has the namespace ${kubernetes.namespace}`;
-      this.put(["kubernetes", "createNamespace"], false, why);
+  }
+
+  /** Adopts what the legacy script created, except the providers of clusters in their own account, which are shared. */
+  private adopt({ clusters, targetAccounts }: ConfigReading): void {
+    for (const [index, { accountId }] of targetAccounts.entries()) {
+      const own = clusters.filter((cluster) => cluster.accountId === accountId).map(({ name }) => name);
+      const why = "other service accounts of the cluster share the provider in the cluster's account";
+      if (own.length > 0) this.put(["targetAccounts", index, "existingOidcProviders"], own, why);
+      this.put(["targetAccounts", index, "adopt"], true, "--adopt");
     }
-    if (adopt) {
-      for (const [index, { accountId }] of targetAccounts.entries()) {
-        const own = clusters.filter((cluster) => cluster.accountId === accountId).map(({ name }) => name);
-        const why = "other service accounts of the cluster share the provider in the cluster's account";
-        if (own.length > 0) this.put(["targetAccounts", index, "existingOidcProviders"], own, why);
-        this.put(["targetAccounts", index, "adopt"], true, "--adopt");
-      }
-    } else {
-      this.notes.push(
-        "If the legacy script created providers and roles in these accounts, convert into a new file with --adopt.",
-      );
-    }
-    if (!iam.retainOidcProviders) {
-      this.notes.push(
-        "pulumi destroy deletes adopted OIDC providers; the legacy script keeps them by default. To keep them, set iam.retainOidcProviders: true.",
-      );
-    }
+  }
+
+  /** The legacy file has no image and no kubeconfig. Without them the stack creates IAM resources only. */
+  private limitDeployment({ clusters, kubernetes, holmes, image, mcp }: ConfigReading): void {
     if (image !== undefined && mcp.enabled) {
       const why = "the legacy file contains no access to the cluster";
       for (const index of clusters.keys()) this.put(["clusters", index, "deploy"], false, why);
@@ -204,7 +213,7 @@ export class Conversion {
       );
       return;
     }
-    this.put(["mcp", "enabled"], false, `${target} has no image`);
+    this.put(["mcp", "enabled"], false, `${this.options.target} has no image`);
     this.notes.push(
       "The stack creates IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster, and remove mcp.enabled: false.",
     );

@@ -275,8 +275,8 @@ describe("convertFiles", () => {
       "  - kubernetes.serviceaccount: the key is unknown. Expected service_account. Correct it, or remove the line.",
       "  - target_acounts: the key is unknown. Expected target_accounts. Correct it, or remove the line.",
       "  - target_acounts[1].acount_id: the key is unknown. Expected account_id. Correct it, or remove the line.",
-      '  - target_acounts[1].profile: found "shared"; expected a unique profile. It duplicates target_acounts[0].profile.',
       expect.stringMatching(/^ {2}- target_acounts\[1\]\.acount_id: found "2"; expected an AWS account ID/),
+      '  - target_acounts[1].profile: found "shared"; expected a unique profile. It duplicates target_acounts[0].profile.',
     ]);
     expect(readdirSync(folder)).toEqual(["old.yaml"]);
   });
