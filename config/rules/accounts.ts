@@ -1,36 +1,7 @@
 import { partitionOf } from "../limits.js";
-import { type Path, type Problems, pathText } from "../problems.js";
+import { type Path, pathText } from "../problems.js";
 import { checkBoundary, isNumbered } from "./iam.js";
-import { accountsOf, type ConfigReading, entries, exists, type Rule, unique, valuesOf } from "./rule.js";
-
-/** Checks that ARNs belong to the account and to the partition of its region. */
-function checkArns({ iam, clusters }: ConfigReading, account: Account, path: Path, problems: Problems): void {
-  const { accountId, assumeRole, permissionsBoundary } = account;
-  const region = account.region ?? clusters[0]?.region;
-  const check = (place: Path, arn: string | null | undefined, kind: string, fix?: string) => {
-    if (!arn?.startsWith("arn:")) return;
-    const [, partition, , , owner] = arn.split(":");
-    if (accountId !== null && owner !== accountId && owner !== "aws") {
-      problems.add(place, arn, `${kind} in account ${accountId} (accountId)`, fix);
-    }
-    if (region && partition !== partitionOf(region)) {
-      problems.add(place, arn, `${kind} in partition ${partitionOf(region)}, the partition of region ${region}`, fix);
-    }
-  };
-  const provisioner = assumeRole?.roleArn;
-  check([...path, "assumeRole", "roleArn"], provisioner, "a role");
-  if (isNumbered(provisioner?.split(":role")[1], `${iam.path}${iam.roleName}`)) {
-    problems.add([...path, "assumeRole", "roleArn"], provisioner, "a role that the stack does not create");
-  }
-  const byName = "Set the policy name instead of the ARN to use the policy of that name in each account.";
-  check([...path, "permissionsBoundary"], permissionsBoundary, "a policy", byName);
-  checkBoundary([...path, "permissionsBoundary"], permissionsBoundary, iam, problems);
-  if (permissionsBoundary === undefined && account.manage !== false) {
-    check(["iam", "permissionsBoundary"], iam.permissionsBoundary, "a policy", byName);
-  }
-}
-
-type Account = ConfigReading["targetAccounts"][number];
+import { accountsOf, entries, exists, type Rule, unique, valuesOf } from "./rule.js";
 
 export const accountRules: readonly Rule[] = [
   {
@@ -102,9 +73,29 @@ export const accountRules: readonly Rule[] = [
   },
   {
     says: "`assumeRole.roleArn` must be in the account and its partition, and must not be the role that the stack creates. The ARN of a permissions boundary must be in the account (or be an AWS managed policy) and in its partition.",
-    check: (config, problems) => {
-      for (const [path, account] of entries(["targetAccounts"], config.targetAccounts))
-        checkArns(config, account, path, problems);
+    check: ({ iam, clusters, targetAccounts }, problems) => {
+      for (const [path, account] of entries(["targetAccounts"], targetAccounts)) {
+        const { accountId, permissionsBoundary: boundary } = account;
+        const region = account.region ?? clusters[0]?.region;
+        const check = (place: Path, arn: string | null | undefined, kind: string, fix?: string) => {
+          if (!arn?.startsWith("arn:") || !accountId || !region) return;
+          const [, partition, , , owner] = arn.split(":");
+          if ((owner === accountId || owner === "aws") && partition === partitionOf(region)) return;
+          problems.add(place, arn, `${kind} of account ${accountId} in partition ${partitionOf(region)}`, fix);
+        };
+        const provisioner = [...path, "assumeRole", "roleArn"];
+        const roleArn = account.assumeRole?.roleArn;
+        check(provisioner, roleArn, "a role");
+        if (isNumbered(roleArn?.split(":role")[1], `${iam.path}${iam.roleName}`)) {
+          problems.add(provisioner, roleArn, "a role that the stack does not create");
+        }
+        const byName = "Set the policy name instead of the ARN to use the policy of that name in each account.";
+        check([...path, "permissionsBoundary"], boundary, "a policy", byName);
+        checkBoundary([...path, "permissionsBoundary"], boundary, iam, problems);
+        if (boundary === undefined && account.manage !== false) {
+          check(["iam", "permissionsBoundary"], iam.permissionsBoundary, "a policy", byName);
+        }
+      }
     },
   },
   {

@@ -41,31 +41,8 @@ function checkIssuer(cluster: Cluster, path: Path, problems: Problems): void {
   }
 }
 
-/** Checks that the program can access a cluster that it deploys to. */
-function checkReach({ kubeconfig, context, oidcIssuerUrl, profile }: Cluster, path: Path, problems: Problems): void {
-  if (kubeconfig !== undefined || context !== undefined) return;
-  const selfHosted = oidcIssuerUrl ? !eksIssuer.test(oidcIssuerUrl) : false;
-  if (profile !== undefined && !selfHosted) return;
-  problems.add(
-    [...path, "kubeconfig"],
-    undefined,
-    "kubeconfig, context, or, if EKS is the issuer, profile (to generate a kubeconfig)",
-    "Set one of these keys, or set deploy: false if the server must not run in the cluster.",
-  );
-}
-
 /** Parts of a kubeconfig that are credentials. */
 const credential = /^\s*"?(token|password|client-key-data|id-token|refresh-token)"?:\s*\S/m;
-
-/** A single-line string is a path (documents/kubeconfig.ts). */
-function checkKubeconfigFile(kubeconfig: string | null | undefined, path: Path, problems: Problems): void {
-  if (!kubeconfig || kubeconfig.includes("\n")) return;
-  const full = kubeconfigPath(kubeconfig);
-  // Pipes are valid: bash creates one for <(…). existsSync is false for text that cannot be a path.
-  if (existsSync(full) && !statSync(full).isDirectory()) return;
-  const expected = "the path of a kubeconfig file, or its content as a multi-line string";
-  problems.say(path, "no file at this path", expected);
-}
 
 /** Clusters that the server is deployed to, with their paths. */
 const deployedTo = ({ clusters, mcp }: ConfigReading) =>
@@ -112,7 +89,16 @@ export const clusterRules: readonly Rule[] = [
   {
     says: "A cluster that the server is deployed to requires `kubeconfig`, `context` or `profile`. With a self-hosted issuer, it requires `kubeconfig` or `context`.",
     check: (config, problems) => {
-      for (const [path, cluster] of deployedTo(config)) checkReach(cluster, path, problems);
+      for (const [path, { kubeconfig, context, oidcIssuerUrl, profile }] of deployedTo(config)) {
+        if (kubeconfig !== undefined || context !== undefined) continue;
+        if (profile !== undefined && (!oidcIssuerUrl || eksIssuer.test(oidcIssuerUrl))) continue;
+        problems.add(
+          [...path, "kubeconfig"],
+          undefined,
+          "kubeconfig, context, or, if EKS is the issuer, profile (to generate a kubeconfig)",
+          "Set one of these keys, or set deploy: false if the server must not run in the cluster.",
+        );
+      }
     },
   },
   {
@@ -129,8 +115,14 @@ export const clusterRules: readonly Rule[] = [
   {
     says: "A single-line `kubeconfig` must be the path of an existing file, relative to the project directory or to `~/`.",
     check: (config, problems) => {
-      for (const [path, { kubeconfig }] of deployedTo(config))
-        checkKubeconfigFile(kubeconfig, [...path, "kubeconfig"], problems);
+      for (const [path, { kubeconfig }] of deployedTo(config)) {
+        if (!kubeconfig || kubeconfig.includes("\n")) continue;
+        // Pipes are valid: bash creates one for <(…). existsSync is false for text that cannot be a path.
+        const file = kubeconfigPath(kubeconfig);
+        if (existsSync(file) && !statSync(file).isDirectory()) continue;
+        const expected = "the path of a kubeconfig file, or its content as a multi-line string";
+        problems.say([...path, "kubeconfig"], "no file at this path", expected);
+      }
     },
   },
   {

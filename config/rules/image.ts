@@ -1,34 +1,6 @@
 import { partitionOf, rules } from "../limits.js";
-import type { Problems } from "../problems.js";
 import { legacyImage } from "../sections/image.js";
-import { type ConfigReading, exists, type Rule, rejectPasswords, requireSecret } from "./rule.js";
-
-function checkBuild({ image, targetAccounts, clusters }: ConfigReading, problems: Problems): void {
-  if (image?.build === undefined) return;
-  const { repository, ecr, registry } = image.build;
-  const path = ["image", "build"];
-  if (ecr === undefined) {
-    if (repository !== null && !/^([^/]*[.:][^/]*|localhost)\//.test(repository)) {
-      const fix = "Use docker.io/… for Docker Hub, or set image.build.ecr for ECR.";
-      problems.add([...path, "repository"], repository, "a repository that starts with a registry host", fix);
-    }
-    return;
-  }
-  if (
-    repository !== null &&
-    (!rules.ecrRepository.pattern.test(repository) || /^\d{12}\.dkr\.ecr\./.test(repository))
-  ) {
-    problems.add([...path, "repository"], repository, `${rules.ecrRepository.expected}, because ecr is set`);
-  }
-  if (registry !== undefined) {
-    const fix = "Remove registry. The AWS provider supplies the credentials for ECR.";
-    problems.say([...path, "registry"], "both registry and ecr", "one of them", fix);
-  }
-  const owners = [...targetAccounts.filter(({ manage }) => manage !== false), ...clusters];
-  const profiles = owners.map(({ profile }) => profile);
-  const expected = "a profile in clusters or in targetAccounts (where manage is true)";
-  exists(problems, [[[...path, "ecr", "profile"], ecr.profile]], profiles, expected);
-}
+import { exists, type Rule, rejectPasswords, requireSecret } from "./rule.js";
 
 export const imageRules: readonly Rule[] = [
   {
@@ -66,7 +38,32 @@ export const imageRules: readonly Rule[] = [
   },
   {
     says: "`repository` must start with a registry host (`docker.io/…` for Docker Hub). With `ecr`, it must not contain a registry host. `ecr` and `registry` must not both be set. `ecr.profile` must be the profile of a managed target account or of a cluster.",
-    check: checkBuild,
+    check: ({ image, targetAccounts, clusters }, problems) => {
+      if (image?.build === undefined) return;
+      const { repository, ecr, registry } = image.build;
+      const path = ["image", "build"];
+      if (ecr === undefined) {
+        if (repository !== null && !/^([^/]*[.:][^/]*|localhost)\//.test(repository)) {
+          const fix = "Use docker.io/… for Docker Hub, or set image.build.ecr for ECR.";
+          problems.add([...path, "repository"], repository, "a repository that starts with a registry host", fix);
+        }
+        return;
+      }
+      if (
+        repository !== null &&
+        (!rules.ecrRepository.pattern.test(repository) || /^\d{12}\.dkr\.ecr\./.test(repository))
+      ) {
+        problems.add([...path, "repository"], repository, `${rules.ecrRepository.expected}, because ecr is set`);
+      }
+      if (registry !== undefined) {
+        const fix = "Remove registry. The AWS provider supplies the credentials for ECR.";
+        problems.say([...path, "registry"], "both registry and ecr", "one of them", fix);
+      }
+      const owners = [...targetAccounts.filter(({ manage }) => manage !== false), ...clusters];
+      const profiles = owners.map(({ profile }) => profile);
+      const expected = "a profile in clusters or in targetAccounts (where manage is true)";
+      exists(problems, [[[...path, "ecr", "profile"], ecr.profile]], profiles, expected);
+    },
   },
   {
     says: "`registry.server` must be the host of `repository`.",
