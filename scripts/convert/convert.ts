@@ -2,7 +2,7 @@
  * Converts the legacy script's multi-cluster-config.yaml to stack config, and reports every key. Works on texts only.
  * Sections and comments of an existing stack file are kept.
  */
-import { Document, isMap, parseDocument, type YAMLMap } from "yaml";
+import { Document, isMap, parseDocument, type Scalar, type YAMLMap } from "yaml";
 import { z } from "zod";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
 import { readingOf, unwrap } from "../../config/reading.js";
@@ -201,6 +201,9 @@ export class Conversion {
       if (own.length > 0) this.put(["targetAccounts", index, "existingOidcProviders"], own, why);
       this.put(["targetAccounts", index, "adopt"], true, "--adopt");
     }
+    if ("targetAccounts" in this.present) {
+      this.notes.push(`${this.options.target}: the section targetAccounts is kept, so --adopt has no effect.`);
+    }
   }
 
   /** The legacy file has no image and no kubeconfig. Without them the stack creates IAM resources only. */
@@ -224,20 +227,30 @@ export class Conversion {
     }
   }
 
-  /** The stack file with the added sections. */
+  /** The stack file with the added sections at the end of its config. The rest of its text does not change. */
   private merge(document: Document): string {
-    const { existing } = this.options;
-    const sections = (this.added.contents as YAMLMap).items;
-    const providers = "pulumi:disable-default-providers";
-    if (providers in this.present && sections.length === 0 && existing !== undefined) return existing;
+    const { existing = "" } = this.options;
+    const config = document.get("config");
+    if (!isMap<Scalar>(config) || config.flow || config.items.length === 0) return this.addSections(document);
+    const added = this.addSections(parseDocument("config: {}\n")).replace(/^config:.*\n+/, "");
+    if (this.steps.every(({ outcome }) => outcome !== "added")) return existing;
+    const start = config.items[0]!.key.range![0];
+    const indent = existing.slice(existing.lastIndexOf("\n", start) + 1, start);
+    const end = config.range![1];
+    const before = existing.slice(0, end).replace(/([^\n])$/, "$1\n");
+    return before + added.replace(/^ {2}/gm, indent) + existing.slice(end);
+  }
+
+  private addSections(document: Document): string {
     if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
     const config = document.get("config") as YAMLMap;
     config.flow = false;
+    const providers = "pulumi:disable-default-providers";
     if (!(providers in this.present)) {
       config.items.unshift(document.createPair(providers, ["aws", "kubernetes", "docker"]));
       this.step("added", providers, "every resource must have an explicit provider");
     }
-    for (const { key, value } of sections) {
+    for (const { key, value } of (this.added.contents as YAMLMap).items) {
       const name = document.createNode(`${project}:${key}`);
       name.spaceBefore = true;
       config.add({ key: name, value });

@@ -172,12 +172,12 @@ encryptionsalt: v1:abc
 config:
   # never change this line
   aws:region: us-east-1 # not ours
-  holmes-aws-mcp:iam: {roleName: NewRole, tags: {team: "a  b"}}
+  holmes-aws-mcp:iam: { roleName: NewRole, tags: { team: "a  b" } }
   holmes-aws-mcp:image:
     prebuilt: ghcr.io/a/b@sha256:${"0".repeat(64)} # pinned
   holmes-aws-mcp:mcp:
     resources:
-      limits: {memory: 1Gi}
+      limits: { memory: 1Gi }
 
   holmes-aws-mcp:kubernetes:
     namespace: holmes-aws-mcp
@@ -185,9 +185,7 @@ config:
 
   test("keeps its sections, comments, order and blank lines, and adds the others", () => {
     const { content, steps, notes } = pure(old, existing);
-    expect(content.split("\n").filter((line) => line !== "")).toEqual(
-      expect.arrayContaining(existing.split("\n").filter((line) => line !== "")),
-    );
+    expect(content.startsWith(existing)).toBe(true);
     expect(configOf(content)).toMatchObject({
       ...configOf(existing),
       clusters: [
@@ -202,6 +200,36 @@ config:
       { outcome: "kept", key: "iam", why: "Pulumi.x.yaml already has this section" },
     ]);
     expect(notes.at(-1)).toMatch(/^To deploy the server to the converted clusters, set context/);
+  });
+
+  test.each([
+    [
+      "a comment and another key after the config",
+      "config:\n    a:b: 1 # one\n    # two\n\n# three\nencryptionsalt: v1:abc\n",
+    ],
+    ["a text that keeps its line ends", "config:\n  a:b: |+\n    x\n\n\nencryptionsalt: v1:abc\n"],
+    ["no line end", "encryptionsalt: v1:abc\nconfig:\n  a:b: 'x'"],
+  ])("does not change the rest of the file: %s", (_, existing) => {
+    const { content } = pure(old, existing);
+    expect(configOf(content)).toMatchObject({
+      ...configOf(existing),
+      clusters: [{ name: "main" }, { name: "second" }],
+    });
+    expect(content).toMatch(/^ +holmes-aws-mcp:clusters:$/m);
+    const lines = content.split("\n");
+    let at = -1;
+    for (const line of existing.split("\n").filter((text) => text !== "")) {
+      expect(lines.indexOf(line, at + 1), line).toBeGreaterThan(at);
+      at = lines.indexOf(line, at + 1);
+    }
+    expect(parse(content).encryptionsalt).toBe("v1:abc");
+  });
+
+  test("says that --adopt has no effect on a section that is kept", () => {
+    const existing = "config:\n  holmes-aws-mcp:targetAccounts:\n    - {profile: dev}\n";
+    const { content, notes } = pure(old, existing, { adopt: true });
+    expect(content).not.toContain("adopt");
+    expect(notes).toContain("Pulumi.x.yaml: the section targetAccounts is kept, so --adopt has no effect.");
   });
 
   test("is unchanged by a second conversion, byte for byte", () => {
