@@ -59,7 +59,7 @@ export function readScenario(name: string): Scenario {
 }
 
 /** @throws UserError when the stack has fewer than two target accounts */
-export function places({ targetAccounts }: Pick<Settings, "targetAccounts">): Record<Place, AccountPlace> {
+export function places(targetAccounts: Settings["targetAccounts"]): Record<Place, AccountPlace> {
   const [cause, twin] = targetAccounts.map(({ profile, accountId: id, region }) => ({ profile, id, region }));
   if (cause === undefined || twin === undefined) {
     throw new UserError("targetAccounts: the scenarios need two accounts.");

@@ -24,19 +24,18 @@ export async function startScenes(
   config: StackConfig,
   scenarios: readonly Scenario[],
 ) {
-  const plan = await evaluate(stack, config);
-  const accounts = { ...places(plan.settings), unavailable };
-  const deployed = plan.clusters.filter(({ deploy }) => deploy);
+  const evaluation = await evaluate(stack, withAccount(config, unavailable));
+  const available = evaluation.settings.targetAccounts.filter(({ profile }) => profile !== unavailable.profile);
+  const accounts = { ...places(available), unavailable };
+  const deployed = evaluation.clusters.filter(({ deploy }) => deploy);
   const cluster = selectClusters(stack, deployed)[0]!.name;
-  // Roles are created for the plan's accounts only, and so not for the additional account.
-  const local = await startLocalStack(processes, stack, withAccount(config, unavailable), plan);
-  const { evaluation, awsUrl } = local;
-  const policies = plan.settings.targetAccounts.map(
+  const { awsUrl, startServer } = await startLocalStack(processes, evaluation, available);
+  const policies = available.map(
     ({ accountId, permissions }) => [accountId, permissions.policies.map(({ document }) => document)] as const,
   );
   const front = await startSceneFront(awsUrl, new Map(policies));
   processes.onStop(() => front.close());
-  const chain = { ...(await local.startServer(cluster, front.url)), evaluation, cluster };
+  const chain = { ...(await startServer(cluster, front.url)), evaluation, cluster };
   const facts = await buildScenes(awsUrl, accounts, scenarios);
   for (const { name, recorded = [] } of scenarios) {
     for (const { account, action, answer } of recorded) {

@@ -22,7 +22,7 @@ export interface Registered {
   readonly custom: boolean;
   /** Inputs as registered. Each text of a secret is `[secret]`. */
   readonly inputs: Record<string, unknown>;
-  /** Inputs with secrets in plain text, for callers that perform the registration. */
+  /** Inputs with secrets in plain text, for callers that create the resource. */
   readonly open: Record<string, unknown>;
   readonly dependencies: readonly string[];
   /** Import id of an existing resource. */
@@ -35,30 +35,20 @@ export interface Evaluation {
   readonly settings: Settings;
   /** The clusters with their issuers. Values that only EKS knows are derived from the names of the clusters. */
   readonly clusters: readonly (ClusterSettings & TrustedCluster)[];
+  /** By URN, so that the policies and roles of an account come before their attachments. */
   readonly resources: readonly Registered[];
   readonly outputs: Record<string, unknown>;
   readonly warnings: readonly string[];
 }
-
-/** Performs a registration, for example in an emulated AWS. */
-export type Register = (resource: Registered) => Promise<void> | void;
 
 let evaluations = 0;
 
 /** Evaluates the program again and returns its exports. A new query makes the loader load it as a different module. */
 const program = (): Promise<object> => import(/* @vite-ignore */ `../../index.ts?evaluation=${evaluations++}`);
 
-/**
- * @param onResource is called for every custom resource before its registration returns. Errors fail the evaluation.
- * @throws errors of the program: `pulumi.RunError` for an invalid config
- */
-export async function evaluate(
-  stack: string,
-  config: StackConfig,
-  onResource: Register = () => {},
-): Promise<Evaluation> {
+/** @throws errors of the program: `pulumi.RunError` for an invalid config */
+export async function evaluate(stack: string, config: StackConfig): Promise<Evaluation> {
   const resources: Registered[] = [];
-  const failures: unknown[] = [];
   const warnings: string[] = [];
   const places = new Map<string, Place>();
   pulumi.runtime.setAllConfig(config.values, config.secretKeys);
@@ -73,11 +63,6 @@ export async function evaluate(
           places.set(name, { account: JSON.parse(String(allowedAccountIds))[0], region: String(region) });
         }
         const state = { ...inputs, ...computed(resource, places) };
-        try {
-          if (resource.custom) await onResource(resource);
-        } catch (error) {
-          failures.push(error);
-        }
         return { id: resource.importId ?? String(state.id ?? name), state };
       },
     },
@@ -124,7 +109,6 @@ export async function evaluate(
   } finally {
     Object.assign(pulumi.log, { warn });
   }
-  if (failures.length > 0) throw failures[0];
   const outputs = await new Promise<Evaluation["outputs"]>((resolve) => pulumi.output(exported).apply(resolve));
   const clusters = settings.clusters.map((cluster) => ({
     ...cluster,

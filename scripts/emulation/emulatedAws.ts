@@ -1,4 +1,4 @@
-/** Performs the program's AWS registrations on the emulated AWS, as the AWS provider would. */
+/** Creates the program's AWS resources in the emulated AWS, as the AWS provider would. */
 import {
   AttachRolePolicyCommand,
   CreateOpenIDConnectProviderCommand,
@@ -8,7 +8,7 @@ import {
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import type { Settings } from "../../config/settings.js";
-import type { Register, Registered } from "../common/evaluate.js";
+import type { Evaluation, Registered } from "../common/evaluate.js";
 import { accountClient } from "./moto.js";
 
 /** Clients by partition and account. One emulated AWS serves all accounts. */
@@ -25,17 +25,16 @@ export class EmulatedAws {
     return client;
   }
 
-  /** Hook for evaluate() that creates OIDC providers, roles and policies. Images and repositories are not created. */
-  register(settings: Pick<Settings, "targetAccounts">): Register {
-    return async (resource) => {
-      const account = settings.targetAccounts.find(({ profile }) => `${profile}/aws` === resource.provider);
-      if (account === undefined || !resource.type.startsWith("aws:iam/")) return;
-      await perform(this.in(account.accountId, account.partition), resource);
-    };
+  /** Creates the OIDC providers, roles and policies of accounts. Images and repositories are not created. */
+  async create({ resources }: Evaluation, accounts: Settings["targetAccounts"]): Promise<void> {
+    for (const resource of resources.filter(({ type }) => type.startsWith("aws:iam/"))) {
+      const account = accounts.find(({ profile }) => `${profile}/aws` === resource.provider);
+      if (account !== undefined) await create(this.in(account.accountId, account.partition), resource);
+    }
   }
 }
 
-async function perform(iam: IAMClient, { type, open }: Registered): Promise<unknown> {
+async function create(iam: IAMClient, { type, open }: Registered): Promise<unknown> {
   const { path: Path, description: Description, policyArn: PolicyArn, ...text } = open as Record<string, string>;
   const Tags = Object.entries((open.tags ?? {}) as Record<string, string>).map(([Key, Value]) => ({ Key, Value }));
   switch (type) {

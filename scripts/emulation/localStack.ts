@@ -4,10 +4,9 @@ import { CreateOpenIDConnectProviderCommand, CreateRoleCommand, PutRolePolicyCom
 import { paths } from "../../config/names.js";
 import { trustRoles } from "../../config/profiles.js";
 import { AUDIENCE } from "../../policies/trust.js";
-import { type Evaluation, evaluate } from "../common/evaluate.js";
+import type { Evaluation } from "../common/evaluate.js";
 import type { Processes } from "../common/processes.js";
 import { toStderr } from "../common/progress.js";
-import type { StackConfig } from "../common/stackFile.js";
 import { EmulatedAws } from "./emulatedAws.js";
 import { ensureGateway } from "./gateway.js";
 import { startLocalPod } from "./localPod.js";
@@ -22,11 +21,16 @@ export type LocalStack = Awaited<ReturnType<typeof startLocalStack>>;
 
 /**
  * @param processes stops everything
- * @param plan the stack, evaluated without AWS. Only its accounts get roles.
+ * @param evaluation the stack
+ * @param accounts that get their OIDC providers and roles. Default: all.
  * @throws UserError when a prerequisite is missing on this machine
  */
-export async function startLocalStack(processes: Processes, stack: string, config: StackConfig, plan: Evaluation) {
-  const { mcp } = plan.settings;
+export async function startLocalStack(
+  processes: Processes,
+  evaluation: Evaluation,
+  accounts = evaluation.settings.targetAccounts,
+) {
+  const { mcp } = evaluation.settings;
   toStderr(`\nPreparing moto (the emulated AWS)${mcp.enabled ? ", the MCP server and the gateway" : ""}`);
   // Together, so that a failed install is reported before anything starts.
   const [python, gateway] = mcp.enabled ? await Promise.all([ensurePython(), ensureGateway()]) : [];
@@ -34,21 +38,19 @@ export async function startLocalStack(processes: Processes, stack: string, confi
 
   toStderr("Starting the emulated AWS");
   const moto = await startMoto(processes);
-  const issuers = new Map(plan.clusters.map(({ name, issuerUrl }) => [name, new ClusterIssuer(issuerUrl)]));
+  const issuers = new Map(evaluation.clusters.map(({ name, issuerUrl }) => [name, new ClusterIssuer(issuerUrl)]));
   const keys = new Map([...issuers.values()].map((issuer) => [issuer.issuerUrl, issuer.jwks()]));
   const sts = await startStsFront(moto.url, keys);
   processes.onStop(() => sts.close());
   const aws = new EmulatedAws(sts.url);
 
-  toStderr("Evaluating index.ts and creating its AWS resources in the emulated AWS");
-  await createExisting(aws, plan);
-  const evaluation = await evaluate(stack, config, aws.register(plan.settings));
+  toStderr("Creating the AWS resources of the stack in the emulated AWS");
+  await createExisting(aws, evaluation);
+  await aws.create(evaluation, accounts);
   const reference = mcp.enabled ? await startServiceReferenceProxy(join(temporary, "service-reference")) : undefined;
   if (reference !== undefined) processes.onStop(() => reference.close());
 
   return {
-    /** The stack, whose AWS resources exist in the emulated AWS. */
-    evaluation,
     /** Token issuers of the clusters, by the clusters' names. */
     issuers,
     /** URL of the emulated AWS, for clients of any account. */

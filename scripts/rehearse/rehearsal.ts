@@ -6,7 +6,7 @@ import { profilesByCluster } from "../../config/profiles.js";
 import type { StackOutputs } from "../../documents/outputs.js";
 import type { Subject } from "../../policies/trust.js";
 import { selectClusters } from "../common/clusters.js";
-import { evaluate } from "../common/evaluate.js";
+import { type Evaluation, evaluate } from "../common/evaluate.js";
 import { Processes } from "../common/processes.js";
 import { readStackFile } from "../common/stackFile.js";
 import { clip, type Paint, plain } from "../common/terminal.js";
@@ -39,23 +39,21 @@ export interface RehearsalOptions {
  */
 export async function rehearse(folder: string, options: RehearsalOptions): Promise<boolean> {
   const { stack, show } = options;
-  const config = readStackFile(folder, stack);
-  // An invalid config is reported before anything is installed or started.
-  const plan = await evaluate(stack, config);
+  const plan = await evaluate(stack, readStackFile(folder, stack));
   const rehearsable = plan.clusters.filter(({ deploy }) => deploy || !plan.settings.mcp.enabled);
   const clusters = selectClusters(stack, rehearsable, options.cluster);
   show(planTree(plan, options.paint));
   const processes = new Processes();
   try {
-    const local = await startLocalStack(processes, stack, config, plan);
+    const local = await startLocalStack(processes, plan);
     const all: Check[] = [];
     for (const { name, deploy } of clusters) {
-      const checks = deploy ? await serverChecks(local, name) : await roleChecks(local, name);
+      const checks = deploy ? await serverChecks(plan, local, name) : await roleChecks(plan, local, name);
       all.push(...checks);
       show(`\nCluster ${name}`);
       show(table(checks, options.paint));
       show(`Configuration of Holmes in cluster ${name} (chart robusta/holmes):\n`);
-      show((local.evaluation.outputs.holmes as StackOutputs["holmes"])[name]!.helmValues);
+      show((plan.outputs.holmes as StackOutputs["holmes"])[name]!.helmValues);
     }
     const wrong = all.filter(({ right }) => !right).length;
     show(wrong === 0 ? `All ${all.length} checks are right.` : `${wrong} of ${all.length} checks are wrong.`);
@@ -74,8 +72,11 @@ const checker =
   };
 
 /** Takes every role with a token of the cluster, as Holmes' pod does, and as a pod that no role trusts. */
-async function roleChecks({ evaluation, issuers, awsUrl }: LocalStack, cluster: string): Promise<Check[]> {
-  const { settings, clusters } = evaluation;
+async function roleChecks(
+  { settings, clusters }: Evaluation,
+  { issuers, awsUrl }: LocalStack,
+  cluster: string,
+): Promise<Check[]> {
   const checks: Check[] = [];
   const check = checker(checks);
   for (const { name: profile, accountId, roleArn, region } of profilesByCluster(settings, clusters).get(cluster)!) {
@@ -100,8 +101,7 @@ async function roleChecks({ evaluation, issuers, awsUrl }: LocalStack, cluster: 
 }
 
 /** Starts the cluster's server, calls it as Holmes does, and then makes calls that it must reject. */
-async function serverChecks(local: LocalStack, cluster: string): Promise<Check[]> {
-  const { settings } = local.evaluation;
+async function serverChecks({ settings }: Evaluation, local: LocalStack, cluster: string): Promise<Check[]> {
   const { pod, endpoint } = await local.startServer(cluster);
   const accounts = settings.targetAccounts.filter(({ clusters }) => clusters.includes(cluster));
   const checks: Check[] = [];

@@ -1,15 +1,15 @@
 /** The checked-in stacks and changed copies, as the program evaluates them. */
 import { projectFolder } from "../../scripts/common/command.js";
-import { type Evaluation, evaluate, type Register, type Registered } from "../../scripts/common/evaluate.js";
+import { type Evaluation, evaluate, type Registered } from "../../scripts/common/evaluate.js";
 import { readStackFile, type StackConfig } from "../../scripts/common/stackFile.js";
 
 /** Evaluates the program of this test run. */
-export async function evaluated(stack: string, config: StackConfig, onResource?: Register): Promise<Evaluation> {
+export async function evaluated(stack: string, config: StackConfig): Promise<Evaluation> {
   // Pulumi reads the stack trace of every promise. With source maps, formatting them takes a third of the evaluation.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    return await evaluate(stack, config, onResource);
+    return await evaluate(stack, config);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }

@@ -33,16 +33,9 @@ const manyActions = Array.from({ length: 50 }, (_, index) => `glue:GetJobRun${in
 /** Evaluates the program with a config; with `make`, creates its IAM resources in the emulated AWS. */
 async function program(config: Raw, make = true): Promise<Evaluation> {
   const values = Object.entries(config).map(([key, value]) => [`holmes-aws-mcp:${key}`, JSON.stringify(value)]);
-  const emulated = new EmulatedAws(emulation.motoUrl);
-  const targetAccounts = (config.targetAccounts as Raw[]).map((account) => ({ partition: "aws", ...account }));
-  try {
-    return await evaluated(
-      "test",
-      { values: Object.fromEntries(values), secretKeys: [] },
-      make ? emulated.register({ targetAccounts } as never) : undefined,
-    );
-  } finally {
-  }
+  const evaluation = await evaluated("test", { values: Object.fromEntries(values), secretKeys: [] });
+  if (make) await new EmulatedAws(emulation.motoUrl).create(evaluation, evaluation.settings.targetAccounts);
+  return evaluation;
 }
 
 /**
