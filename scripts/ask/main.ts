@@ -1,6 +1,7 @@
 /** `npm run ask`: asks HolmesGPT about a scenario on this machine. */
 import { Argument, Option } from "commander";
 import { npmCommand, projectFolder, run, stackOption, text } from "../common/command.js";
+import { UserError } from "../common/errors.js";
 import { painter } from "../common/terminal.js";
 import type { AskOptions } from "./ask.js";
 import { scenarioNames } from "./scenario.js";
@@ -16,12 +17,18 @@ await run<Pick<AskOptions, "stack" | "scenario" | "full"> & { readonly serve?: b
     .addArgument(new Argument("[question]", "default: the question of the scenario").argParser(text))
     .addOption(new Option("--scenario <name>", "what happened").choices(scenarioNames()).default("load-balancer"))
     .option("--full", "without a model: show the results of the calls")
-    .option("--serve", "build every scenario for HolmesGPT's own evaluations, until Ctrl-C")
+    .addOption(
+      new Option("--serve", "build every scenario for HolmesGPT's own evaluations, until Ctrl-C").conflicts([
+        "scenario",
+        "full",
+      ]),
+    )
     .addOption(stackOption("dev")),
   async (options, question) => {
     const { ask, serve } = await import("./ask.js");
     const show = (output: string) => process.stdout.write(`${output}\n`);
     if (options.serve) {
+      if (question !== undefined) throw new UserError("QUESTION: cannot be used with --serve.");
       await serve(projectFolder, { ...options, show });
       return 0;
     }

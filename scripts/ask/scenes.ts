@@ -24,9 +24,10 @@ export async function startScenes(
   config: StackConfig,
   scenarios: readonly Scenario[],
 ) {
-  const evaluation = await evaluate(stack, withAccount(config, unavailable));
-  const available = evaluation.settings.targetAccounts.filter(({ profile }) => profile !== unavailable.profile);
+  // First without the additional account, so that an invalid config is reported as it is written.
+  const { targetAccounts: available } = (await evaluate(stack, config)).settings;
   const accounts = { ...places(available), unavailable };
+  const evaluation = await evaluate(stack, withAccount(config, unavailable));
   const deployed = evaluation.clusters.filter(({ deploy }) => deploy);
   const cluster = selectClusters(stack, deployed)[0]!.name;
   const { awsUrl, startServer } = await startLocalStack(processes, evaluation, available);

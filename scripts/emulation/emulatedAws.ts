@@ -34,7 +34,7 @@ export class EmulatedAws {
   }
 }
 
-async function create(iam: IAMClient, { type, open }: Registered): Promise<unknown> {
+async function create(iam: IAMClient, { type, open, name }: Registered): Promise<unknown> {
   const { path: Path, description: Description, policyArn: PolicyArn, ...text } = open as Record<string, string>;
   const Tags = Object.entries((open.tags ?? {}) as Record<string, string>).map(([Key, Value]) => ({ Key, Value }));
   switch (type) {
@@ -62,8 +62,11 @@ async function create(iam: IAMClient, { type, open }: Registered): Promise<unkno
       return iam.send(new CreatePolicyCommand({ PolicyName: text.name, Path, PolicyDocument: text.policy, Tags }));
     case "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
       return iam.send(new AttachRolePolicyCommand({ RoleName: text.role, PolicyArn }));
-    // RolePoliciesExclusive and RolePolicyAttachmentsExclusive: a new role has no policies from other sources.
-    default:
+    case "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive":
+    case "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive":
+      // Exclusive lists remove policies from other sources, which a new role does not have.
       return undefined;
+    default:
+      throw new Error(`${name}: the emulated AWS cannot create ${type}`);
   }
 }

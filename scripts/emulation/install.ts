@@ -41,7 +41,7 @@ export function contentKey(...parts: (string | Buffer)[]): string {
  *
  * A virtual environment contains its own path, so it cannot be renamed. Every install gets a separate folder, and at
  * the end a rename puts the symbolic link `<name>-<key>` in place. An interrupted install therefore never looks
- * complete, and of concurrent installs the last one is used.
+ * complete, and of concurrent installs the first one is used.
  *
  * @returns the path of the link.
  * @throws UserError when the install fails, with the last output.
@@ -49,7 +49,8 @@ export function contentKey(...parts: (string | Buffer)[]): string {
 export async function installOnce(install: Install): Promise<string> {
   const { name, key, what, file, run, cache = cacheDir } = install;
   const link = path.join(cache, `${name}-${key}`);
-  if (existsSync(path.join(link, file))) return link;
+  const isReady = () => existsSync(path.join(link, file));
+  if (isReady()) return link;
 
   const dir = path.join(cache, `.${name}-${key}.${process.pid}.${randomBytes(4).toString("hex")}`);
   await mkdir(dir, { recursive: true }).catch((error: Error) => {
@@ -65,6 +66,11 @@ export async function installOnce(install: Install): Promise<string> {
     await run(dir, (text) => {
       last = `: ${clip(text.trim().split("\n").at(-1)!, 80)}`;
     });
+    if (isReady()) {
+      // Another process has installed it in the meantime.
+      await rm(dir, { recursive: true, force: true });
+      return link;
+    }
     await symlink(path.basename(dir), `${dir}.link`);
     await rename(`${dir}.link`, link);
     toStderr(`Installed ${what} in ${since(start)}`);
@@ -93,8 +99,9 @@ async function removeOthers(cache: string, name: string, key: string): Promise<v
 function hasEnded(pid: number): boolean {
   try {
     return !process.kill(pid, 0);
-  } catch {
-    return true;
+  } catch (error) {
+    // EPERM: a process of another user.
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }
 

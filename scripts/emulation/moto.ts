@@ -11,7 +11,7 @@ import { ensureMoto } from "./python.js";
  * Starts moto on a free loopback port: an emulated AWS with any number of accounts, initially empty. It does not check
  * trust policies or web identity tokens. Use `startStsFront` in front of it for these checks.
  *
- * @throws UserError when it cannot be installed or started.
+ * @throws UserError when it cannot be installed or does not start within 180 s.
  */
 export async function startMoto(processes: Processes): Promise<{ url: string }> {
   const { motoPython, motoServer } = await ensureMoto();
@@ -19,13 +19,15 @@ export async function startMoto(processes: Processes): Promise<{ url: string }> 
     // Keep compiled files regardless of the user's environment. They make later starts three times as fast.
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" },
   });
-  // moto selects a free port and prints it. It ends if it cannot start.
-  for (;;) {
+  // moto selects a free port and prints its URL.
+  const end = Date.now() + 180_000;
+  while (child.exitCode === undefined && Date.now() < end) {
     const url = /Running on (\S+)/.exec(child.output())?.[1];
     if (url !== undefined) return { url };
-    if (child.exitCode !== undefined) throw new UserError(`moto ended with code ${child.exitCode}${tail(child)}`);
     await sleep(25);
   }
+  const reason = child.exitCode === undefined ? "did not start within 180 s" : `ended with code ${child.exitCode}`;
+  throw new UserError(`moto ${reason}${tail(child)}`);
 }
 
 /**
