@@ -70,7 +70,9 @@ export const rules = {
     /^[0-9A-F]{32}$/,
     "the issuer ID (last part of the issuer URL): 32 hexadecimal characters, upper case",
     (text) =>
-      `It has ${text.length} characters. Run: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`,
+      /^[0-9a-f]{32}$/i.test(text)
+        ? `Use ${text.toUpperCase()}.`
+        : `It has ${text.length} characters. Run: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`,
   ),
   /** IAM CreateOpenIDConnectProvider: https, no port, no query, at most 255 characters. */
   oidcIssuerUrl: rule(

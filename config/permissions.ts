@@ -6,9 +6,12 @@ import { parsePolicy } from "../policies/parse.js";
 import { type PermissionPlan, permissionPolicies } from "../policies/permissions.js";
 import { allowedActions, writesAllowed } from "../policies/simulate.js";
 import { SizeError } from "../policies/size.js";
-import type { PolicyDocument } from "../policies/types.js";
+import { listOf, type PolicyDocument } from "../policies/types.js";
 import { type Path, type Problems, pathText } from "./problems.js";
 import type { Config } from "./schema.js";
+
+/** `*`, or an ARN of wildcards: `arn:aws:*`. */
+const everyResource = /^[*?]+$|^arn:(aws[a-z-]*|[*?]+)[:*?/]*$/;
 
 const documentsOf = ({ policies }: PermissionPlan) => policies.map(({ document }) => document);
 
@@ -86,6 +89,8 @@ export class PolicySource {
       if (replacement.Statement.every(({ Effect }) => Effect === "Deny")) {
         this.problems.say(path, `${file}: no statement with Effect Allow`, "a policy that allows actions");
       }
+      if (iam.policyChecks === "warn" && !iam.allowWritePermissions)
+        await this.rejectWritesOnEverything(path, file, replacement);
     }
     try {
       const plan = permissionPolicies({ ...iam, partition, replacement });
@@ -103,6 +108,26 @@ export class PolicySource {
     }
   }
 
+  /** `policyChecks: warn` is for exceptions. Writes on every resource require `iam.allowWritePermissions`. */
+  private async rejectWritesOnEverything(path: Path, file: string, policy: PolicyDocument): Promise<void> {
+    const wide = policy.Statement.filter(
+      ({ Effect, Action, NotAction, Resource, NotResource, Condition }) =>
+        Effect === "Deny" ||
+        (Condition === undefined &&
+          (NotResource !== undefined || listOf(Resource).some((resource) => everyResource.test(resource))) &&
+          // Single write actions are findings that `policyChecks: warn` accepts; whole services are not.
+          (NotAction !== undefined || listOf(Action).some((action) => /^\*$|:\*$/.test(action)))),
+    );
+    const [write] = writesAllowed([{ ...policy, Statement: wide }], await loadCatalogue());
+    if (write === undefined) return;
+    this.problems.say(
+      path,
+      `${file}: writes on every resource, such as ${write}`,
+      "read-only actions, or specific resources",
+      "If Holmes must be able to write, set iam.allowWritePermissions: true.",
+    );
+  }
+
   private read(path: Path, file: string): unknown {
     try {
       return JSON.parse(readFileSync(file, "utf8"));
@@ -114,18 +139,12 @@ export class PolicySource {
   }
 
   private report(path: Path, file: string | undefined, findings: readonly Finding[]): void {
-    const { policyChecks, allowWritePermissions } = this.config.iam;
     for (const { kind, message, fix } of findings) {
       const found = file === undefined ? message : `${file}: ${message}`;
-      // `policyChecks: warn` is for exceptions. Whole services require `iam.allowWritePermissions`.
-      const whole = (kind === "everything" || kind === "notAction") && !allowWritePermissions;
-      if (policyChecks === "warn" && kind !== "shape" && !whole) {
-        this.warnings.push(`${pathText(path)}: ${found}`);
-        continue;
-      }
-      const expected = kind === "shape" ? "a permission policy" : "existing read-only AWS actions that take effect";
-      const insist = " If Holmes must be able to write, set iam.allowWritePermissions: true.";
-      this.problems.say(path, found, expected, policyChecks === "warn" && whole ? `${fix}${insist}` : fix);
+      if (this.config.iam.policyChecks === "error" || kind === "shape") {
+        const expected = kind === "shape" ? "a permission policy" : "existing read-only AWS actions that take effect";
+        this.problems.say(path, found, expected, fix);
+      } else this.warnings.push(`${pathText(path)}: ${found}`);
     }
   }
 }

@@ -21,7 +21,7 @@ const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]
   ],
   [
     new RegExp(`^(AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*|HOLMES_AWS_MCP_.*|PATH|${environmentNames.join("|")})$`),
-    "The program or the image sets it, from the other keys of mcp.",
+    "The program or the image sets it. Use the other keys of mcp.",
   ],
 ];
 

@@ -64,9 +64,7 @@ export const iamSchema = section({
   policyChecks: choice("error", "warn").describe(
     "Severity of findings in a custom policy: writes, secrets, patterns that match no action. A file that is not a permission policy is always an error.",
   ),
-  allowWritePermissions: flag(false).describe(
-    "Accepts a `policyFile` and `additionalActions` with every action of a service. Requires `policyChecks: warn`.",
-  ),
+  allowWritePermissions: flag(false).describe("Accepts a `policyFile` that allows write actions on every resource."),
   retainOidcProviders: flag(false).describe(
     "Whether `pulumi destroy` retains the OIDC providers that the stack created.",
   ),

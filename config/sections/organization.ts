@@ -19,7 +19,7 @@ const accountsFile = text(rules.filePath)
   .pipe(
     list(
       targetAccountSchema.pick({ profile: true, accountId: true, description: true, region: true }),
-      "accounts: profile, accountId, description, region",
+      "accounts in the file: profile, accountId, description, region",
     ),
   )
   .meta({ example: "accounts.yaml" });

@@ -130,7 +130,7 @@ describe("clusters", () => {
     [
       "issuer ID in lower case",
       { "clusters[0].oidcIssuerId": devId.toLowerCase() },
-      ["clusters[0].oidcIssuerId", quoted(devId.toLowerCase()), upper, "It has 32 characters."],
+      ["clusters[0].oidcIssuerId", quoted(devId.toLowerCase()), upper, `Use ${devId}.`],
     ],
     [
       "issuer ID that YAML reads as a number",
@@ -916,7 +916,7 @@ describe("workload", () => {
         "mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS",
         "a reserved variable",
         "does not reserve",
-        "from the other keys of mcp",
+        "Use the other keys of mcp.",
       ],
     ],
     [
