@@ -1236,6 +1236,20 @@ describe("organization", () => {
       ["organization.accountsFile", quoted(missing), "a readable YAML or JSON file", "ENOENT"],
     ],
     [
+      "empty accounts file, reported with a problem of another section",
+      { organization: { ...organization, accountsFile: accounts("") }, "mcp.replicas": 0 },
+      ["mcp.replicas", "0", "a whole number from 1 to 20"],
+      ["organization.accountsFile", "null", "a list of accounts in the file", "YAML reads"],
+    ],
+    [
+      "account in the file whose region has no endpoint of the hosted server",
+      {
+        organization: { ...organization, accountsFile: accounts([{ ...row, region: "eu-north-1" }]) },
+        ...{ "mcp.enabled": false, "holmes.hosted": true },
+      },
+      ["holmes.hostedRegion", "no value, and accounts in eu-north-1, where no endpoint exists", "one of us-east-1"],
+    ],
+    [
       "accounts file and stack without accounts",
       {
         organization: { ...organization, accountsFile: empty },
