@@ -105,23 +105,24 @@ export const topologySpreadConstraint = object({
   error: "whenUnsatisfiable: DoNotSchedule, because minDomains is set",
 });
 
+const keyToPath = object({
+  key: text(rules.configMapKey),
+  path: text(rules.subPath),
+  mode: integer(0, 0o777).optional(),
+});
+const files = { items: list(keyToPath, "KeyToPaths").optional(), defaultMode: integer(0, 0o777).optional() };
+
 /** Part of a Kubernetes object that the config reader does not validate. The API server validates it at preview. */
 const kubernetesObject = (kind: string) =>
   z
     .record(z.string(), z.json({ error: `a Kubernetes ${kind}` }), { error: `a Kubernetes ${kind}` })
     .refine((value) => Object.keys(value).length > 0, { error: `a Kubernetes ${kind} that is not empty` });
 
-const files = {
-  items: list(kubernetesObject("KeyToPath"), "KeyToPaths").optional(),
-  defaultMode: integer(0, 0o777).optional(),
-  optional: boolean().optional(),
-};
-
 /** A volume with a source that Pod Security `restricted` permits (Kubernetes, "Pod Security Standards"). */
 export const volume = object({
   name: text(rules.dnsLabel),
-  configMap: object({ name: text(rules.dnsSubdomain), ...files }).optional(),
-  secret: object({ secretName: text(rules.dnsSubdomain), ...files }).optional(),
+  configMap: object({ name: text(rules.dnsSubdomain), ...files, optional: boolean().optional() }).optional(),
+  secret: object({ secretName: text(rules.dnsSubdomain), ...files, optional: boolean().optional() }).optional(),
   emptyDir: object({ medium: oneOf("", "Memory").optional(), sizeLimit: text(rules.memory).optional() }).optional(),
   persistentVolumeClaim: object({ claimName: text(rules.dnsSubdomain), readOnly: boolean().optional() }).optional(),
   csi: kubernetesObject("CSIVolumeSource").optional(),

@@ -13,6 +13,13 @@ export interface TextRule {
 
 const rule = (pattern: RegExp, expected: string, fix?: TextRule["fix"]): TextRule => ({ pattern, expected, fix });
 
+/** A rule for a DNS name. Suggests the string in lower case, with each invalid character replaced by `-`. */
+const dnsName = (pattern: RegExp, expected: string): TextRule =>
+  rule(pattern, expected, (text) => {
+    const name = text.toLowerCase().replace(/[^a-z0-9.-]/g, "-");
+    return pattern.test(name) ? `Use ${JSON.stringify(name)}.` : undefined;
+  });
+
 /** A URL that contains a password. */
 export const urlPassword = /^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i;
 
@@ -50,7 +57,11 @@ export const rules = {
   anyText: rule(/^[^\0]*$/, "a string"),
   /** AWS Account Management: an account ID has 12 digits. */
   accountId: rule(/^\d{12}$/, 'an AWS account ID: 12 digits in quotes, such as "111111111111"', (text) =>
-    /^\d+$/.test(text) ? `It has ${text.length} digits.` : undefined,
+    /^\d+$/.test(text)
+      ? `It has ${text.length} digits.`
+      : /^[\d -]+$/.test(text) && text.replace(/\D/g, "").length === 12
+        ? `Use ${JSON.stringify(text.replace(/\D/g, ""))}.`
+        : undefined,
   ),
   /** The regions that the installed AWS provider supports. */
   region: rule(new RegExp(`^(${Object.values(Region).join("|")})$`), 'an AWS region, such as "us-east-1"', (text) => {
@@ -72,7 +83,7 @@ export const rules = {
     (text) =>
       /^[0-9a-f]{32}$/i.test(text)
         ? `Use ${text.toUpperCase()}.`
-        : `It has ${text.length} characters. Run: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`,
+        : `${/^https:\/\//.test(text) ? "Set a complete URL in oidcIssuerUrl" : `It has ${text.length} characters`}. Run: aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`,
   ),
   /** IAM CreateOpenIDConnectProvider: https, no port, no query, at most 255 characters. */
   oidcIssuerUrl: rule(
@@ -89,17 +100,17 @@ export const rules = {
   kubeconfig: rule(/\S/, "the path of a kubeconfig file, or its content as a string"),
   context: rule(/^[^\p{Cc}\s]([^\p{Cc}]*[^\p{Cc}\s])?$/u, "a single-line string without leading or trailing spaces"),
   /** RFC 1123 label, as Kubernetes requires for namespaces and Services. */
-  dnsLabel: rule(
+  dnsLabel: dnsName(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     "an RFC 1123 label: lower-case letters, digits and -, at most 63 characters, starting and ending with a letter or digit",
   ),
   /** RFC 1035 label, as Kubernetes requires for Services. 24 of 63 are reserved for the Job's `-verify-<hash>`. */
-  serviceName: rule(
+  serviceName: dnsName(
     /^[a-z]([a-z0-9-]{0,37}[a-z0-9])?$/,
     "an RFC 1035 label: lower-case letters, digits and -, at most 39 characters (63 less the suffix of the verification Job), starting with a letter",
   ),
   /** RFC 1123 subdomain, as Kubernetes requires for service accounts, Secrets and priority classes. */
-  dnsSubdomain: rule(
+  dnsSubdomain: dnsName(
     /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
     "an RFC 1123 subdomain: lower-case letters, digits, - and ., at most 253 characters, starting and ending with a letter or digit",
   ),
@@ -126,6 +137,10 @@ export const rules = {
   memory: rule(
     /^(?!0+(\.0+)?([kA-Z]|$))(\d{1,19}(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|\d{7,19})$/,
     'an amount of memory in Kubernetes notation, such as "256Mi"',
+    (text) => {
+      const [, amount, unit] = /^(\d+) ?([kmgt])i?b$/i.exec(text) ?? [];
+      return unit && `Use a Kubernetes unit, such as ${amount}${unit.toUpperCase()}i.`;
+    },
   ),
   /** IAM CreateRole: at most 64 characters. Four are reserved for the number of an additional role (at most `-100`). */
   roleName: rule(
@@ -176,7 +191,11 @@ export const rules = {
   imageReference: rule(
     /^(?=.{1,500}$)((?=[^/]*[.:]|localhost\/)[a-zA-Z0-9.-]+(:\d+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
     'an image reference, such as "registry.example.com/aws-api-mcp-server@sha256:…" with 64 hexadecimal characters',
-    (text) => (/^https?:\/\//.test(text) ? "Remove https://." : undefined),
+    (text) => {
+      const digest = text.match(/@sha256:(.*)$/)?.[1];
+      if (digest !== undefined && digest.length !== 64) return `Its digest has ${digest.length} characters.`;
+      return /^https?:\/\//.test(text) ? "Remove https://." : undefined;
+    },
   ),
   /** GitHub: the owner has at most 39 characters, the repository 100. */
   githubRepository: rule(
@@ -208,6 +227,11 @@ export const rules = {
   mountPath: rule(
     /^(?!.*\/(\.{0,2})(\/|$).)(?!.+\/$)(?!.*\/\.{1,2}$)\/[^:\0\n]{0,4095}$/,
     "an absolute path without colons, empty parts, . or .., and without a trailing /",
+  ),
+  /** Kubernetes: a key in the data of a ConfigMap or Secret. */
+  configMapKey: rule(
+    /^(?!\.{1,2}$)(?!\.\.)[-._a-zA-Z0-9]{1,253}$/,
+    "a key of a ConfigMap or Secret: letters, digits and - _ ., at most 253 characters",
   ),
   subPath: rule(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0\n]{1,4095}$/, "a relative path without .."),
   registryHost: rule(

@@ -8,21 +8,31 @@ import { entries, exists, keysOf, type Rule, rejectPasswords, requireSecret, uni
 /** Environment variables that the program sets or rejects, with the reason. */
 const reservedEnvironment: ReadonlyArray<readonly [pattern: RegExp, why: string]> = [
   [
-    /^(AWS_CREDENTIAL_FILE|BOTO_CONFIG|BOTO3?_.*)$|^AWS_((DEFAULT_)?(PROFILE|REGION)|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|EC2_METADATA_.*|CONTAINER_.*|LOGIN_CACHE_DIRECTORY)$/,
-    "Accounts, credentials and regions come from targetAccounts.",
+    /^AWS_(DEFAULT_)?(PROFILE|REGION)$/,
+    "It overrides the profile of every account. Set accounts and regions in targetAccounts.",
   ],
+  [
+    /^(AWS_CREDENTIAL_FILE|BOTO_CONFIG|BOTO3?_.*)$|^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|EC2_METADATA_.*|CONTAINER_.*|LOGIN_CACHE_DIRECTORY)$/,
+    "Credentials come from the profiles only.",
+  ],
+  [
+    /^(READ_OPERATIONS_ONLY|AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*)$/,
+    "The program sets the protections and the transport of the server.",
+  ],
+  [/^ENDPOINT_SUGGEST_AWS_COMMANDS$/, "Use mcp.suggestCommands instead."],
   [
     /^AWS_(ENDPOINT_URL(_.*)?|IGNORE_CONFIGURED_ENDPOINT_URLS|USE_(FIPS|DUALSTACK)_ENDPOINT_URL)$/,
     "It sends signed requests to another host. Add the hosts of VPC endpoints to mcp.allowedEndpoints.",
   ],
   [
-    /^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH|AWS_DATA_PATH|BASH_ENV|ENV|GCONV_PATH|OPENSSL_(CONF|MODULES|ENGINES)|AWS_CSM_.*|SSLKEYLOGFILE|NODE_TLS_REJECT_UNAUTHORIZED)$/,
-    "It would change the code of the server, or disclose its calls.",
+    /^(PYTHON.*|LD_.*|NODE_OPTIONS|NODE_PATH|AWS_DATA_PATH|BASH_ENV|ENV|GCONV_PATH|OPENSSL_(CONF|MODULES|ENGINES))$/,
+    "It would change the code that runs in the container.",
   ],
   [
-    new RegExp(`^(AWS_API_MCP_.*|AUTH_.*|FASTMCP_.*|HOLMES_AWS_MCP_.*|PATH|${environmentNames.join("|")})$`),
-    "The program or the image sets it. Use the other keys of mcp.",
+    /^(AWS_CSM_.*|SSLKEYLOGFILE|NODE_TLS_REJECT_UNAUTHORIZED)$/,
+    "It would disclose calls or stop the verification of certificates.",
   ],
+  [new RegExp(`^(HOLMES_AWS_MCP_.*|PATH|${environmentNames.join("|")})$`), "The program or the image sets it."],
 ];
 
 /** Labels of the pod that the program or Kubernetes sets. */

@@ -61,7 +61,7 @@ describe("account ids", () => {
     [
       "in the notation of the AWS console",
       { "targetAccounts[1].accountId": "2222-2222-2222" },
-      ["targetAccounts[1].accountId", '"2222-2222-2222"', digits],
+      ["targetAccounts[1].accountId", '"2222-2222-2222"', digits, 'Use "222222222222".'],
     ],
     ["empty", { "targetAccounts[1].accountId": "" }, ["targetAccounts[1].accountId", '""', digits]],
     ["missing", { "targetAccounts[1].accountId": undefined }, ["targetAccounts[1].accountId", "no value", digits]],
@@ -140,7 +140,7 @@ describe("clusters", () => {
     [
       "URL instead of an issuer ID",
       { "clusters[0].oidcIssuerId": issuer("us-east-1", devId) },
-      ["clusters[0].oidcIssuerId", quoted(issuer("us-east-1", devId)), upper, "Run: aws eks describe-cluster"],
+      ["clusters[0].oidcIssuerId", quoted(issuer("us-east-1", devId)), upper, "Set a complete URL in oidcIssuerUrl"],
     ],
     [
       "issuer ID and URL that do not match",
@@ -335,7 +335,7 @@ describe("names in the clusters", () => {
     [
       "namespace in upper case",
       { "kubernetes.namespace": "Holmes_AWS" },
-      ["kubernetes.namespace", '"Holmes_AWS"', "an RFC 1123 label"],
+      ["kubernetes.namespace", '"Holmes_AWS"', "an RFC 1123 label", 'Use "holmes-aws".'],
     ],
     [
       "namespace longer than the Kubernetes limit",
@@ -751,7 +751,7 @@ describe("image", () => {
     [
       "image reference with a short digest",
       { image: { prebuilt: "registry.example.com/a@sha256:0123" } },
-      ["image.prebuilt", '"registry.example.com/a@sha256:0123"', "an image reference"],
+      ["image.prebuilt", '"registry.example.com/a@sha256:0123"', "an image reference", "Its digest has 4 characters."],
     ],
     [
       "image reference as a URL",
@@ -867,12 +867,12 @@ describe("workload", () => {
     [
       "memory unit that Kubernetes does not support",
       { "mcp.resources.limits.memory": "768MB" },
-      ["mcp.resources.limits.memory", '"768MB"', "an amount of memory in Kubernetes notation"],
+      ["mcp.resources.limits.memory", '"768MB"', "an amount of memory", "Use a Kubernetes unit, such as 768Mi."],
     ],
     [
       "memory limit in MiB",
       { "mcp.resources.limits.memory": "768 mib" },
-      ["mcp.resources.limits.memory", '"768 mib"', "an amount of memory in Kubernetes notation"],
+      ["mcp.resources.limits.memory", '"768 mib"', "an amount of memory", "Use a Kubernetes unit, such as 768Mi."],
     ],
     [
       "memory limit 0",
@@ -892,12 +892,12 @@ describe("workload", () => {
     [
       "reserved variable: default profile",
       { "mcp.env": { AWS_PROFILE: "dev" } },
-      ["mcp.env.AWS_PROFILE", "a reserved variable", "does not reserve", "Accounts, credentials and regions come from"],
+      ["mcp.env.AWS_PROFILE", "a reserved variable", "does not reserve", "It overrides the profile of every account"],
     ],
     [
       "reserved variable: read-only mode",
       { "mcp.env": { READ_OPERATIONS_ONLY: "false" } },
-      ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not reserve", "The program or the image sets it"],
+      ["mcp.env.READ_OPERATIONS_ONLY", "a reserved variable", "does not reserve", "protections"],
     ],
     [
       "reserved variable: credentials, which are not shown",
@@ -906,18 +906,13 @@ describe("workload", () => {
         "mcp.env.AWS_SECRET_ACCESS_KEY",
         "a reserved variable",
         "does not reserve",
-        "Accounts, credentials and regions come from targetAccounts.",
+        "Credentials come from the profiles only.",
       ],
     ],
     [
       "reserved variable: endpoint of suggest_aws_commands",
       { "mcp.env": { ENDPOINT_SUGGEST_AWS_COMMANDS: "https://example.com" } },
-      [
-        "mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS",
-        "a reserved variable",
-        "does not reserve",
-        "Use the other keys of mcp.",
-      ],
+      ["mcp.env.ENDPOINT_SUGGEST_AWS_COMMANDS", "a reserved variable", "does not reserve", "mcp.suggestCommands"],
     ],
     [
       "environment variable name with a dash",
