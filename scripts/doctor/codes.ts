@@ -66,7 +66,8 @@ const table = {
   },
   "provider-audience": {
     finding: "Its audiences lack `sts.amazonaws.com`, so STS rejects the server's tokens",
-    resolution: "`aws iam add-client-id-to-open-id-connect-provider …` by its owner",
+    resolution:
+      "`aws iam add-client-id-to-open-id-connect-provider …` by its owner; `pulumi up --refresh` for the stack's own",
   },
   "provider-existing-absent": {
     finding: "`existingOidcProviders` names a cluster whose provider does not exist",
@@ -95,6 +96,10 @@ const table = {
     finding: "Managed outside this stack, or by another stack of this program",
     resolution: "`roleName: …`",
   },
+  "role-case": {
+    finding: "It exists in another spelling: IAM names are case-insensitive",
+    resolution: "`roleName: …`",
+  },
   "role-path": { finding: "It exists at another path, so it cannot be imported", resolution: "`path: …`" },
   "role-adopt-absent": {
     finding: "`adopt` names a role that does not exist: `up` would fail",
@@ -121,7 +126,7 @@ const table = {
   "boundary-found": { finding: "The permissions boundary exists", resolution: "none" },
   "boundary-absent": {
     finding: "The permissions boundary does not exist: AWS would reject the role",
-    resolution: "`aws iam create-policy …`, or another `permissionsBoundary`",
+    resolution: "Create it, or set another `permissionsBoundary`",
   },
   "trust-quota": {
     finding: "The account's quota for trust policies against `iam.trustPolicyLimit`",

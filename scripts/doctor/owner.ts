@@ -71,17 +71,24 @@ export function roleOwner(
 ): Verdict {
   const recorded = recordedOwner(settings, role.arn, role.tags, state);
   if (recorded !== undefined) return recorded;
-  const evidence = state === undefined ? programEvidence(settings, account, role) : undefined;
+  const evidence = state === undefined ? programEvidence(settings, account, role, trust) : undefined;
   if (evidence !== undefined) {
     const trusted = issuersOf(trust);
     return issuersOf(role.trust).some((issuer) => trusted.includes(issuer))
       ? verdict("ours", evidence)
-      : verdict("other", `${evidence}, but it trusts none of this stack's clusters`);
+      : verdict(
+          "other",
+          `${evidence}, but it trusts none of this stack's clusters; --state shows whether it is this stack's`,
+        );
   }
+  const unlike =
+    state === undefined
+      ? "its content matches neither this stack nor the legacy script"
+      : "it is not in the stack's state and does not have the legacy script's form";
   // A role that this stack created without tags can have the same form. Adopting it changes nothing.
   return isUntagged(role.tags) && role.path === "/" && role.description === "" && isOurForm(role.trust)
     ? verdict("script", "it has no tags and the legacy script's trust policy")
-    : verdict("other", "its content matches neither this stack nor the legacy script");
+    : verdict("other", unlike);
 }
 
 /** Names of the account's managed policies; none if the permissions are inline. */
@@ -89,7 +96,12 @@ export const managedPolicies = ({ permissions: { placement, policies } }: Target
   placement === "managed" ? policies.map(({ name }) => name) : [];
 
 /** Evidence that a stack of this program created the role; undefined when there is none. */
-function programEvidence(settings: Settings, account: TargetAccountSettings, role: RoleFacts): string | undefined {
+function programEvidence(
+  settings: Settings,
+  account: TargetAccountSettings,
+  role: RoleFacts,
+  trust: PolicyDocument,
+): string | undefined {
   if (!isOurForm(role.trust)) return undefined;
   if (hasOurTags(settings, role.tags)) return "it has the tags of iam.tags";
   // A policy of another owner can have one of these Sids by chance.
@@ -97,8 +109,10 @@ function programEvidence(settings: Settings, account: TargetAccountSettings, rol
     return "its policy matches a policy of this program";
   }
   const names = managedPolicies(account);
-  return role.attached.some(({ name }) => names.includes(name))
-    ? "the policies of this stack are attached to it"
+  if (role.attached.some(({ name }) => names.includes(name))) return "the policies of this stack are attached to it";
+  const { description } = account;
+  return description !== "" && role.description === description && documentDifference(trust, role.trust) === ""
+    ? "it has this stack's trust policy and description"
     : undefined;
 }
 

@@ -169,7 +169,7 @@ export class AccountReader {
       [
         this.read("iam:ListOpenIDConnectProviders", async (options) => {
           const { OpenIDConnectProviderList } = await iam.send(new ListOpenIDConnectProvidersCommand({}), options);
-          return OpenIDConnectProviderList!.length;
+          return OpenIDConnectProviderList?.length ?? 0;
         }),
         readEach(wanted.oidcProviders, (arn) => this.oidcProvider(arn)),
         this.allRoles(),
@@ -284,8 +284,8 @@ function failureOf(call: string, error: unknown): Failure {
 
 const tagsOf = (tags: readonly Tag[] = []): Tags => Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
 
-/** IAM returns documents URL-encoded. */
-function decoded(document: string | undefined): PolicyDocument {
-  const { Statement }: PolicyDocument = JSON.parse(decodeURIComponent(document!));
+/** IAM returns documents URL-encoded. It stores only valid ones. */
+function decoded(document = "{}"): PolicyDocument {
+  const { Statement }: PolicyDocument = JSON.parse(decodeURIComponent(document));
   return documentOf(listOf(Statement));
 }

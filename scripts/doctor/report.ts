@@ -36,7 +36,7 @@ export function reportText({ stack, ok, accounts, recovery, upWithout }: Report,
     }
   }
   return [
-    table.toString(),
+    ...(accounts.length === 0 ? [] : [table.toString()]),
     ...copies.map((text, index) => `[${index + 1}] ${text}`),
     ...section(
       "up without the unavailable accounts, which verify.skipProfiles must list:",

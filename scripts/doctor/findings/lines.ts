@@ -11,7 +11,9 @@ export function adviceLines(
 ): AdviceLines {
   const fitting = (mode: Mode) => clusters.filter((cluster) => cluster.fitting === mode).map(({ name }) => name);
   // Clusters with an unknown issuer keep their setting from the config.
-  const kept = account.existingOidcProviders.filter((name) => clusters.every((known) => known.name !== name));
+  const kept = account.existingOidcProviders.filter(
+    (name) => account.clusters.includes(name) && clusters.every((known) => known.name !== name),
+  );
   const existing = [...fitting("existing"), ...kept];
   const adopted = fitting("adopted");
   const role = roles.map(usable)[0];

@@ -10,7 +10,9 @@ export function managedPolicyFindings({ settings, account, facts, state }: Exami
     const name = arn.split("/").at(-1)!;
     const subject = `managed policy ${name}`;
     if (failure) return unread(subject, failure);
-    if (value === undefined) return ok(subject, "policy-absent", "absent; the stack creates it");
+    if (value === undefined) {
+      return ok(subject, "policy-absent", `absent at path ${settings.iam.path}; the stack creates it`);
+    }
     const { owner, because } = policyOwner(settings, value, state);
     if (owner === "ours") {
       const wanted = account.permissions.policies.find((policy) => policy.name === name)!.document;

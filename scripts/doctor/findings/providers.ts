@@ -2,7 +2,7 @@
 import { trustClusters } from "../../../config/profiles.js";
 import type { Settings, TargetAccountSettings } from "../../../config/settings.js";
 import { AUDIENCE, issuersOf, oidcProviderArn, type TrustCluster } from "../../../policies/trust.js";
-import { awsCommand } from "../advice.js";
+import { awsCommand, refreshFix } from "../advice.js";
 import { audienceDifference, joined, tagDifference } from "../drift.js";
 import { type Owner, oidcProviderOwner, type TrustedBy, type Verdict } from "../owner.js";
 import type { AccountFacts, OidcProviderFacts, Reading } from "../readings.js";
@@ -129,7 +129,7 @@ function absentProvider(
     });
   }
   const deleted = state?.urnOf(arn) !== undefined;
-  if (fitting === "existing" && !deleted) {
+  if (fitting === "existing" && (mode === "existing" || !deleted)) {
     const finding = current ? problem : note;
     const message =
       "the provider of another issuer of this cluster is managed outside this stack, so this one must exist as well: STS rejects its tokens";
@@ -167,13 +167,12 @@ function presentProvider(
   }
   const addAudience = `iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${AUDIENCE}`;
   const commands = audiences.includes(AUDIENCE) ? undefined : [awsCommand(account, addAudience)];
-  if (mode === "existing") {
-    if (commands === undefined) {
-      return ok(subject, "provider-existing", "exists, and existingOidcProviders lists it");
-    }
+  if (commands !== undefined && (mode === "existing" || owner === "ours")) {
     const message = `its audiences are ${audiences.join(", ") || "none"}, without ${AUDIENCE}: STS rejects the server's tokens`;
-    return problem(subject, "provider-audience", message, { what: "Ask its owner to add the audience.", commands });
+    const fix = mode === "existing" ? { what: "Ask its owner to add the audience.", commands } : refreshFix(settings);
+    return problem(subject, "provider-audience", message, fix);
   }
+  if (mode === "existing") return ok(subject, "provider-existing", "exists, and existingOidcProviders lists it");
   if (owner === "ours") {
     const difference = joined(audienceDifference(audiences), tagDifference(settings.iam.tags, tags));
     return compared(settings, "provider", subject, because, difference);

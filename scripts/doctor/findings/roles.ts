@@ -32,8 +32,16 @@ export const usable = ({ wanted, found, verdict }: JudgedRole): RoleFacts | unde
 
 export function roleFindings(examination: Examination, judged: JudgedRole, lines: AdviceLines): Finding[] {
   const { wanted, found, verdict, adopted } = judged;
+  const { facts } = examination;
   const subject = `role ${wanted.name}`;
   if (found.failure) return [unread(subject, found.failure)];
+  const names = [...(facts.allRoles.value ?? []), ...(found.value ? [found.value] : [])].map(({ name }) => name);
+  const spelled = names.find((name) => name !== wanted.name && name.toLowerCase() === wanted.name.toLowerCase());
+  if (spelled !== undefined) {
+    const message = `the account has ${spelled}, and IAM names are case-insensitive: up would stop at EntityAlreadyExists`;
+    const what = "Use the account's spelling, then run doctor again to see its owner; or set another name.";
+    return [problem(subject, "role-case", message, { what, ...configLine("iam", "roleName", spelled) })];
+  }
   if (verdict === undefined) {
     return [absent(examination, "role", subject, wanted.arn, adopted ? lines.adopt : undefined)];
   }
@@ -128,7 +136,8 @@ function policyFindings({ settings, account }: Examination, judged: JudgedRole, 
   if (inline.length + attached.length > 0) {
     const others = [...inline, ...attached.map(({ name }) => name)].sort().join(", ");
     const message = `the stack does not create ${others}; the server has their permissions too, and destroy detaches them`;
-    const what = "Detach them, if the server must not have their permissions.";
+    // The next up deletes an inline policy that the stack had before its permissions moved to managed policies.
+    const what = "After the next pulumi up, detach those that remain, if the server must not have their permissions.";
     const commands = [
       ...inline.map((name) => `iam delete-role-policy --role-name ${role.name} --policy-name ${name}`),
       ...attached.map(({ arn }) => `iam detach-role-policy --role-name ${role.name} --policy-arn ${arn}`),

@@ -177,8 +177,8 @@ export const changes: readonly Change[] = [
   {
     name: "the audience is removed from the provider",
     apply: audiences(["other"]),
-    code: "provider-differs",
-    says: /audience sts\.amazonaws\.com missing/,
+    code: "provider-audience",
+    says: /without sts\.amazonaws\.com/,
   },
   {
     name: "an audience is added to the provider",

@@ -6,6 +6,7 @@ import { projectFolder } from "../../../scripts/common/command.js";
 import { UserError } from "../../../scripts/common/errors.js";
 import { doctorCommand } from "../../../scripts/doctor/command.js";
 import { type AccountReport, type DoctorOptions, doctor, type Report } from "../../../scripts/doctor/doctor.js";
+import { reportText } from "../../../scripts/doctor/report.js";
 import { AwsError } from "../../../scripts/emulation/awsError.js";
 import { advice, audience, Emulation, type LegacyScript, providerArn, quick, settingsOf } from "./support.js";
 
@@ -237,6 +238,18 @@ describe("an existing role with the stack's role name", () => {
     ).toHaveLength(1);
   });
 
+  test("in another case and at another path: IAM names are case-insensitive", async () => {
+    const other = await account("case", (script) => script.role(["A"], { name: role.toLowerCase(), path: "/x/" }));
+    const report = await read(await settingsOf([other]));
+    expect(advice(of(report, "case").findings)[0]).toEqual({
+      level: "problem",
+      code: "role-case",
+      subject: `role ${role}`,
+      at: "iam",
+      config: `roleName: ${role.toLowerCase()}`,
+    });
+  });
+
   test("with policies of another owner: reported, because destroy detaches them", async () => {
     const extra = await account("extra", async (script) => {
       await script.provider("A");
@@ -446,6 +459,7 @@ describe("authentication", () => {
     const report = await read(await settingsOf([{ profile: "stackset", accountId: "555555555555", manage: false }]));
     expect(emulation.recorder.calls).toEqual([]);
     expect(report).toMatchObject({ ok: true, accounts: [] });
+    expect(reportText(report)).toBe("\ntest: no problem found; 0 accounts read, nothing was changed");
   });
 
   test("covers only the selected profiles, and an unknown profile is rejected", async () => {

@@ -1,5 +1,7 @@
 /** Findings for given facts, without an account. */
 import { describe, expect, test } from "vitest";
+import { OWNERSHIP_TAG, ownershipTag } from "../../../config/ownership.js";
+import { trustRoles } from "../../../config/profiles.js";
 import type { Settings } from "../../../config/settings.js";
 import { documentOf } from "../../../policies/types.js";
 import { accountAccesses } from "../../../scripts/doctor/accountAccess.js";
@@ -161,6 +163,16 @@ describe("a re-created cluster", () => {
         commands: [create],
       },
     ]);
+    // With iam.retainOidcProviders, a deleted provider that is still in the state changes nothing.
+    const type = "aws:iam/openIdConnectProvider:OpenIdConnectProvider";
+    const resources = [{ urn: `urn:pulumi:test::p::${type}::x`, type, id: providerArn(accountId, "C") }];
+    const retained = await settings(
+      { existingOidcProviders: ["alpha"] },
+      { ...recreated, iam: { retainOidcProviders: true } },
+    );
+    expect(advice(findings(retained, { providers: foreign, deployment: { resources } }))).toEqual(
+      advice(findings(declared, { providers: foreign })),
+    );
     // A missing previous provider is only a note, because the previous cluster is being removed.
     const now = [provider("C", { tags: { owner: "eksctl" } })];
     expect(advice(findings(declared, { providers: now })).map(({ level }) => level)).toEqual(["note"]);
@@ -207,8 +219,69 @@ describe("an OIDC provider with the tags of iam.tags", () => {
   });
 });
 
+test("the stack's own OIDC provider without its audience is a problem also without --expect-no-changes", async () => {
+  const tags = { [OWNERSHIP_TAG]: ownershipTag("test") };
+  const found = findings(await settings(), { providers: [provider("A", { tags, audiences: ["other"] })] });
+  expect(found.find(({ code }) => code === "provider-audience")).toEqual({
+    level: "problem",
+    code: "provider-audience",
+    subject: "OIDC provider of alpha",
+    message: "its audiences are other, without sts.amazonaws.com: STS rejects the server's tokens",
+    fix: expect.objectContaining({ commands: ["pulumi up --refresh --stack test"] }),
+  });
+});
+
+test("an existingOidcProviders entry that the account does not trust does not count for adopt: true", async () => {
+  const partly = { profile: "dev", accountId, clusters: ["alpha", "beta"], existingOidcProviders: ["gamma"] };
+  const clusters = ["A", "B", "C"].map((id, index) => ({
+    name: ["alpha", "beta", "gamma"][index],
+    region: "us-east-1",
+    accountId: "999999999999",
+    oidcIssuerId: id.repeat(32),
+    deploy: false,
+  }));
+  const both = await settingsOf([partly, { profile: "other", accountId: "222222222222" }], { clusters });
+  const found = findings(both, { providers: [provider("A")], roles: [role({ trust: trust("A") })] });
+  expect(found.find(({ code }) => code === "provider-of-script")!.fix!.config).toBe(
+    "adopt: {oidcProviders: [alpha], role: true, policy: true}",
+  );
+});
+
 describe("a role", () => {
   const all = [provider("A"), provider("B")];
+
+  test("with the stack's trust policy and description belongs to the stack, without other evidence", async () => {
+    const described = await settings({ description: "Development" });
+    const document = trustRoles(described, described.targetAccounts[0]!, [
+      { name: "alpha", issuerUrl: `https://${issuerOf("A")}`, previousIssuers: [] },
+      { name: "beta", issuerUrl: `https://${issuerOf("B")}`, previousIssuers: [] },
+    ])[0]!.document;
+    const roles = [role({ trust: document, description: "Development", inline: new Map() })];
+    expect(obstacles(findings(described, { providers: all, roles }))).toEqual([]);
+  });
+
+  test("that is not in the state is not described as unlike the stack", async () => {
+    const tagged = { tags: { team: "platform" } };
+    const has = { providers: all, roles: [role(tagged)], deployment: {} };
+    const found = findings(await settings({}, { iam: tagged }), has);
+    expect(found.find(({ code }) => code === "role-of-others")!.message).toBe(
+      "managed outside this stack: it is not in the stack's state and does not have the legacy script's form",
+    );
+  });
+
+  test("with the inline policy from before its permissions moved to managed policies: up deletes it first", async () => {
+    const plain = await settings();
+    const managed: Settings = {
+      ...plain,
+      targetAccounts: plain.targetAccounts.map((account) => ({
+        ...account,
+        permissions: { ...account.permissions, placement: "managed" },
+      })),
+    };
+    const own = role({ tags: { [OWNERSHIP_TAG]: ownershipTag("test") } });
+    const found = findings(managed, { providers: all, roles: [own] });
+    expect(found.find(({ code }) => code === "policy-of-others")!.fix!.what).toMatch(/^After the next pulumi up/);
+  });
 
   test("of the stack at another path", async () => {
     const tagged = { tags: { team: "platform" } };
