@@ -19,8 +19,10 @@ export function readingOf(schema: z.ZodType, value: unknown): unknown {
     return Array.isArray(value) ? value.map((item) => readingOf(plain.element as z.ZodType, item)) : [];
   }
   const values = new Map(typeof value === "object" && value !== null ? Object.entries(value) : []);
-  if (plain instanceof z.ZodObject) {
-    const fields = Object.entries(plain.shape as Record<string, z.ZodType>);
+  const object = objectIn(plain);
+  // A union has keys if its value is an object.
+  if (object !== undefined && (object === plain || values.size > 0)) {
+    const fields = Object.entries(object.shape as Record<string, z.ZodType>);
     return Object.fromEntries(fields.map(([key, field]) => [key, readingOf(field, values.get(key))]));
   }
   if (plain instanceof z.ZodRecord) {

@@ -14,6 +14,14 @@ export function addIssue(issue: z.core.$ZodIssue, problems: Problems): void {
     case "unrecognized_keys":
       for (const key of issue.keys) addUnknownKey([...path, key], key, keysAt(path), problems);
       return;
+    case "invalid_union": {
+      // A branch whose problems are all inside the value has the type of the value.
+      const inside = ({ path: inner, code }: z.core.$ZodIssue) => inner.length > 0 || code === "unrecognized_keys";
+      const branch = issue.errors.find((errors) => errors.every(inside));
+      if (branch === undefined) break;
+      for (const inner of branch) addIssue({ ...inner, path: [...issue.path, ...inner.path] }, problems);
+      return;
+    }
     case "invalid_key":
       for (const { message } of issue.issues)
         problems.say(path, `the key ${visible(JSON.stringify(path.at(-1)))}`, message);

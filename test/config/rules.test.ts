@@ -217,7 +217,9 @@ test("rules see valid values and defaults of a config with other problems", () =
   expect(iam).toMatchObject({ roleName: "EKSMultiAccountMCPRole", tags: {} });
   expect(mcp).toMatchObject({ enabled: true, transport: null, replicas: 3, env: { A: null, B: "b" } });
   expect(mcp.networkPolicy).toMatchObject({ enabled: true, egressPorts: [443, null] });
-  expect(targetAccounts).toMatchObject([{ profile: "p", accountId: null, adopt: null }]);
+  expect(targetAccounts).toMatchObject([
+    { profile: "p", accountId: null, adopt: { role: null, policy: true, oidcProviders: false } },
+  ]);
   expect(image).toBeUndefined();
 });
 
