@@ -110,7 +110,7 @@ export async function readSettings(
   };
   const parsed = configSchema.safeParse(raw, { reportInput: true });
   for (const issue of parsed.error?.issues ?? []) addIssue(issue, problems);
-  const reading = readingOf(configSchema, raw);
+  const reading = parsed.success ? parsed.data : readingOf(configSchema, raw);
   for (const { check } of Object.values(configRules).flat()) check(reading, problems, isSecret);
   rejectPrototypeKeys([], raw, problems);
   stop();

@@ -81,19 +81,19 @@ export const accountRules: readonly Rule[] = [
           if (!arn?.startsWith("arn:") || !accountId || !region) return;
           const [, partition, , , owner] = arn.split(":");
           if ((owner === accountId || owner === "aws") && partition === partitionOf(region)) return;
-          problems.add(place, arn, `${kind} of account ${accountId} in partition ${partitionOf(region)}`, fix);
+          problems.add(place, arn, `${kind} ${accountId} in partition ${partitionOf(region)}`, fix);
         };
         const provisioner = [...path, "assumeRole", "roleArn"];
         const roleArn = account.assumeRole?.roleArn;
-        check(provisioner, roleArn, "a role");
+        check(provisioner, roleArn, "a role of account");
         if (isNumbered(roleArn?.split(":role")[1], `${iam.path}${iam.roleName}`)) {
           problems.add(provisioner, roleArn, "a role that the stack does not create");
         }
         const byName = "Set the policy name instead of the ARN to use the policy of that name in each account.";
-        check([...path, "permissionsBoundary"], boundary, "a policy", byName);
+        check([...path, "permissionsBoundary"], boundary, "a policy of AWS or of account", byName);
         checkBoundary([...path, "permissionsBoundary"], boundary, iam, problems);
         if (boundary === undefined && account.manage !== false) {
-          check(["iam", "permissionsBoundary"], iam.permissionsBoundary, "a policy", byName);
+          check(["iam", "permissionsBoundary"], iam.permissionsBoundary, "a policy of AWS or of account", byName);
         }
       }
     },

@@ -54,7 +54,7 @@ export const iamRules: readonly Rule[] = [
       const { allowedRegions } = config.iam;
       const allowed = known(allowedRegions);
       const own = regionsOf(config);
-      if (allowed.length === 0 || own.length === 0) return;
+      if (allowed.length === 0 || own.length === 0 || config.organization?.accountsFile === null) return;
       const partitions = [...new Set(own.map(partitionOf))];
       for (const [path, region] of entries(["iam", "allowedRegions"], allowedRegions)) {
         if (region === null || partitions.includes(partitionOf(region))) continue;

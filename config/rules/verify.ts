@@ -6,7 +6,8 @@ export const verifyRules: readonly Rule[] = [
     check: (config, problems) => {
       const accounts = accountsOf(config);
       const { skipProfiles } = config.verify;
-      if (accounts.length === 0 || !accounts.every(([, { profile }]) => skipProfiles.includes(profile))) return;
+      if (accounts.length === 0 || config.organization?.accountsFile === null) return;
+      if (!accounts.every(([, { profile }]) => skipProfiles.includes(profile))) return;
       const fix = "Set verify.enabled: false instead.";
       problems.say(["verify", "skipProfiles"], "every profile", "at least one profile to verify", fix);
     },

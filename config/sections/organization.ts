@@ -5,20 +5,27 @@ import { choice, flag, keyed, list, object, set, text } from "../fields.js";
 import { rules } from "../limits.js";
 import { targetAccountSchema } from "./accounts.js";
 
+const { profile, accountId, description, region } = targetAccountSchema.shape;
+
 /** The accounts in a file, which the program does not manage. A problem in the file has the path of the key. */
 const accountsFile = text(rules.filePath)
   .transform((path, context): unknown => {
     try {
-      return parse(readFileSync(path, "utf8"));
+      const content: unknown = parse(readFileSync(path, "utf8"));
+      // Fails if an alias is inside its own anchor.
+      JSON.stringify(content);
+      // An empty file is not a key without a value.
+      return content ?? "";
     } catch (error) {
-      const params = { fix: (error as Error).message.split("\n")[0] };
-      context.addIssue({ code: "custom", message: "a readable YAML or JSON file", input: path, params });
+      // The second part of a message of the library is advice to programmers.
+      const fix = (error as Error).message.split("\n")[0]?.replace(/; please use \S+|:$/g, "");
+      context.addIssue({ code: "custom", message: "a readable YAML or JSON file", input: path, params: { fix } });
       return NEVER;
     }
   })
   .pipe(
     list(
-      targetAccountSchema.pick({ profile: true, accountId: true, description: true, region: true }),
+      object({ profile, accountId, description, region }),
       "accounts in the file: profile, accountId, description, region",
     ),
   )

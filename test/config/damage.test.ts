@@ -474,13 +474,13 @@ describe("IAM", () => {
       [
         "iam.permissionsBoundary",
         '"arn:aws:iam::333333333333:policy/Boundary"',
-        "a policy of account 111111111111 in partition aws",
+        "a policy of AWS or of account 111111111111 in partition aws",
         "Set the policy name instead of the ARN",
       ],
       [
         "iam.permissionsBoundary",
         '"arn:aws:iam::333333333333:policy/Boundary"',
-        "a policy of account 222222222222 in partition aws",
+        "a policy of AWS or of account 222222222222 in partition aws",
         "Set the policy name instead of the ARN",
       ],
     ],
@@ -679,6 +679,18 @@ describe("target accounts", () => {
       "adopt with an unknown value",
       { "targetAccounts[1].adopt": "all" },
       ["targetAccounts[1].adopt", '"all"', "true, false or an object with oidcProviders, role, policy"],
+    ],
+    [
+      "adopt with a value that is not a boolean, and a name without quotes",
+      { "targetAccounts[1].adopt": { role: "yes", polici: true, oidcProviders: [1] } },
+      ["targetAccounts[1].adopt.oidcProviders[0]", "1", "an EKS cluster name", 'Put it in quotes: "1".'],
+      ["targetAccounts[1].adopt.role", '"yes"', "true or false", "without quotes"],
+      ["targetAccounts[1].adopt.polici", none, "policy"],
+    ],
+    [
+      "adopt.oidcProviders that is neither a boolean nor a list",
+      { "targetAccounts[1].adopt": { oidcProviders: "prod-us" } },
+      ["targetAccounts[1].adopt.oidcProviders", '"prod-us"', "true, false or a list of cluster names"],
     ],
     [
       "adopted provider of an unknown cluster",
@@ -1164,6 +1176,8 @@ describe("organization", () => {
   const row = { profile: "one", accountId: "444444444444" };
   const missing = join(folder, "accounts.yaml");
   const empty = accounts([]);
+  const circular = accounts("&all\n- *all\n");
+  const documents = accounts("[]\n---\n[]\n");
   const short = accounts([
     { ...row, accountId: 4 },
     { ...row, profil: "x" },
@@ -1234,7 +1248,30 @@ describe("organization", () => {
       "empty accounts file, reported with a problem of another section",
       { organization: { ...organization, accountsFile: accounts("") }, "mcp.replicas": 0 },
       ["mcp.replicas", "0", "a whole number from 1 to 20"],
-      ["organization.accountsFile", "null", "a list of accounts in the file", "YAML reads"],
+      ["organization.accountsFile", '""', "a list of accounts in the file", "Use a list"],
+    ],
+    [
+      "accounts file with an alias inside its own anchor",
+      { organization: { ...organization, accountsFile: circular } },
+      ["organization.accountsFile", quoted(circular), "a readable YAML or JSON file", "circular"],
+    ],
+    [
+      "accounts file with a second document",
+      { organization: { ...organization, accountsFile: documents } },
+      [
+        "organization.accountsFile",
+        quoted(documents),
+        "a readable YAML or JSON file",
+        "Source contains multiple documents at line 2, column 1",
+      ],
+    ],
+    [
+      "accounts file with an empty entry, whose profiles and regions are unknown to the rules of other keys",
+      {
+        organization: { ...organization, accountsFile: accounts([null, { ...row, region: "eu-west-1" }]) },
+        ...{ "verify.skipProfiles": ["dev", "sandbox"], "iam.allowedRegions": ["eu-west-1"], defaultProfile: "one" },
+      },
+      ["organization.accountsFile[0]", "null", "an object with profile, accountId, description, region", "YAML reads"],
     ],
     [
       "account in the file whose region has no endpoint of the hosted server",
