@@ -1,7 +1,10 @@
 /** Reads each value of a config on its own, so that rules see the valid values and the defaults of a broken config. */
 import { z } from "zod";
 
-/** Values with defaults. An invalid value is null, an invalid list or object is empty, an absent value is undefined. */
+/**
+ * Values with defaults. An invalid value is null, an invalid list or object is empty, an absent value is undefined. A list
+ * that is read from an invalid file is null.
+ */
 export type Reading<T> = T extends undefined
   ? undefined
   : T extends readonly (infer Item)[]

@@ -33,8 +33,8 @@ export function addIssue(issue: z.core.$ZodIssue, problems: Problems): void {
 function addUnknownKey(path: Path, key: string, known: readonly string[], problems: Problems): void {
   // A key of a misspelled project is complete: `holmes_aws_mcp:iam`.
   const near = nearest(key.replace(/^[^:]*:/, ""), known);
-  const similar =
-    near === undefined ? `one of ${known.join(", ")}` : `${path.length === 1 ? `${project}:` : ""}${near}`;
+  const full = (name: string) => (path.length === 1 ? `${project}:${name}` : name);
+  const similar = near === undefined ? `one of ${known.map(full).join(", ")}` : full(near);
   const expected = key in Object.prototype ? "a different name" : similar;
   const renamed = near !== undefined && near === key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   const convert = "To convert a config file of the legacy script, run: npm run convert -- FILE --stack NAME";

@@ -1140,7 +1140,7 @@ describe("unknown keys, with the most similar known key", () => {
     [
       "key with a namespace and without a similar known key",
       { '["holmes:settings"]': {} },
-      ['["holmes:settings"]', none, "one of clusters, kubernetes"],
+      ['["holmes:settings"]', none, "one of holmes-aws-mcp:clusters, holmes-aws-mcp:kubernetes"],
     ],
   ]);
 });
