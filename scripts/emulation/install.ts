@@ -52,7 +52,8 @@ export async function installOnce(install: Install): Promise<string> {
   const isReady = () => existsSync(path.join(link, file));
   if (isReady()) return link;
 
-  const dir = path.join(cache, `.${name}-${key}.${process.pid}.${randomBytes(4).toString("hex")}`);
+  const prefix = `.${name}-${key}.`;
+  const dir = path.join(cache, `${prefix}${process.pid}.${randomBytes(4).toString("hex")}`);
   await mkdir(dir, { recursive: true }).catch((error: Error) => {
     throw new UserError(
       `${cache}: the folder cannot be created (${error.message}). Set HOLMES_AWS_MCP_CACHE to a folder that you can write to.`,
@@ -62,37 +63,45 @@ export async function installOnce(install: Install): Promise<string> {
   const start = Date.now();
   let last = "";
   const news = setInterval(() => toStderr(`  ${what}, ${since(start)}${last}`), NEWS_EVERY);
+  let isUsed = false;
   try {
+    // Before the install, because they can fill the disk.
+    await removeEntries(cache, (entry) => {
+      const isInterrupted = entry.startsWith(prefix) && hasEnded(Number.parseInt(entry.slice(prefix.length), 10));
+      // If its process has ended and the link is not ready, no link will ever point to the folder.
+      return isInterrupted && !isReady();
+    });
     await run(dir, (text) => {
       last = `: ${clip(text.trim().split("\n").at(-1)!, 80)}`;
     });
-    if (isReady()) {
-      // Another process has installed it in the meantime.
-      await rm(dir, { recursive: true, force: true });
-      return link;
+    if (!isReady()) {
+      await symlink(path.basename(dir), `${dir}.link`);
+      await rename(`${dir}.link`, link);
+      isUsed = true;
     }
-    await symlink(path.basename(dir), `${dir}.link`);
-    await rename(`${dir}.link`, link);
-    toStderr(`Installed ${what} in ${since(start)}`);
-    // Only now, so that a failed install does not cost a working one.
-    await removeOthers(cache, name, key);
-    return link;
   } catch (error) {
-    await rm(dir, { recursive: true, force: true });
-    throw error;
+    if (!isReady()) throw error;
   } finally {
     clearInterval(news);
+    // Another process has installed it in the meantime, or the install has failed.
+    if (!isUsed) await rm(dir, { recursive: true, force: true });
   }
+  toStderr(`Installed ${what} in ${since(start)}`);
+  // Several projects can share the folder of the variable.
+  if (isUsed && process.env.HOLMES_AWS_MCP_CACHE === undefined) {
+    // Installs of earlier inputs. Only now, so that a failed install does not cost a working one.
+    await removeEntries(cache, (entry) => {
+      const [, itsName, itsKey] = /^\.?(.+)-([0-9a-f]{16})(?:\.|$)/.exec(entry) ?? [];
+      return itsName === name && itsKey !== key;
+    });
+  }
+  return link;
 }
 
-/** Removes installs of earlier inputs, such as an earlier requirements file, and folders whose process has ended. */
-async function removeOthers(cache: string, name: string, key: string): Promise<void> {
-  // Several projects can share the folder of the variable.
-  const isShared = process.env.HOLMES_AWS_MCP_CACHE !== undefined;
-  for (const entry of await readdir(cache)) {
-    const [, itsName, itsKey, pid] = /^\.?(.+)-([0-9a-f]{16})(?:\.(\d+)\.|$)/.exec(entry) ?? [];
-    const isOld = itsKey === key ? pid !== undefined && hasEnded(Number(pid)) : !isShared;
-    if (itsName === name && isOld) await rm(path.join(cache, entry), { recursive: true, force: true });
+/** Removes entries of a folder. Those that cannot be removed stay, for example those of another user. */
+async function removeEntries(folder: string, isObsolete: (entry: string) => boolean): Promise<void> {
+  for (const entry of await readdir(folder)) {
+    if (isObsolete(entry)) await rm(path.join(folder, entry), { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -97,6 +97,17 @@ describe("installOnce", () => {
     expect(await readdir(cache)).toHaveLength(2);
   });
 
+  test("uses the install of another process when its own fails", async () => {
+    const link = await install({
+      run: async () => {
+        await install();
+        throw new UserError("the disk is full");
+      },
+    });
+    expect(readFileSync(path.join(link, file), "utf8")).toBe("content");
+    expect(await readdir(cache)).toHaveLength(2);
+  });
+
   test("shows the last line of the output as progress", async () => {
     vi.useFakeTimers();
     const run: Install["run"] = async (dir, onOutput) => {
@@ -115,12 +126,14 @@ describe("installOnce", () => {
     await expect(install()).resolves.toBeDefined();
   });
 
-  test("removes the folder of an interrupted install", async () => {
-    const half = path.join(cache, `.tool-${"0".repeat(16)}.${UNUSED_PID}.abcd`);
-    await mkdir(half);
-    await install();
-    expect(runs).toBe(1);
-    expect(existsSync(half)).toBe(false);
+  test("removes the folder of an interrupted install before it installs, because it can fill the disk", async () => {
+    const prefix = `.tool-${"0".repeat(16)}`;
+    const half = path.join(cache, `${prefix}.${UNUSED_PID}.abcd`);
+    const running = path.join(cache, `${prefix}.${process.ppid}.abcd`);
+    await Promise.all([half, running].map((folder) => mkdir(folder)));
+    const run = () => Promise.reject(new UserError(`the folder exists: ${existsSync(half)}`));
+    await expect(install({ run })).rejects.toThrow("the folder exists: false");
+    expect(await readdir(cache)).toEqual([path.basename(running)]);
   });
 });
 
