@@ -18,7 +18,8 @@ export interface WebIdentity {
  * Supports the elements of trust policies for service accounts: federated principals and StringEquals.
  *
  * @returns the verdict, and its reason, which refers to statements by number, from 1.
- * @throws Error for another condition operator, because a guess would prove nothing.
+ * @throws Error for unsupported elements, such as another operator, NotPrincipal, NotAction or a policy variable,
+ * because a guess would prove nothing: without a Deny, the verdict would be to allow what AWS denies.
  */
 export function evaluateTrust(document: PolicyDocument, identity: WebIdentity) {
   const refusals: string[] = [];
@@ -36,6 +37,11 @@ export function evaluateTrust(document: PolicyDocument, identity: WebIdentity) {
 
 /** The reason why a statement does not match this identity. Undefined if it matches. */
 function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, place: string): string | undefined {
+  const known = ["Sid", "Effect", "Principal", "Action", "Condition"];
+  for (const element of Object.keys(statement)) {
+    if (!known.includes(element)) throw new Error(`${place}: cannot evaluate "${element}" in a trust policy`);
+  }
+  if (!["Allow", "Deny"].includes(statement.Effect)) throw new Error(`${place}: unknown Effect "${statement.Effect}"`);
   const { Principal = {} } = statement;
   // Everyone is `"*"`, also written `{"AWS": "*"}`. Other AWS principals cannot be web identities.
   const everyone = Principal === "*" || [Principal.AWS, Principal.Federated].flat().includes("*");
@@ -51,6 +57,7 @@ function mismatchOf(statement: Statement, { providerArn, claims }: WebIdentity, 
     if (operator !== "StringEquals") throw new Error(`${place}: cannot evaluate the condition operator "${operator}"`);
     for (const [key, expected] of Object.entries(keys)) {
       const values = listOf(expected);
+      if (values.some((value) => value.includes("${"))) throw new Error(`${place}: cannot evaluate a policy variable`);
       const actual = claimOf(key, issuer, claims);
       if (!actual.some((value) => values.includes(value))) {
         const found = actual.length === 0 ? "missing" : JSON.stringify(actual.length === 1 ? actual[0] : actual);

@@ -39,8 +39,15 @@ export async function checkWebIdentity(
   const token = parameters.get("WebIdentityToken") ?? "";
   const [, partition, accountId, RoleName] = ROLE_ARN.exec(roleArn) ?? [];
   if (partition === undefined || accountId === undefined) throw invalidRequest(`${roleArn} is invalid`);
+  if (!/^[\w+=,.@-]{2,64}$/.test(parameters.get("RoleSessionName") ?? "")) {
+    throw invalidRequest("roleSessionName: Member must have 2 to 64 characters of [\\w+=,.@-]");
+  }
   if (token.length > TOKEN_LIMIT) {
     throw invalidRequest(`webIdentityToken: Member must have length less than or equal to ${TOKEN_LIMIT}`);
+  }
+  const duration = parameters.get("DurationSeconds") ?? "3600";
+  if (!(/^\d+$/.test(duration) && Number(duration) >= 900 && Number(duration) <= 43_200)) {
+    throw invalidRequest("durationSeconds: Member must have value between 900 and 43200");
   }
   const issuer = issuerOf(token);
   const iam = aws.in(accountId, partition);
@@ -59,7 +66,7 @@ export async function checkWebIdentity(
   const document = JSON.parse(decodeURIComponent(role.AssumeRolePolicyDocument!)) as PolicyDocument;
   const verdict = evaluateTrust(document, { providerArn, claims });
   if (!verdict.allowed) throw notAuthorized(verdict.reason);
-  if (Number(parameters.get("DurationSeconds")) > (role.MaxSessionDuration ?? 3600)) {
+  if (Number(duration) > (role.MaxSessionDuration ?? 3600)) {
     throw invalidRequest("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
   }
 }

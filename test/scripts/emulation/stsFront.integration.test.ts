@@ -156,6 +156,16 @@ describe("AssumeRoleWithWebIdentity", () => {
       },
     ],
     [
+      "shorter than any session",
+      async () => ({ DurationSeconds: 899 }),
+      { name: "ValidationError", message: expect.stringContaining("durationSeconds") },
+    ],
+    [
+      "a session name that is too long",
+      async () => ({ RoleSessionName: "x".repeat(65) }),
+      { name: "ValidationError", message: expect.stringContaining("roleSessionName") },
+    ],
+    [
       "an ARN of a user",
       async () => ({ RoleArn: `arn:aws:iam::${account}:user/reader` }),
       { name: "ValidationError", message: `arn:aws:iam::${account}:user/reader is invalid` },

@@ -114,10 +114,18 @@ describe("evaluateTrust", () => {
     expect(evaluateTrust(policy(denyOther, statement()), { providerArn, claims }).allowed).toBe(true);
   });
 
-  test.each(["StringLike", "StringNotEquals", "StringEqualsIfExists", "ForAnyValue:StringEquals"])(
-    "rejects other condition operators: %s",
-    (operator) => {
-      expect(() => allowed(subjectIs(operator, subject))).toThrow(operator);
-    },
-  );
+  test.each<[string, Partial<Statement> & Record<string, unknown>]>([
+    ["StringLike", subjectIs("StringLike", subject)],
+    ["StringNotEquals", subjectIs("StringNotEquals", "x")],
+    ["StringEqualsIfExists", subjectIs("StringEqualsIfExists", subject)],
+    ["ForAnyValue:StringEquals", subjectIs("ForAnyValue:StringEquals", subject)],
+    ["policy variable", subjectIs("StringEquals", "${aws:username}")],
+    ["NotPrincipal", { Principal: undefined, NotPrincipal: "*" }],
+    ["NotAction", { Action: undefined, NotAction: "s3:*" }],
+    ["Effect", { Effect: "allow" as "Allow" }],
+  ])("throws for elements that it cannot evaluate, in an Allow and in a Deny: %s", (what, change) => {
+    expect(() => allowed(change)).toThrow(what);
+    const deny = statement({ Effect: "Deny", ...change });
+    expect(() => evaluateTrust(policy(statement(), deny), { providerArn, claims })).toThrow(what);
+  });
 });
