@@ -4,7 +4,8 @@ import { buffer } from "node:stream/consumers";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { allowedActions } from "../../policies/simulate.js";
 import type { PolicyDocument } from "../../policies/types.js";
-import { forward, type Loopback, listen } from "../common/loopback.js";
+import { type Loopback, listen } from "../common/loopback.js";
+import { forward } from "../emulation/forward.js";
 
 export interface SceneFront extends Loopback {
   /** Recorded answers by account id and IAM action. Can change while the proxy runs. */

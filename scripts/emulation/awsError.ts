@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { ServerResponse } from "node:http";
 
 /** An error response of the AWS query protocol. */
 export class AwsError extends Error {
@@ -13,11 +14,13 @@ export class AwsError extends Error {
   }
 }
 
-/** The error in the XML format of IAM and STS, without the namespace, which clients do not read. */
-export function errorBody({ code, message, status }: AwsError): string {
+/** Sends the error in the XML format of IAM and STS, without the namespace, which clients do not read. */
+export function sendError(response: ServerResponse, { code, message, status }: AwsError): void {
   const type = status < 500 ? "Sender" : "Receiver";
   const error = `<Type>${type}</Type><Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message>`;
-  return `<ErrorResponse><Error>${error}</Error><RequestId>${randomUUID()}</RequestId></ErrorResponse>`;
+  response
+    .writeHead(status, { "content-type": "text/xml" })
+    .end(`<ErrorResponse><Error>${error}</Error><RequestId>${randomUUID()}</RequestId></ErrorResponse>`);
 }
 
 const escapeXml = (text: string): string =>

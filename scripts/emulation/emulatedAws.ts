@@ -8,6 +8,7 @@ import {
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import type { Settings } from "../../config/settings.js";
+import { UserError } from "../common/errors.js";
 import type { Evaluation, Registered } from "../common/evaluate.js";
 import { accountClient } from "./moto.js";
 
@@ -25,16 +26,23 @@ export class EmulatedAws {
     return client;
   }
 
-  /** Creates the OIDC providers, roles and policies of accounts. Images and repositories are not created. */
+  /**
+   * Creates the OIDC providers, roles and policies of accounts. Images and repositories are not created.
+   *
+   * @throws UserError with the name of the resource that AWS rejects
+   */
   async create({ resources }: Evaluation, accounts: Settings["targetAccounts"]): Promise<void> {
     for (const resource of resources.filter(({ type }) => type.startsWith("aws:iam/"))) {
       const account = accounts.find(({ profile }) => `${profile}/aws` === resource.provider);
-      if (account !== undefined) await create(this.in(account.accountId, account.partition), resource);
+      if (account === undefined) continue;
+      await create(this.in(account.accountId, account.partition), resource).catch((error: Error) => {
+        throw new UserError(`${resource.name}: the emulated AWS cannot create it (${error.name}: ${error.message})`);
+      });
     }
   }
 }
 
-async function create(iam: IAMClient, { type, open, name }: Registered): Promise<unknown> {
+async function create(iam: IAMClient, { type, open }: Registered): Promise<unknown> {
   const { path: Path, description: Description, policyArn: PolicyArn, ...text } = open as Record<string, string>;
   const Tags = Object.entries((open.tags ?? {}) as Record<string, string>).map(([Key, Value]) => ({ Key, Value }));
   switch (type) {
@@ -67,6 +75,6 @@ async function create(iam: IAMClient, { type, open, name }: Registered): Promise
       // Exclusive lists remove policies from other sources, which a new role does not have.
       return undefined;
     default:
-      throw new Error(`${name}: the emulated AWS cannot create ${type}`);
+      throw new Error(`${type} is not supported`);
   }
 }

@@ -19,10 +19,10 @@ export async function startMoto(processes: Processes): Promise<{ url: string }> 
     // Keep compiled files regardless of the user's environment. They make later starts three times as fast.
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: "" },
   });
-  // moto selects a free port and prints its URL.
+  // moto selects a free port and prints its URL at the end of a line.
   const end = Date.now() + 180_000;
   while (child.exitCode === undefined && Date.now() < end) {
-    const url = /Running on (\S+)/.exec(child.output())?.[1];
+    const url = /Running on (\S+)\n/.exec(child.output())?.[1];
     if (url !== undefined) return { url };
     await sleep(25);
   }

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
 import type { JSONWebKeySet } from "jose";
-import { forward, type Loopback, listen } from "../common/loopback.js";
-import { AwsError, errorBody } from "./awsError.js";
+import { type Loopback, listen } from "../common/loopback.js";
+import { AwsError, sendError } from "./awsError.js";
 import { EmulatedAws } from "./emulatedAws.js";
+import { forward } from "./forward.js";
 import { checkWebIdentity } from "./webIdentity.js";
 
 const WEB_IDENTITY = "AssumeRoleWithWebIdentity";
@@ -51,8 +52,7 @@ export async function startStsFront(motoUrl: string, keys: ReadonlyMap<string, J
       }
       forward(request, response, motoUrl, body);
     } catch (thrown) {
-      const error = thrown instanceof AwsError ? thrown : new AwsError("InternalFailure", String(thrown), 500);
-      response.writeHead(error.status, { "content-type": "text/xml" }).end(errorBody(error));
+      sendError(response, thrown instanceof AwsError ? thrown : new AwsError("InternalFailure", String(thrown), 500));
     }
   });
   return listen(server);

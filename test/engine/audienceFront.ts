@@ -1,8 +1,9 @@
 /** In front of moto: the two IAM calls that edit the audiences of an OIDC provider, which moto does not have. */
 import { createServer } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { forward, listen } from "../../scripts/common/loopback.js";
+import { listen } from "../../scripts/common/loopback.js";
 import type { Processes } from "../../scripts/common/processes.js";
+import { forward } from "../../scripts/emulation/forward.js";
 
 const EDITS = ["AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProvider"];
 

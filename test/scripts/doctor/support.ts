@@ -16,10 +16,11 @@ import {
 import { vi } from "vitest";
 import { readSettings } from "../../../config/load.js";
 import type { Settings } from "../../../config/settings.js";
-import { forward, type Loopback, listen } from "../../../scripts/common/loopback.js";
+import { type Loopback, listen } from "../../../scripts/common/loopback.js";
 import { Processes } from "../../../scripts/common/processes.js";
 import type { Finding } from "../../../scripts/doctor/findings/finding.js";
-import { type AwsError, errorBody } from "../../../scripts/emulation/awsError.js";
+import { type AwsError, sendError } from "../../../scripts/emulation/awsError.js";
+import { forward } from "../../../scripts/emulation/forward.js";
 import { accountClient } from "../../../scripts/emulation/moto.js";
 import { emptyMoto } from "../../moto.js";
 
@@ -51,7 +52,7 @@ export class Recorder {
           response.end(JSON.stringify({ message: fault.message }));
           return;
         }
-        response.writeHead(fault.status, { "content-type": "text/xml" }).end(errorBody(fault));
+        sendError(response, fault);
         return;
       }
       forward(request, response, this.motoUrl, body);

@@ -359,15 +359,13 @@ describe("everything else", () => {
     expect(Account).toBe(account);
   });
 
-  test("returns 503 when moto does not run", async () => {
+  test("returns an error with the URL when moto does not run", async () => {
     const orphan = await startStsFront("http://127.0.0.1:9", keys);
-    const answer = await fetch(`${orphan.url}/`, {
-      method: "POST",
-      headers: signed("iam"),
-      body: new URLSearchParams({ Action: "ListUsers" }),
-    });
-    expect(answer.status).toBe(503);
-    expect(await answer.text()).toContain("http://127.0.0.1:9");
+    const client = accountClient(orphan.url, account);
+    await expect(client.send(new CreateRoleCommand({ RoleName: "R", AssumeRolePolicyDocument: "{}" }))).rejects.toThrow(
+      "http://127.0.0.1:9: connect ECONNREFUSED",
+    );
+    client.destroy();
     await orphan.close();
   });
 });
