@@ -116,7 +116,7 @@ export class PolicySource {
         (Condition === undefined &&
           (NotResource !== undefined || listOf(Resource).some((resource) => everyResource.test(resource))) &&
           // Single write actions are findings that `policyChecks: warn` accepts; whole services are not.
-          (NotAction !== undefined || listOf(Action).some((action) => /^\*$|:\*$/.test(action)))),
+          (NotAction !== undefined || listOf(Action).some((action) => /(^|:)[*?]+$/.test(action)))),
     );
     const [write] = writesAllowed([{ ...policy, Statement: wide }], await loadCatalogue());
     if (write === undefined) return;

@@ -308,6 +308,12 @@ describe("policy file with write actions on every resource", () => {
     },
   );
 
+  test.each(["ec2:**", "ec2:?*"])("is rejected for a whole service in the spelling %s", async (action) => {
+    expect((await problemsOf(writing("*", action))).map(problemText)).toEqual([
+      expect.stringContaining("writes on every resource, such as ec2:"),
+    ]);
+  });
+
   test("is accepted with allowWritePermissions, a specific resource, a condition or a specific action", async () => {
     expect(await problemsOf(damaged(writing("*"), { "iam.allowWritePermissions": true }))).toEqual([]);
     expect(await problemsOf(writing("arn:aws:ec2:*:*:instance/*"))).toEqual([]);
