@@ -20,6 +20,8 @@ const settings = await loadSettings();
 for (const warning of settings.warnings) pulumi.log.warn(warning);
 await requireSignature(settings.image);
 const clusters = await describeClusters(settings.clusters);
+const ecr = args.ecrAccess(settings);
+const mcpImage = new McpImage("image", args.imageArgs(settings), { provider: ecr && awsProvider("image/ecr", ecr) });
 
 // The roles that the server assumes: per account, or by a StackSet for the accounts of an organization.
 const managed = settings.targetAccounts.filter(({ manage }) => manage);
@@ -33,9 +35,6 @@ if (organization !== undefined) {
   const opts = { provider: awsProvider("organization/stackset", organization) };
   accounts.push(new Organization("organization", args.organizationArgs(settings, organization, clusters), opts));
 }
-
-const ecr = args.ecrAccess(settings);
-const mcpImage = new McpImage("image", args.imageArgs(settings), { provider: ecr && awsProvider("image/ecr", ecr) });
 
 // The server in every cluster that deploys it, verified through every account.
 const profiles = profilesByCluster(settings, clusters);
