@@ -2,7 +2,7 @@
  * Converts the legacy script's multi-cluster-config.yaml to stack config, and reports every key. Works on texts only.
  * Sections and comments of an existing stack file are kept.
  */
-import { Document, isMap, parseDocument, type Scalar, type YAMLMap } from "yaml";
+import { Document, isMap, isScalar, parseDocument, type Scalar, type YAMLMap } from "yaml";
 import { z } from "zod";
 import { nearest, type Path, type Problem, pathText, problemText } from "../../config/problems.js";
 import { readingOf, unwrap } from "../../config/reading.js";
@@ -83,11 +83,17 @@ export class Conversion {
     const { existing, target, source, adopt } = options;
     const old = readLegacyFile(options);
     const heading = `# Stack config, converted from ${source}. docs/config.md describes every key.\n`;
-    const document = parsed(target, existing ?? `${heading}config: {}\n`);
+    // The Pulumi CLI writes an empty file as {}.
+    let text = (existing ?? heading).replace(/^\{\}[ \r]*$/m, "");
+    let document = parsed(target, text);
     const file: unknown = document.toJS() ?? {};
     const config = isTable(file) ? (file.config ?? {}) : undefined;
     if (!isTable(config)) {
       throw new UserError(`${target}: not a stack file. Expected a map with the key config, which is a map.`);
+    }
+    if (!document.has("config")) {
+      text = `${text}${/[^\n]$/.test(text) ? "\n" : ""}config:\n`;
+      document = parsed(target, text);
     }
     this.present = Object.fromEntries(
       Object.entries(config).map(([key, value]) => [key.replace(`${project}:`, ""), value]),
@@ -102,7 +108,7 @@ export class Conversion {
       this.put(["kubernetes", "createNamespace"], false, why);
     }
     if (adopt) this.adopt(reading);
-    else {
+    else if (!reading.targetAccounts.some((account) => account.adopt)) {
       this.notes.push(
         "If the legacy script created providers and roles in these accounts, convert into a new file with --adopt.",
       );
@@ -113,7 +119,7 @@ export class Conversion {
       );
     }
     this.limitDeployment(reading);
-    this.content = this.merge(document);
+    this.content = this.merge(document, text);
   }
 
   /** The message of a problem in the new config, with the keys of the legacy file. */
@@ -161,7 +167,10 @@ export class Conversion {
       }
       if (name === undefined) this.step("left out", pathText(place), "the config has no such key");
       else if (isEmpty(value)) this.step("left out", pathText(place), "the value is empty");
-      else if (to.length === 0 && name in this.present) {
+      else if (name in converted) {
+        const first = pathText(this.origins.get(pathText([...to, name])) ?? []);
+        this.problems.push(`${pathText(place)}: found a second value of ${first}. Remove one of the two.`);
+      } else if (to.length === 0 && name in this.present) {
         this.step("kept", name, `${this.options.target} already has this section`);
       } else converted[name] = this.convert([...to, name], place, value);
     }
@@ -209,6 +218,7 @@ export class Conversion {
   /** The legacy file has no image and no kubeconfig. Without them the stack creates IAM resources only. */
   private limitDeployment({ clusters, kubernetes, holmes, image, mcp }: ConfigReading): void {
     if (image !== undefined && mcp.enabled) {
+      if ("clusters" in this.present) return;
       const why = "the legacy file contains no access to the cluster";
       for (const index of clusters.keys()) this.put(["clusters", index, "deploy"], false, why);
       this.notes.push(
@@ -218,7 +228,7 @@ export class Conversion {
     }
     this.put(["mcp", "enabled"], false, `${this.options.target} has no image`);
     this.notes.push(
-      "The stack creates IAM resources only. To deploy the server, set image and the context (or kubeconfig, profile) of each cluster, and remove mcp.enabled: false.",
+      `The stack creates IAM resources only. To deploy the server, set ${image === undefined ? "image and " : ""}the context (or kubeconfig, profile) of each cluster, and remove mcp.enabled: false.`,
     );
     // Without a workload, the roles trust the namespace of Holmes. The running server can be in another one.
     if (this.added.hasIn(["kubernetes", "namespace"]) && kubernetes.namespace !== holmes.namespace) {
@@ -228,21 +238,35 @@ export class Conversion {
   }
 
   /** The stack file with the added sections at the end of its config. The rest of its text does not change. */
-  private merge(document: Document): string {
-    const { existing = "" } = this.options;
-    const config = document.get("config");
-    if (!isMap<Scalar>(config) || config.flow || config.items.length === 0) return this.addSections(document);
-    const added = this.addSections(parseDocument("config: {}\n")).replace(/^config:.*\n+/, "");
-    if (this.steps.every(({ outcome }) => outcome !== "added")) return existing;
-    const start = config.items[0]!.key.range![0];
-    const indent = existing.slice(existing.lastIndexOf("\n", start) + 1, start);
-    const end = config.range![1];
-    const before = existing.slice(0, end).replace(/([^\n])$/, "$1\n");
-    return before + added.replace(/^ {2}/gm, indent) + existing.slice(end);
+  private merge(document: Document, text: string): string {
+    const config = document.get("config", true);
+    if (!isMap<Scalar>(config) && !isScalar(config)) {
+      throw new UserError(`${this.options.target}: config is an alias. Expected a map.`);
+    }
+    const [start, end] = config.range!;
+    const isFlow = isMap(config) && config.flow === true;
+    const added = this.addSections(isFlow ? `config: ${text.slice(start, end)}` : "config: {}");
+    if (this.steps.every(({ outcome }) => outcome !== "added")) return text;
+    const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
+    let indent = "  ";
+    let before = text.slice(0, end);
+    let after = text.slice(end);
+    if (isMap<Scalar>(config) && !isFlow) {
+      const first = config.items[0]!.key.range![0];
+      indent = /^ */.exec(text.slice(text.lastIndexOf("\n", first) + 1))![0];
+    } else {
+      // The config is empty or in braces. A comment after it stays in its line.
+      const rest = /^[^\n]*\n?/.exec(after)![0];
+      before = (text.slice(0, start) + rest).replace(/ +(\r?\n?)$/, "$1");
+      after = after.slice(rest.length);
+    }
+    if (!before.endsWith("\n")) before += lineEnd;
+    return before + added.replace(/^ {2}/gm, indent).replaceAll("\n", lineEnd) + after;
   }
 
-  private addSections(document: Document): string {
-    if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
+  /** The entries of a config with the added sections, without the line of the key `config`. */
+  private addSections(text: string): string {
+    const document = parsed(this.options.target, text);
     const config = document.get("config") as YAMLMap;
     config.flow = false;
     const providers = "pulumi:disable-default-providers";
@@ -255,7 +279,7 @@ export class Conversion {
       name.spaceBefore = true;
       config.add({ key: name, value });
     }
-    return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+    return document.toString({ lineWidth: 0, flowCollectionPadding: false }).replace(/^config:.*\n+/, "");
   }
 }
 

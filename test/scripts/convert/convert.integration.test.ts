@@ -46,8 +46,10 @@ target_accounts:
 const pure = (text: string, existing?: string, more: object = {}) =>
   new Conversion({ source: "old.yaml", old: text, target: "Pulumi.x.yaml", existing, ...more });
 const configOf = (content: string) => {
-  const { config } = parse(content) as { config: Record<string, unknown> };
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.replace("holmes-aws-mcp:", ""), value]));
+  const { config } = parse(content) as { config?: Record<string, unknown> | null };
+  return Object.fromEntries(
+    Object.entries(config ?? {}).map(([key, value]) => [key.replace("holmes-aws-mcp:", ""), value]),
+  );
 };
 const outcomes = (steps: readonly { outcome: string; key: string }[], outcome: string) =>
   steps.filter((step) => step.outcome === outcome).map(({ key }) => key);
@@ -158,6 +160,18 @@ describe("a new stack", () => {
     ]);
   });
 
+  test("reports a second value of a key in another spelling", () => {
+    const { problems } = pure(
+      old
+        .concat("targetAccounts: [{ profile: third }]\n")
+        .replace("    region: us-east-1", "    region: us-east-1\n    accountId: '2'"),
+    );
+    expect(problems).toEqual([
+      "clusters[0].account_id: found a second value of clusters[0].accountId. Remove one of the two.",
+      "targetAccounts: found a second value of target_accounts. Remove one of the two.",
+    ]);
+  });
+
   test("resolves anchors and merge keys", () => {
     const text = old
       .replace("  - name: second\n    region: eu-west-1\n", "  - <<: *home\n    name: second\n")
@@ -209,6 +223,10 @@ config:
     ],
     ["a text that keeps its line ends", "config:\n  a:b: |+\n    x\n\n\nencryptionsalt: v1:abc\n"],
     ["no line end", "encryptionsalt: v1:abc\nconfig:\n  a:b: 'x'"],
+    ["an empty config", "config:   # one\n# two\nencryptionsalt:   'v1:abc' # three\nenvironment:\n    - 'x'\n"],
+    ["no config", "# one\nencryptionsalt:   'v1:abc' # two\nenvironment:\n    - 'x'"],
+    ["secrets", "config:\n  a:b:\n    secure:   v1:xyz\n\n# two\nencryptionsalt: v1:abc\n"],
+    ["an anchor and an explicit key", "config:\n  ? &a a:b\n  : &b 1\n  c:d: *b\nencryptionsalt: v1:abc\n"],
   ])("does not change the rest of the file: %s", (_, existing) => {
     const { content } = pure(old, existing);
     expect(configOf(content)).toMatchObject({
@@ -223,6 +241,38 @@ config:
       at = lines.indexOf(line, at + 1);
     }
     expect(parse(content).encryptionsalt).toBe("v1:abc");
+  });
+
+  test("converts a config in braces to lines, and keeps its entries and the rest of the file", () => {
+    const existing = "# one\nconfig: { a:b: { c: 'x' } }  # two\nencryptionsalt:   'v1:abc' # three\n";
+    const { content } = pure(old, existing);
+    expect(configOf(content)).toMatchObject({ "a:b": { c: "x" }, clusters: [{ name: "main" }, { name: "second" }] });
+    expect(content.startsWith("# one\nconfig:   # two\n  pulumi:")).toBe(true);
+    expect(content.endsWith("\nencryptionsalt:   'v1:abc' # three\n")).toBe(true);
+  });
+
+  test("keeps the line ends of Windows", () => {
+    const { content } = pure(old, "# one\r\nconfig:\r\n    a:b: 1 # two\r\n\r\nencryptionsalt: v1:abc");
+    expect(content.startsWith("# one\r\nconfig:\r\n    a:b: 1 # two\r\n    pulumi:")).toBe(true);
+    expect(content.endsWith("\r\n\r\nencryptionsalt: v1:abc")).toBe(true);
+    expect(content).not.toMatch(/[^\r]\n/);
+  });
+
+  test("is not changed when its config is an alias", () => {
+    expect(() => pure(old, "a: &a {b:c: 1}\nconfig: *a\n")).toThrow(
+      "Pulumi.x.yaml: config is an alias. Expected a map",
+    );
+  });
+
+  test("gets only notes that apply to it", () => {
+    const image = "  holmes-aws-mcp:image: {prebuilt: x}\n";
+    const adopted = `config:\n  holmes-aws-mcp:targetAccounts: [{profile: dev, adopt: true}]\n${image}`;
+    expect(pure(old, `${adopted}  holmes-aws-mcp:clusters: [{name: main}]\n`).notes).toEqual([
+      expect.stringContaining("iam.retainOidcProviders: true"),
+    ]);
+    expect(pure(old, `${adopted}  holmes-aws-mcp:mcp: {enabled: false}\n`).notes.at(-1)).toBe(
+      "The stack creates IAM resources only. To deploy the server, set the context (or kubeconfig, profile) of each cluster, and remove mcp.enabled: false.",
+    );
   });
 
   test("says that --adopt has no effect on a section that is kept", () => {
@@ -243,6 +293,7 @@ config:
     expect(configOf(pure(old, "encryptionsalt: v1:abc\n").content).clusters).toHaveLength(2);
     expect(configOf(pure(old, "").content).clusters).toHaveLength(2);
     expect(configOf(pure(old, "config:\n").content).clusters).toHaveLength(2);
+    expect(configOf(pure(old, "{}\n").content).clusters).toHaveLength(2);
   });
 
   test.each([
