@@ -1,6 +1,7 @@
 /** Looks up cluster settings in EKS that the config omits. */
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { rules } from "../config/limits.js";
 import type { ClusterSettings } from "../config/settings.js";
 import { type DescribedCluster, type EksDescription, needsEks } from "../documents/kubeconfig.js";
 import { awsProvider } from "./providers.js";
@@ -10,7 +11,7 @@ import { renamed } from "./renamed.js";
  * Completes every cluster, in parallel. The issuers must be known before any resource is registered: they determine the
  * number of roles in an account and the names of its OIDC providers.
  *
- * @throws pulumi.RunError when an EKS cluster has no OIDC issuer
+ * @throws pulumi.RunError when an EKS cluster has no valid OIDC issuer
  */
 export function describeClusters(clusters: readonly ClusterSettings[]): Promise<DescribedCluster[]> {
   return Promise.all(
@@ -26,9 +27,11 @@ async function describe(cluster: ClusterSettings): Promise<EksDescription> {
   const provider = awsProvider(`${name}/eks`, { profile: profile!, accountId, region }, renamed(previousName, "/eks"));
   const found = await aws.eks.getCluster({ name: eksName }, { provider });
   const issuerUrl = found.identities[0]?.oidcs[0]?.issuer;
-  if (issuerUrl === undefined) {
+  const { pattern, expected } = rules.oidcIssuerUrl;
+  // The issuer becomes part of ARNs and condition keys of trust policies, as one from the config does.
+  if (issuerUrl === undefined || !pattern.test(issuerUrl)) {
     throw new pulumi.RunError(
-      `clusters: EKS cluster ${eksName} in ${region} (account ${accountId}) has no OIDC issuer. Expected one, as every EKS cluster has. Set oidcIssuerUrl.`,
+      `clusters: EKS cluster ${eksName} in ${region} (account ${accountId}) has ${issuerUrl === undefined ? "no OIDC issuer" : `the OIDC issuer "${issuerUrl}"`}. Expected ${expected}. Set oidcIssuerUrl.`,
     );
   }
   return { issuerUrl, endpoint: found.endpoint, certificateAuthority: found.certificateAuthorities[0]?.data ?? "" };
