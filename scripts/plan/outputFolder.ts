@@ -1,5 +1,14 @@
 /** The folder of `plan --out`: it replaces the files of an earlier plan and never touches anything else. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { UserError } from "../common/errors.js";
 
@@ -13,28 +22,31 @@ const heading = "# Files that `npm run plan -- --out` wrote here. It replaces an
  * @param out absolute, or relative to the working directory
  * @param projectFolder never written to directly, nor are its parents
  * @param files content by path relative to the folder
- * @throws UserError when the folder cannot be used
+ * @throws UserError when the folder cannot be used; nothing is changed then. Or when a file cannot be written.
  */
 export function writeFiles(out: string, projectFolder: string, files: ReadonlyMap<string, string>): void {
   const folder = resolve(out);
   const created: string[] = [];
+  let hint = "Specify a new or an empty folder, or move the files that are not from an earlier plan.";
   try {
     createFolder(folder, created);
     if (!/^\.\.(\/|$)/.test(relative(realpathSync(folder), realpathSync(projectFolder)))) {
       throw new Error("this is the project's folder or one of its parents");
     }
-    deleteEarlierFiles(folder, [...files.keys()]);
+    const earlier = earlierFiles(folder, [...files.keys()]);
+    if (created.length === 0)
+      hint = "The plan in the folder can be incomplete. Fix the cause and run the command again.";
+    for (const path of earlier) deleteFile(folder, path);
     // The marker is first, so that it lists every file of the plan after an interruption too.
     const all = new Map([[marker, `${heading}\n${[...files.keys()].sort().join("\n")}\n`], ...files]);
     for (const [path, content] of all) {
       mkdirSync(join(folder, dirname(path)), { recursive: true });
-      writeFileSync(join(folder, path), content);
+      // Never through a link or over a file that appeared in the meantime.
+      writeFileSync(join(folder, path), content, { flag: "wx" });
     }
   } catch (error) {
     if (created[0] !== undefined) rmSync(created[0], { recursive: true });
-    throw new UserError(
-      `--out ${JSON.stringify(out)}: ${(error as Error).message}. Specify a new or an empty folder, or move the files that are not from an earlier plan.`,
-    );
+    throw new UserError(`--out ${JSON.stringify(out)}: ${(error as Error).message}. ${hint}`);
   }
 }
 
@@ -51,25 +63,39 @@ function createFolder(folder: string, created: string[]): void {
 }
 
 /**
- * Deletes the files that the marker lists. Links are not followed.
+ * Returns the marker and the files that it lists, in the order in which to delete them. Links are not followed.
  *
- * @throws Error, before it deletes a file, when the folder has no marker, or other content at the path of a new file
+ * @throws Error when the folder has no marker, or other content at the path of a new file
  */
-function deleteEarlierFiles(folder: string, newPaths: readonly string[]): void {
+function earlierFiles(folder: string, newPaths: readonly string[]): string[] {
   const names = readdirSync(folder);
-  if (names.length === 0) return;
+  if (names.length === 0) return [];
   if (!names.includes(marker)) {
     throw new Error(`the folder has other content (${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""})`);
   }
-  const listed = readFileSync(join(folder, marker), "utf8").split("\n");
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => ({ path: relative(folder, join(entry.parentPath, entry.name)), isFile: entry.isFile() }));
-  const isEarlier = ({ path, isFile }: (typeof entries)[number]) => isFile && listed.includes(path);
-  const others = entries.filter((entry) => !isEarlier(entry));
-  const conflict = others.find(({ path }) => newPaths.some((one) => one === path || one.startsWith(`${path}/`)));
-  if (conflict !== undefined) throw new Error(`${conflict.path} exists and is not a file of an earlier plan`);
-  for (const { path } of entries.filter(isEarlier)) rmSync(join(folder, path));
-  // Otherwise a link in its place would be followed.
-  rmSync(join(folder, marker));
+  const listed = new Set(readFileSync(join(folder, marker), "utf8").split("\n"));
+  const planned = new Set(newPaths);
+  const earlier: string[] = [];
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = relative(folder, join(entry.parentPath, entry.name));
+    if (path === marker) continue;
+    if (entry.isFile() && listed.has(path)) {
+      earlier.push(path);
+      continue;
+    }
+    const isParent = !entry.isDirectory() && newPaths.some((one) => one.startsWith(`${path}/`));
+    if (isParent || planned.has(path)) throw new Error(`${path} exists and is not a file of an earlier plan`);
+  }
+  // The marker is last, so that it lists what is left after an interruption.
+  return [...earlier, marker];
+}
+
+/** Deletes a file, or a link itself, and its folders that are empty then. */
+function deleteFile(folder: string, path: string): void {
+  rmSync(join(folder, path));
+  try {
+    for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) rmdirSync(join(folder, parent));
+  } catch {
+    // The folder has other content.
+  }
 }

@@ -69,6 +69,7 @@ test("a second plan replaces the first and keeps other files", () => {
     "notes.md": "mine",
     [marker]: expect.stringMatching(/plan\.json\n$/),
   });
+  expect(existsSync(join(folder, "accounts/dev"))).toBe(false);
   expect(existsSync(join(folder, "accounts/mine"))).toBe(true);
 });
 
@@ -113,6 +114,50 @@ test("a file that no earlier plan wrote is not replaced", () => {
   writeFileSync(join(folder, "accounts/dev/policy.json"), "mine");
   refused(folder, /accounts\/dev\/policy\.json exists and is not a file of an earlier plan/);
   expect(readFileSync(join(folder, "plan.json"), "utf8")).toBe("1");
+});
+
+test("a file of an earlier plan that is now a folder or a link is not replaced, and nothing is deleted", () => {
+  const folder = join(place, "out");
+  write(folder);
+  rmSync(join(folder, "plan.json"));
+  mkdirSync(join(folder, "plan.json"));
+  writeFileSync(join(folder, "plan.json/mine"), "mine");
+  const before = tree(folder);
+  refused(folder, /plan\.json exists and is not a file of an earlier plan/);
+  expect(tree(folder)).toEqual(before);
+  rmSync(join(folder, "plan.json"), { recursive: true });
+  writeFileSync(join(place, "victim"), "mine");
+  symlinkSync(join(place, "victim"), join(folder, "plan.json"));
+  refused(folder, /plan\.json exists and is not a file of an earlier plan/);
+  expect(tree(folder)).toEqual({ ...before, "plan.json": "mine", "plan.json/mine": undefined });
+});
+
+test("a link in place of the marker is replaced, and its target stays", () => {
+  const folder = join(place, "out");
+  write(folder);
+  cpSync(join(folder, marker), join(place, "victim"));
+  rmSync(join(folder, marker));
+  symlinkSync(join(place, "victim"), join(folder, marker));
+  write(folder, new Map([["plan.json", "2"]]));
+  expect(Object.keys(tree(folder))).toEqual([marker, "plan.json"]);
+  expect(readFileSync(join(place, "victim"), "utf8")).toContain("accounts/dev/policy.json");
+});
+
+test("a plan that cannot be written completely: the message says so, other files stay, and the next plan is complete", () => {
+  const folder = join(place, "out");
+  write(folder);
+  writeFileSync(join(folder, "accounts/dev/mine"), "mine");
+  // No file system accepts this name.
+  const failing = new Map([...plan, [`accounts/${"x".repeat(300)}`, ""]]);
+  expect(() => write(folder, failing)).toThrow(
+    /ENAMETOOLONG.*\. The plan in the folder can be incomplete\. Fix the cause and run the command again\.$/,
+  );
+  write(folder);
+  expect(tree(folder)).toEqual({
+    ...Object.fromEntries(plan),
+    "accounts/dev/mine": "mine",
+    [marker]: expect.any(String),
+  });
 });
 
 test("files behind links in the folder are not replaced or deleted", () => {
