@@ -129,8 +129,19 @@ async function startedPod(kubectl: Kubectl, job: string): Promise<string | undef
   return started?.metadata.name;
 }
 
-/** Warning events of a Job and its pods, whose names begin with the name of the Job. */
+/**
+ * Warning events of a Job and its pods, whose names begin with the name of the Job. An error, such as a missing
+ * permission, is the only message then, because events only explain the result.
+ */
 async function warnings(kubectl: Kubectl, job: string): Promise<string[]> {
-  const { items } = await kubectl.get<{ items: Event[] }>("events", "--field-selector=type=Warning");
-  return items.filter(({ involvedObject }) => involvedObject.name.startsWith(job)).map(({ message }) => message);
+  try {
+    const { items } = await kubectl.get<{ items: Event[] }>("events", "--field-selector=type=Warning");
+    const own = items.filter(({ involvedObject }) => involvedObject.name?.startsWith(job));
+    // A Job names each pod that it cannot create. Without their names, repeated events have one message.
+    return own.map(({ message, reason }) =>
+      (message ?? reason ?? "").replaceAll(new RegExp(`${job}-\\w{5}\\b`, "g"), job),
+    );
+  } catch (error) {
+    return [`warning events cannot be read: ${(error as Error).message}`];
+  }
 }

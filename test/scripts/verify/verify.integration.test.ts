@@ -22,11 +22,11 @@ interface Script {
   deployment?: object | null;
   pods?: object[][];
   jobs?: object[];
-  events?: object[];
+  events?: { message: string; involvedObject?: object }[];
   log?: string;
   /** Exit code of `logs`. "never" follows until the process is killed. */
   logs?: number | "never";
-  /** Verbs that fail, with their error output. */
+  /** Verbs that fail, or `get` of a kind, with their error output. */
   fails?: Record<string, string>;
   /** Contexts whose cluster is not reachable. */
   unreachable?: string[];
@@ -68,7 +68,7 @@ function answer(script: Script, { verb, flags, args, input }: Call, counts: Coun
   const fail = (error: string): Answer => ({ error: `${error}\n`, code: 1 });
   if (script.unreachable?.includes(context ?? ""))
     return fail("Unable to connect to the server: dial tcp: i/o timeout");
-  const failure = script.fails?.[verb];
+  const failure = script.fails?.[verb] ?? script.fails?.[`${verb} ${args[0]}`];
   if (failure !== undefined) return fail(failure);
   if (verb === "logs") return { out: script.log, code: script.logs === "never" ? undefined : (script.logs ?? 0) };
   const next = <T>(kind: string, list: readonly T[]): T => {
@@ -93,7 +93,13 @@ function answer(script: Script, { verb, flags, args, input }: Call, counts: Coun
     case "job":
       return say(next("jobs", script.jobs!));
     default:
-      return say({ items: (script.events ?? []).map((event) => ({ involvedObject: { name: jobName }, ...event })) });
+      return say({
+        items: (script.events ?? []).map(({ message, ...event }) => ({
+          involvedObject: { name: jobName },
+          message: message.replace("JOB", jobName ?? ""),
+          ...event,
+        })),
+      });
   }
 }
 
@@ -326,6 +332,32 @@ describe("the Job on demand", () => {
     expect(told.slice(1)).toEqual([
       'cluster dev-cluster: pods "x" is forbidden: exceeded quota',
       "cluster dev-cluster: the Job failed (DeadlineExceeded: Job was active longer than specified deadline)",
+    ]);
+  });
+
+  test("reports repeated events once, also when each names another pod", async () => {
+    const events = ["x7k2p", "9fzqd", "bb5c4"].map((pod) => ({
+      message: `Error creating: pods "JOB-${pod}" is forbidden`,
+    }));
+    const { told } = await verify({ ...right, pods: [[], [], [running]], jobs: [job(), job(), complete], events });
+    expect(told.slice(1)).toEqual([
+      expect.stringMatching(
+        /^cluster dev-cluster: Error creating: pods "holmes-aws-mcp-verify-[0-9a-f]{8}" is forbidden$/,
+      ),
+    ]);
+  });
+
+  test("succeeds without the permission to list events, and reports it once", async () => {
+    const fails = { "get events": 'Error from server (Forbidden): events is forbidden: User "ci" cannot list' };
+    const { result, told } = await verify({
+      ...right,
+      pods: [[], [], [running]],
+      jobs: [job(), job(), complete],
+      fails,
+    });
+    expect(result).toBe(true);
+    expect(told.slice(1)).toEqual([
+      expect.stringMatching(/^cluster dev-cluster: warning events cannot be read: .*events is forbidden/),
     ]);
   });
 
