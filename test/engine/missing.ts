@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { ensureMoto } from "../../scripts/emulation/python.js";
 
 /** Why the engine tests cannot run here; undefined when they can. */
 export const missing: string | undefined = (() => {
@@ -10,7 +11,8 @@ export const missing: string | undefined = (() => {
   }
 })();
 
-/** Vitest's global setup: reports the reason once instead of once for each file. */
-export default function setup(): void {
-  if (missing !== undefined) console.log(`engine tests: skipped, ${missing}`);
+/** Vitest's global setup: reports the reason, or installs moto, once instead of once for each file or worker. */
+export default async function setup(): Promise<void> {
+  if (missing === undefined) await ensureMoto();
+  else console.log(`engine tests: skipped, ${missing}`);
 }
