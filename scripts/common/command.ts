@@ -95,6 +95,8 @@ export async function run<T extends object>(
     // Imported only here: --help and usage errors do not wait for the Pulumi SDK.
     const expected = error instanceof UserError || (await import("@pulumi/pulumi")).RunError.isInstance(error);
     console.error(expected ? (error as Error).message : error);
+    // What ran beside the failed step, such as another install, does not continue after the error.
+    process.exit();
   } finally {
     if (!interrupted()) await stopEverything();
   }

@@ -29,3 +29,18 @@ test("plan | head ends without an error", () => {
   const { stdout, stderr, status } = npm("plan -- --json | head -n 1");
   expect({ stdout, stderr, status }).toEqual({ stdout: "{\n", stderr: "", status: 0 });
 });
+
+test("a command ends with its error, also when other steps have not ended", () => {
+  const program = `
+    import { npmCommand, run } from "./scripts/common/command.js";
+    import { UserError } from "./scripts/common/errors.js";
+    const command = npmCommand({ name: "x", summary: "x", examples: ["x"], exitCodes: { 0: "x", 1: "x" } });
+    await run(command, async () => {
+      setTimeout(() => console.error("progress"), 1_000);
+      throw new UserError("no Python");
+    });`;
+  const options = { cwd: projectFolder, encoding: "utf8" } as const;
+  const args = ["--import", "tsx", "--input-type=module", "-e", program];
+  const { stderr, status } = spawnSync(process.execPath, args, options);
+  expect({ stderr, status }).toEqual({ stderr: "no Python\n", status: 1 });
+});
