@@ -127,7 +127,7 @@ export const accountRules: readonly Rule[] = [
         ...entries(["verify", "skipProfiles"], verify.skipProfiles),
       ];
       const profiles = accountsOf(config).map(([, { profile }]) => profile);
-      exists(problems, names, profiles, "a profile of an account");
+      exists(problems, names, profiles, "a profile in targetAccounts or organization.accountsFile");
     },
   },
 ];

@@ -739,12 +739,21 @@ describe("target accounts", () => {
     [
       "unknown default profile",
       { defaultProfile: "prd" },
-      ["defaultProfile", '"prd"', "a profile of an account: one of prod, data", "Did you mean prod?"],
+      [
+        "defaultProfile",
+        '"prd"',
+        "a profile in targetAccounts or organization.accountsFile: one of prod, data",
+        "Did you mean prod?",
+      ],
     ],
     [
       "unknown skipped profile",
       { "verify.skipProfiles": ["nosuch"] },
-      ["verify.skipProfiles[0]", '"nosuch"', "a profile of an account: one of prod, data, network, billing"],
+      [
+        "verify.skipProfiles[0]",
+        '"nosuch"',
+        "a profile in targetAccounts or organization.accountsFile: one of prod, data, network, billing",
+      ],
     ],
   ]);
 });
@@ -1322,7 +1331,7 @@ describe("organization", () => {
     [
       "default profile that is neither in the stack nor in the accounts file",
       { organization: { ...organization, accountsFile: fine }, defaultProfile: "two" },
-      ["defaultProfile", '"two"', "a profile of an account: one of dev, sandbox, one"],
+      ["defaultProfile", '"two"', "a profile in targetAccounts or organization.accountsFile: one of dev, sandbox, one"],
     ],
   ]);
 });
