@@ -9,9 +9,9 @@ export interface Loopback {
   close(): Promise<void>;
 }
 
-/** Listens on a free port. */
-export async function listen(server: Server): Promise<Loopback> {
-  await once(server.listen(0, "127.0.0.1"), "listening");
+/** @param port default: a free port */
+export async function listen(server: Server, port = 0): Promise<Loopback> {
+  await once(server.listen(port, "127.0.0.1"), "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () =>
