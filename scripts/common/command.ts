@@ -56,7 +56,7 @@ export function stackOption(byDefault?: string): Option {
 /** Parses an option with a text value. */
 export function text(value: string): string {
   if (value.trim() !== "") return value;
-  throw new InvalidArgumentError("Expected a text that is not empty.");
+  throw new InvalidArgumentError("Expected a value that is not empty.");
 }
 
 /** Resolves a path relative to the user's working directory, because npm changes to the project's folder. */

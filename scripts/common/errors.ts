@@ -6,8 +6,13 @@ export class UserError extends Error {
   override readonly name = "UserError";
 }
 
-/** The message of a failed read or write of a file: `PATH: file not found.` or the system's own. */
+const causes: Readonly<Record<string, string>> = {
+  ENOENT: "file not found.",
+  EISDIR: "this is a folder. Expected a file.",
+};
+
+/** The message of a failed read or write of a file: `PATH: file not found.`, a similar sentence, or the system's own. */
 export function fileProblem(path: string, error: unknown): UserError {
   const { code, message } = error as NodeJS.ErrnoException;
-  return new UserError(`${path}: ${code === "ENOENT" ? "file not found." : message}`);
+  return new UserError(`${path}: ${causes[code ?? ""] ?? message}`);
 }

@@ -50,7 +50,9 @@ const snakeCase = (key: string) => key.replace(/[A-Z]/g, (letter) => `_${letter.
 function parsed(name: string, text: string, options = {}): Document {
   const document = parseDocument(text, options);
   const error = document.errors[0];
-  if (error !== undefined) throw new UserError(`${name}: not YAML: ${error.message.split("\n")[0]}`);
+  if (error !== undefined) {
+    throw new UserError(`${name}: not YAML: ${error.message.split("\n")[0]!.replace(/:$/, ".")}`);
+  }
   return document;
 }
 

@@ -1,4 +1,5 @@
 /** `npm run doctor`: reads a stack's accounts and compares them with the stack. Exit code 1 when there is a problem. */
+import { Option } from "commander";
 import { npmCommand, path, run, stackOption, text } from "../common/command.js";
 import type { DoctorCommandOptions } from "./command.js";
 
@@ -10,11 +11,10 @@ await run<DoctorCommandOptions>(
     exitCodes: { 0: "nothing prevents pulumi up", 1: "a finding prevents it, or an account cannot be read" },
   })
     .addOption(stackOption("dev"))
-    .option(
-      "--profile <name>",
-      "read only this account; can be given several times",
-      (value, all: readonly string[]) => [...all, text(value)],
-      [],
+    .addOption(
+      new Option("--profile <name>", "read only this account; can be given several times")
+        .argParser((value, all: readonly string[]) => [...all, text(value)])
+        .default([], "all accounts"),
     )
     .option("--state <file>", "output of pulumi stack export; - reads standard input", (file) =>
       file === "-" ? file : path(file),

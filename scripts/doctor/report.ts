@@ -44,7 +44,7 @@ export function reportText({ stack, ok, accounts, recovery, upWithout }: Report,
     ),
     ...section("an update was interrupted; run these commands, then pulumi up:", recovery ?? []),
     "",
-    `${stack}: ${ok ? "no problem found" : counted(problems, "problem")}; ${counted(accounts.length, "account")} read, nothing was changed`,
+    `${stack}: ${ok ? "no problem found" : counted(problems, "problem")}; ${counted(accounts.filter(({ read }) => read).length, "account")} read, nothing was changed`,
   ].join("\n");
 }
 

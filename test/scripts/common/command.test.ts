@@ -42,8 +42,8 @@ describe("usage errors", () => {
     ["an option without its value", ["a.yaml", "--stack"], "option '--stack <name>' argument missing"],
     ["an unknown option", ["a.yaml", "--stack", "x", "--adpt"], "unknown option '--adpt'\n(Did you mean --adopt?)"],
     ["a surplus argument", ["a.yaml", "prod", "--stack", "x"], "too many arguments. Expected 1 argument but got 2."],
-    ["an empty text", ["a.yaml", "--stack", "x", "--kubectl", " "], "Expected a text that is not empty."],
-    ["an empty path", ["a.yaml", "--stack", "x", "--out", ""], "Expected a text that is not empty."],
+    ["an empty text", ["a.yaml", "--stack", "x", "--kubectl", " "], "Expected a value that is not empty."],
+    ["an empty path", ["a.yaml", "--stack", "x", "--out", ""], "Expected a value that is not empty."],
     ...["", "a/b", "a b", "x".repeat(101)].map((name): [string, string[], string] => [
       `the stack name "${name}"`,
       ["a.yaml", "--stack", name],

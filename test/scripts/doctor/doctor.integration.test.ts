@@ -449,8 +449,11 @@ describe("authentication", () => {
       action === "AssumeRole"
         ? new AwsError("AccessDenied", "not authorized to perform: sts:AssumeRole", 403)
         : undefined;
-    const refused = of(await read(await settingsOf([assumed])), "assumed");
+    const second = await read(await settingsOf([assumed]));
+    expect(reportText(second)).toMatch(/; 0 accounts read, nothing was changed$/);
+    const refused = of(second, "assumed");
     expect(refused.findings[0]!.message).toBe("AccessDenied: not authorized to perform: sts:AssumeRole");
+    expect(refused.read).toBe(false);
     expect(refused.findings[0]!.fix!.what).toContain(`The trust policy of ${roleArn} must allow`);
     expect(refused.findings[0]!.fix!.what).toContain("external id holmes-42");
   });

@@ -534,7 +534,7 @@ describe("the command", () => {
 
   test.each([
     [[], "required option '--stack <name>' not specified"],
-    [["--stack", "dev", "--kubeconfig", ""], "Expected a text that is not empty"],
+    [["--stack", "dev", "--kubeconfig", ""], "Expected a value that is not empty"],
   ])("rejects %j", async (args, expected) => {
     const { code, output } = await command(args);
     expect(output).toContain(expected);
